@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"errors"
+	"io"
+	"time"
+)
+
+// Kind names one of the two engines.
+type Kind string
+
+// The engines.
+const (
+	Podman Kind = "podman"
+	Docker Kind = "docker"
+)
+
+// Ref is an image reference, such as localhost/poststack/postgres:latest.
+type Ref string
+
+// ImageID is an image's own ID, with its algorithm: "sha256:…" on both engines.
+type ImageID string
+
+// ContainerID is a container's own ID.
+type ContainerID string
+
+// What callers branch on; match with errors.Is.
+var (
+	ErrNotFound  = errors.New("not found")
+	ErrConflict  = errors.New("name is already in use")
+	ErrPortInUse = errors.New("port is already in use")
+)
+
+// Info is what is known of an engine that works.
+type Info struct {
+	Kind          Kind
+	Version       string // of the server, as it gives it: "20.10.24+dfsg1"
+	APIVersion    string // negotiated: "1.41"
+	Endpoint      string // the API's address: "unix:///run/docker.sock"
+	Rootless      bool
+	StorageDriver string   // "overlay2", "overlay", "vfs" …
+	Workarounds   []string // in force, one line each; empty when none was needed
+}
+
+// Image is an image in the engine's store.
+type Image struct {
+	ID         ImageID
+	Tags       []Ref
+	Digests    []Ref // repository digests; empty for an image that was never pushed or pulled
+	SizeBytes  int64 // unpacked
+	Created    time.Time
+	Labels     map[string]string
+	Env        []string
+	User       string
+	StopSignal string
+}
+
+// BuildSpec is an image to build.
+type BuildSpec struct {
+	Dir     string // the context, absolute; its Dockerfile is named Dockerfile
+	Tags    []Ref
+	Args    map[string]string
+	Labels  map[string]string
+	NoCache bool
+	Log     io.Writer  // receives the builder's output as it appears; may be nil
+	OnStep  func(Step) // called when a step is known to have begun or ended; may be nil
+}
+
+// Step is one instruction of a Dockerfile as the builder reported it.
+type Step struct {
+	Number   int // from 1
+	Total    int // 0 if the builder does not say
+	Text     string
+	Cached   bool
+	Duration time.Duration // 0 while it runs
+}
+
+// BuildOutput is a build that succeeded.
+type BuildOutput struct {
+	ID    ImageID
+	Steps []Step
+}
+
+// BuildError is a build that failed: the step, and the last lines that it printed.
+type BuildError struct {
+	Step Step
+	Tail []string // at most 20 lines, redacted
+	Err  error
+}
+
+// Mount puts a volume or a directory of the host into a container.
+type Mount struct {
+	Volume   string // name of a volume; or
+	Bind     string // absolute path on the host
+	Target   string
+	ReadOnly bool
+}
+
+// Port publishes a container's TCP port.
+type Port struct {
+	Container uint16
+	HostIP    string // "127.0.0.1" unless the caller says otherwise: "" is refused
+	Host      uint16 // 0: the engine chooses
+}
+
+// File is a file to put into a container before it starts. Its content appears in no argv and no inspect.
+type File struct {
+	Path     string // absolute; missing parents are made, root:root 0755
+	Mode     int64  // permission bits, such as 0o400
+	UID, GID int
+	Content  []byte
+}
+
+// ContainerSpec is a container to create.
+type ContainerSpec struct {
+	Name        string // "" lets the engine choose
+	Image       Ref
+	Entrypoint  []string // nil: the image's own
+	Command     []string // nil: the image's own
+	Env         map[string]string
+	Labels      map[string]string
+	Mounts      []Mount
+	Tmpfs       []string // paths
+	Ports       []Port
+	Network     string            // name of a network; "" is the engine's default
+	Aliases     []string          // names of the container on Network
+	HostNetwork bool              // shares the host's network instead
+	ExtraHosts  map[string]string // name → address; "host-gateway" is the host
+	User        string
+	ReadOnly    bool // root file system
+	StopTimeout time.Duration
+	ShmBytes    int64
+	Files       []File
+}
+
+// State is where a container is in its life.
+type State string
+
+// The states, as both engines spell them.
+const (
+	Created State = "created"
+	Running State = "running"
+	Exited  State = "exited"
+)
+
+// Container is a container as the engine describes it.
+type Container struct {
+	ID        ContainerID
+	Name      string
+	Image     ImageID
+	State     State // other states of the engines are passed through
+	ExitCode  int
+	OOMKilled bool
+	Error     string // why it did not start, in the engine's words
+	Created   time.Time
+	Started   time.Time
+	Finished  time.Time
+	Labels    map[string]string
+	Env       []string
+	Ports     []Port            // as they are published now
+	Addresses map[string]string // network → IP
+	Mounts    []Mount
+}
+
+// ExecSpec is a command to run in a running container.
+type ExecSpec struct {
+	Command []string
+	User    string
+	Env     map[string]string
+	Dir     string
+}
+
+// ExecResult is how it ended.
+type ExecResult struct {
+	Code   int
+	Stdout string
+	Stderr string
+}
+
+// LogOptions selects lines of a container's output.
+type LogOptions struct {
+	Follow bool
+	Tail   int // last lines; 0 is all
+}
+
+// Volume is a named volume.
+type Volume struct {
+	Name       string
+	Labels     map[string]string
+	Created    time.Time
+	Mountpoint string
+}
+
+// Network is a user-defined bridge network.
+type Network struct {
+	ID     string
+	Name   string
+	Labels map[string]string
+}

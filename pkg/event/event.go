@@ -1,0 +1,71 @@
+// Package event is what work says while it runs: phases begin and end, steps, notices, warnings. Events are
+// values; package present turns them into what a person sees. Nothing here does any work.
+package event
+
+import "time"
+
+// Kind tells what an [Event] reports.
+type Kind string
+
+// The kinds of events.
+const (
+	PhaseStarted Kind = "phase-started" // a phase such as "build:base" begins
+	PhaseEnded   Kind = "phase-ended"   // it ended; Outcome, Elapsed and Text tell how
+	Step         Kind = "step"          // what the phase does now, one line
+	Notice       Kind = "notice"        // something worth telling, also when all is well
+	Warning      Kind = "warning"       // something the user should look at
+)
+
+// Outcome is how a phase ended.
+type Outcome string
+
+// The outcomes of a phase.
+const (
+	Done      Outcome = "done"      // it changed something
+	Unchanged Outcome = "unchanged" // there was nothing to do
+	Failed    Outcome = "failed"
+	Cancelled Outcome = "cancelled"
+)
+
+// Event is one thing that happened.
+type Event struct {
+	At      time.Time
+	Kind    Kind
+	Phase   string // the target's name as mage lists it; empty outside a phase
+	Text    string // one line, no secrets
+	Outcome Outcome
+	Elapsed time.Duration // of a phase that ended
+	Log     string        // path of the log file relative to the checkout, if there is one
+}
+
+// Sink receives events, possibly from several goroutines at once. A nil Sink drops them.
+type Sink func(Event)
+
+// Send stamps e with the time, unless it has one, and passes it on.
+func (s Sink) Send(e Event) {
+	if s == nil {
+		return
+	}
+	if e.At.IsZero() {
+		e.At = time.Now()
+	}
+	s(e)
+}
+
+// Reporter sends the events of one phase. Its zero value drops them.
+type Reporter struct {
+	sink  Sink
+	phase string
+}
+
+// For returns a reporter for the phase of that name.
+func (s Sink) For(phase string) Reporter { return Reporter{sink: s, phase: phase} }
+
+// Step says what the phase does now.
+func (r Reporter) Step(text string) { r.sink.Send(Event{Kind: Step, Phase: r.phase, Text: text}) }
+
+// Notice tells something worth knowing.
+func (r Reporter) Notice(text string) { r.sink.Send(Event{Kind: Notice, Phase: r.phase, Text: text}) }
+
+// Warn tells something the user should look at.
+func (r Reporter) Warn(text string) { r.sink.Send(Event{Kind: Warning, Phase: r.phase, Text: text}) }
