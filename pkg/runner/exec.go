@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
@@ -25,90 +26,106 @@ type Exec struct {
 	Secrets *secret.Set
 }
 
-// Run starts c and waits for it. When ctx ends first, the group gets SIGTERM and, after c.Grace, SIGKILL;
-// the error then matches the context's cause.
+// Run starts c and waits for it. When ctx ends first, the group gets SIGTERM and, after c.Grace, SIGKILL; Run
+// returns when nothing of the group is left, and the error matches the context's error and its cause, even if
+// the program exits with 0 then: podman build does that. A program that ended before ctx did is judged by its
+// exit status alone.
+//
+// A child that outlives its program and keeps the output open is not waited for longer than c.Grace, and is
+// no failure.
 func (x Exec) Run(ctx context.Context, c Command) (Result, error) {
-	if err := context.Cause(ctx); err != nil {
-		return Result{Code: -1}, fmt.Errorf("run %q: %w", c.Program, err)
+	if err := ctx.Err(); err != nil {
+		return Result{Code: -1}, fmt.Errorf("run %q: %w", c.Program, &interruption{cause: context.Cause(ctx), ctx: err, ended: errNotStarted})
 	}
-	grace := c.Grace
-	if grace == 0 {
-		grace = DefaultGrace
+	if c.Grace == 0 {
+		c.Grace = DefaultGrace
 	}
 	cmd := exec.Command(c.Program, c.Args...) //nolint:noctx // the group is ended below; CommandContext ends only the child
-	cmd.Dir, cmd.Stdin = c.Dir, c.Stdin
+	cmd.Dir = c.Dir
 	if len(c.Env) > 0 {
 		cmd.Env = append(os.Environ(), c.Env...)
 	}
-	stdout, stderr := &tailBuffer{max: MaxCapture}, &tailBuffer{max: MaxCapture}
-	cmd.Stdout, cmd.Stderr = tee(stdout, c.Stdout), tee(stderr, c.Stderr)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// A grandchild that keeps the pipes open must not hold Wait for ever.
-	cmd.WaitDelay = grace
+	cmd.WaitDelay = c.Grace
+	out := newOutput(c)
+	cmd.Stdout, cmd.Stderr = &out.stdout, &out.stderr
+	feed, err := stdin(cmd, c.Stdin)
+	if err != nil {
+		return Result{Code: -1}, fmt.Errorf("start %q: %w", c.Program, err)
+	}
 
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
-		return Result{Code: -1}, fmt.Errorf("start %q: %w", c.Program, err)
+		return Result{Code: -1}, startError(c, err)
 	}
-	stop := context.AfterFunc(ctx, func() { endGroup(cmd.Process.Pid, grace) })
-	err := cmd.Wait()
-	stop()
-	res := Result{Stdout: stdout.String(), Stderr: stderr.String(), Code: cmd.ProcessState.ExitCode(), Duration: time.Since(start)}
-	return res, x.failure(ctx, c, res, err)
+	feed()
+	interrupted, err := wait(ctx, cmd, c.Grace)
+	if outErr := out.close(); outErr != nil {
+		err = fmt.Errorf("pass on output: %w", outErr) // a program that cannot write any more ends by that
+	}
+	res := Result{Stdout: out.stdout.tail.String(), Stderr: out.stderr.tail.String(), Code: cmd.ProcessState.ExitCode(), Duration: time.Since(start)}
+	if interrupted {
+		err = &interruption{cause: context.Cause(ctx), ctx: ctx.Err(), ended: err}
+	}
+	if err == nil {
+		return res, nil
+	}
+	return res, x.failure(c, res, err)
 }
 
-// failure turns the end of a program into an error. A program that was told to end and then exits 0 has not
-// succeeded either: podman build does that (buildah exits 0 on SIGTERM).
-func (x Exec) failure(ctx context.Context, c Command, res Result, err error) error {
-	cause := context.Cause(ctx)
-	if err == nil && cause == nil {
-		return nil
+// errNotStarted is how a program ended whose context had ended before it.
+var errNotStarted = errors.New("not started")
+
+// startError tells which of the two paths of c does not exist: the kernel's error is the same.
+func startError(c Command, err error) error {
+	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, exec.ErrNotFound) {
+		if _, dirErr := os.Stat(c.Dir); c.Dir == "" || dirErr == nil {
+			err = fmt.Errorf("%w: %w", ErrNotFound, err)
+		}
 	}
-	if err == nil || cause != nil {
-		err = errors.Join(cause, err)
+	return fmt.Errorf("start %q: %w", c.Program, err)
+}
+
+// stdin connects r, which may be nil, to cmd. feed copies it once cmd has started: Wait would wait for a
+// reader that never ends, even after the program has gone.
+func stdin(cmd *exec.Cmd, r io.Reader) (feed func(), err error) {
+	if file, ok := r.(*os.File); ok || r == nil {
+		if ok {
+			cmd.Stdin = file
+		}
+		return func() {}, nil
 	}
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		go func() {
+			// A program that does not read all of it closes the pipe; its exit status says if that is wrong.
+			_, _ = io.Copy(pipe, r)
+			_ = pipe.Close()
+		}()
+	}, nil
+}
+
+// failure turns the end of a program into an error.
+func (x Exec) failure(c Command, res Result, err error) error {
 	argv := make([]string, 0, 1+len(c.Args))
 	for _, a := range append([]string{c.Program}, c.Args...) {
 		argv = append(argv, x.Secrets.Redact(a))
 	}
-	tail := strings.TrimSpace(res.Stderr)
-	if len(tail) > maxTail {
-		tail = "…" + strings.ToValidUTF8(tail[len(tail)-maxTail:], "")
+	return &ExitError{Argv: argv, Code: res.Code, Tail: lastLines(x.Secrets.Redact(res.Stderr)), Err: err}
+}
+
+// lastLines returns the last whole lines of text, at most maxTail bytes of them.
+func lastLines(text string) string {
+	text = strings.TrimSpace(strings.ToValidUTF8(text, "\uFFFD"))
+	if len(text) <= maxTail {
+		return text
 	}
-	return &ExitError{Argv: argv, Code: res.Code, Tail: x.Secrets.Redact(tail), Err: err}
-}
-
-// endGroup asks the process group of pid to end, and kills what is left of it after grace.
-func endGroup(pid int, grace time.Duration) {
-	_ = syscall.Kill(-pid, syscall.SIGTERM)
-	time.AfterFunc(grace, func() { _ = syscall.Kill(-pid, syscall.SIGKILL) })
-}
-
-// tee writes to keep and, if there is one, to live.
-func tee(keep, live io.Writer) io.Writer {
-	if live == nil {
-		return keep
+	text = text[len(text)-maxTail+len("…\n"):]
+	if _, whole, ok := strings.Cut(text, "\n"); ok {
+		text = whole
 	}
-	return io.MultiWriter(keep, live)
-}
-
-// tailBuffer keeps the last max bytes written to it.
-type tailBuffer struct {
-	max  int
-	data []byte
-}
-
-func (b *tailBuffer) Write(p []byte) (int, error) {
-	b.data = append(b.data, p...)
-	if over := len(b.data) - b.max; over > b.max/4 {
-		b.data = append(b.data[:0], b.data[over:]...)
-	}
-	return len(p), nil
-}
-
-func (b *tailBuffer) String() string {
-	if over := len(b.data) - b.max; over > 0 {
-		return string(b.data[over:])
-	}
-	return string(b.data)
+	return "…\n" + strings.ToValidUTF8(text, "")
 }

@@ -3,7 +3,8 @@
 package secret
 
 import (
-	"cmp"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 const Mask = "[redacted]"
 
 // Value is a secret. Every way of printing or encoding it gives [Mask]; only [Value.Reveal] gives the text.
+// Keep it in exported fields: fmt prints an unexported one by reflection, and does not ask it.
 type Value string
 
 // Reveal returns the secret itself.
@@ -26,8 +28,8 @@ func (v Value) String() string {
 	return Mask
 }
 
-// GoString masks the secret under %#v.
-func (v Value) GoString() string { return v.String() }
+// Format masks the secret under every verb, also one that does not suit it.
+func (v Value) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, v.String()) }
 
 // MarshalText masks the secret in JSON and YAML.
 func (v Value) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
@@ -36,37 +38,99 @@ func (v Value) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 // for concurrent use.
 type Set struct {
 	mu       sync.RWMutex
-	values   []string
-	replacer *strings.Replacer
+	patterns []string // distinct, none empty
+	longest  int      // length of the longest pattern in bytes
 }
 
-// Add makes each of values a secret. Empty ones are ignored: they would mask the space between all letters.
+// Add makes each of values a secret, together with the forms it takes in URLs, JSON, quoted text and pgpass
+// files, and with each line of it that is long enough to tell something. Empty values are ignored: they would
+// mask the space between all letters.
 func (s *Set) Add(values ...string) {
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range values {
-		if v != "" && !slices.Contains(s.values, v) {
-			s.values = append(s.values, v)
+		for _, p := range forms(v) {
+			if p != "" && !slices.Contains(s.patterns, p) {
+				s.patterns = append(s.patterns, p)
+				s.longest = max(s.longest, len(p))
+			}
 		}
 	}
-	// Longest first, so that a secret inside another leaves no rest of it.
-	slices.SortFunc(s.values, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	pairs := make([]string, 0, 2*len(s.values))
-	for _, v := range s.values {
-		pairs = append(pairs, v, Mask)
-	}
-	s.replacer = strings.NewReplacer(pairs...)
 }
 
-// Redact returns text with every known secret replaced by [Mask].
+// Redact returns text with every known secret replaced by [Mask]. Secrets that overlap or touch each other
+// become one mask, so that no rest of either is left.
 func (s *Set) Redact(text string) string {
-	if s == nil {
+	spans := s.find(text)
+	if len(spans) == 0 {
 		return text
+	}
+	var b strings.Builder
+	at := 0
+	for _, m := range spans {
+		b.WriteString(text[at:m.from])
+		b.WriteString(Mask)
+		at = m.to
+	}
+	b.WriteString(text[at:])
+	return b.String()
+}
+
+// span is a part of a text in bytes, from included, to not.
+type span struct{ from, to int }
+
+// find returns where secrets stand in text, in order and apart from each other.
+func (s *Set) find(text string) []span {
+	if s == nil {
+		return nil
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.replacer == nil {
-		return text
+	var found []span
+	for _, p := range s.patterns {
+		for from := 0; ; {
+			i := strings.Index(text[from:], p)
+			if i < 0 {
+				break
+			}
+			found = append(found, span{from + i, from + i + len(p)})
+			from += i + 1
+		}
 	}
-	return s.replacer.Replace(text)
+	slices.SortFunc(found, func(a, b span) int { return a.from - b.from })
+	return join(found)
+}
+
+// join merges the spans that overlap or touch; they are sorted by their beginning.
+func join(spans []span) []span {
+	joined := spans[:0]
+	for _, m := range spans {
+		if last := len(joined) - 1; last >= 0 && m.from <= joined[last].to {
+			joined[last].to = max(joined[last].to, m.to)
+			continue
+		}
+		joined = append(joined, m)
+	}
+	return joined
+}
+
+// safeCut returns how much of text, which goes on later, can be passed on now: up to a point that no secret
+// crosses, neither one that is complete nor one that may just have begun.
+func (s *Set) safeCut(text string) int {
+	if s == nil {
+		return len(text)
+	}
+	s.mu.RLock()
+	longest := s.longest
+	s.mu.RUnlock()
+	cut := len(text) - max(longest-1, 0)
+	for _, m := range s.find(text) {
+		if m.from < cut && cut < m.to {
+			cut = m.from
+		}
+	}
+	return max(cut, 0)
 }
