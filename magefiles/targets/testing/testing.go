@@ -1,0 +1,27 @@
+// Package testing holds the targets that run one layer of the tests each. They stand apart from the others
+// because mage cannot have a target "test" and a namespace "test" in one package.
+package testing
+
+import (
+	"context"
+	"os"
+
+	"github.com/poststack/poststack/pkg/quality"
+)
+
+// Unit runs the tests that need no engine, with the race detector where a C compiler allows it. Example: mage test:unit
+func Unit(ctx context.Context) error { return project(ctx, quality.Project.Unit) }
+
+// Integration runs the tests of single parts against a real engine. POSTSTACK_TEST_ENGINES=podman,docker names the engines; by default it is the detected one. Example: mage test:integration
+func Integration(ctx context.Context) error { return project(ctx, quality.Project.Integration) }
+
+// E2e runs the targets themselves in a scratch copy, as a user would, on a real engine. POSTSTACK_TEST_ENGINES names the engines. Example: mage test:e2e
+func E2e(ctx context.Context) error { return project(ctx, quality.Project.E2E) }
+
+// Performance compares warm runs with cold ones on a real engine. It asserts ratios within one run and never seconds. Example: mage test:performance
+func Performance(ctx context.Context) error { return project(ctx, quality.Project.Performance) }
+
+// project runs work on the checkout.
+func project(ctx context.Context, work func(quality.Project, context.Context) error) error {
+	return quality.Do(ctx, os.Stdout, os.Stderr, work)
+}

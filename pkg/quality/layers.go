@@ -1,0 +1,115 @@
+package quality
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/poststack/poststack/pkg/runner"
+)
+
+// layer is a kind of tests and how go test runs it.
+type layer struct {
+	name     string
+	packages []string
+	flags    []string
+	listed   bool // name each test as it ends: they are few and slow
+}
+
+// engineFlags are those of the layers that need an engine: never from the cache, since the engine's state is
+// no input that go knows, and one package at a time, since they share the engine and the machine.
+func engineFlags(timeout time.Duration) []string {
+	return []string{"-count=1", "-p=1", "-timeout=" + timeout.String()}
+}
+
+// Unit runs the tests that need no engine, under the race detector where cgo is available.
+func (p Project) Unit(ctx context.Context) error {
+	l, err := p.unit(ctx)
+	if err != nil {
+		return err
+	}
+	return p.test(ctx, l)
+}
+
+func (p Project) unit(ctx context.Context) (layer, error) {
+	l := layer{name: "unit", packages: []string{"./pkg/...", "./magefiles/..."}, flags: []string{"-short", "-timeout=5m"}}
+	cgo, err := p.output(ctx, "go", "env", "CGO_ENABLED")
+	if err != nil {
+		return layer{}, err
+	}
+	if strings.TrimSpace(cgo) == "1" {
+		l.flags = append(l.flags, "-race")
+	} else {
+		p.say("   without the race detector, which needs a C compiler")
+	}
+	return l, nil
+}
+
+// Integration runs the tests of single parts against an engine: those in tests/integration, and the packages
+// of pkg/ whose tests use one.
+func (p Project) Integration(ctx context.Context) error {
+	l, err := p.integration(ctx)
+	if err != nil {
+		return err
+	}
+	return p.test(ctx, l)
+}
+
+func (p Project) integration(ctx context.Context) (layer, error) {
+	format := `{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}`
+	text, err := p.output(ctx, "go", "list", "-f", format, "./pkg/...")
+	if err != nil {
+		return layer{}, err
+	}
+	l := layer{name: "integration", flags: engineFlags(30 * time.Minute), listed: true}
+	for _, line := range lines(text) {
+		fields := strings.Fields(line)
+		if slices.ContainsFunc(fields[1:], func(path string) bool { return strings.HasSuffix(path, "/engine/enginetest") }) {
+			l.packages = append(l.packages, fields[0])
+		}
+	}
+	l.packages = append(l.packages, "./tests/integration/...")
+	return l, nil
+}
+
+// E2E runs the targets in a scratch copy of the checkout, on an engine.
+func (p Project) E2E(ctx context.Context) error {
+	return p.test(ctx, layer{name: "e2e", packages: []string{"./tests/e2e/..."}, flags: engineFlags(40 * time.Minute), listed: true})
+}
+
+// Performance compares warm runs with cold ones, on an engine.
+func (p Project) Performance(ctx context.Context) error {
+	return p.test(ctx, layer{name: "performance", packages: []string{"./tests/bench/..."}, flags: engineFlags(40 * time.Minute), listed: true})
+}
+
+// Test runs the unit, integration and end-to-end layers in this order, and stops after the first that fails.
+func (p Project) Test(ctx context.Context) error {
+	return p.inOrder(ctx, "test", step{"unit", p.Unit}, step{"integration", p.Integration}, step{"e2e", p.E2E})
+}
+
+// ErrNoTests is that a layer ran no test at all: a mistake in the layer, not a success.
+var ErrNoTests = errors.New("no test ran")
+
+// test runs one layer, shows failures as they happen and ends with the counts.
+func (p Project) test(ctx context.Context, l layer, more ...string) error {
+	rep := &report{out: p.Stdout, listed: l.listed}
+	args := slices.Concat([]string{"test", "-json"}, l.flags, l.packages, more)
+	start := time.Now()
+	res, err := p.Runner.Run(ctx, runner.Command{
+		Program: "go", Args: args, Dir: p.Root, Stdout: rep, Stderr: p.Stderr,
+		// The tests make databases of their own: the one that the caller works with is none of their business.
+		Env: []string{"DATABASE_URL="},
+		// A test binary that cleans up after itself must have the time to.
+		Grace: 30 * time.Second,
+	})
+	err = errors.Join(brief(res, err), rep.close())
+	took := time.Since(start).Round(100 * time.Millisecond)
+	p.say("%s tests: %s in %s", l.name, rep.counts, took)
+	if err == nil && rep.counts.total() == 0 {
+		err = fmt.Errorf("test %q: %w", strings.Join(l.packages, " "), ErrNoTests)
+	}
+	return errors.Join(err, p.summarise(l.name, rep.counts, took))
+}

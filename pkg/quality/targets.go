@@ -1,0 +1,171 @@
+package quality
+
+import (
+	"cmp"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/magefile/mage/parse"
+)
+
+// target is a mage target as its source declares it.
+type target struct {
+	Name     string // as mage -l lists it
+	Synopsis string // likewise
+	Comment  string // the whole comment
+	Flags    []parse.Arg
+	Needs    []need // what it runs first, in order of the source
+}
+
+// need is a target that another one needs.
+type need struct {
+	Name string
+	Own  bool // only with Poststack's own database
+}
+
+// readTargets returns the targets of the magefiles folder below root, by name. It parses and runs nothing, so
+// it works on code that does not compile.
+func readTargets(root string) ([]target, error) {
+	imports, err := readImports(filepath.Join(root, "magefiles"))
+	if err != nil {
+		return nil, err
+	}
+	module, err := modulePath(root)
+	if err != nil {
+		return nil, err
+	}
+	var all []target
+	for _, imp := range imports {
+		rel, ok := strings.CutPrefix(imp.path, module+"/")
+		if !ok {
+			return nil, fmt.Errorf("read targets of %q: it is not in module %q", imp.path, module)
+		}
+		found, err := readPackage(filepath.Join(root, filepath.FromSlash(rel)), imp.alias)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	slices.SortFunc(all, func(a, b target) int { return cmp.Compare(a.Name, b.Name) })
+	return all, nil
+}
+
+// mageImport is a package whose targets mage lists, under alias if that is not "".
+type mageImport struct{ path, alias string }
+
+// readImports finds the imports that are marked by a comment //mage:import.
+func readImports(dir string) ([]mageImport, error) {
+	names, err := goFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	var imports []mageImport
+	for _, name := range names {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			return nil, fmt.Errorf("read imports: %w", err)
+		}
+		for _, spec := range file.Imports {
+			alias, ok := importTag(spec.Doc)
+			if !ok {
+				continue
+			}
+			path, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return nil, fmt.Errorf("read import %s: %w", spec.Path.Value, err)
+			}
+			imports = append(imports, mageImport{path, alias})
+		}
+	}
+	return imports, nil
+}
+
+// importTag returns what follows mage:import in a comment.
+func importTag(doc *ast.CommentGroup) (alias string, ok bool) {
+	if doc == nil {
+		return "", false
+	}
+	for _, c := range doc.List {
+		if rest, ok := strings.CutPrefix(c.Text, "//mage:import"); ok {
+			return strings.TrimSpace(rest), true
+		}
+	}
+	return "", false
+}
+
+// modulePath returns the path that the go.mod of root declares.
+func modulePath(root string) (string, error) {
+	data, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		return "", fmt.Errorf("read module path: %w", err)
+	}
+	match := regexp.MustCompile(`(?m)^module\s+(\S+)`).FindSubmatch(data)
+	if match == nil {
+		return "", fmt.Errorf("read module path of %q: no module line", filepath.Join(root, "go.mod"))
+	}
+	return string(match[1]), nil
+}
+
+// readPackage returns the targets of one package.
+func readPackage(dir, alias string) ([]target, error) {
+	files, err := goFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	info, err := parse.Package(dir, files, true)
+	if err != nil {
+		return nil, fmt.Errorf("read targets of %q: %w", dir, err)
+	}
+	g := newGraph(info, alias)
+	all := make([]target, 0, len(info.Funcs))
+	for _, f := range info.Funcs {
+		f.PkgAlias = alias
+		all = append(all, target{
+			Name: listedName(f.TargetName()), Synopsis: f.Synopsis, Comment: strings.TrimSpace(f.Comment),
+			Flags: f.Args, Needs: g.needs(f.Receiver, f.Name),
+		})
+	}
+	return all, nil
+}
+
+// goFiles lists the Go files of a directory, tests aside.
+func goFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("list Go files: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".go") && !strings.HasSuffix(e.Name(), "_test.go") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// listedName writes a target's name as mage lists it: Build:NoCache is build:noCache, Verify:DB is verify:db.
+func listedName(name string) string {
+	parts := strings.Split(name, ":")
+	for i, part := range parts {
+		parts[i] = lowerFirst(part)
+	}
+	return strings.Join(parts, ":")
+}
+
+// lowerFirst puts the first word of a name in lower case; a word is AAAA or Aaaa before the next capital.
+func lowerFirst(name string) string {
+	for _, word := range []string{`^(\p{Lu}\P{Lu}+)(\p{Lu}.*)$`, `^(\p{Lu}+)(\p{Lu}\P{Lu}.*)$`} {
+		if m := regexp.MustCompile(word).FindStringSubmatch(name); m != nil {
+			return strings.ToLower(m[1]) + m[2]
+		}
+	}
+	return strings.ToLower(name)
+}
