@@ -1,0 +1,93 @@
+package database
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// config makes pgx's configuration of t. pgx takes no configuration but its parser's, and that parser lets PG*
+// variables and files of the home directory fill in what the string leaves out: so the string names every key
+// that it knows, and whatever else it may have gathered is overwritten. The password never enters the string.
+func (t Target) config(seen *observer) (*pgx.ConnConfig, error) {
+	t = t.withDefaults()
+	if _, err := t.ClientFiles(); err != nil {
+		return nil, err
+	}
+	service, remove, err := emptyService()
+	if err != nil {
+		return nil, err
+	}
+	defer remove()
+	cfg, err := pgx.ParseConfig(t.keyValue() + service)
+	if err != nil {
+		return nil, errors.New("configure the driver: it does not accept these settings") // its text may quote them
+	}
+	cfg.Password = t.Password.Reveal()
+	cfg.RuntimeParams = map[string]string{"application_name": t.Application}
+	if t.Schema != "" {
+		cfg.RuntimeParams["search_path"] = t.Schema
+	}
+	cfg.ConnectTimeout = 0 // the context has the deadline, for all attempts together
+	cfg.DialFunc = seen.dial(&net.Dialer{})
+	return cfg, nil
+}
+
+// keyValue lists every key that pgconn 5.12 reads from the environment or the home directory, but the service.
+func (t Target) keyValue() string {
+	var b strings.Builder
+	for _, kv := range [][2]string{
+		{"host", t.Host},
+		{"port", strconv.Itoa(int(t.Port))},
+		{"user", t.User},
+		{"password", ""},
+		{"passfile", os.DevNull},
+		{"dbname", t.Database},
+		{"sslmode", t.SSLMode},
+		{"sslrootcert", t.SSLRootCert},
+		{"sslcert", t.SSLCert},
+		{"sslkey", t.SSLKey},
+		{"sslcertmode", "allow"},
+		{"sslpassword", ""},
+		{"sslsni", "1"},
+		{"sslnegotiation", "postgres"},
+		{"connect_timeout", seconds(t.ConnectTimeout)},
+		{"target_session_attrs", "any"},
+		{"min_protocol_version", "3.0"},
+		{"max_protocol_version", "3.0"},
+		{"channel_binding", "prefer"},
+		{"require_auth", ""},
+		{"options", ""},
+		{"timezone", ""},
+		{"application_name", t.Application},
+	} {
+		fmt.Fprintf(&b, "%s='%s' ", kv[0], strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(kv[1]))
+	}
+	return b.String()
+}
+
+// emptyService returns keys that neutralise PGSERVICE. That one cannot be emptied: once it is set, the parser
+// looks its value up in a service file, so it gets a name and a file of ours with nothing under that name.
+func emptyService() (keys string, remove func(), err error) {
+	if os.Getenv("PGSERVICE") == "" {
+		return "", func() {}, nil
+	}
+	f, err := os.CreateTemp("", "poststack-service-")
+	if err != nil {
+		return "", nil, fmt.Errorf("neutralise PGSERVICE: %w", err)
+	}
+	remove = func() { _ = os.Remove(f.Name()) }
+	if _, err = f.WriteString("[poststack]\n"); err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		remove()
+		return "", nil, fmt.Errorf("neutralise PGSERVICE: %w", err)
+	}
+	return fmt.Sprintf("service=poststack servicefile='%s'", strings.ReplaceAll(f.Name(), `'`, `\'`)), remove, nil
+}

@@ -1,0 +1,29 @@
+package database
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Connect logs in. It takes at most t.ConnectTimeout for everything from the look-up of the name on. Errors are
+// *[ConnectError], unless ctx was cancelled, which gives its cause.
+func (t Target) Connect(ctx context.Context) (*pgx.Conn, error) {
+	t = t.withDefaults()
+	seen := new(observer)
+	cfg, err := t.config(seen)
+	if err != nil {
+		return nil, &ConnectError{Kind: Settings, Target: t.Redacted(), Reason: err.Error(), Remedy: "correct the database URL", Err: err}
+	}
+	limited, cancel := context.WithTimeout(ctx, t.ConnectTimeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(limited, cfg)
+	if err == nil {
+		return conn, nil
+	}
+	if ctx.Err() == context.Canceled {
+		return nil, fmt.Errorf("connect to %q: %w", t.Redacted(), context.Cause(ctx))
+	}
+	return nil, t.explain(err, seen)
+}

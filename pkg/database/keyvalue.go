@@ -1,0 +1,72 @@
+package database
+
+import "strings"
+
+// readKeyValue reads "host=… port=… dbname=… user=… password=…" by libpq's rules: values with spaces stand in
+// single quotes, a backslash takes the next character as it is.
+func readKeyValue(s string) (w written, err error) {
+	for s = trimSpace(s); s != ""; s = trimSpace(s) {
+		name, rest, ok := strings.Cut(s, "=")
+		name = strings.TrimRight(name, " ")
+		if !ok || name == "" || strings.Contains(name, " ") {
+			return w, &URLError{"key=value string", `holds a word without "="`,
+				"put a value with spaces into single quotes, or write a postgresql:// URL"}
+		}
+		var value string
+		if value, s, err = cutValue(trimSpace(rest)); err != nil {
+			return w, err
+		}
+		if err := w.setKey(name, value); err != nil {
+			return w, err
+		}
+	}
+	return w, nil
+}
+
+// setKey takes what a URL writes in its address; the rest are parameters.
+func (w *written) setKey(name, value string) error {
+	place := map[string]*string{"host": &w.host, "port": &w.port, "dbname": &w.database, "database": &w.database}[name]
+	if place == nil {
+		w.parameters = append(w.parameters, parameter{name, value})
+		return nil
+	}
+	if *place != "" {
+		return &URLError{"key " + name, "is given twice", "keep one"}
+	}
+	*place = value
+	if name == "host" && strings.Contains(value, ",") {
+		return errSeveralHosts
+	}
+	return nil
+}
+
+// cutValue splits the value at the beginning of s, quoted or not, from what follows it.
+func cutValue(s string) (value, rest string, err error) {
+	quoted := strings.HasPrefix(s, "'")
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case quoted && i == 0:
+		case c == '\\' && i+1 < len(s):
+			i++
+			b.WriteByte(s[i])
+		case c == '\\':
+			return "", "", &URLError{"key=value string", `ends in "\"`, `write \\ for a backslash`}
+		case quoted && c == '\'':
+			if rest = s[i+1:]; rest != "" && rest[0] != ' ' {
+				return "", "", &URLError{"key=value string", "has no space after a closing quote", `write \' for a quote inside`}
+			}
+			return b.String(), rest, nil
+		case !quoted && c == ' ':
+			return b.String(), s[i:], nil
+		default:
+			b.WriteByte(c)
+		}
+	}
+	if quoted {
+		return "", "", &URLError{"key=value string", "has a quote that is not closed", `write \' for a quote inside`}
+	}
+	return b.String(), "", nil
+}
+
+func trimSpace(s string) string { return strings.TrimLeft(s, " ") }

@@ -1,0 +1,193 @@
+// Package database knows one PostgreSQL server: how people write its address, how to reach it, what is wrong
+// when that does not work, and what it can do. The Go side (pgx) and Liquibase (JDBC) get their settings from
+// one [Target], so that what is verified is what is migrated; nothing is read from PG* variables, password
+// files or service files.
+package database
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/poststack/poststack/pkg/secret"
+)
+
+// The defaults of what a connection URL leaves out.
+const (
+	DefaultPort           uint16 = 5432
+	DefaultSSLMode               = "prefer" // libpq's, pgx's and the JDBC driver's own default
+	DefaultConnectTimeout        = 10 * time.Second
+	ApplicationName              = "poststack"
+)
+
+// Target is one database on one server and how to log in. Make it with [ParseURL], or fill in Host, User and
+// Database: a zero Port, SSLMode, ApplicationName or ConnectTimeout means the default above. Targets can be
+// compared. Every way of printing one leaves the password out.
+type Target struct {
+	Host           string // name or IP address, without brackets
+	Port           uint16
+	User           string
+	Password       secret.Value // "" sends none; no other source of passwords is asked
+	Database       string
+	Schema         string // where objects go, as the only entry of search_path; "" leaves that to the server
+	SSLMode        string // disable, allow, prefer, require, verify-ca or verify-full
+	SSLRootCert    string // path of a PEM file on this machine; goes with verify-ca and verify-full
+	SSLCert        string // path of a client certificate in PEM; together with SSLKey
+	SSLKey         string
+	Application    string        // application_name, as pg_stat_activity shows it
+	ConnectTimeout time.Duration // from the look-up of the name to the end of the login
+}
+
+// withDefaults returns t with its zero values filled in.
+func (t Target) withDefaults() Target {
+	if t.Port == 0 {
+		t.Port = DefaultPort
+	}
+	if t.SSLMode == "" {
+		t.SSLMode = DefaultSSLMode
+	}
+	if t.Application == "" {
+		t.Application = ApplicationName
+	}
+	if t.ConnectTimeout == 0 {
+		t.ConnectTimeout = DefaultConnectTimeout
+	}
+	return t
+}
+
+// URL returns the URL with the password in it, in the form that psql, pgx and [ParseURL] read alike. It is
+// for "mage db:url" only; everywhere else show [Target.Redacted].
+func (t Target) URL() string { return t.url(true) }
+
+// Redacted returns the URL without the password. psql asks for one when it is given this.
+func (t Target) Redacted() string { return t.url(false) }
+
+// String is [Target.Redacted].
+func (t Target) String() string { return t.Redacted() }
+
+// GoString is [Target.Redacted], for %#v.
+func (t Target) GoString() string { return t.Redacted() }
+
+// MarshalText is [Target.Redacted], for JSON and YAML.
+func (t Target) MarshalText() ([]byte, error) { return []byte(t.Redacted()), nil }
+
+// Address returns "host:port", with an IPv6 address in brackets.
+func (t Target) Address() string {
+	return net.JoinHostPort(t.Host, strconv.Itoa(int(t.withDefaults().Port)))
+}
+
+func (t Target) url(withPassword bool) string {
+	t = t.withDefaults()
+	var b strings.Builder
+	b.WriteString("postgresql://")
+	b.WriteString(encode(t.User))
+	if withPassword && t.Password != "" {
+		b.WriteString(":" + encode(t.Password.Reveal()))
+	}
+	b.WriteString("@" + t.Address() + "/" + encode(t.Database) + "?sslmode=" + encode(t.SSLMode))
+	add := func(name, value string) {
+		if value != "" {
+			b.WriteString("&" + name + "=" + encode(value))
+		}
+	}
+	add("sslrootcert", t.SSLRootCert)
+	add("sslcert", t.SSLCert)
+	add("sslkey", t.SSLKey)
+	if t.Schema != "" {
+		add("options", "-c search_path="+t.Schema)
+	}
+	if t.Application != ApplicationName {
+		add("application_name", t.Application)
+	}
+	if t.ConnectTimeout != DefaultConnectTimeout {
+		add("connect_timeout", seconds(t.ConnectTimeout))
+	}
+	return b.String()
+}
+
+// JDBC returns the URL for the JDBC driver, without user and password: those go by Liquibase's --username and
+// by [Target.PassFile]. Certificates are named as [Target.ClientFiles] puts them into the container.
+func (t Target) JDBC() string {
+	t = t.withDefaults()
+	var b strings.Builder
+	b.WriteString("jdbc:postgresql://" + t.Address() + "/" + encode(t.Database) + "?sslmode=" + encode(t.SSLMode))
+	add := func(name, value string) {
+		if value != "" {
+			b.WriteString("&" + name + "=" + encode(value))
+		}
+	}
+	if t.SSLRootCert != "" {
+		add("sslrootcert", ClientRootCert)
+	}
+	if t.SSLCert != "" {
+		add("sslcert", ClientCert)
+		add("sslkey", ClientKey)
+	}
+	add("currentSchema", t.Schema)
+	add("ApplicationName", t.Application)
+	add("connectTimeout", seconds(t.ConnectTimeout))
+	add("loginTimeout", seconds(t.ConnectTimeout))
+	add("gssEncMode", "disable") // pgx knows no GSS encryption, so neither may the other side use it
+	return b.String()
+}
+
+// PassFile returns the content of a password file (PGPASSFILE) that holds for every server, with ":" and "\"
+// escaped as both libpq and the JDBC driver read them. It is nil when there is no password.
+func (t Target) PassFile() []byte {
+	if t.Password == "" {
+		return nil
+	}
+	return []byte("*:*:*:*:" + escapePass(t.Password.Reveal()) + "\n")
+}
+
+// Secrets returns every spelling of the password that this package writes, for [secret.Set.Add].
+func (t Target) Secrets() []string {
+	if t.Password == "" {
+		return nil
+	}
+	p := t.Password.Reveal()
+	return []string{p, encode(p), escapePass(p)}
+}
+
+// WithHost returns t as it is reached under another address, such as a container's name on a network.
+func (t Target) WithHost(host string, port uint16) Target {
+	t.Host, t.Port = host, port
+	return t
+}
+
+// Loopback reports whether the server is on this machine and bound to it, so that a container reaches it only
+// through the host's network. It does not resolve names: localhost and *.localhost count.
+func (t Target) Loopback() bool {
+	if ip, err := netip.ParseAddr(t.Host); err == nil {
+		return ip.Unmap().IsLoopback()
+	}
+	host := strings.ToLower(strings.TrimSuffix(t.Host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+func escapePass(p string) string { return strings.NewReplacer(`\`, `\\`, `:`, `\:`).Replace(p) }
+
+// seconds rounds up: a timeout below a second must not become 0, which means for ever.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+}
+
+// encode percent-encodes everything but RFC 3986's unreserved characters, so that no reader, whatever its
+// rules for "+" or ":", can take it for something else.
+func encode(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteByte('%')
+		b.WriteByte(hex[c>>4])
+		b.WriteByte(hex[c&15])
+	}
+	return b.String()
+}

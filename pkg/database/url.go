@@ -1,0 +1,235 @@
+package database
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// URLError is a connection URL that cannot be used. Nothing in it is copied from the URL's user, password,
+// address or values, so it can be shown to anyone.
+type URLError struct {
+	Part   string // "password", "host", "parameter sslmode" …
+	Reason string // what is wrong with it
+	Remedy string // what to write instead; may be empty
+}
+
+// Error is one line: part, reason, remedy.
+func (e *URLError) Error() string {
+	msg := fmt.Sprintf("parse database URL: %s %s", e.Part, e.Reason)
+	if e.Remedy != "" {
+		msg += "; " + e.Remedy
+	}
+	return msg
+}
+
+// written is what a connection string says, decoded, before it is judged.
+type written struct {
+	host, port, user, password, database string
+
+	hasPassword bool
+	parameters  []parameter
+}
+
+type parameter struct{ name, value string }
+
+// ParseURL reads a postgres:// or postgresql:// URL, a key=value string as libpq knows it, or a
+// jdbc:postgresql:// URL. It is stricter than any of those: reserved characters must be percent-encoded,
+// parameters must be known, there is one server, reached over TCP, and a schema is one plain name. Space around
+// the whole is ignored. Errors are *[URLError].
+//
+// A missing port is 5432, a missing database is named like the user, a missing sslmode is prefer. The host and
+// the user must be written.
+func ParseURL(raw string) (Target, error) {
+	raw = strings.TrimSpace(raw)
+	if raw == "" {
+		return Target{}, &URLError{"URL", "is empty", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"}
+	}
+	if !utf8.ValidString(raw) || strings.ContainsFunc(raw, isControl) {
+		return Target{}, &URLError{"URL", "holds control characters or is not UTF-8", "percent-encode what belongs to it"}
+	}
+	w, err := read(raw)
+	if err != nil {
+		return Target{}, err
+	}
+	return w.target()
+}
+
+// read tells the three forms apart by what comes first, a colon or an equals sign.
+func read(raw string) (written, error) {
+	i := strings.IndexAny(raw, ":=")
+	if i >= 0 && raw[i] == '=' {
+		return readKeyValue(raw)
+	}
+	rest, jdbc := cutPrefixFold(raw, "jdbc:")
+	for _, scheme := range []string{"postgresql:", "postgres:"} {
+		address, ok := cutPrefixFold(rest, scheme)
+		if !ok {
+			continue
+		}
+		address, ok = strings.CutPrefix(address, "//")
+		if !ok {
+			return written{}, &URLError{"address", `does not begin with "//"`, "write HOST:PORT/DATABASE after two slashes"}
+		}
+		return readAddress(address, jdbc)
+	}
+	return written{}, &URLError{"scheme", "is not one of PostgreSQL's",
+		"begin with postgresql:// or jdbc:postgresql://, or write host=… dbname=… user=…"}
+}
+
+// readAddress reads what follows the two slashes. Everything before the last "@" is user and password: whoever
+// left an "@", "/" or "?" of the password unencoded is told so, instead of half the password becoming a host.
+func readAddress(s string, jdbc bool) (w written, err error) {
+	if at := strings.LastIndexByte(s, '@'); at >= 0 {
+		if _, query, ok := strings.Cut(s[:at], "?"); ok && (jdbc || strings.Contains(query, "password=")) {
+			return w, &URLError{"password or another parameter", `holds "@" or "?" as it is`, "write %40, %3F"}
+		}
+		if err := w.readUser(s[:at]); err != nil {
+			return w, err
+		}
+		s = s[at+1:]
+	}
+	if strings.Contains(s, "#") {
+		return w, &URLError{"URL", `holds a "#" as it is`, "write %23 if it belongs to a value"}
+	}
+	s, query, hasQuery := strings.Cut(s, "?")
+	hostPort, database, _ := strings.Cut(s, "/")
+	if strings.Contains(database, "/") {
+		return w, &URLError{"database name", `holds a "/" as it is`, "write %2F if it belongs to the name, else leave it out"}
+	}
+	if w.database, err = decode("database name", database, ""); err != nil {
+		return w, err
+	}
+	if err := w.readHost(hostPort); err != nil {
+		return w, err
+	}
+	if hasQuery {
+		return w, w.readQuery(query, jdbc)
+	}
+	return w, nil
+}
+
+// readUser takes "user" or "user:password" apart at the first colon.
+func (w *written) readUser(s string) (err error) {
+	user, password, hasPassword := strings.Cut(s, ":")
+	part := "user name"
+	if !hasPassword && strings.ContainsAny(user, "/?#") {
+		part = "user name or password" // or an @ far behind them
+	}
+	if w.user, err = decode(part, user, "@/?#"); err != nil {
+		return err
+	}
+	w.hasPassword = hasPassword
+	w.password, err = decode("password", password, "@/?#")
+	return err
+}
+
+// readHost takes "host", "host:port", "[v6]" or "[v6]:port" apart.
+func (w *written) readHost(s string) (err error) {
+	if strings.Contains(s, ",") {
+		return errSeveralHosts
+	}
+	host, port := s, ""
+	switch end := strings.LastIndexByte(s, ']'); {
+	case strings.HasPrefix(s, "["):
+		if end < 0 || end+1 < len(s) && s[end+1] != ':' {
+			return &URLError{"host", "begins with [ and has no matching ]", "write [ADDRESS]:PORT"}
+		}
+		host, port = s[1:end], strings.TrimPrefix(s[end+1:], ":")
+		if !strings.Contains(host, ":") {
+			return &URLError{"host", "in brackets is no IPv6 address", "leave the brackets out"}
+		}
+	case strings.Count(s, ":") > 1:
+		return &URLError{"address", "holds several colons", "put an IPv6 address into brackets: [ADDRESS]:PORT"}
+	default:
+		host, port, _ = strings.Cut(s, ":")
+	}
+	w.port = port
+	w.host, err = decode("host", host, "")
+	return err
+}
+
+// readQuery reads the parameters. The JDBC driver takes "+" for a space and everyone else takes it for a plus,
+// so in a JDBC URL it must be encoded.
+func (w *written) readQuery(s string, jdbc bool) error {
+	if s == "" {
+		return nil
+	}
+	reserved := "?"
+	if jdbc {
+		reserved = "?+"
+	}
+	for i, pair := range strings.Split(s, "&") {
+		name, value, ok := strings.Cut(pair, "=")
+		part := fmt.Sprintf("parameter %d", i+1)
+		if !ok {
+			return &URLError{part, `has no "="`, "write NAME=VALUE; if & belongs to a value, write %26"}
+		}
+		name, err := decode(part, name, reserved)
+		if err != nil {
+			return err
+		}
+		if value, err = decode(part, value, reserved); err != nil {
+			return err
+		}
+		w.parameters = append(w.parameters, parameter{name, value})
+	}
+	return nil
+}
+
+// decode resolves the percent codes of s, which is the URL's part of that name. Spaces and the characters of
+// reserved must not stand in it as they are.
+func decode(part, s, reserved string) (string, error) {
+	if bad := rawReserved(s, reserved); len(bad) > 0 {
+		return "", &URLError{part, "holds " + strings.Join(bad, ", ") + " as it is", "write " + codes(bad)}
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' {
+			b.WriteByte(s[i])
+			continue
+		}
+		n, err := strconv.ParseUint(s[i+1:min(i+3, len(s))], 16, 8)
+		if err != nil || i+3 > len(s) {
+			return "", &URLError{part, `holds "%" as it is`, "write %25"}
+		}
+		b.WriteByte(byte(n))
+		i += 2
+	}
+	if out := b.String(); utf8.ValidString(out) && !strings.ContainsFunc(out, isControl) {
+		return out, nil
+	}
+	return "", &URLError{part, "holds control characters or is not UTF-8",
+		"use another: Liquibase's password file and the login cannot carry it"}
+}
+
+// rawReserved returns the characters of s that should have been encoded, each once, quoted: those of reserved,
+// and the space.
+func rawReserved(s, reserved string) (found []string) {
+	for _, c := range reserved + " " {
+		if strings.ContainsRune(s, c) {
+			found = append(found, strconv.Quote(string(c)))
+		}
+	}
+	return found
+}
+
+// codes returns the percent codes of characters quoted by [rawReserved].
+func codes(quoted []string) string {
+	out := make([]string, len(quoted))
+	for i, q := range quoted {
+		c, _ := strconv.Unquote(q)
+		out[i] = encode(c)
+	}
+	return strings.Join(out, ", ")
+}
+
+func cutPrefixFold(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 }

@@ -1,0 +1,295 @@
+package database_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/secret"
+)
+
+// target is what ParseURL makes of a URL with user app, password pw, host db.example, database mail.
+func target(change func(*database.Target)) database.Target {
+	t := database.Target{
+		Host: "db.example", Port: 5432, User: "app", Password: "pw", Database: "mail", SSLMode: "prefer",
+		Application: "poststack", ConnectTimeout: 10 * time.Second,
+	}
+	if change != nil {
+		change(&t)
+	}
+	return t
+}
+
+func schema(name string) func(*database.Target) {
+	return func(t *database.Target) { t.Schema = name }
+}
+
+func password(p secret.Value) func(*database.Target) {
+	return func(t *database.Target) { t.Password = p }
+}
+
+func TestParseURL_reads(t *testing.T) {
+	t.Parallel()
+	for raw, change := range map[string]func(*database.Target){
+		"postgres://app:pw@db.example/mail":                                              nil,
+		"postgresql://app:pw@db.example:5432/mail":                                       nil,
+		"POSTGRES://app:pw@db.example/mail":                                              nil,
+		" postgres://app:pw@db.example/mail\r\n":                                         nil,
+		"postgres://app:pw@db.example/mail?":                                             nil,
+		"postgres://db.example/mail?user=app&password=pw":                                nil,
+		"postgres://%61pp:p%77@db.example/m%61il":                                        nil,
+		"host=db.example dbname=mail user=app password=pw":                               nil,
+		"host = 'db.example'  dbname=mail user=app password='pw' port=5432":              nil,
+		"jdbc:postgresql://db.example/mail?user=app&password=pw":                         nil,
+		"jdbc:postgres://db.example:5432/mail?user=app&password=pw":                      nil,
+		"JDBC:PostgreSQL://db.example/mail?user=app&password=pw":                         nil,
+		"jdbc:postgresql://app:pw@db.example/mail":                                       nil,
+		"postgres://app@db.example/mail":                                                 password(""),
+		"postgres://app:@db.example/mail":                                                password(""),
+		"postgres://app:a+b@db.example/mail":                                             password("a+b"),
+		"postgres://app:a:b!$&'()*,;=\"\\^{}|~@db.example/mail":                          password("a:b!$&'()*,;=\"\\^{}|~"),
+		"jdbc:postgresql://db.example/mail?user=app&password=a%2Bb%20c":                  password("a+b c"),
+		`host=db.example dbname=mail user=app password='it\'s a \\'`:                     password(`it's a \`),
+		`host=db.example dbname=mail user=app password=it's@/#?%`:                        password(`it's@/#?%`),
+		"postgres://app:pw@db.example/mail?currentSchema=hosting":                        schema("hosting"),
+		"postgres://app:pw@db.example/mail?schema=hosting":                               schema("hosting"),
+		"postgres://app:pw@db.example/mail?search_path=hosting":                          schema("hosting"),
+		"postgres://app:pw@db.example/mail?options=-c%20search_path%3Dhosting":           schema("hosting"),
+		"postgres://app:pw@db.example/mail?options=-csearch_path=hosting":                schema("hosting"),
+		"postgres://app:pw@db.example/mail?options=--search_path=hosting":                schema("hosting"),
+		"postgres://app:pw@db.example/mail?schema=hosting&options=-csearch_path=hosting": nil,
+		"postgres://app:pw@[2001:db8::7]:6000/mail":                                      func(t *database.Target) { t.Host, t.Port = "2001:db8::7", 6000 },
+		"postgres://app:pw@[::1]/mail":                                                   func(t *database.Target) { t.Host = "::1" },
+		"postgres://app:pw@db.example":                                                   func(t *database.Target) { t.Database = "app" },
+		"postgres://app:pw@db.example/m%2Fa%20il":                                        func(t *database.Target) { t.Database = "m/a il" },
+		"postgres://app:pw@db.example/mail?sslmode=require&connect_timeout=3": func(t *database.Target) {
+			t.SSLMode, t.ConnectTimeout = "require", 3*time.Second
+		},
+		"postgres://app:pw@db.example/mail?sslmode=verify-full&sslrootcert=/etc/ca.pem&sslcert=/c.pem&sslkey=/k.pem": func(t *database.Target) {
+			t.SSLMode, t.SSLRootCert, t.SSLCert, t.SSLKey = "verify-full", "/etc/ca.pem", "/c.pem", "/k.pem"
+		},
+		"postgres://app:pw@db.example/mail?sslmode=require&sslrootcert=/etc/ca.pem": func(t *database.Target) {
+			t.SSLMode, t.SSLRootCert = "verify-ca", "/etc/ca.pem"
+		},
+		"jdbc:postgresql://db.example/mail?user=app&password=pw&ApplicationName=x&connectTimeout=4": func(t *database.Target) {
+			t.Application, t.ConnectTimeout = "x", 4*time.Second
+		},
+	} {
+		t.Run(raw, func(t *testing.T) {
+			t.Parallel()
+			want := target(change)
+			if strings.Count(raw, "hosting") == 2 {
+				want.Schema = "hosting"
+			}
+			got, err := database.ParseURL(raw)
+			require.NoError(t, err)
+			assert.True(t, want == got, "got %#v, password %q", got, got.Password.Reveal())
+
+			again, err := database.ParseURL(got.URL())
+			require.NoError(t, err, "its own URL")
+			assert.True(t, got == again, "%s reads as another target", got)
+		})
+	}
+}
+
+func TestParseURL_refuses(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string][]string{ // words of the message, the part first
+		"": {"URL", "empty"},
+		"postgres://app:al@pha-k17@127.0.0.1:5/mail":                     {"password", `"@"`, "%40"},
+		"postgres://app:al/pha-k17@127.0.0.1:5/mail":                     {"password", `"/"`, "%2F"},
+		"postgres://app:al%pha-k17@127.0.0.1:5/mail":                     {"password", `"%"`, "%25"},
+		"postgres://app:al#pha-k17@127.0.0.1:5/mail":                     {"password", `"#"`, "%23"},
+		"postgres://app:al?pha-k17@127.0.0.1:5/mail":                     {"password", `"?"`, "%3F"},
+		"postgres://app:al pha-k17@127.0.0.1:5/mail":                     {"password", `" "`, "%20"},
+		"postgres://app:al%0Apha-k17@127.0.0.1/mail":                     {"password", "control"},
+		"postgres://app:al%00pha-k17@127.0.0.1/mail":                     {"password", "control"},
+		"postgres://app:al%ffpha-k17@127.0.0.1/mail":                     {"password", "UTF-8"},
+		"postgres://app:pha-k17%4@127.0.0.1/mail":                        {"password", "%25"},
+		"postgres://app:pha-k17":                                         {"port"},
+		"postgres://app:pha-k17/mail":                                    {"port"},
+		"postgres://h/mail?user=app&password=al@pha-k17":                 {"password", "%40"},
+		"postgres://h/mail?user=app&password=al&pha-k17=1":               {"parameter 3", "unknown"},
+		"jdbc:postgresql://h/mail?user=app&password=al&pha-k17":          {"parameter 3", "%26"},
+		"jdbc:postgresql://h:5/mail?user=app&password=al@pha-k17":        {"password", "%40"},
+		"jdbc:postgresql://h:5/mail?user=app&password=al+pha-k17":        {"parameter 2", "%2B"},
+		"host=h user=app password=al pha-k17":                            {"key=value", "quotes"},
+		"host=h user=app password=al pha-k17=b":                          {"parameter 3", "unknown"},
+		"host=h user=app password='al'pha-k17'":                          {"key=value", "quote"},
+		"host=h user=app password='al pha-k17":                           {"key=value", "quote"},
+		`host=h user=app password=pha-k17\`:                              {"key=value", `\`},
+		"host=h host=g user=app":                                         {"key host", "twice"},
+		"mysql://app:pha-k17@h/mail":                                     {"scheme"},
+		"jdbc:mysql://app:pha-k17@h/mail":                                {"scheme"},
+		"pha-k17":                                                        {"scheme"},
+		"postgres:app:pha-k17@h/mail":                                    {"address", "//"},
+		"jdbc:postgresql:mail":                                           {"address", "//"},
+		"postgres:///mail?user=app":                                      {"host", "missing"},
+		"dbname=mail user=app":                                           {"host", "missing"},
+		"postgres://app@%2Fvar%2Frun%2Fpostgresql/mail":                  {"host", "Unix socket"},
+		"host=/var/run/postgresql user=app":                              {"host", "Unix socket"},
+		"postgres://app@a,b/mail":                                        {"host", "list"},
+		"postgres://app@a:1,b:2/mail":                                    {"host", "list"},
+		"host=a,b user=app":                                              {"host", "list"},
+		"postgres://app@[fe80::1%25eth0]/mail":                           {"host", "zone"},
+		"postgres://app@[::1/mail":                                       {"host", "["},
+		"postgres://app@::1/mail":                                        {"address", "["},
+		"postgres://app@[h]/mail":                                        {"host", "brackets"},
+		"postgres://app@0.0.0.0/mail":                                    {"host", "127.0.0.1"},
+		"postgres://app@[::]/mail":                                       {"host", "127.0.0.1"},
+		"postgres://app@127.1/mail":                                      {"host", "IPv4"},
+		"postgres://app@h..example/mail":                                 {"host", "neither"},
+		"postgres://app@h:0/mail":                                        {"port"},
+		"postgres://app@h:65536/mail":                                    {"port"},
+		"postgres://h/mail":                                              {"user name", "missing"},
+		"postgres://app@h/a/b":                                           {"database name", "%2F"},
+		"postgres://app@h/mail#x":                                        {"URL", "%23"},
+		"postgres://app@h/mail?sslmod=disable":                           {"parameter sslmod", "unknown", "did you mean sslmode?"},
+		"postgres://app@h/mail?sslmode=disabled":                         {"parameter sslmode", "verify-full"},
+		"postgres://app@h/mail?sslmode=disable&sslmode=disable":          {"parameter sslmode", "twice"},
+		"postgres://app:pw@h/mail?password=pw":                           {"parameter password", "twice"},
+		"postgres://app@h/mail?sslmode":                                  {"parameter 1", `"="`},
+		"postgres://app@h/mail?pool_max_conns=3":                         {"parameter pool_max_conns", "known are"},
+		"postgres://app@h/mail?ssl=true":                                 {"parameter ssl", "sslmode=require"},
+		"postgres://app@h/mail?host=g":                                   {"parameter host", "address"},
+		"postgres://app@h/mail?service=x":                                {"parameter service"},
+		"postgres://app@h/mail?options=-c%20statement_timeout%3D1":       {"parameter options", "search_path"},
+		"postgres://app@h/mail?options=-csearch_path=a%20-cx=1":          {"parameter options"},
+		"postgres://app@h/mail?currentSchema=a,b":                        {"parameter currentSchema", "one schema"},
+		"postgres://app@h/mail?currentSchema=Hosting":                    {"parameter currentSchema", "small letters"},
+		"postgres://app@h/mail?currentSchema=pg_catalog":                 {"parameter currentSchema"},
+		"postgres://app@h/mail?options=-csearch_path=a&currentSchema=b":  {"parameter currentSchema", "another schema"},
+		"postgres://app@h/mail?schema=a&currentSchema=a":                 {"parameter currentSchema", "twice"},
+		"postgres://app@h/mail?connect_timeout=0":                        {"parameter connect_timeout", "1 to 3600"},
+		"postgres://app@h/mail?connect_timeout=3s":                       {"parameter connect_timeout"},
+		"postgres://app@h/mail?sslmode=verify-full":                      {"parameter sslrootcert", "ca-certificates.crt"},
+		"postgres://app@h/mail?sslmode=verify-full&sslrootcert=system":   {"parameter sslrootcert"},
+		"postgres://app@h/mail?sslrootcert=/ca.pem":                      {"parameter sslrootcert", "verify-full"},
+		"postgres://app@h/mail?sslcert=/c.pem":                           {"sslkey", "together"},
+		"postgres://app@h/mail?sslmode=disable&sslcert=/c.pem&sslkey=/k": {"parameter sslcert", "no effect"},
+		"postgres://app@h/ma\x07il":                                      {"URL", "control"},
+	} {
+		t.Run(raw, func(t *testing.T) {
+			t.Parallel()
+			got, err := database.ParseURL(raw)
+			require.Error(t, err)
+			assert.Zero(t, got)
+			var urlErr *database.URLError
+			require.ErrorAs(t, err, &urlErr)
+			assert.Contains(t, urlErr.Part, want[0])
+			for _, word := range want {
+				assert.Contains(t, err.Error(), word)
+			}
+			assert.NotContains(t, err.Error(), "pha-k17")
+			assert.NotContains(t, err.Error(), "\n")
+		})
+	}
+}
+
+// hard is a password of every character that some reader takes for its own, and 180 long.
+func hard() string {
+	const head = `p@s:s/w#r%d?&=+'"\$HOME {x};`
+	return head + strings.Repeat("z", 180-len(head))
+}
+
+func TestTarget_hides_the_password_in_every_way_of_printing(t *testing.T) {
+	t.Parallel()
+	tgt := target(password("s3cr3t"))
+	js, err := json.Marshal(map[string]any{"t": tgt, "p": &tgt})
+	require.NoError(t, err)
+	for _, out := range []string{
+		fmt.Sprint(tgt), fmt.Sprintf("%v %+v %#v %s %q", tgt, tgt, tgt, tgt, tgt), fmt.Sprintf("%+v %#v", &tgt, &tgt),
+		fmt.Sprintf("%+v %#v", struct{ T database.Target }{tgt}, struct{ T database.Target }{tgt}),
+		string(js), tgt.Redacted(), tgt.JDBC(),
+	} {
+		assert.NotContains(t, out, "s3cr3t")
+		assert.Contains(t, out, "db.example")
+	}
+	assert.Equal(t, "postgresql://app:s3cr3t@db.example:5432/mail?sslmode=prefer", tgt.URL())
+	assert.Equal(t, "postgresql://app@db.example:5432/mail?sslmode=prefer", tgt.String())
+}
+
+func TestTarget_carries_a_hard_password_through_every_form(t *testing.T) {
+	t.Parallel()
+	const encoded = `p%40s%3As%2Fw%23r%25d%3F%26%3D%2B%27%22%5C%24HOME%20%7Bx%7D%3B`
+	tgt, err := database.ParseURL("postgres://app:" + encoded + strings.Repeat("z", 152) + "@db.example/mail")
+	require.NoError(t, err)
+	require.Equal(t, hard(), tgt.Password.Reveal())
+	again, err := database.ParseURL(tgt.URL())
+	require.NoError(t, err)
+	assert.True(t, tgt == again)
+	assert.Equal(t, `*:*:*:*:p@s\:s/w#r%d?&=+'"\\$HOME {x};`+strings.Repeat("z", 152)+"\n", string(tgt.PassFile()))
+	assert.Subset(t, tgt.Secrets(), []string{hard()})
+	for _, s := range tgt.Secrets() {
+		assert.NotContains(t, tgt.Redacted()+tgt.JDBC(), s)
+	}
+}
+
+func TestTarget_JDBC(t *testing.T) {
+	t.Parallel()
+	for want, raw := range map[string]string{
+		"jdbc:postgresql://db.example:5432/mail?sslmode=prefer&ApplicationName=poststack" +
+			"&connectTimeout=10&loginTimeout=10&gssEncMode=disable": "postgres://app:pw@db.example/mail",
+		"jdbc:postgresql://[::1]:6000/a%2Bb%20c?sslmode=disable&currentSchema=hosting&ApplicationName=poststack" +
+			"&connectTimeout=3&loginTimeout=3&gssEncMode=disable": "postgres://app:pw@[::1]:6000/a+b%20c?sslmode=disable&schema=hosting&connect_timeout=3",
+		"jdbc:postgresql://db.example:5432/mail?sslmode=verify-ca&sslrootcert=%2Fetc%2Fpoststack%2Ftls%2Froot.crt" +
+			"&sslcert=%2Fetc%2Fpoststack%2Ftls%2Fclient.crt&sslkey=%2Fetc%2Fpoststack%2Ftls%2Fclient.pk8" +
+			"&ApplicationName=poststack&connectTimeout=10&loginTimeout=10&gssEncMode=disable": "postgres://app:pw@db.example/mail?sslmode=verify-ca&sslrootcert=/ca&sslcert=/c&sslkey=/k",
+	} {
+		tgt, err := database.ParseURL(raw)
+		require.NoError(t, err)
+		assert.Equal(t, want, tgt.JDBC())
+		back, err := database.ParseURL(tgt.URL())
+		require.NoError(t, err)
+		assert.Equal(t, want, back.JDBC())
+	}
+}
+
+func TestTarget_Loopback(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"localhost": true, "LOCALHOST.": true, "db.localhost": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true,
+		"::ffff:127.0.0.1": true, "192.0.2.1": false, "localhost.example": false, "notlocalhost": false,
+	} {
+		assert.Equal(t, want, target(func(t *database.Target) { t.Host = host }).Loopback(), host)
+	}
+}
+
+func TestTarget_WithHost_changes_only_the_address(t *testing.T) {
+	t.Parallel()
+	moved := target(nil).WithHost("postgres", 6000)
+	assert.Equal(t, "postgres:6000", moved.Address())
+	assert.True(t, target(nil) == moved.WithHost("db.example", 5432))
+}
+
+// FuzzParseURL looks for a password that gets into an error, and for targets that do not survive their own URL.
+func FuzzParseURL(f *testing.F) {
+	for _, s := range []string{"al@pha", "al/pha", "al%pha", "al#p?ha", "a b", "a&b=c", "a'b\\", "a\nb", "a:b", "[a]", ""} {
+		f.Add("postgres://app:", s, "@127.0.0.1:1/mail")
+		f.Add("postgres://h/mail?user=app&password=", s, "&sslmode=disable")
+		f.Add("jdbc:postgresql://h/mail?user=app&password=", s, "&ssl=1")
+		f.Add("host=h user=app password=", s, " dbname=mail")
+		f.Add("host=h user=app password='", s, "'")
+	}
+	const head, tail = "zQ9x", "Xw7z"
+	f.Fuzz(func(t *testing.T, before, middle, after string) {
+		tgt, err := database.ParseURL(before + head + middle + tail + after)
+		if err == nil {
+			again, err := database.ParseURL(tgt.URL())
+			require.NoError(t, err)
+			require.True(t, tgt == again, "%q", tgt.URL())
+			require.NotContains(t, tgt.JDBC(), "\n")
+			return
+		}
+		if strings.Contains(before, "password=") || strings.Contains(before, ":") && strings.Contains(after, "@") {
+			require.NotContains(t, err.Error(), head)
+			require.NotContains(t, err.Error(), tail)
+		}
+	})
+}
