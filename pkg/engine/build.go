@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/poststack/poststack/pkg/runner"
+)
+
+// maxTailLines is how many lines of a failing step a [BuildError] quotes.
+const maxTailLines = 20
+
+// Unwrap gives the cause: usually a *runner.ExitError.
+func (e *BuildError) Unwrap() error { return e.Err }
+
+// Error names the step and the last line that it printed.
+func (e *BuildError) Error() string {
+	var b strings.Builder
+	b.WriteString("build image")
+	if e.Step.Text != "" {
+		fmt.Fprintf(&b, ": step %d %q", e.Step.Number, e.Step.Text)
+	}
+	if n := len(e.Tail); n > 0 {
+		b.WriteString(": " + e.Tail[n-1])
+	} else if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	return b.String()
+}
+
+// Build builds an image with the engine's own builder and tags it once the build has succeeded: a build that
+// fails or is cancelled leaves the tags where they were. Base images must be in the local store already;
+// one that is missing is [ErrNotFound], no registry is asked.
+//
+// A failing step gives a [*BuildError]. A build that ctx ends matches context.Canceled (or
+// DeadlineExceeded), whatever the builder's exit status, and leaves no container and no process behind.
+func (e *Engine) Build(ctx context.Context, spec BuildSpec) (BuildOutput, error) {
+	name := spec.Dir
+	if len(spec.Tags) > 0 {
+		name = string(spec.Tags[0])
+	}
+	if err := context.Cause(ctx); err != nil {
+		return BuildOutput{}, apiError(ctx, "build image", name, err)
+	}
+	file, err := readDockerfile(filepath.Join(spec.Dir, "Dockerfile"))
+	if err != nil {
+		return BuildOutput{}, fmt.Errorf("build image %q: %w", name, err)
+	}
+	if err := e.haveBases(ctx, file.bases(spec.Args)); err != nil {
+		return BuildOutput{}, fmt.Errorf("build image %q: %w", name, err)
+	}
+	b := &build{engine: e, spec: spec, file: file}
+	out, err := b.run(ctx)
+	if ctx.Err() != nil {
+		return BuildOutput{}, apiError(ctx, "build image", name, ctx.Err())
+	}
+	if err != nil {
+		return BuildOutput{}, err
+	}
+	for _, tag := range spec.Tags {
+		if err := e.ImageTag(ctx, out.ID, tag); err != nil {
+			return BuildOutput{}, err
+		}
+	}
+	return out, nil
+}
+
+// haveBases makes sure that every base is in the local store, so that no builder goes looking for it.
+func (e *Engine) haveBases(ctx context.Context, bases []Ref) error {
+	for _, base := range bases {
+		if _, err := e.ImageInspect(ctx, base); err != nil {
+			return fmt.Errorf("find base image: %w", err)
+		}
+	}
+	return nil
+}
+
+// build is one run of a builder.
+type build struct {
+	engine *Engine
+	spec   BuildSpec
+	file   dockerfile
+	dir    string // scratch of this build
+	mark   string // value of the build argument that tells its leftovers from others'
+}
+
+func (b *build) run(ctx context.Context) (BuildOutput, error) {
+	var err error
+	if b.dir, err = os.MkdirTemp(b.scratch(), "poststack-build-"); err != nil {
+		return BuildOutput{}, fmt.Errorf("make directory for a build: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(b.dir) }()
+	b.mark = filepath.Base(b.dir)
+	command, err := b.command()
+	if err != nil {
+		return BuildOutput{}, err
+	}
+	progress := newProgress(b.engine.cli.dialect(), b.spec.OnStep, b.engine.opts.Secrets)
+	lines := &lineWriter{log: b.spec.Log, line: progress.line}
+	command.Stdout, command.Stderr = lines.stream(), lines.stream()
+	err = b.supervise(ctx, command)
+	lines.flush()
+	if err != nil {
+		return BuildOutput{}, progress.failure(err)
+	}
+	id, err := os.ReadFile(b.idFile())
+	if err != nil {
+		return BuildOutput{}, fmt.Errorf("read the ID of the image built: %w", err)
+	}
+	return BuildOutput{ID: imageID(strings.TrimSpace(string(id))), Steps: progress.finish()}, nil
+}
+
+// supervise runs the builder. A builder of podman that is told to end leaves its working containers and the
+// RUN step's process behind (and exits 0), so that step is ended instead, see [build.cancelPodman].
+func (b *build) supervise(ctx context.Context, command runner.Command) error {
+	if b.engine.service == nil {
+		_, err := b.engine.cli.runner.Run(ctx, command)
+		return err
+	}
+	detached, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(nil)
+	finished, cleaned := make(chan struct{}), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(cleaned)
+		b.cancelPodman(finished, func() { end(context.Cause(ctx)) })
+	})
+	_, err := b.engine.cli.runner.Run(detached, command)
+	close(finished)
+	if !stop() {
+		<-cleaned
+		b.removeLeftovers(context.WithoutCancel(ctx))
+	}
+	return err
+}
+
+// scratch is where big temporary files may go.
+func (b *build) scratch() string {
+	if dir := b.engine.opts.Getenv("TMPDIR"); dir != "" {
+		return dir
+	}
+	if b.engine.cli.kind == Podman {
+		if info, err := os.Stat("/var/tmp"); err == nil && info.IsDir() {
+			return "/var/tmp" // podman's own default: /tmp may be in memory
+		}
+	}
+	return os.TempDir()
+}
+
+func (b *build) idFile() string { return filepath.Join(b.dir, "iid") }
+
+func (b *build) command() (runner.Command, error) {
+	cli := b.engine.cli
+	args := []string{"build", "--iidfile", b.idFile()}
+	var env []string
+	switch cli.dialect() {
+	case dialectBuildah:
+		file := filepath.Join(b.dir, "Dockerfile")
+		if err := os.WriteFile(file, []byte(b.file.withArgLabels(b.spec.Args)), 0o600); err != nil {
+			return runner.Command{}, fmt.Errorf("write the Dockerfile to build: %w", err)
+		}
+		// The default format would drop HEALTHCHECK; "never" fails on a missing base instead of asking for it.
+		args = append(args, "--format", "docker", "--pull=never", "--file", file, "--build-arg", markArg+"="+b.mark)
+		env = append(env, "TMPDIR="+b.dir)
+	case dialectClassic:
+		args = append(args, "--force-rm") // or the container of a failed RUN stays
+		env = append(env, "DOCKER_BUILDKIT=0")
+	case dialectBuildKit:
+		args = append(args, "--progress", "plain")
+		env = append(env, "DOCKER_BUILDKIT=1", "BUILDX_BUILDER=default")
+	}
+	if b.spec.NoCache {
+		args = append(args, "--no-cache")
+	}
+	for _, k := range slices.Sorted(maps.Keys(b.spec.Args)) {
+		args = append(args, "--build-arg", k+"="+b.spec.Args[k])
+	}
+	for _, k := range slices.Sorted(maps.Keys(b.spec.Labels)) {
+		args = append(args, "--label", k+"="+b.spec.Labels[k])
+	}
+	args = append(args, b.proxyArgs()...)
+	command := cli.command(append(args, b.spec.Dir)...)
+	command.Env = append(slices.Clone(command.Env), env...)
+	command.Grace = buildGrace
+	return command, nil
+}
+
+// proxyArgs hands the proxies of the environment to RUN steps, as podman does by itself. They are predefined
+// arguments: they are in no image and change no cache. A proxy on this machine's loopback is only reached
+// from the host's network.
+func (b *build) proxyArgs() []string {
+	var out []string
+	local := false
+	for _, k := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy"} {
+		v := b.engine.opts.Getenv(k)
+		if v == "" || b.spec.Args[k] != "" {
+			continue
+		}
+		local = local || (!strings.EqualFold(k, "no_proxy") && isLoopbackURL(v))
+		if b.engine.cli.kind == Docker {
+			out = append(out, "--build-arg", k) // without a value: it is taken from the environment
+		}
+	}
+	if local {
+		out = append(out, "--network", "host")
+	}
+	return out
+}
+
+// buildGrace is how long a cancelled builder has to end by itself.
+const buildGrace = 10 * time.Second
+

@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// cancelPodman ends a podman build from inside: the process of the RUN step is killed, the step fails, and
+// the builder cleans up as after any failure (measured with 4.3: containers, mounts and network name space
+// are gone). Only a builder that is still busy after buildGrace is told to end itself.
+func (b *build) cancelPodman(finished <-chan struct{}, end func()) {
+	deadline := time.After(buildGrace)
+	for {
+		for _, pid := range b.stepProcesses() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		select {
+		case <-finished:
+			return
+		case <-deadline:
+			end()
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// stepProcesses lists the first processes of the RUN steps under way: buildah keeps each one's number in its
+// bundle, below the TMPDIR that this build has for itself.
+func (b *build) stepProcesses() []int {
+	files, err := filepath.Glob(filepath.Join(b.dir, "buildah*", "pid"))
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && pid > 1 {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// removeLeftovers removes the working containers of this build, if there are any left.
+func (b *build) removeLeftovers(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, cleanupTime)
+	defer cancel()
+	for _, pid := range b.stepProcesses() {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	for _, id := range b.workingContainers() {
+		_, _ = b.engine.cli.run(ctx, "rm", "--force", id)
+	}
+}
+
+// workingContainers finds the containers of this build by the mark among the arguments that buildah noted.
+func (b *build) workingContainers() []string {
+	if b.engine.facts.GraphRoot == "" {
+		return nil
+	}
+	files, err := filepath.Glob(filepath.Join(b.engine.facts.GraphRoot, "*-containers", "*", "userdata", "buildah.json"))
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, f := range files {
+		var note struct{ Args map[string]string }
+		data, err := os.ReadFile(f)
+		if err == nil && json.Unmarshal(data, &note) == nil && note.Args[markArg] == b.mark {
+			out = append(out, filepath.Base(filepath.Dir(filepath.Dir(f))))
+		}
+	}
+	return out
+}
+
+func isLoopbackURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && isLoopback(u.Hostname())
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/client"
+)
+
+// ContainerStart starts a created or stopped container. A host port that is taken is [ErrPortInUse]; the
+// container then stays, not running.
+func (e *Engine) ContainerStart(ctx context.Context, id ContainerID) error {
+	_, err := e.api.ContainerStart(ctx, string(id), client.ContainerStartOptions{})
+	return apiError(ctx, "start container", string(id), err)
+}
+
+// ContainerInspect describes a container. An unknown one is [ErrNotFound]; so is one that the engine finds
+// only because its ID or another of its names begins like that.
+func (e *Engine) ContainerInspect(ctx context.Context, nameOrID string) (Container, error) {
+	res, err := e.api.ContainerInspect(ctx, nameOrID, client.ContainerInspectOptions{})
+	if err != nil {
+		return Container{}, apiError(ctx, "inspect container", nameOrID, err)
+	}
+	c := containerOf(res.Container)
+	if c.Name != nameOrID && !isID(nameOrID) {
+		return Container{}, fmt.Errorf("inspect container %q: %w", nameOrID, ErrNotFound)
+	}
+	return c, nil
+}
+
+// isID tells an ID, short or long, from a name.
+func isID(s string) bool {
+	return len(s) >= 12 && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// ContainerList lists the containers in any state that carry all of labels, which must not be empty. Each
+// is inspected; one that vanishes meanwhile is left out.
+func (e *Engine) ContainerList(ctx context.Context, labels map[string]string) ([]Container, error) {
+	filters, err := labelFilters(labels)
+	if err != nil {
+		return nil, fmt.Errorf("list containers: %w", err)
+	}
+	res, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters})
+	if err != nil {
+		return nil, apiError(ctx, "list containers with labels", labelText(labels), err)
+	}
+	var out []Container
+	for _, s := range res.Items {
+		if !hasLabels(s.Labels, labels) {
+			continue
+		}
+		c, err := e.ContainerInspect(ctx, s.ID)
+		if unlessAbsent(err) != nil {
+			return nil, err
+		}
+		if err == nil {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// ContainerWait waits until a container does not run and returns its exit status. One that was never
+// started counts as not running, with status 0.
+func (e *Engine) ContainerWait(ctx context.Context, id ContainerID) (int, error) {
+	res := e.api.ContainerWait(ctx, string(id), client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	select {
+	case <-ctx.Done():
+		return 0, apiError(ctx, "wait for container", string(id), ctx.Err())
+	case err := <-res.Error:
+		return 0, apiError(ctx, "wait for container", string(id), err)
+	case r := <-res.Result:
+		if r.Error != nil && r.Error.Message != "" {
+			return int(r.StatusCode), fmt.Errorf("wait for container %q: %s", id, r.Error.Message)
+		}
+		return int(r.StatusCode), nil
+	}
+}
+
+// ContainerStop sends the image's stop signal and, after timeout (rounded up to seconds), SIGKILL. A
+// container that does not run is left as it is.
+func (e *Engine) ContainerStop(ctx context.Context, id ContainerID, timeout time.Duration) error {
+	seconds := int(math.Ceil(timeout.Seconds()))
+	_, err := e.api.ContainerStop(ctx, string(id), client.ContainerStopOptions{Timeout: &seconds})
+	return apiError(ctx, "stop container", string(id), err)
+}
+
+// ContainerKill sends a signal, such as SIGHUP, to the first process of a running container.
+func (e *Engine) ContainerKill(ctx context.Context, id ContainerID, signal string) error {
+	_, err := e.api.ContainerKill(ctx, string(id), client.ContainerKillOptions{Signal: signal})
+	return apiError(ctx, "kill container", string(id), err)
+}
+
+// ContainerRemove ends a container at once and removes it with its anonymous volumes. One that does not
+// exist is no error.
+func (e *Engine) ContainerRemove(ctx context.Context, id ContainerID) error {
+	_, err := e.api.ContainerRemove(ctx, string(id), client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	return unlessAbsent(apiError(ctx, "remove container", string(id), err))
+}
+
+func containerOf(r container.InspectResponse) Container {
+	out := Container{
+		ID: ContainerID(r.ID), Name: strings.TrimPrefix(r.Name, "/"), Image: imageID(r.Image),
+		Created: parseTime(r.Created), Addresses: map[string]string{},
+	}
+	if s := r.State; s != nil {
+		out.State, out.ExitCode, out.OOMKilled, out.Error = stateOf(s.Status), s.ExitCode, s.OOMKilled, s.Error
+		out.Started, out.Finished = parseTime(s.StartedAt), parseTime(s.FinishedAt)
+	}
+	if r.Config != nil {
+		out.Labels, out.Env = r.Config.Labels, r.Config.Env
+	}
+	if n := r.NetworkSettings; n != nil {
+		for name, ep := range n.Networks {
+			if ep != nil && ep.IPAddress.IsValid() {
+				out.Addresses[name] = ep.IPAddress.String()
+			}
+		}
+		if out.State == Running {
+			out.Ports = portsOf(n)
+		}
+	}
+	for _, m := range r.Mounts {
+		out.Mounts = append(out.Mounts, mountOf(m))
+	}
+	return out
+}
+
+// stateOf evens out podman's own words for states that docker names otherwise.
+func stateOf(s container.ContainerState) State {
+	switch s {
+	case "configured", "initialized":
+		return Created
+	case "stopped":
+		return Exited
+	default:
+		return State(s)
+	}
+}
+
+// portsOf lists the published TCP ports, each once: docker repeats one for IPv6.
+func portsOf(n *container.NetworkSettings) []Port {
+	var out []Port
+	for p, bindings := range n.Ports {
+		for _, b := range bindings {
+			host, err := strconv.ParseUint(b.HostPort, 10, 16)
+			if err != nil || p.Proto() != "tcp" {
+				continue
+			}
+			ip := ""
+			if b.HostIP.IsValid() {
+				ip = b.HostIP.String()
+			}
+			out = append(out, Port{Container: p.Num(), HostIP: ip, Host: uint16(host)})
+		}
+	}
+	slices.SortFunc(out, func(a, b Port) int { return int(a.Container) - int(b.Container) })
+	return out
+}
+
+func mountOf(m container.MountPoint) Mount {
+	out := Mount{Target: m.Destination, ReadOnly: !m.RW}
+	if m.Type == mount.TypeVolume {
+		out.Volume = m.Name
+	} else {
+		out.Bind = m.Source
+	}
+	return out
+}

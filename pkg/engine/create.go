@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+)
+
+// cleanupTime bounds the removal of what a failed or cancelled call made.
+const cleanupTime = 30 * time.Second
+
+// ContainerCreate makes a container with its files in it and does not start it. A name that is taken is
+// [ErrConflict], an image that is not in the local store [ErrNotFound]: nothing is pulled. When a later part
+// fails the container is removed again.
+func (e *Engine) ContainerCreate(ctx context.Context, spec ContainerSpec) (ContainerID, error) {
+	options, err := e.createOptions(spec)
+	if err != nil {
+		return "", fmt.Errorf("create container %q: %w", spec.Name, err)
+	}
+	res, err := e.api.ContainerCreate(ctx, options)
+	if err != nil {
+		e.removeNamed(ctx, spec.Name)
+		return "", apiError(ctx, "create container", spec.Name, err)
+	}
+	id := ContainerID(res.ID)
+	if err := e.ContainerCopyTo(ctx, id, spec.Files); err != nil {
+		return "", errors.Join(fmt.Errorf("create container %q: %w", spec.Name, err), e.removeAfter(ctx, id))
+	}
+	return id, nil
+}
+
+// removeAfter removes a container that is of no use any more, also when ctx has ended.
+func (e *Engine) removeAfter(ctx context.Context, id ContainerID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	return e.ContainerRemove(ctx, id)
+}
+
+// removeNamed removes what a create call that ctx cut short may have left. Only a container that was made
+// this moment and never started can be ours: a name that was taken before is not a cancelled call's.
+func (e *Engine) removeNamed(ctx context.Context, name string) {
+	if ctx.Err() == nil || name == "" {
+		return
+	}
+	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	c, err := e.ContainerInspect(look, name)
+	if err == nil && c.State == Created && time.Since(c.Created) < cleanupTime {
+		_ = e.ContainerRemove(look, c.ID)
+	}
+}
+
+func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOptions, error) {
+	ports, exposed, err := portMap(spec.Ports)
+	if err != nil {
+		return client.ContainerCreateOptions{}, err
+	}
+	cfg := &container.Config{
+		Image: string(spec.Image), Entrypoint: spec.Entrypoint, Cmd: spec.Command, Env: envList(spec.Env),
+		Labels: spec.Labels, User: spec.User, ExposedPorts: exposed,
+	}
+	if spec.StopTimeout > 0 {
+		seconds := int(math.Ceil(spec.StopTimeout.Seconds()))
+		cfg.StopTimeout = &seconds
+	}
+	host := &container.HostConfig{
+		PortBindings: ports, ReadonlyRootfs: spec.ReadOnly, ShmSize: spec.ShmBytes, Tmpfs: map[string]string{},
+	}
+	for _, t := range spec.Tmpfs {
+		host.Tmpfs[t] = ""
+	}
+	if host.Mounts, err = mounts(spec); err != nil {
+		return client.ContainerCreateOptions{}, err
+	}
+	for name, address := range spec.ExtraHosts {
+		host.ExtraHosts = append(host.ExtraHosts, name+":"+e.hostAddress(address))
+	}
+	out := client.ContainerCreateOptions{Name: spec.Name, Config: cfg, HostConfig: host}
+	switch {
+	case spec.HostNetwork && (spec.Network != "" || len(spec.Ports) > 0):
+		return out, errors.New("the host's network excludes a network and published ports")
+	case spec.HostNetwork:
+		host.NetworkMode = "host"
+	case spec.Network != "":
+		host.NetworkMode = container.NetworkMode(spec.Network)
+		out.NetworkingConfig = &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
+			spec.Network: {Aliases: spec.Aliases},
+		}}
+	case len(spec.Aliases) > 0:
+		return out, errors.New("aliases need a network")
+	}
+	return out, nil
+}
+
+// portMap refuses an empty HostIP: the engines would publish on every interface.
+func portMap(ports []Port) (network.PortMap, network.PortSet, error) {
+	bindings, exposed := network.PortMap{}, network.PortSet{}
+	for _, p := range ports {
+		ip, err := netip.ParseAddr(p.HostIP)
+		if err != nil {
+			return nil, nil, fmt.Errorf("publish port %d: HostIP %q is not an address", p.Container, p.HostIP)
+		}
+		port, ok := network.PortFrom(p.Container, network.TCP)
+		if !ok || p.Container == 0 {
+			return nil, nil, fmt.Errorf("publish port %d: it is not a TCP port", p.Container)
+		}
+		host := ""
+		if p.Host != 0 {
+			host = strconv.Itoa(int(p.Host))
+		}
+		exposed[port] = struct{}{}
+		bindings[port] = append(bindings[port], network.PortBinding{HostIP: ip, HostPort: host})
+	}
+	return bindings, exposed, nil
+}
+
+func mounts(spec ContainerSpec) ([]mount.Mount, error) {
+	var out []mount.Mount
+	for _, m := range spec.Mounts {
+		switch {
+		case !path.IsAbs(m.Target):
+			return nil, fmt.Errorf("mount on %q: the target is not absolute", m.Target)
+		case m.Volume != "" && m.Bind == "":
+			out = append(out, mount.Mount{Type: mount.TypeVolume, Source: m.Volume, Target: m.Target, ReadOnly: m.ReadOnly})
+		case m.Bind != "" && m.Volume == "" && path.IsAbs(m.Bind):
+			out = append(out, mount.Mount{Type: mount.TypeBind, Source: m.Bind, Target: m.Target, ReadOnly: m.ReadOnly})
+		default:
+			return nil, fmt.Errorf("mount on %q: give a volume or an absolute path of the host", m.Target)
+		}
+	}
+	// Docker copies nothing into a read-only root file system, but into a volume it does: the files of such
+	// a container go into anonymous volumes, which are removed with it.
+	for _, dir := range fileVolumes(spec) {
+		out = append(out, mount.Mount{Type: mount.TypeVolume, Target: dir})
+	}
+	return out, nil
+}
+
+// fileVolumes lists the directories of the files of a read-only container that no mount covers.
+func fileVolumes(spec ContainerSpec) []string {
+	dirs := map[string]bool{}
+	for _, f := range spec.Files {
+		dir := path.Dir(f.Path)
+		covered := slices.ContainsFunc(spec.Mounts, func(m Mount) bool { return within(dir, m.Target) })
+		if spec.ReadOnly && !covered {
+			dirs[dir] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(dirs))
+}
+
+// within tells whether p is dir or below it.
+func within(p, dir string) bool {
+	for ; p != "/" && p != "."; p = path.Dir(p) {
+		if p == path.Clean(dir) {
+			return true
+		}
+	}
+	return path.Clean(dir) == "/"
+}
+
+func envList(env map[string]string) []string {
+	out := make([]string, 0, len(env))
+	for k, v := range env {
+		out = append(out, k+"="+v)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+)
+
+// defaultDockerHost is where docker listens when nobody says otherwise.
+const defaultDockerHost = "unix:///var/run/docker.sock"
+
+// address is where an engine's API is said to be, and who says so.
+type address struct {
+	url    string
+	source string // "DOCKER_HOST", `docker context "x"`; "" is the default
+}
+
+// dockerAddress follows docker's own order: DOCKER_HOST, DOCKER_CONTEXT, the context in config.json.
+func dockerAddress(getenv func(string) string) (address, error) {
+	if host := getenv("DOCKER_HOST"); host != "" {
+		return address{url: host, source: "DOCKER_HOST"}, nil
+	}
+	dir := getenv("DOCKER_CONFIG")
+	if dir == "" {
+		dir = filepath.Join(getenv("HOME"), ".docker")
+	}
+	name := getenv("DOCKER_CONTEXT")
+	if name == "" {
+		var config struct{ CurrentContext string }
+		if err := readJSON(filepath.Join(dir, "config.json"), &config); err != nil {
+			return address{}, err
+		}
+		name = config.CurrentContext
+	}
+	if name == "" || name == "default" {
+		return address{url: defaultDockerHost}, nil
+	}
+	var meta struct {
+		Endpoints map[string]struct{ Host string }
+	}
+	sum := sha256.Sum256([]byte(name))
+	file := filepath.Join(dir, "contexts", "meta", hex.EncodeToString(sum[:]), "meta.json")
+	if err := readJSON(file, &meta); err != nil {
+		return address{}, err
+	}
+	host := meta.Endpoints["docker"].Host
+	if host == "" {
+		return address{}, fmt.Errorf("docker context %q does not exist or names no docker endpoint (docker context use default)", name)
+	}
+	return address{url: host, source: fmt.Sprintf("docker context %q", name)}, nil
+}
+
+// readJSON leaves into alone when there is no such file.
+func readJSON(file string, into any) error {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		return fmt.Errorf("read %q: %w", file, err)
+	}
+	return nil
+}
+
+// check refuses an endpoint that is not on this machine: ports are published on 127.0.0.1 of the engine's
+// machine, and directories are mounted from there, so neither would be ours.
+func (a address) check(getenv func(string) string) error {
+	source := a.source
+	if source == "" {
+		source = "the default"
+	}
+	u, err := url.Parse(a.url)
+	if err != nil {
+		return fmt.Errorf("%s is not an address of an engine", source)
+	}
+	switch u.Scheme {
+	case "unix":
+		return nil
+	case "ssh":
+		return fmt.Errorf("%s=ssh://%s is an engine on another machine: its published ports are not reachable on 127.0.0.1 here; unset it or use a local socket (unix://…)", source, u.Host)
+	case "tcp", "http":
+		if !isLoopback(u.Hostname()) {
+			return fmt.Errorf("%s=%s://%s is an engine on another machine: its published ports are not reachable on 127.0.0.1 here; unset it or use a local socket (unix://…)", source, u.Scheme, u.Host)
+		}
+		if getenv("DOCKER_TLS_VERIFY") != "" || getenv("DOCKER_TLS") != "" {
+			return fmt.Errorf("%s=%s://%s with TLS is not supported; use the engine's local socket (unix://…)", source, u.Scheme, u.Host)
+		}
+		return nil
+	default:
+		return fmt.Errorf("%s has the scheme %q; supported are unix:// and, on this machine, tcp://", source, u.Scheme)
+	}
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}

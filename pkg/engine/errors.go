@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/containerd/errdefs"
+)
+
+// classified is an answer of an engine together with the sentinel that callers branch on.
+type classified struct {
+	kind error
+	err  error
+}
+
+func (c *classified) Error() string   { return c.err.Error() }
+func (c *classified) Unwrap() []error { return []error{c.kind, c.err} }
+
+// apiError says what was tried on which object, and gives the engine's answer its sentinel. A call that was
+// cut short matches both the context's error and its cause.
+func apiError(ctx context.Context, verb, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s %q: %w", verb, name, errors.Join(context.Cause(ctx), ctx.Err()))
+	}
+	return fmt.Errorf("%s %q: %w", verb, name, classify(err))
+}
+
+// classify finds the sentinel of an engine's answer. The engines give a type only for "not found"; a name or
+// port in use is told by status codes that mean other things too (409 on docker 20.10, 500 on podman 4.3),
+// so these two are told by the text.
+func classify(err error) error {
+	text := strings.ToLower(err.Error())
+	for _, t := range []struct {
+		kind error
+		part string
+	}{
+		{ErrPortInUse, "port is already allocated"},  // docker, held by another container
+		{ErrPortInUse, "address already in use"},     // both, held by another process
+		{ErrPortInUse, "ports are not available"},    // docker desktop
+		{ErrConflict, "is already in use by"},        // names of containers
+		{ErrConflict, "that name is already in use"}, // podman, names of pods and external containers
+		{ErrConflict, "name is already in use"},
+		{ErrConflict, "already exists"}, // networks, volumes
+	} {
+		if strings.Contains(text, t.part) {
+			return &classified{kind: t.kind, err: err}
+		}
+	}
+	if errdefs.IsNotFound(err) {
+		return &classified{kind: ErrNotFound, err: err}
+	}
+	return err
+}
+
+// Rejection is an engine that cannot be used, and why.
+type Rejection struct {
+	Kind   Kind
+	Reason string // one line
+}
+
+// UnusableError tells that no engine can be used. Error lists every candidate with its reason and the remedy.
+type UnusableError struct {
+	Want     string // what was asked for: auto, podman or docker
+	Rejected []Rejection
+}
+
+// Error names each engine that was tried, why it was rejected, and what to do.
+func (e *UnusableError) Error() string {
+	parts := make([]string, 0, len(e.Rejected))
+	for _, r := range e.Rejected {
+		parts = append(parts, string(r.Kind)+": "+r.Reason)
+	}
+	return "find a usable engine: " + strings.Join(parts, "; ") + " (remedy: mage engine:install; details: mage engine:status)"
+}

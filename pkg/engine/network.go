@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+)
+
+// NetworkCreate makes a bridge network on which containers find each other by name and alias. A name that
+// is taken is [ErrConflict]: docker itself would make a second network of that name.
+func (e *Engine) NetworkCreate(ctx context.Context, name string, labels map[string]string) error {
+	if _, err := e.NetworkInspect(ctx, name); err == nil {
+		return fmt.Errorf("create network %q: %w", name, ErrConflict)
+	}
+	_, err := e.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Labels: labels})
+	return apiError(ctx, "create network", name, err)
+}
+
+// NetworkInspect describes a network. An unknown one is [ErrNotFound].
+func (e *Engine) NetworkInspect(ctx context.Context, name string) (Network, error) {
+	res, err := e.api.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
+	if err == nil && res.Network.Name != name {
+		// Both engines also find a network by the beginning of its ID.
+		return Network{}, fmt.Errorf("inspect network %q: %w", name, ErrNotFound)
+	}
+	return networkOf(res.Network.Network), apiError(ctx, "inspect network", name, err)
+}
+
+// NetworkList lists the networks that carry all of labels, which must not be empty.
+func (e *Engine) NetworkList(ctx context.Context, labels map[string]string) ([]Network, error) {
+	filters, err := labelFilters(labels)
+	if err != nil {
+		return nil, fmt.Errorf("list networks: %w", err)
+	}
+	res, err := e.api.NetworkList(ctx, client.NetworkListOptions{Filters: filters})
+	if err != nil {
+		return nil, apiError(ctx, "list networks with labels", labelText(labels), err)
+	}
+	var out []Network
+	for _, n := range res.Items {
+		if hasLabels(n.Labels, labels) {
+			out = append(out, networkOf(n.Network))
+		}
+	}
+	return out, nil
+}
+
+// NetworkRemove removes a network. One that does not exist is no error; one with containers is.
+func (e *Engine) NetworkRemove(ctx context.Context, name string) error {
+	if _, err := e.NetworkInspect(ctx, name); err != nil {
+		return unlessAbsent(err)
+	}
+	_, err := e.api.NetworkRemove(ctx, name, client.NetworkRemoveOptions{})
+	return unlessAbsent(apiError(ctx, "remove network", name, err))
+}
+
+func networkOf(n network.Network) Network {
+	return Network{ID: n.ID, Name: n.Name, Labels: n.Labels}
+}

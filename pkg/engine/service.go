@@ -1,0 +1,197 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/poststack/poststack/pkg/runner"
+)
+
+const (
+	// serviceIdle is after how long without a connection podman's service ends by itself. We keep it busy
+	// (see [service.beat]), so it counts from the moment at which this process has died, however it died.
+	serviceIdle = 30 * time.Second
+	// serviceBeat is how often it is asked for a sign of life.
+	serviceBeat = serviceIdle / 3
+	// serviceStart bounds its start; measured: 41 to 64 ms on an idle machine.
+	serviceStart = 20 * time.Second
+	// maxSocketPath is the longest path of a socket on Linux, in bytes; 103 on macOS.
+	maxSocketPath = 103
+)
+
+// service is podman's API, answered by a `podman system service` of our own on a socket in a directory that
+// only this user can enter. It starts with the first call and again when it has gone.
+type service struct {
+	command runner.Command
+	dir     string // of the socket; made and removed here
+	socket  string
+
+	mu      sync.Mutex
+	process *runner.Process
+	closed  bool
+	stop    chan struct{} // ends the beat
+}
+
+// newService prepares a service and starts nothing.
+func newService(cli commandLine, runtimeDir string) (*service, error) {
+	parent := filepath.Join(runtimeDir, fmt.Sprintf("poststack-%d", os.Getuid()))
+	if err := privateDir(parent); err != nil {
+		return nil, err
+	}
+	removeStale(parent)
+	dir, err := os.MkdirTemp(parent, "p")
+	if err != nil {
+		return nil, fmt.Errorf("make directory for podman's socket: %w", err)
+	}
+	s := &service{dir: dir, socket: filepath.Join(dir, "s"), stop: make(chan struct{})}
+	if len(s.socket) > maxSocketPath {
+		_ = os.RemoveAll(dir)
+		return nil, fmt.Errorf("make podman's socket: the path %q has more than %d bytes; set XDG_RUNTIME_DIR to a shorter one", s.socket, maxSocketPath)
+	}
+	s.command = cli.command("system", "service", fmt.Sprintf("--time=%d", int(serviceIdle.Seconds())), "unix://"+s.socket)
+	return s, nil
+}
+
+// privateDir makes dir, or makes sure that it is ours alone: in a shared temporary directory somebody else
+// might have made it first.
+func privateDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make directory for podman's socket: %w", err)
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return fmt.Errorf("make directory for podman's socket: %w", err)
+	}
+	if !info.IsDir() || info.Mode().Perm()&0o077 != 0 || !ownedByUs(info) {
+		return fmt.Errorf("make directory for podman's socket: %q is not a directory of this user with mode 0700", dir)
+	}
+	return nil
+}
+
+// removeStale removes the directories of services that have gone with their owners.
+func removeStale(parent string) {
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || time.Since(info.ModTime()) < 2*serviceStart {
+			continue // perhaps about to listen
+		}
+		dir := filepath.Join(parent, entry.Name())
+		conn, err := net.DialTimeout("unix", filepath.Join(dir, "s"), time.Second)
+		if err == nil {
+			_ = conn.Close()
+			continue
+		}
+		if owner, err := os.ReadFile(filepath.Join(dir, "owner")); err == nil && alive(string(owner)) {
+			continue
+		}
+		_ = os.RemoveAll(dir)
+	}
+}
+
+// dial connects to the service, starting it when it does not run.
+func (s *service) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if err := s.ensure(ctx); err != nil {
+		return nil, err
+	}
+	return (&net.Dialer{}).DialContext(ctx, "unix", s.socket)
+}
+
+// ensure starts the service when it does not run, and returns when it listens.
+func (s *service) ensure(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errors.New("start podman's service: the engine is closed")
+	}
+	if s.process != nil {
+		select {
+		case <-s.process.Done():
+		default:
+			return nil
+		}
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, "owner"), []byte(ownName()), 0o600); err != nil {
+		return fmt.Errorf("start podman's service: %w", err)
+	}
+	_ = os.Remove(s.socket) // podman would refuse one that is left over
+	p, err := runner.Start(s.command)
+	if err != nil {
+		return fmt.Errorf("start podman's service: %w", err)
+	}
+	if err := s.await(ctx, p); err != nil {
+		p.Stop(time.Second)
+		return fmt.Errorf("start podman's service: %w", err)
+	}
+	first := s.process == nil
+	s.process = p
+	if first {
+		go s.beat()
+	}
+	return nil
+}
+
+// await polls until the service accepts a connection.
+func (s *service) await(ctx context.Context, p *runner.Process) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, serviceStart, fmt.Errorf("no answer within %s", serviceStart))
+	defer cancel()
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-p.Done():
+			return errors.Join(errors.New("it ended at once"), p.Err())
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// beat keeps the service from its idle end while this process lives.
+func (s *service) beat() {
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", s.socket)
+	}}
+	defer transport.CloseIdleConnections()
+	c := &http.Client{Transport: transport, Timeout: serviceBeat}
+	tick := time.NewTicker(serviceBeat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+			if res, err := c.Head("http://podman/_ping"); err == nil { //nolint:noctx // bounded by the client's timeout
+				_ = res.Body.Close()
+			}
+		}
+	}
+}
+
+// close ends the service and removes its socket. Containers go on.
+func (s *service) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	close(s.stop)
+	if s.process != nil {
+		s.process.Stop(3 * time.Second)
+	}
+	_ = os.RemoveAll(s.dir)
+}
