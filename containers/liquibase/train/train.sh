@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Runs in the build stage only: migrates a scratch database with the launcher, and keeps the classes which that loads
+# in an archive, so that the Java runtime maps them instead of parsing jars.
+set -Eeuo pipefail
+
+home=/opt/liquibase
+data=/tmp/train
+
+# launch COMMAND: runs the launcher, and writes down which classes it loads.
+launch() {
+  env -i LC_ALL=C.UTF-8 "$home/java/bin/java" "@$home/java.args" "-XX:DumpLoadedClassList=$data/$1.classes" \
+    "-Dorg.postgresql.pgpassfile=$data/pgpass" org.poststack.liquibase.Launcher "$1" \
+    --url=jdbc:postgresql://127.0.0.1:5999/postgres --username=postgres \
+    --search-path=/build/train/changelog --changelog-file=root.yaml --contexts=none --label-filter=none
+}
+
+main() {
+  # Both the archive and every run must see the same class path, in the same order.
+  printf -- '-cp\n%s\n' "$(find "$home/lib" -name '*.jar' | LC_ALL=C sort | paste -sd:)" >>"$home/java.args"
+  local bin
+  bin=$(dirname "$(find /usr/lib/postgresql -name initdb | sort | tail -n 1)")
+  install -d -o postgres "$data"
+  echo train >"$data/password"
+  runuser -u postgres -- "$bin/initdb" --no-sync --auth=scram-sha-256 --username=postgres \
+    --pwfile="$data/password" -D "$data/db" >/dev/null
+  runuser -u postgres -- "$bin/pg_ctl" -D "$data/db" -s -w -l "$data/log" \
+    -o "-p 5999 -c listen_addresses=127.0.0.1 -c unix_socket_directories=$data -c fsync=off" start
+  echo '*:*:*:*:train' >"$data/pgpass"
+  launch status
+  launch update
+  runuser -u postgres -- "$bin/pg_ctl" -D "$data/db" -s -m immediate stop
+  cat "$data/update.classes" "$data/status.classes" >"$data/classes"
+  "$home/java/bin/java" "@$home/java.args" -Xshare:dump "-XX:SharedClassListFile=$data/classes"
+  rm -rf "$data"
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then main "$@"; fi
