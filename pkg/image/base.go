@@ -1,0 +1,162 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/distribution/reference"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/runner"
+)
+
+// Base is the image that another one stands on.
+type Base struct {
+	Ref    engine.Ref
+	ID     engine.ImageID
+	Digest string // of its manifest, "sha256:…"; "" for an image that never was in a registry
+}
+
+// defaultPullTimeout is how long a registry has to deliver Debian.
+const defaultPullTimeout = 30 * time.Second
+
+// debian finds or makes the Debian image that the images without a parent stand on.
+type debian struct {
+	engine  Engine
+	runner  runner.Runner
+	suite   Suite
+	cache   string
+	timeout time.Duration // of a pull
+	log     io.Writer
+	host    host
+}
+
+// debian gives the resolver with the builder's settings.
+func (b *Builder) debian(log io.Writer) debian {
+	timeout := b.PullTimeout
+	if timeout <= 0 {
+		timeout = defaultPullTimeout
+	}
+	return debian{engine: b.Engine, runner: b.Runner, suite: b.Suite, cache: b.CacheDir, timeout: timeout, log: log, host: host{root: "/"}}
+}
+
+// official is the well-known image. Poststack reads it and never writes it.
+func (d debian) official() (engine.Ref, error) {
+	named, err := reference.ParseNormalizedNamed("debian:" + string(d.suite) + "-slim")
+	if err != nil {
+		return "", fmt.Errorf("debian suite %q: %w", d.suite, err)
+	}
+	return engine.Ref(named.String()), nil
+}
+
+// own is the image that Poststack bootstraps where there is no registry.
+func (d debian) own() engine.Ref {
+	return engine.Ref(Repository + "/debian:" + string(d.suite) + "-slim")
+}
+
+// stored gives the Debian that is in the store: the official one, else our own, else the zero Base.
+func (d debian) stored(ctx context.Context) (Base, error) {
+	official, err := d.official()
+	if err != nil {
+		return Base{}, err
+	}
+	for _, ref := range []engine.Ref{official, d.own()} {
+		if base, err := inspectBase(ctx, d.engine, ref); err != nil || base.ID != "" {
+			return base, err
+		}
+	}
+	return Base{}, nil
+}
+
+// resolve gives a Debian to build on: the official image from the store, else from its registry, else the one
+// bootstrapped earlier, else one bootstrapped now from the package sources of this machine.
+func (d debian) resolve(ctx context.Context, r event.Reporter) (Base, error) {
+	official, err := d.official()
+	if err != nil {
+		return Base{}, err
+	}
+	if base, err := inspectBase(ctx, d.engine, official); err != nil || base.ID != "" {
+		return base, err
+	}
+	base, pullErr := d.pull(ctx, official, r)
+	if pullErr == nil {
+		return base, nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return Base{}, pullErr
+	}
+	if base, err := inspectBase(ctx, d.engine, d.own()); err != nil || base.ID != "" {
+		if err == nil {
+			_, _ = fmt.Fprintf(d.log, "%v\nstanding on %s, bootstrapped earlier\n", pullErr, d.own())
+		}
+		return base, err
+	}
+	_, _ = fmt.Fprintf(d.log, "%v\n", pullErr)
+	r.Step(fmt.Sprintf("no registry gives %s: bootstrapping Debian %s from this machine's package sources", official, d.suite))
+	base, err = d.bootstrap(ctx, r)
+	if err != nil {
+		return Base{}, &BaseError{Suite: d.suite, Pull: pullErr, Bootstrap: err}
+	}
+	return base, nil
+}
+
+// pull tries to fetch the official image. A registry that does not answer may take no longer than timeout.
+func (d debian) pull(ctx context.Context, ref engine.Ref, r event.Reporter) (Base, error) {
+	r.Step("pulling " + string(ref))
+	cause := fmt.Errorf("no answer within %s", d.timeout)
+	pullCtx, cancel := context.WithTimeoutCause(ctx, d.timeout, cause)
+	defer cancel()
+	if err := d.engine.ImagePull(pullCtx, ref); err != nil {
+		if errors.Is(context.Cause(pullCtx), cause) {
+			err = fmt.Errorf("pull image %q: %w", ref, cause)
+		}
+		return Base{}, err
+	}
+	base, err := inspectBase(ctx, d.engine, ref)
+	if err == nil && base.ID == "" {
+		err = fmt.Errorf("pull image %q: it is not in the store afterwards", ref)
+	}
+	return base, err
+}
+
+// inspectBase describes ref, or gives the zero Base when the store does not have it.
+func inspectBase(ctx context.Context, store Store, ref engine.Ref) (Base, error) {
+	img, err := store.ImageInspect(ctx, ref)
+	if errors.Is(err, engine.ErrNotFound) {
+		return Base{}, nil
+	}
+	if err != nil {
+		return Base{}, err
+	}
+	base := Base{Ref: ref, ID: img.ID}
+	for _, d := range img.Digests {
+		if _, digest, ok := strings.Cut(string(d), "@"); ok {
+			base.Digest = digest
+		}
+	}
+	return base, nil
+}
+
+// BaseError is a Debian that could be had neither from a registry nor from this machine's package sources.
+type BaseError struct {
+	Suite     Suite
+	Pull      error
+	Bootstrap error
+}
+
+// Unwrap gives both causes.
+func (e *BaseError) Unwrap() []error { return []error{e.Pull, e.Bootstrap} }
+
+// Error gives both causes and both remedies.
+func (e *BaseError) Error() string {
+	return fmt.Sprintf(`no Debian %s to build on:
+  registry: %v
+  bootstrap: %v
+either give the engine access to a registry that has debian:%s-slim, or build on a Debian machine with mmdebstrap (mage engine:install installs it)`,
+		e.Suite, e.Pull, e.Bootstrap, e.Suite)
+}

@@ -1,0 +1,163 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/runner"
+)
+
+// bootstrapGrace is how long a cancelled mmdebstrap has to remove its root directory.
+const bootstrapGrace = 30 * time.Second
+
+// slimOptions are dpkg's options of the official slim images: no documentation but the copyright files, no
+// manuals, no translations. dpkg keeps to them in every image on top.
+func slimOptions() []string {
+	return []string{
+		"path-exclude=/usr/share/doc/*", "path-include=/usr/share/doc/*/copyright",
+		"path-exclude=/usr/share/groff/*", "path-exclude=/usr/share/info/*", "path-exclude=/usr/share/linda/*",
+		"path-exclude=/usr/share/lintian/*", "path-exclude=/usr/share/man/*",
+		"path-exclude=/usr/share/locale/*", "path-include=/usr/share/locale/locale.alias",
+	}
+}
+
+// imageAptOptions are apt's settings of the official images: no translations, small indexes, no caches.
+func imageAptOptions() []string {
+	return []string{
+		`Acquire::Languages "none";`,
+		`Acquire::GzipIndexes "true";`,
+		`Apt::AutoRemove::SuggestsImportant "false";`,
+		`Dir::Cache::pkgcache "";`,
+		`Dir::Cache::srcpkgcache "";`,
+		`DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"; };`,
+	}
+}
+
+// bootstrap makes the image that [debian.own] names with mmdebstrap, one at a time on this machine. It stays
+// bit for bit the same as long as the package sources do. Nothing of it is left behind when ctx ends.
+func (d debian) bootstrap(ctx context.Context, r event.Reporter) (Base, error) {
+	sources, err := d.host.sources(d.suite)
+	if err != nil {
+		return Base{}, err
+	}
+	unlock, err := lock(ctx, d.cache, "bootstrap", func() { r.Step("waiting for another process that bootstraps Debian") })
+	if err != nil {
+		return Base{}, err
+	}
+	defer unlock()
+	if base, err := inspectBase(ctx, d.engine, d.own()); err != nil || base.ID != "" {
+		return base, err // made while we waited
+	}
+	// Not in CacheDir: unprivileged, mmdebstrap works under other user IDs, which must reach the directory.
+	dir, err := os.MkdirTemp("", "poststack-debian-")
+	if err != nil {
+		return Base{}, fmt.Errorf("bootstrap debian: %w", err)
+	}
+	defer func() { removeUnmounted(dir) }()
+	rootfs, err := d.debootstrap(ctx, dir, sources)
+	if err != nil {
+		return Base{}, err
+	}
+	r.Step(fmt.Sprintf("importing %s", d.own()))
+	return d.importRootfs(ctx, rootfs)
+}
+
+// debootstrap runs mmdebstrap in dir and gives the archive that it made.
+func (d debian) debootstrap(ctx context.Context, dir string, sources []string) (string, error) {
+	// Others must reach it, see above; the runner's umask does not matter to Chmod.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return "", fmt.Errorf("bootstrap debian: %w", err)
+	}
+	kept, passing := d.aptOptions(ctx)
+	list, options, temp := filepath.Join(dir, "sources.list"), filepath.Join(dir, "apt.conf"), filepath.Join(dir, "tmp")
+	err := errors.Join(
+		os.WriteFile(list, []byte(strings.Join(sources, "\n")+"\n"), 0o644),
+		os.WriteFile(options, []byte(strings.Join(passing, "\n")+"\n"), 0o644),
+		os.Mkdir(temp, 0o755),
+		os.Chmod(temp, 0o777|os.ModeSticky),
+	)
+	if err != nil {
+		return "", fmt.Errorf("bootstrap debian: %w", err)
+	}
+	rootfs := filepath.Join(dir, "rootfs.tar")
+	_, err = d.runner.Run(ctx, runner.Command{
+		Program: "mmdebstrap", Args: mmdebstrapArgs(d.suite, rootfs, list, options, append(imageAptOptions(), kept...), sources),
+		Env:    []string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(stagedTime().Unix(), 10), "TMPDIR=" + temp, "LC_ALL=C.UTF-8"},
+		Stdout: d.log, Stderr: d.log, Grace: bootstrapGrace,
+	})
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", errors.New("mmdebstrap is not installed")
+	}
+	if err != nil {
+		return "", fmt.Errorf("bootstrap debian %s: %w", d.suite, err)
+	}
+	return rootfs, nil
+}
+
+// mmdebstrapArgs is the command line. Settings of apt that may hold a proxy's password are in the file
+// options; they serve the bootstrap only and do not stay in the image, those of kept do.
+func mmdebstrapArgs(suite Suite, rootfs, list, options string, kept, sources []string) []string {
+	args := []string{"--variant=minbase", "--mode=auto", "--format=tar", "--aptopt=" + options}
+	for _, o := range slimOptions() {
+		args = append(args, "--dpkgopt="+o)
+	}
+	if slices.ContainsFunc(sources, func(s string) bool { return strings.Contains(s, "https://") }) {
+		args = append(args, "--include=ca-certificates") // apt in the image needs it for these sources
+	}
+	var quoted []string
+	for _, k := range kept {
+		quoted = append(quoted, "'"+strings.ReplaceAll(k, "'", `'\''`)+"'")
+	}
+	return append(args,
+		`--customize-hook=printf '%s\n' `+strings.Join(quoted, " ")+` > "$1/etc/apt/apt.conf.d/99mmdebstrap"`,
+		// No service is started when a package is installed in a build, as in the official images.
+		`--customize-hook=printf '#!/bin/sh\nexit 101\n' > "$1/usr/sbin/policy-rc.d" && chmod 0755 "$1/usr/sbin/policy-rc.d"`,
+		`--customize-hook=echo localhost > "$1/etc/hostname"; : > "$1/etc/resolv.conf"`,
+		string(suite), rootfs, list)
+}
+
+// importRootfs puts the archive into the engine's store, with the settings of the official image.
+func (d debian) importRootfs(ctx context.Context, rootfs string) (Base, error) {
+	f, err := os.Open(filepath.Clean(rootfs))
+	if err != nil {
+		return Base{}, fmt.Errorf("import debian: %w", err)
+	}
+	defer f.Close()
+	changes := []string{
+		`CMD ["bash"]`,
+		`ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+		`LABEL ` + LabelImage + `=debian`,
+	}
+	id, err := d.engine.ImageImport(ctx, f, d.own(), changes)
+	if err != nil {
+		return Base{}, err
+	}
+	img, err := d.engine.ImageInspect(ctx, d.own())
+	if err != nil {
+		return Base{}, err
+	}
+	if img.ID != id {
+		return Base{}, fmt.Errorf("import image %q: the store has %s under that name, not %s", d.own(), img.ID, id)
+	}
+	return Base{Ref: engine.Ref(d.own()), ID: id}, nil
+}
+
+// removeUnmounted removes dir with all that is in it, unless something is mounted there: a killed mmdebstrap
+// could have left this machine's /dev in its root directory.
+func removeUnmounted(dir string) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil || strings.Contains(string(mounts), " "+dir+"/") {
+		return
+	}
+	_ = os.RemoveAll(dir)
+}

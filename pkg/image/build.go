@@ -1,0 +1,144 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+)
+
+// build builds p, tags it and removes what is old.
+func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter) (res Result, err error) {
+	log, err := b.OpenLog(p.def.Name + "_build")
+	if err != nil {
+		return Result{}, &BuildError{Image: p.def.Name, Err: fmt.Errorf("open the build's log: %w", err)}
+	}
+	defer func() {
+		if err != nil {
+			err = newBuildError(p.def.Name, log.Path(), err)
+			_, _ = fmt.Fprintf(log, "\n%v\n", err)
+		}
+		err = errors.Join(err, log.Close())
+	}()
+	base, err := b.base(ctx, p, log, r)
+	if err != nil {
+		return Result{}, err
+	}
+	files, err := b.artifacts(log).fetch(ctx, p.def, r)
+	if err != nil {
+		return Result{}, err
+	}
+	out, err := b.runBuild(ctx, p, base, files, o, log, r)
+	if err != nil {
+		return Result{}, err
+	}
+	img, err := b.Engine.ImageInspect(ctx, engine.Ref(out.ID))
+	if err != nil {
+		return Result{}, err
+	}
+	if err := b.tag(ctx, p, img); err != nil {
+		return Result{}, err
+	}
+	b.prune(ctx, p, img.ID, log)
+	res = p.result(img)
+	res.Log, res.StepTimes, res.Steps = log.Path(), out.Steps, len(out.Steps)
+	for _, s := range out.Steps {
+		if s.Cached {
+			res.CachedSteps++
+		}
+	}
+	return res, nil
+}
+
+// runBuild stages the context in a directory of its own and builds it under its digest tag: nobody's :latest
+// moves before the image is whole.
+func (b *Builder) runBuild(ctx context.Context, p plan, base Base, files map[string]string, o Options, log io.Writer, r event.Reporter) (engine.BuildOutput, error) {
+	dir, err := os.MkdirTemp("", "poststack-build-"+p.def.Name+"-")
+	if err != nil {
+		return engine.BuildOutput{}, fmt.Errorf("stage the build context: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := stage(p.def, p.args, files, dir); err != nil {
+		return engine.BuildOutput{}, err
+	}
+	args := map[string]string{baseArg: string(base.Ref)}
+	for k, v := range p.args {
+		args[k] = v
+	}
+	return b.Engine.Build(ctx, engine.BuildSpec{
+		Dir: filepath.Clean(dir), Tags: []engine.Ref{DigestRef(p.def.Name, p.digest)}, Args: args,
+		Labels: b.labels(ctx, p, base), NoCache: o.NoCache, Log: log,
+		OnStep: func(s engine.Step) { reportStep(s, r) },
+	})
+}
+
+// reportStep tells that a step begins, or that it was cached.
+func reportStep(s engine.Step, r event.Reporter) {
+	if s.Duration > 0 && !s.Cached {
+		return
+	}
+	text := stepName(s)
+	if s.Cached {
+		text += " (cached)"
+	}
+	r.Step(text)
+}
+
+// stepName is "step 3/9: RUN …" on one line.
+func stepName(s engine.Step) string {
+	number := fmt.Sprintf("step %d", s.Number)
+	if s.Total > 0 {
+		number += fmt.Sprintf("/%d", s.Total)
+	}
+	const most = 120
+	text := []rune(s.Text)
+	if len(text) > most {
+		text = append(text[:most:most], '…')
+	}
+	return number + ": " + string(text)
+}
+
+// tag gives img its digest tag and, last, the one for people; a tag that is right already is not touched.
+func (b *Builder) tag(ctx context.Context, p plan, img engine.Image) error {
+	for _, ref := range []engine.Ref{DigestRef(p.def.Name, p.digest), LatestRef(p.def.Name)} {
+		has, err := b.Engine.ImageInspect(ctx, ref)
+		if err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return err
+		}
+		if err == nil && has.ID == img.ID {
+			continue
+		}
+		if err := b.Engine.ImageTag(ctx, img.ID, ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// base gives the image that p stands on: its parent, or Debian from wherever it can be had.
+func (b *Builder) base(ctx context.Context, p plan, log io.Writer, r event.Reporter) (Base, error) {
+	if p.def.Parent == "" {
+		return b.debian(log).resolve(ctx, r)
+	}
+	if p.base.ID == "" {
+		return Base{}, &ParentError{Image: p.def.Name, Parent: p.def.Parent}
+	}
+	return p.base, nil
+}
+
+// storedBase gives what p would stand on as far as it is in the store already, or the zero Base.
+func (b *Builder) storedBase(ctx context.Context, p plan) (Base, error) {
+	if p.def.Parent == "" {
+		return b.debian(io.Discard).stored(ctx)
+	}
+	digest, err := b.Digest(p.def.Parent)
+	if err != nil {
+		return Base{}, err
+	}
+	return inspectBase(ctx, b.Engine, DigestRef(p.def.Parent, digest))
+}

@@ -1,0 +1,168 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/runner"
+)
+
+// Store is what the engine keeps, as far as this package uses it. ImageInspect of an unknown image gives
+// engine.ErrNotFound; ImageRemove of one is no error.
+type Store interface {
+	ImageInspect(ctx context.Context, ref engine.Ref) (engine.Image, error)
+	ImageList(ctx context.Context, label string) ([]engine.Image, error)
+	ImageTag(ctx context.Context, id engine.ImageID, ref engine.Ref) error
+	ImageRemove(ctx context.Context, ref engine.Ref) error
+}
+
+// Importer brings images of others into the store.
+type Importer interface {
+	ImagePull(ctx context.Context, ref engine.Ref) error
+	ImageImport(ctx context.Context, rootfs io.Reader, ref engine.Ref, changes []string) (engine.ImageID, error)
+}
+
+// Engine is what a [Builder] needs of an engine.
+type Engine interface {
+	Store
+	Importer
+	Build(ctx context.Context, spec engine.BuildSpec) (engine.BuildOutput, error)
+	ContainerList(ctx context.Context, labels map[string]string) ([]engine.Container, error)
+}
+
+// LogFile is a log of one operation. Path is as people are told it, relative to the checkout.
+type LogFile interface {
+	io.WriteCloser
+	Path() string
+}
+
+// Builder builds the images of a catalogue. Its methods may be used side by side: one image is built once at
+// a time on a machine, also by other processes with the same CacheDir; the others wait and find it built.
+type Builder struct {
+	Catalogue *Catalogue
+	Engine    Engine
+	Runner    runner.Runner // git, npm, mmdebstrap
+	// OpenLog makes the log file of an operation such as "postgres_build". It is called when something is
+	// really built.
+	OpenLog func(operation string) (LogFile, error)
+
+	Root        string        // the checkout
+	CacheDir    string        // artifacts and locks; it is made when it is not there
+	ArtifactDir string        // looked into for artifacts before any download; "" is none
+	Suite       Suite         // of Debian, for the images without a parent
+	Timeout     time.Duration // of one image's build, with its downloads; 0 is none
+	PullTimeout time.Duration // of the attempt to pull Debian; 0 is 30 s
+	Now         func() time.Time
+}
+
+// Options of one build.
+type Options struct {
+	Force   bool // builds also what is up to date
+	NoCache bool // builds every step anew; it implies Force
+}
+
+// Result is an image that was built, or found up to date.
+type Result struct {
+	Name        string
+	Ref         engine.Ref // for people, :latest
+	DigestRef   engine.Ref // for code: always the image with these inputs
+	ID          engine.ImageID
+	InputDigest InputDigest
+	SizeBytes   int64 // unpacked
+	Duration    time.Duration
+	Skipped     bool // it was up to date, and nothing was built
+	CachedSteps int
+	Steps       int
+	Log         string        // path of the build's log relative to the checkout; "" when skipped
+	StepTimes   []engine.Step // in order; empty when skipped
+}
+
+// plan is what is known of an image before it is built.
+type plan struct {
+	def    Definition
+	digest InputDigest
+	args   map[string]string
+	base   Base // what it would stand on, as far as that is in the store; zero otherwise
+}
+
+func (b *Builder) now() time.Time {
+	if b.Now == nil {
+		return time.Now()
+	}
+	return b.Now()
+}
+
+// Digest gives the input digest of an image as its files are now.
+func (b *Builder) Digest(name string) (InputDigest, error) { return b.Catalogue.Digest(name, b.Suite) }
+
+// Build makes sure that the image of that name is what its inputs say. An image in the store that carries
+// their digest, and stands on the image that is its base now, is left as it is: then only its tags are put
+// right. Its parent must be built already; otherwise the error holds a [*ParentError].
+//
+// A build that does not succeed is a [*BuildError], and leaves the last good image and its tags in place.
+func (b *Builder) Build(ctx context.Context, name string, o Options, r event.Reporter) (Result, error) {
+	start := b.now()
+	if b.Timeout > 0 {
+		var cancel context.CancelFunc
+		cause := fmt.Errorf("it took longer than %s (POSTSTACK_TIMEOUT_BUILD)", b.Timeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, b.Timeout, cause)
+		defer cancel()
+	}
+	digest, err := b.Digest(name)
+	if err != nil {
+		return Result{}, err
+	}
+	def, err := b.Catalogue.Get(name)
+	if err != nil {
+		return Result{}, err
+	}
+	unlock, err := lock(ctx, b.CacheDir, "build-"+name, func() {
+		r.Step(fmt.Sprintf("waiting for another process that builds %s", name))
+	})
+	if err != nil {
+		return Result{}, &BuildError{Image: name, Err: err}
+	}
+	defer unlock()
+	p := plan{def: def, digest: digest, args: def.expandArgs(b.Suite)}
+	if p.base, err = b.storedBase(ctx, p); err != nil {
+		return Result{}, &BuildError{Image: name, Err: err}
+	}
+	res, done, err := b.upToDate(ctx, p, o)
+	if err == nil && !done {
+		res, err = b.build(ctx, p, o, r)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	res.Duration = b.now().Sub(start)
+	return res, nil
+}
+
+// upToDate looks for an image that need not be built, and puts its tags right.
+func (b *Builder) upToDate(ctx context.Context, p plan, o Options) (Result, bool, error) {
+	if o.Force || o.NoCache {
+		return Result{}, false, nil
+	}
+	img, ok, err := b.find(ctx, p)
+	if err == nil && ok {
+		err = b.tag(ctx, p, img)
+	}
+	if err != nil {
+		return Result{}, false, &BuildError{Image: p.def.Name, Err: err}
+	}
+	res := p.result(img)
+	res.Skipped = true
+	return res, ok, nil
+}
+
+// result describes img, an image made for p.
+func (p plan) result(img engine.Image) Result {
+	return Result{
+		Name: p.def.Name, Ref: LatestRef(p.def.Name), DigestRef: DigestRef(p.def.Name, p.digest),
+		ID: img.ID, InputDigest: p.digest, SizeBytes: img.SizeBytes,
+	}
+}

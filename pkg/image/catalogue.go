@@ -1,0 +1,192 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// The files of an image's folder that the builder itself reads.
+const (
+	definitionName = "image.yaml"
+	dockerfileName = "Dockerfile"
+	ignoreName     = ".dockerignore"
+)
+
+// Repository is where the images are kept: localhost/poststack/NAME. With a registry's name in front, podman
+// never asks which registry is meant.
+const Repository = "localhost/poststack"
+
+// Catalogue is every image there is. It does not change after [LoadCatalogue].
+type Catalogue struct {
+	byName map[string]Definition
+	names  []string // parents first
+}
+
+// LoadCatalogue reads image.yaml and Dockerfile of every folder in dir, which is the checkout's containers
+// directory. The error joins everything that is wrong, each with its file and line: unknown keys, wrong
+// types, missing values, unknown parents, cycles, Dockerfiles that only one builder understands.
+func LoadCatalogue(dir string) (*Catalogue, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read the images: %w", err)
+	}
+	c := &Catalogue{byName: map[string]Definition{}}
+	var errs []error
+	for _, e := range entries {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		d, err := loadDefinition(dir, e.Name())
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		c.byName[d.Name] = d
+	}
+	if len(errs) == 0 {
+		errs = append(errs, c.sort(filepath.Base(dir)))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// loadDefinition reads one folder of dir.
+func loadDefinition(dir, name string) (Definition, error) {
+	folder := filepath.Join(dir, name)
+	p := &problems{file: filepath.ToSlash(filepath.Join(filepath.Base(dir), name, definitionName))}
+	if !regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`).MatchString(name) {
+		p.add(0, "the folder's name %q cannot be an image's: use lower-case letters, digits and '-'", name)
+	}
+	data, err := os.ReadFile(filepath.Join(folder, definitionName))
+	if errors.Is(err, fs.ErrNotExist) {
+		p.add(0, "is missing: every folder here is an image")
+		return Definition{}, p.err()
+	}
+	if err != nil {
+		return Definition{}, fmt.Errorf("read image %q: %w", name, err)
+	}
+	var f definitionFile
+	if root := decode(data, &f, p); root != nil && len(p.list) == 0 {
+		f.validate(root, p)
+	}
+	docker := &problems{file: filepath.ToSlash(filepath.Join(filepath.Base(dir), name, dockerfileName))}
+	text, err := os.ReadFile(filepath.Join(folder, dockerfileName))
+	if err != nil {
+		docker.add(0, "cannot be read: %w", err)
+	} else {
+		checkDockerfile(text, docker)
+	}
+	if err := errors.Join(p.err(), docker.err()); err != nil {
+		return Definition{}, err
+	}
+	return f.definition(name, folder), nil
+}
+
+// sort orders the names, parents first and otherwise by name, and refuses unknown parents and cycles.
+func (c *Catalogue) sort(base string) error {
+	var errs []error
+	for _, name := range keys(c.byName) {
+		parent := c.byName[name].Parent
+		if _, ok := c.byName[parent]; parent != "" && !ok {
+			errs = append(errs, fmt.Errorf("%s/%s/%s: unknown parent %q%s", base, name, definitionName, parent, suggest(parent, keys(c.byName))))
+		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	done := map[string]bool{"": true}
+	for len(c.names) < len(c.byName) {
+		before := len(c.names)
+		for _, name := range keys(c.byName) {
+			if !done[name] && done[c.byName[name].Parent] {
+				done[name] = true
+				c.names = append(c.names, name)
+			}
+		}
+		if len(c.names) == before {
+			return c.cycle(base, done)
+		}
+	}
+	return nil
+}
+
+// cycle names the images that stand on each other.
+func (c *Catalogue) cycle(base string, done map[string]bool) error {
+	name := ""
+	for _, n := range keys(c.byName) {
+		if !done[n] {
+			name = n
+			break
+		}
+	}
+	path := []string{name}
+	for {
+		name = c.byName[name].Parent
+		if i := slices.Index(path, name); i >= 0 {
+			path = append(path[i:], name)
+			return fmt.Errorf("%s/%s/%s: images stand on each other: %s", base, name, definitionName, strings.Join(path, " → "))
+		}
+		path = append(path, name)
+	}
+}
+
+// Names lists every image, parents before their children.
+func (c *Catalogue) Names() []string { return slices.Clone(c.names) }
+
+// Get gives the definition of an image; the error of an unknown one is an [*UnknownError].
+func (c *Catalogue) Get(name string) (Definition, error) {
+	d, ok := c.byName[name]
+	if !ok {
+		return Definition{}, &UnknownError{Name: name, Known: keys(c.byName)}
+	}
+	return d, nil
+}
+
+// Parents lists what name stands on, the nearest first; Debian itself is not among them.
+func (c *Catalogue) Parents(name string) []string {
+	var out []string
+	for p := c.byName[name].Parent; p != ""; p = c.byName[p].Parent {
+		out = append(out, p)
+	}
+	return out
+}
+
+// Children lists the images that stand directly on name, sorted.
+func (c *Catalogue) Children(name string) []string {
+	var out []string
+	for _, n := range keys(c.byName) {
+		if name != "" && c.byName[n].Parent == name {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// LatestRef is the reference for people: it names the image that was built last.
+func LatestRef(name string) engine.Ref { return engine.Ref(Repository + "/" + name + ":latest") }
+
+// DigestRef is the reference for code: it names the image with exactly these inputs.
+func DigestRef(name string, d InputDigest) engine.Ref {
+	return engine.Ref(Repository + "/" + name + ":" + d.Short())
+}
+
+// UnknownError is an image that the catalogue does not have.
+type UnknownError struct {
+	Name  string
+	Known []string
+}
+
+// Error names the image and the nearest known one.
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("unknown image %q%s", e.Name, suggest(e.Name, e.Known))
+}

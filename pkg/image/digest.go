@@ -1,0 +1,122 @@
+package image
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// InputDigest identifies everything that an image is made of: 64 hex digits. Two images with the same digest
+// are built from the same Dockerfile, files, arguments and artifacts on the same parent.
+type InputDigest string
+
+// Short is the part that tags carry, 12 hex digits.
+func (d InputDigest) Short() string {
+	if len(d) < 12 {
+		return string(d)
+	}
+	return string(d[:12])
+}
+
+// digestVersion changes when equal inputs no longer give an equal image, because the builder itself has
+// changed: it makes every image outdated once.
+const digestVersion = "1"
+
+// Digest computes the input digest of name for a Debian suite. Neither time stamps nor owners nor the umask
+// of the checkout count, and of image.yaml only what reaches the image: arguments, artifacts, parent.
+func (c *Catalogue) Digest(name string, suite Suite) (InputDigest, error) {
+	d, err := c.Get(name)
+	if err != nil {
+		return "", err
+	}
+	h := digester{sha256.New()}
+	h.add("version", digestVersion)
+	if d.Parent == "" {
+		h.add("suite", string(suite))
+	} else {
+		parent, err := c.Digest(d.Parent, suite)
+		if err != nil {
+			return "", err
+		}
+		h.add("parent", d.Parent, string(parent))
+	}
+	args := d.expandArgs(suite)
+	for _, k := range keys(args) {
+		h.add("arg", k, args[k])
+	}
+	files := map[string]string{} // target → hash
+	for _, a := range d.Artifacts {
+		for _, f := range a.Files {
+			files[f.To] = f.SHA256
+		}
+	}
+	for _, to := range keys(files) {
+		h.add("artifact", to, files[to])
+	}
+	if err := h.addContext(d.Dir); err != nil {
+		return "", fmt.Errorf("compute digest of image %q: %w", name, err)
+	}
+	return InputDigest(hex.EncodeToString(h.Sum(nil))), nil
+}
+
+// expandArgs gives the build arguments with the suite filled in.
+func (d Definition) expandArgs(suite Suite) map[string]string {
+	out := make(map[string]string, len(d.Args))
+	for k, v := range d.Args {
+		out[k] = strings.ReplaceAll(v, SuiteVariable, string(suite))
+	}
+	return out
+}
+
+// digester hashes records whose parts cannot run into each other.
+type digester struct{ hash.Hash }
+
+func (h digester) add(parts ...string) {
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s,", len(p), p)
+	}
+	_, _ = h.Write([]byte("\n"))
+}
+
+// addContext adds path, mode and content of every file in dir's build context.
+func (h digester) addContext(dir string) error {
+	files, err := readContext(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		content := f.link
+		if f.source != "" {
+			if content, err = hashFile(f.source); err != nil {
+				return err
+			}
+		}
+		h.add("file", f.path, f.mode.String(), content)
+	}
+	return nil
+}
+
+// hashFile gives the SHA-256 of a file in hex.
+func hashFile(path string) (string, error) {
+	f, err := os.Open(filepath.Clean(path))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// hashText gives the SHA-256 of a text in hex.
+func hashText(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}

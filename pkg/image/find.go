@@ -1,0 +1,105 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// keepOld is how many images of one name are kept when a newer one is built, the newest among them.
+const keepOld = 3
+
+// find looks for an image with the inputs of p that stands on what p would stand on. When that base is not in
+// the store any more, nothing is known against the image, and it is left as it is.
+func (b *Builder) find(ctx context.Context, p plan) (engine.Image, bool, error) {
+	images, err := b.Engine.ImageList(ctx, LabelDigest+"="+string(p.digest))
+	if err != nil {
+		return engine.Image{}, false, err
+	}
+	newestFirst(images)
+	for _, img := range images {
+		if img.Labels[LabelImage] == p.def.Name && img.Labels[LabelDigest] == string(p.digest) && p.standsOn(img) {
+			return img, true, nil
+		}
+	}
+	return engine.Image{}, false, nil
+}
+
+// standsOn tells whether img was built on the base of p.
+func (p plan) standsOn(img engine.Image) bool {
+	return p.base.ID == "" || img.Labels[LabelBaseID] == string(p.base.ID)
+}
+
+func newestFirst(images []engine.Image) {
+	slices.SortStableFunc(images, func(a, b engine.Image) int { return b.Created.Compare(a.Created) })
+}
+
+// prune removes the images of p's name that are older than the last [keepOld], and those that lost their tags
+// to a newer build. What a container uses stays, and so does every tag that others gave. It is not worth
+// failing a build that has succeeded: what cannot be removed is told in the log only.
+func (b *Builder) prune(ctx context.Context, p plan, built engine.ImageID, log io.Writer) {
+	images, err := b.Engine.ImageList(ctx, LabelImage+"="+p.def.Name)
+	if err != nil {
+		_, _ = fmt.Fprintf(log, "look for old images: %v\n", err)
+		return
+	}
+	newestFirst(images)
+	var old []engine.Ref
+	kept := 1 // the one just built
+	for _, img := range images {
+		switch tags := ownTags(img, p.def.Name); {
+		case img.ID == built || img.Labels[LabelImage] != p.def.Name:
+		case len(img.Tags) == 0:
+			old = append(old, engine.Ref(img.ID))
+		case len(tags) > 0 && kept < keepOld:
+			kept++
+		default:
+			old = append(old, tags...)
+		}
+	}
+	b.removeUnused(ctx, old, images, log)
+}
+
+// removeUnused removes refs, each a tag or an ID of one of images, unless a container uses the image.
+func (b *Builder) removeUnused(ctx context.Context, refs []engine.Ref, images []engine.Image, log io.Writer) {
+	if len(refs) == 0 {
+		return
+	}
+	containers, err := b.Engine.ContainerList(ctx, nil)
+	if err != nil {
+		_, _ = fmt.Fprintf(log, "look for containers of old images: %v\n", err)
+		return
+	}
+	used := map[engine.ImageID]bool{}
+	for _, c := range containers {
+		used[c.Image] = true
+	}
+	for _, img := range images {
+		for _, ref := range refs {
+			if used[img.ID] || (ref != engine.Ref(img.ID) && !slices.Contains(img.Tags, ref)) {
+				continue
+			}
+			if err := b.Engine.ImageRemove(ctx, ref); err != nil {
+				_, _ = fmt.Fprintf(log, "keep old image %s: %v\n", ref, err)
+				continue
+			}
+			_, _ = fmt.Fprintf(log, "removed old image %s\n", ref)
+		}
+	}
+}
+
+// ownTags gives the tags of img that a builder gave it under name; :latest is never among those of an image
+// that is to be removed, since it has just moved.
+func ownTags(img engine.Image, name string) []engine.Ref {
+	var out []engine.Ref
+	for _, ref := range img.Tags {
+		if strings.HasPrefix(string(ref), Repository+"/"+name+":") {
+			out = append(out, ref)
+		}
+	}
+	return out
+}

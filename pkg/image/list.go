@@ -1,0 +1,64 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// Status is what there is of one image of the catalogue.
+type Status struct {
+	Name        string
+	Description string
+	Built       bool // an image of that name exists; everything below is about the one that is :latest
+	Current     bool // it is what the files in the checkout say
+	ID          engine.ImageID
+	InputDigest InputDigest // the one it was built for
+	Tags        []engine.Ref
+	SizeBytes   int64
+	Created     time.Time
+}
+
+// Images lists every image of the catalogue, parents first, built or not. It builds nothing.
+func (b *Builder) Images(ctx context.Context) ([]Status, error) {
+	var out []Status
+	for _, name := range b.Catalogue.Names() {
+		def, err := b.Catalogue.Get(name)
+		if err != nil {
+			return nil, err
+		}
+		s := Status{Name: name, Description: def.Description}
+		img, err := b.Engine.ImageInspect(ctx, LatestRef(name))
+		if err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil {
+			if s, err = b.status(ctx, s, def, img); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// status fills s in from img, the image that is :latest.
+func (b *Builder) status(ctx context.Context, s Status, def Definition, img engine.Image) (Status, error) {
+	digest, err := b.Digest(def.Name)
+	if err != nil {
+		return s, err
+	}
+	p := plan{def: def, digest: digest}
+	if p.base, err = b.storedBase(ctx, p); err != nil {
+		return s, err
+	}
+	s.Built, s.ID, s.SizeBytes, s.Created = true, img.ID, img.SizeBytes, img.Created
+	s.InputDigest = InputDigest(img.Labels[LabelDigest])
+	s.Tags = slices.Clone(img.Tags)
+	slices.Sort(s.Tags)
+	s.Current = s.InputDigest == digest && p.standsOn(img)
+	return s, nil
+}

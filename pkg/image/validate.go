@@ -1,0 +1,119 @@
+package image
+
+import (
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// validate notes what is wrong with the values of f. What other images must hold against it (its parent) is
+// checked by the catalogue.
+func (f *definitionFile) validate(root *yaml.Node, p *problems) {
+	switch {
+	case f.Description == "":
+		p.add(root.Line, "description is missing: say in one line what the image is")
+	case strings.Contains(strings.TrimSpace(f.Description), "\n"):
+		p.add(lineOf(root, "description"), "description must be one line")
+	}
+	for _, name := range keys(f.Args) {
+		f.validateArg(name, lineOf(root, "args", name), p)
+	}
+	for i, v := range f.Environment {
+		line := lineOf(root, "environment", i)
+		if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(v.Name) {
+			p.add(line, "environment: name %q is not the name of a variable", v.Name)
+		}
+		if v.Help == "" {
+			p.add(line, "environment: help of %q is missing", v.Name)
+		}
+	}
+	if s := f.Stop.Signal; s != "" && !regexp.MustCompile(`^SIG[A-Z0-9+-]+$`).MatchString(s) {
+		p.add(lineOf(root, "stop", "signal"), "stop.signal %q is not a signal such as SIGTERM", s)
+	}
+	if f.Stop.Timeout < 0 {
+		p.add(lineOf(root, "stop", "timeout"), "stop.timeout %s is negative", f.Stop.Timeout)
+	}
+	if c := f.Stop.ExitCode; c < 0 || c > 255 {
+		p.add(lineOf(root, "stop", "exit_code"), "stop.exit_code %d is not within 0 to 255", c)
+	}
+	f.validateArtifacts(root, p)
+}
+
+// validateArg checks one build argument: its name, and that no variable but [SuiteVariable] is meant.
+func (f *definitionFile) validateArg(name string, line int, p *problems) {
+	if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
+		p.add(line, "args: %q is not the name of a build argument", name)
+	}
+	if name == baseArg {
+		p.add(line, "args: %s is set by the builder", baseArg)
+	}
+	value := strings.ReplaceAll(f.Args[name], SuiteVariable, "")
+	if strings.Contains(value, "${") {
+		p.add(line, "args: %s holds an unknown variable: only %s is known", name, SuiteVariable)
+	}
+	if strings.ContainsAny(value, "\n\r") {
+		p.add(line, "args: %s must be one line", name)
+	}
+}
+
+// validateArtifacts checks sources and files of every artifact.
+func (f *definitionFile) validateArtifacts(root *yaml.Node, p *problems) {
+	targets := map[string]bool{}
+	for i, a := range f.Artifacts {
+		line := lineOf(root, "artifacts", i)
+		if !regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`).MatchString(a.Name) {
+			p.add(line, "artifacts: name %q must be lower-case letters, digits, '.', '_' and '-'", a.Name)
+		}
+		if a.Version == "" {
+			p.add(line, "artifacts: version of %q is missing", a.Name)
+		}
+		if len(a.Sources) == 0 {
+			p.add(line, "artifacts: %q has no sources", a.Name)
+		}
+		if len(a.Files) == 0 {
+			p.add(line, "artifacts: %q has no files", a.Name)
+		}
+		for j, s := range a.Sources {
+			validateSource(Source{URL: s.URL, NPM: s.NPM}, lineOf(root, "artifacts", i, "sources", j), p)
+		}
+		for j, file := range a.Files {
+			at := lineOf(root, "artifacts", i, "files", j)
+			validateFile(ArtifactFile{Path: file.Path, SHA256: file.SHA256, To: file.To}, at, p)
+			if targets[file.To] {
+				p.add(at, "artifacts: two files go to %q", file.To)
+			}
+			targets[file.To] = true
+		}
+	}
+}
+
+// validateSource checks that s is one source and well-formed.
+func validateSource(s Source, line int, p *problems) {
+	switch {
+	case (s.URL == "") == (s.NPM == ""):
+		p.add(line, "a source has either url or npm")
+	case s.URL != "":
+		u, err := url.Parse(s.URL)
+		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil {
+			p.add(line, "source url %q must be an http or https address without credentials", s.URL)
+		}
+	case !regexp.MustCompile(`^(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@[0-9][0-9A-Za-z.+-]*$`).MatchString(s.NPM):
+		p.add(line, "source npm %q must be NAME@VERSION with an exact version", s.NPM)
+	}
+}
+
+// validateFile checks the paths and the hash of f.
+func validateFile(f ArtifactFile, line int, p *problems) {
+	for _, part := range []struct{ key, value string }{{"path", f.Path}, {"to", f.To}} {
+		if part.value == "" || path.IsAbs(part.value) || path.Clean(part.value) != part.value ||
+			part.value == "." || part.value == ".." || strings.HasPrefix(part.value, "../") {
+			p.add(line, "file %s %q must be a clean relative path", part.key, part.value)
+		}
+	}
+	if !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(f.SHA256) {
+		p.add(line, "sha256 %q of file %q must be 64 lower-case hex digits", f.SHA256, f.Path)
+	}
+}
