@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Healthy when the finished server in PGDATA takes clients over TCP. The one that runs init scripts has its
+# PID file elsewhere and listens on no address.
+set -Eeuo pipefail
+
+main() {
+  local -a status
+  [[ -r $PGDATA/postmaster.pid ]] || return 1
+  mapfile -t status <"$PGDATA/postmaster.pid"
+  exec pg_isready --quiet --host="${PGHOST:-127.0.0.1}" --port="${status[3]-5432}"
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then main "$@"; fi

@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# Making a database, and keeping its password in line. Sourced; defines functions only.
+
+# shellcheck disable=SC2034 # used by another part
+INIT_SCRIPTS=/docker-entrypoint-initdb.d
+PASSWORD_RECORD=poststack_password
+
+# initialise SERVER_ARGUMENT...: makes the database; see directory.sh for how it stays whole.
+initialise() {
+  # shellcheck disable=SC2153 # STAGE is of directory.sh
+  local stage=$PGDATA/$STAGE
+  refuse_strays
+  require_password
+  discard_stage
+  mkdir -m 0700 -- "$stage"
+  note "making a new database in $PGDATA"
+  run make_cluster "$stage" || die 70 "initdb did not work, see above; nothing was kept"
+  if [[ $POSTGRES_DB != postgres ]]; then
+    run create_database "$stage" || die 70 "cannot create database \"$POSTGRES_DB\", see above; nothing was kept"
+  fi
+  run_init_scripts "$stage" "$@"
+  record_password "$stage"
+  initdb --sync-only --pgdata="$stage" >/dev/null
+  mv -T -- "$stage" "$PGDATA/$FINISHED"
+}
+
+# make_cluster DIR: initdb, then the rule for clients from outside. It syncs nothing: initialise does, once.
+make_cluster() {
+  local dir=$1 auth=scram-sha-256
+  local -a args=() extra=()
+  initdb_arguments extra
+  [[ -n ${POSTGRES_PASSWORD-} ]] || auth=trust
+  args=(--pgdata="$dir" --username="$POSTGRES_USER" --encoding=UTF8 --locale=C.UTF-8 --data-checksums
+    --auth-local="$auth" --auth-host="$auth" --no-sync --no-instructions)
+  [[ -z ${POSTGRES_INITDB_WALDIR-} ]] || args+=(--waldir="$POSTGRES_INITDB_WALDIR")
+  if [[ -n ${POSTGRES_PASSWORD-} ]]; then
+    known_user initdb "${args[@]}" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") "${extra[@]}" >/dev/null
+  else
+    known_user initdb "${args[@]}" "${extra[@]}" >/dev/null
+  fi
+  printf '\nhost all all all %s\n' "$POSTGRES_HOST_AUTH_METHOD" >>"$dir/pg_hba.conf"
+}
+
+# initdb_arguments ARRAY: splits POSTGRES_INITDB_ARGS at blanks outside quotes into ARRAY. Nothing is expanded.
+initdb_arguments() {
+  local -n words=$1
+  [[ -n ${POSTGRES_INITDB_ARGS-} ]] || return 0
+  xargs printf '%s' <<<"$POSTGRES_INITDB_ARGS" >/dev/null 2>&1 ||
+    die 64 "POSTGRES_INITDB_ARGS has an open quote: $POSTGRES_INITDB_ARGS"
+  # shellcheck disable=SC2034 # the caller reads it
+  mapfile -d '' -t words < <(xargs printf '%s\0' <<<"$POSTGRES_INITDB_ARGS")
+}
+
+# create_database DIR: without a server: single-user mode takes a third of the time of a start and a stop.
+create_database() {
+  single_user "$1" postgres -c fsync=off <<<"CREATE DATABASE $(quote_name "$POSTGRES_DB");"
+}
+
+# password_digest SALT prints a slow hash of the password: 5000 rounds, like the verifier in the database.
+password_digest() {
+  printf '%s' "$POSTGRES_PASSWORD" | sha256sum | openssl passwd -6 -salt "$1" -stdin
+}
+
+# record_password DIR remembers which password was applied last, to whom.
+record_password() {
+  local file=$1/$PASSWORD_RECORD
+  [[ -n ${POSTGRES_PASSWORD-} ]] || return 0
+  (umask 077 && printf '%s\n' "$POSTGRES_USER" "$(password_digest "$(openssl rand -hex 8)")" >"$file.new")
+  mv -T -- "$file.new" "$file"
+}
+
+# password_applied: the password is the one that was applied last.
+password_applied() {
+  local file=$PGDATA/$PASSWORD_RECORD salt
+  local -a record
+  [[ -r $file ]] || return 1
+  mapfile -t record <"$file"
+  [[ ${record[0]-} == "$POSTGRES_USER" ]] ||
+    die 78 "the database was made with POSTGRES_USER=${record[0]-}, not $POSTGRES_USER; set that one again"
+  salt=${record[1]#\$6\$}
+  [[ ${record[1]} == "$(password_digest "${salt%%\$*}")" ]]
+}
+
+# apply_password brings a role's password in line with a setting that has changed, before any client can
+# connect. A password changed in the database itself stays as long as the setting does.
+apply_password() {
+  [[ -n ${POSTGRES_PASSWORD-} ]] || return 0
+  password_applied && return 0
+  if [[ -e $PGDATA/standby.signal || -e $PGDATA/recovery.signal ]]; then
+    note "the password setting has changed; a server in recovery keeps the one it has"
+    return 0
+  fi
+  run set_password ||
+    die 78 "cannot set the password of role \"$POSTGRES_USER\", see above; was the database made with another POSTGRES_USER?"
+  record_password "$PGDATA"
+  note "the password setting has changed: role \"$POSTGRES_USER\" now has the new one"
+}
+
+set_password() {
+  single_user "$PGDATA" postgres \
+    <<<"ALTER ROLE $(quote_name "$POSTGRES_USER") PASSWORD $(quote_text "$POSTGRES_PASSWORD");"
+}
+
+# check_version refuses a database of another major version before anything opens it.
+check_version() {
+  local have want
+  have=$(<"$PGDATA/PG_VERSION")
+  [[ $(postgres --version) =~ \)\ ([0-9]+) ]] || die 70 "cannot read the version of postgres"
+  want=${BASH_REMATCH[1]}
+  [[ $have == "$want" ]] ||
+    die 78 "$PGDATA was made by PostgreSQL $have, this image has $want; dump it with an image of $have and restore it here"
+}

@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# Settings of the PostgreSQL image: reading and checking them. Sourced; defines functions only.
+
+# die CODE MESSAGE...: one line on stderr, then the end. The codes are in image.yaml's documentation:
+# 64 a setting is wrong, 66 a file cannot be read, 70 initialisation did not work, 73 the data directory
+# cannot be used, 75 another container uses it, 78 it does not fit the settings or this image.
+die() {
+  local code=$1
+  shift
+  printf 'entrypoint: %s\n' "$*" >&2
+  exit "$code"
+}
+
+# note MESSAGE...: one line on stderr.
+note() { printf 'entrypoint: %s\n' "$*" >&2; }
+
+# from_file VAR: fills VAR from the file that VAR_FILE names. One line end, LF or CRLF, is not part of the value.
+from_file() {
+  local var=$1 file_var=${1}_FILE value
+  local file=${!file_var-}
+  [[ -n $file ]] || return 0
+  [[ -z ${!var-} ]] || die 64 "$var and $file_var are both set; set one"
+  [[ -e $file ]] || die 66 "$file_var: there is no file $file"
+  [[ ! -d $file ]] || die 66 "$file_var: $file is a directory, not a file"
+  [[ -r $file ]] || die 66 "$file_var: user $(id -u) may not read $file"
+  value=$(<"$file")
+  value=${value%$'\r'}
+  [[ -n $value ]] || die 66 "$file_var: $file is empty"
+  export "$var=$value"
+  unset "$file_var"
+}
+
+# one_line VAR: VAR holds no line end, which no tool down the road would keep.
+one_line() {
+  [[ ${!1-} != *[$'\n\r']* ]] || die 64 "$1 holds a line end; it must be one line"
+}
+
+# identifier VAR: VAR is a name that PostgreSQL keeps as it is; it cuts longer ones at 63 bytes without a word.
+identifier() {
+  local LC_ALL=C value=${!1}
+  one_line "$1"
+  ((${#value} <= 63)) || die 64 "$1 is longer than PostgreSQL's 63 bytes"
+}
+
+# load_settings fills in the defaults and refuses what cannot work. It changes nothing but variables.
+load_settings() {
+  local var
+  for var in POSTGRES_USER POSTGRES_PASSWORD POSTGRES_DB POSTGRES_INITDB_ARGS; do
+    from_file "$var"
+    one_line "$var"
+  done
+  export POSTGRES_USER=${POSTGRES_USER:-postgres}
+  export POSTGRES_DB=${POSTGRES_DB:-$POSTGRES_USER}
+  POSTGRES_HOST_AUTH_METHOD=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}
+  identifier POSTGRES_USER
+  identifier POSTGRES_DB
+  one_line POSTGRES_HOST_AUTH_METHOD
+  [[ ${PGDATA:=/var/lib/postgresql/data} == /* ]] || die 64 "PGDATA must be an absolute path, not $PGDATA"
+  PGDATA=${PGDATA%/}
+  export PGDATA
+  [[ ${POSTGRES_INITDB_WALDIR:-/} == /* ]] ||
+    die 64 "POSTGRES_INITDB_WALDIR must be an absolute path, not $POSTGRES_INITDB_WALDIR"
+  log_arguments
+}
+
+# log_arguments sets LOG_ARGS from LOG_LEVEL. "info" leaves the matter to the server's own configuration.
+log_arguments() {
+  local level
+  LOG_ARGS=()
+  case ${LOG_LEVEL:-info} in
+    error) level=error ;;
+    warn) level=warning ;;
+    info) return 0 ;;
+    debug) level=debug1 ;;
+    trace) level=debug3 ;;
+    *) die 64 "LOG_LEVEL is \"$LOG_LEVEL\"; set error, warn, info, debug or trace" ;;
+  esac
+  # shellcheck disable=SC2034 # used by the entrypoint
+  LOG_ARGS=(-c "log_min_messages=$level")
+}
+
+# require_password refuses a new database that nobody, or everybody, could log in to.
+require_password() {
+  [[ -z ${POSTGRES_PASSWORD-} ]] || return 0
+  [[ $POSTGRES_HOST_AUTH_METHOD == trust ]] ||
+    die 64 "a new database needs a password: set POSTGRES_PASSWORD_FILE or POSTGRES_PASSWORD"
+  note "POSTGRES_HOST_AUTH_METHOD=trust: whoever reaches the port is let in without a password"
+}
