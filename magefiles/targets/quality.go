@@ -9,22 +9,26 @@ import (
 	"github.com/poststack/poststack/pkg/quality"
 )
 
-// Lint checks the Go code, shell scripts, Dockerfiles, workflows, modules and generated documents. It changes nothing, and tells of everything it finds before it fails. Example: mage lint
+// Lint checks the Go code, shell scripts, Dockerfiles, workflows, modules and generated documents. It
+// changes nothing, and tells of everything it finds before it fails. Example: mage lint
 func Lint(ctx context.Context) error { return project(ctx, quality.Project.Lint) }
 
 // Format rewrites Go files and shell scripts in the layout that lint accepts. Example: mage format
 func Format(ctx context.Context) error { return project(ctx, quality.Project.Format) }
 
-// Test runs the unit, integration and end-to-end tests for the detected engine. It stops after the first of these that fails. POSTSTACK_TEST_ENGINES=podman,docker names other engines. Example: mage test
+// Test runs the unit, integration and end-to-end tests for the detected engine. It stops after the first of
+// these that fails. POSTSTACK_TEST_ENGINES=podman,docker names other engines. Example: mage test
 func Test(ctx context.Context) error { return project(ctx, quality.Project.Test) }
 
-// Coverage measures how much of pkg/ the unit and integration tests run, and writes coverage/index.html. It fails below the threshold. Example: mage coverage
+// Coverage measures how much of pkg/ the unit and integration tests run, and writes coverage/index.html. It
+// fails below the threshold. Example: mage coverage
 func Coverage(ctx context.Context) error { return project(ctx, quality.Project.Coverage) }
 
 // Check runs lint, all tests and coverage: what a change has to pass. Example: mage check
 func Check(ctx context.Context) error { return project(ctx, quality.Project.Check) }
 
-// Install compiles all targets into one program, bin/poststack. It says so when the checkout's code is newer than the program. Example: mage install && bin/poststack status
+// Install compiles all targets into one program, bin/poststack. It says so when the checkout's code is newer
+// than the program. Example: mage install && bin/poststack status
 func Install(ctx context.Context) error { return project(ctx, quality.Project.Install) }
 
 // Docs writes docs/targets.md and docs/configuration.md from the code. Example: mage docs
@@ -33,7 +37,8 @@ func Docs(ctx context.Context) error { return project(ctx, quality.Project.Docs)
 // Hooks looks after the git hooks of this clone.
 type Hooks mg.Namespace
 
-// Install makes git format and lint what is staged before each commit. It leaves a hook of someone else alone and says so. Example: mage hooks:install
+// Install makes git format and lint what is staged before each commit. It leaves a hook of someone else
+// alone and says so. Example: mage hooks:install
 func (Hooks) Install(ctx context.Context) error { return project(ctx, quality.Project.InstallHook) }
 
 // PreCommit formats and lints what is staged: the hook runs it. Example: mage hooks:preCommit

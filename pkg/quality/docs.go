@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/poststack/poststack/pkg/config"
 )
 
 // page is a generated document.
@@ -23,6 +25,7 @@ func (p Project) pages() ([]page, error) {
 	}
 	return []page{
 		{"docs/targets.md", targetsPage(targets)},
+		{"docs/configuration.md", configurationPage(config.Reference())},
 	}, nil
 }
 

@@ -103,6 +103,10 @@ func (g graph) inspect(node ast.Node, own bool, seen map[string]bool, report fun
 			report(need{Name: listed, Own: own})
 			return false
 		}
+		if sel, ok := expr.(*ast.SelectorExpr); ok {
+			g.inspect(sel.X, own, seen, report) // the selected name belongs to something else
+			return false
+		}
 		return true
 	})
 }

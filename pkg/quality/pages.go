@@ -3,6 +3,8 @@ package quality
 import (
 	"fmt"
 	"strings"
+
+	"github.com/poststack/poststack/pkg/config"
 )
 
 // generated stands at the top of every generated page.
@@ -36,16 +38,20 @@ A dotted arrow counts only for Poststack's own database: with DATABASE_URL set t
 
 // writeTarget writes the section of one target.
 func writeTarget(text *strings.Builder, t target) {
-	fmt.Fprintf(text, "\n### %s\n\n%s\n", t.Name, t.Comment)
+	about, example, _ := strings.Cut(t.Comment, "Example: ")
+	fmt.Fprintf(text, "\n### %s\n\n%s\n", t.Name, sentence(strings.TrimSpace(about)))
+	if example != "" {
+		fmt.Fprintf(text, "\n```sh\n%s\n```\n", strings.Join(strings.Fields(example), " "))
+	}
 	for i, f := range t.Flags {
 		if i == 0 {
 			text.WriteString("\n")
 		}
+		form := "<" + f.Name + ">"
 		if f.Optional {
-			fmt.Fprintf(text, "- `-%s=<%s>` %s\n", f.Name, f.Type, f.Comment)
-		} else {
-			fmt.Fprintf(text, "- `<%s>` (%s) %s\n", f.Name, f.Type, f.Comment)
+			form = "-" + f.Name
 		}
+		fmt.Fprintf(text, "- %s\n", strings.TrimSpace(fmt.Sprintf("`%s` (%s) %s", form, f.Type, f.Comment)))
 	}
 	if len(t.Needs) == 0 {
 		return
@@ -77,4 +83,64 @@ func sentence(text string) string {
 // cell keeps text inside its cell of a Markdown table.
 func cell(text string) string {
 	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", `\|`)
+}
+
+// configurationPage writes the reference of the settings: where they come from, a table of each group, and a
+// file with all of them.
+func configurationPage(settings []config.Setting) string {
+	var text strings.Builder
+	text.WriteString("# Configuration\n\n" + generated + `
+Every setting has a default. The file ` + "`" + config.FileName + "`" + ` at the top of the checkout goes before it, the environment
+variable before the file, and a flag of a target before all. An empty value is as good as none. ` + "`mage config:show`" + `
+prints each value and where it came from, secrets masked. All mistakes are reported at once, before anything changes.
+
+| In ` + "`" + config.FileName + "`" + ` | Environment | Default | Allowed | What it is for |
+| --- | --- | --- | --- | --- |
+`)
+	for _, s := range settings {
+		help := s.Help
+		if s.Secret {
+			help += " (secret: shown masked)"
+		}
+		fmt.Fprintf(&text, "| `%s` | `%s` | %s | %s | %s |\n", s.Key, s.Env, code(s.Default), cell(s.Allowed), cell(help))
+	}
+	text.WriteString("\n## The file\n\nA dot in a key is one level in the file:\n\n```yaml\n" + example(settings) + "```\n")
+	return text.String()
+}
+
+// code sets a default in a cell of a table; one in angle brackets is described and not literal.
+func code(value string) string {
+	if value == "" {
+		return ""
+	}
+	return "`" + cell(value) + "`"
+}
+
+// example writes every setting with a literal default as YAML, in the order of the table, grouped by its
+// first level: YAML refuses a level that is opened twice.
+func example(settings []config.Setting) string {
+	var order []string
+	groups := map[string][]string{}
+	for _, s := range settings {
+		if s.Default == "" || strings.HasPrefix(s.Default, "<") {
+			continue
+		}
+		group, key, nested := strings.Cut(s.Key, ".")
+		line := s.Key + ": " + s.Default
+		if nested {
+			line = "  " + key + ": " + s.Default
+		}
+		if _, ok := groups[group]; !ok {
+			order = append(order, group)
+			if nested {
+				groups[group] = []string{group + ":"}
+			}
+		}
+		groups[group] = append(groups[group], line)
+	}
+	var text strings.Builder
+	for _, group := range order {
+		text.WriteString(strings.Join(groups[group], "\n") + "\n")
+	}
+	return text.String()
 }

@@ -129,11 +129,20 @@ func readPackage(dir, alias string) ([]target, error) {
 	for _, f := range info.Funcs {
 		f.PkgAlias = alias
 		all = append(all, target{
-			Name: listedName(f.TargetName()), Synopsis: f.Synopsis, Comment: strings.TrimSpace(f.Comment),
+			Name: listedName(f.TargetName()), Synopsis: f.Synopsis, Comment: withoutName(f.Comment, f.Name),
 			Flags: f.Args, Needs: g.needs(f.Receiver, f.Name),
 		})
 	}
 	return all, nil
+}
+
+// withoutName removes the name of its function from the beginning of a comment, as mage does in its list.
+func withoutName(comment, name string) string {
+	comment = strings.TrimSpace(comment)
+	if first, rest, _ := strings.Cut(comment, " "); strings.EqualFold(first, name) {
+		return rest
+	}
+	return comment
 }
 
 // goFiles lists the Go files of a directory, tests aside.

@@ -9,16 +9,20 @@ import (
 	"github.com/poststack/poststack/pkg/quality"
 )
 
-// Unit runs the tests that need no engine, with the race detector where a C compiler allows it. Example: mage test:unit
+// Unit runs the tests that need no engine, with the race detector where a C compiler allows it. Example:
+// mage test:unit
 func Unit(ctx context.Context) error { return project(ctx, quality.Project.Unit) }
 
-// Integration runs the tests of single parts against a real engine. POSTSTACK_TEST_ENGINES=podman,docker names the engines; by default it is the detected one. Example: mage test:integration
+// Integration runs the tests of single parts against a real engine. POSTSTACK_TEST_ENGINES=podman,docker
+// names the engines; by default it is the detected one. Example: mage test:integration
 func Integration(ctx context.Context) error { return project(ctx, quality.Project.Integration) }
 
-// E2e runs the targets themselves in a scratch copy, as a user would, on a real engine. POSTSTACK_TEST_ENGINES names the engines. Example: mage test:e2e
+// E2e runs the targets themselves in a scratch copy, as a user would, on a real engine.
+// POSTSTACK_TEST_ENGINES names the engines. Example: mage test:e2e
 func E2e(ctx context.Context) error { return project(ctx, quality.Project.E2E) }
 
-// Performance compares warm runs with cold ones on a real engine. It asserts ratios within one run and never seconds. Example: mage test:performance
+// Performance compares warm runs with cold ones on a real engine. It asserts ratios within one run and never
+// seconds. Example: mage test:performance
 func Performance(ctx context.Context) error { return project(ctx, quality.Project.Performance) }
 
 // project runs work on the checkout.
