@@ -3,7 +3,6 @@ package database
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -14,7 +13,7 @@ import (
 // config makes pgx's configuration of t. pgx takes no configuration but its parser's, and that parser lets PG*
 // variables and files of the home directory fill in what the string leaves out: so the string names every key
 // that it knows, and whatever else it may have gathered is overwritten. The password never enters the string.
-func (t Target) config(seen *observer) (*pgx.ConnConfig, error) {
+func (t Target) config() (*pgx.ConnConfig, error) {
 	t = t.withDefaults()
 	if _, err := t.ClientFiles(); err != nil {
 		return nil, err
@@ -34,7 +33,7 @@ func (t Target) config(seen *observer) (*pgx.ConnConfig, error) {
 		cfg.RuntimeParams["search_path"] = t.Schema
 	}
 	cfg.ConnectTimeout = 0 // the context has the deadline, for all attempts together
-	cfg.DialFunc = seen.dial(&net.Dialer{})
+	cfg.DialFunc = dial
 	return cfg, nil
 }
 

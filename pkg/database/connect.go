@@ -11,8 +11,7 @@ import (
 // *[ConnectError], unless ctx was cancelled, which gives its cause.
 func (t Target) Connect(ctx context.Context) (*pgx.Conn, error) {
 	t = t.withDefaults()
-	seen := new(observer)
-	cfg, err := t.config(seen)
+	cfg, err := t.config()
 	if err != nil {
 		return nil, &ConnectError{Kind: Settings, Target: t.Redacted(), Reason: err.Error(), Remedy: "correct the database URL", Err: err}
 	}
@@ -25,5 +24,5 @@ func (t Target) Connect(ctx context.Context) (*pgx.Conn, error) {
 	if ctx.Err() == context.Canceled {
 		return nil, fmt.Errorf("connect to %q: %w", t.Redacted(), context.Cause(ctx))
 	}
-	return nil, t.explain(err, seen)
+	return nil, t.explain(err)
 }

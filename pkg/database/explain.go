@@ -17,10 +17,10 @@ import (
 
 // explain turns the driver's error into ours. The driver joins the errors of all attempts, with TLS and
 // without, and of all addresses of a name: the most telling one counts.
-func (t Target) explain(err error, seen *observer) *ConnectError {
+func (t Target) explain(err error) *ConnectError {
 	var best *ConnectError
 	for _, attempt := range attempts(err) {
-		e := t.classify(attempt, seen)
+		e := t.classify(attempt)
 		if best == nil || t.rank(e) > t.rank(best) {
 			best = e
 		}
@@ -61,8 +61,8 @@ func (t Target) rank(e *ConnectError) int {
 	}
 }
 
-// classify explains one attempt, by SQLSTATE, by type, and by what the server sent first.
-func (t Target) classify(err error, seen *observer) *ConnectError {
+// classify explains one attempt, by SQLSTATE, then by type.
+func (t Target) classify(err error) *ConnectError {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		return t.explainSQL(pg)
@@ -76,6 +76,9 @@ func (t Target) classify(err error, seen *observer) *ConnectError {
 		return t.failure(DNS, "the name of the host does not resolve", "check the host in the URL and this machine's DNS", dns)
 	case isTLS(err):
 		return t.failure(TLS, "TLS failed: "+tlsCause(err), "check sslmode and sslrootcert against the server's certificate", tlsError(err))
+	case errors.Is(err, errNoTLS):
+		return t.failure(TLS, fmt.Sprintf("the server has no TLS, and sslmode=%s asks for it", t.SSLMode),
+			"switch TLS on in the server, or write sslmode=prefer where the network is trusted", errNoTLS)
 	case pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded):
 		return t.failure(Timeout, fmt.Sprintf("no answer within %s", t.ConnectTimeout),
 			"check host, port and firewall, or set a longer connect_timeout", context.DeadlineExceeded)
@@ -84,14 +87,11 @@ func (t Target) classify(err error, seen *observer) *ConnectError {
 	case errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH):
 		errors.As(err, &op)
 		return t.failure(Unreachable, "there is no route to the host", "check the host and this machine's network", op)
-	case seen.foreign():
-		return t.failure(Foreign, "what answers there is not PostgreSQL", "check host and port", nil)
+	case errors.Is(err, errForeign):
+		return t.failure(Foreign, "what answers there is not PostgreSQL", "check host and port", errForeign)
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
 		return t.failure(Dropped, "the connection was closed without an answer",
 			"wait until the server has started, and check that it is PostgreSQL", io.ErrUnexpectedEOF)
-	case seen.noTLS() && t.SSLMode != "disable":
-		return t.failure(TLS, fmt.Sprintf("the server has no TLS, and sslmode=%s asks for it", t.SSLMode),
-			"switch TLS on in the server, or write sslmode=prefer where the network is trusted", nil)
 	}
 	return t.unknown(err)
 }
@@ -116,23 +116,23 @@ func isTLS(err error) bool { return tlsError(err) != nil }
 func tlsError(err error) error {
 	var (
 		record    tls.RecordHeaderError
-		alert     tls.AlertError
 		verify    *tls.CertificateVerificationError
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError
 		invalid   x509.CertificateInvalidError
 	)
+	var op *net.OpError
 	switch {
 	case errors.As(err, &verify):
 		return verify
+	case errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"): // crypto/tls names its alerts so
+		return op
 	case errors.As(err, &authority):
 		return authority
 	case errors.As(err, &name):
 		return name
 	case errors.As(err, &invalid):
 		return invalid
-	case errors.As(err, &alert):
-		return alert
 	case errors.As(err, &record):
 		return record
 	}

@@ -2,68 +2,57 @@ package database
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"net"
 	"strings"
-	"sync"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// observer notes the first byte that the server sends on each connection of one attempt to connect. The driver
-// tells only by its text that a server has no TLS; the protocol tells it by this byte.
-type observer struct {
-	mu    sync.Mutex
-	first []byte
-}
+var (
+	errNoTLS   = errors.New("server has no TLS")
+	errForeign = errors.New("not a PostgreSQL server")
+)
 
-func (o *observer) dial(d *net.Dialer) pgconn.DialFunc {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		c, err := d.DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return &observed{Conn: c, seen: o}, nil
+// dial is net.Dialer's, with a look at the first byte that the server sends. The driver tells only by its text
+// that a server has no TLS, and waits for the rest of what is no message at all; the protocol tells both by
+// that byte.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
 	}
+	return &observed{Conn: c}, nil
 }
 
-// noTLS reports whether the server answered a request for TLS with a plain no.
-func (o *observer) noTLS() bool { return o.has(func(b byte) bool { return b == 'N' }) }
-
-// foreign reports whether something answered that no PostgreSQL server begins with: S and N answer a request
-// for TLS, R, E and v a login.
-func (o *observer) foreign() bool {
-	return o.has(func(b byte) bool { return !strings.ContainsRune("SNREv", rune(b)) })
-}
-
-func (o *observer) has(is func(byte) bool) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, b := range o.first {
-		if is(b) {
-			return true
-		}
-	}
-	return false
-}
-
-func (o *observer) add(b byte) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.first = append(o.first, b)
-}
-
-// observed is a connection whose first byte is noted.
+// observed is a connection whose first byte is judged. The driver writes before it reads, on one goroutine.
 type observed struct {
 	net.Conn
-	once sync.Once
-	seen *observer
+	asked, judged bool // for TLS; the first byte
 }
 
-// Read notes the first byte that arrives.
+// sslRequest is the code in the second half of the 8 bytes that ask for TLS.
+const sslRequest = 80877103
+
+// Write notes whether the first message asks for TLS.
+func (c *observed) Write(p []byte) (int, error) {
+	if !c.judged && len(p) == 8 && binary.BigEndian.Uint32(p[4:]) == sslRequest {
+		c.asked = true
+	}
+	return c.Conn.Write(p)
+}
+
+// Read fails with [errNoTLS] or [errForeign] when the first byte says so.
 func (c *observed) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n > 0 {
-		c.once.Do(func() { c.seen.add(p[0]) })
+	if n == 0 || c.judged {
+		return n, err
+	}
+	c.judged = true
+	switch first := rune(p[0]); {
+	case c.asked && first == 'N':
+		return 0, errNoTLS
+	case c.asked && !strings.ContainsRune("SE", first), !c.asked && !strings.ContainsRune("RENv", first):
+		return 0, errForeign
 	}
 	return n, err
 }

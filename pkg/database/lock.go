@@ -1,0 +1,117 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Session is another client's connection to the same database.
+type Session struct {
+	PID         int
+	Application string // as the client calls itself
+	User        string
+	Client      string    // IP address; empty for a Unix socket, and where the role may not see it
+	Since       time.Time // when it connected
+}
+
+// String is one line: "pid 4711 (poststack) of user app from 192.0.2.9, since 2026-01-02 15:04:05 UTC".
+func (s Session) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "pid %d", s.PID)
+	if s.Application != "" {
+		fmt.Fprintf(&b, " (%s)", s.Application)
+	}
+	if s.User != "" {
+		fmt.Fprintf(&b, " of user %s", s.User)
+	}
+	if s.Client != "" {
+		fmt.Fprintf(&b, " from %s", s.Client)
+	}
+	if !s.Since.IsZero() {
+		fmt.Fprintf(&b, ", since %s", s.Since.UTC().Format("2006-01-02 15:04:05 UTC"))
+	}
+	return b.String()
+}
+
+// LockedError is an advisory lock that another session holds.
+type LockedError struct {
+	Holders []Session // usually one; none if it has just let go
+}
+
+// Error names the holder.
+func (e *LockedError) Error() string {
+	names := make([]string, len(e.Holders))
+	for i, h := range e.Holders {
+		names[i] = h.String()
+	}
+	if len(names) == 0 {
+		names = []string{"another session"}
+	}
+	return "take the database's lock: held by " + strings.Join(names, " and ")
+}
+
+// Lock takes the session-level advisory lock key of conn's database, without waiting: when another session has
+// it, the error is *[LockedError]. The lock ends with conn, so that a holder that died leaves none. release
+// gives it back; it works after ctx has ended, too. Do not use conn from elsewhere meanwhile.
+func Lock(ctx context.Context, conn *pgx.Conn, key int64) (release func() error, err error) {
+	var got bool
+	if err := conn.QueryRow(ctx, `select pg_try_advisory_lock($1)`, key).Scan(&got); err != nil {
+		return nil, fmt.Errorf("take the database's lock: %w", err)
+	}
+	if !got {
+		holders, err := LockHolders(ctx, conn, key)
+		if err != nil {
+			return nil, err
+		}
+		return nil, &LockedError{holders}
+	}
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		if _, err := conn.Exec(ctx, `select pg_advisory_unlock($1)`, key); err != nil {
+			return fmt.Errorf("give the database's lock back: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+const sessionColumns = `a.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''),
+	coalesce(host(a.client_addr), ''), coalesce(a.backend_start, 'epoch')`
+
+// LockHolders returns the sessions that hold the advisory lock key of conn's database.
+func LockHolders(ctx context.Context, conn *pgx.Conn, key int64) ([]Session, error) {
+	const query = `select ` + sessionColumns + ` from pg_locks l join pg_stat_activity a using (pid)
+		where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+		and l.database = (select oid from pg_database where datname = current_database())
+		and (l.classid::bigint << 32 | l.objid::bigint) = $1 order by a.pid`
+	return sessions(ctx, conn, query, key)
+}
+
+// OtherSessions returns every other client that is connected to conn's database.
+func OtherSessions(ctx context.Context, conn *pgx.Conn) ([]Session, error) {
+	const query = `select ` + sessionColumns + ` from pg_stat_activity a where a.datname = current_database()
+		and a.pid <> pg_backend_pid() and coalesce(a.backend_type, 'client backend') = 'client backend' order by a.pid`
+	return sessions(ctx, conn, query)
+}
+
+func sessions(ctx context.Context, conn *pgx.Conn, query string, args ...any) ([]Session, error) {
+	rows, err := conn.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list database sessions: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Session, err error) {
+		err = row.Scan(&s.PID, &s.Application, &s.User, &s.Client, &s.Since)
+		if s.Since.Unix() == 0 {
+			s.Since = time.Time{}
+		}
+		return s, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list database sessions: %w", err)
+	}
+	return found, nil
+}
