@@ -1,0 +1,261 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/config"
+)
+
+func TestLoad_ReportsEveryProblemAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, "engine: lxc\nlog:\n  levle: info\ncert_path: certs\n",
+		"DOMAIN=mail..example", "POSTSTACK_DATABASE_PORT=65536", "POSTSTACK_ENGNE=docker", "POSTSTACK_TIMEOUT_STOP=0s")
+	require.Error(t, err)
+	assert.Equal(t, strings.Join([]string{
+		`read configuration: 7 problems`,
+		`  - log.levle (poststack.yaml:3:3): unknown setting; the nearest known one is "log.level"`,
+		`  - POSTSTACK_ENGNE (environment): unknown setting; the nearest known one is "POSTSTACK_ENGINE"`,
+		`  - engine (poststack.yaml:1:9): "lxc" is not known; allowed: auto, podman, docker`,
+		`  - domain (environment DOMAIN): "mail..example" is not a host name; allowed: a host name such as mail.example.org`,
+		`  - cert_path (poststack.yaml:4:12): "certs" is not an absolute path; allowed: an absolute path`,
+		`  - database.port (environment POSTSTACK_DATABASE_PORT): "65536" is out of range; allowed: a port from 0 to 65535`,
+		`  - timeout.stop (environment POSTSTACK_TIMEOUT_STOP): "0s" is not positive; allowed: a positive duration with its unit, such as 90s or 45m`,
+	}, "\n"), err.Error())
+}
+
+func TestLoad_OneProblemIsOneLine(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, "", "LOG_LEVEL=loud")
+	require.EqualError(t, err, `read configuration: log.level (environment LOG_LEVEL): "loud" is not known; allowed: error, warn, info, debug, trace`)
+}
+
+func TestLoad_ReportsAValueThatIsOverridden(t *testing.T) {
+	t.Parallel()
+	found := problems(t, "engine: lxc\n", "POSTSTACK_ENGINE=docker")
+	require.Len(t, found, 1)
+	assert.Equal(t, "poststack.yaml:1:9", found[0].Source)
+}
+
+func TestLoad_UnknownKeys(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, yaml, want string }{
+		{"a letter is missing", "domin: a.example\n", `domin (poststack.yaml:1:1): unknown setting; the nearest known one is "domain"`},
+		{"capitals matter", "Domain: a.example\n", `Domain (poststack.yaml:1:1): unknown setting; the nearest known one is "domain"`},
+		{"the group is left out", "port: 5433\n", `nearest known one is "database.port"`},
+		{"a group is misspelt", "\ndatabse:\n  port: 1\n", `databse (poststack.yaml:2:1): unknown setting; the nearest known one is "database"`},
+		{"a setting in the wrong manner", "LOG_LEVEL: info\n", `nearest known one is "log.level"`},
+		{"a dash for an underscore", "cert-path: /a\n", `nearest known one is "cert_path"`},
+		{"within a group", "timeout: {biuld: 1m}\n", `timeout.biuld (poststack.yaml:1:11): unknown setting; the nearest known one is "timeout.build"`},
+		{"merge keys are not known", "log: {<<: {level: info}}\n", `log.<< (poststack.yaml:1:7): unknown setting`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			found := problems(t, tc.yaml)
+			require.Len(t, found, 1)
+			assert.Contains(t, found[0].Error(), tc.want)
+		})
+	}
+	for env, near := range map[string]string{
+		"POSTSTACK_ENGIN":         "POSTSTACK_ENGINE",
+		"POSTSTACK_DOMAIN":        "DOMAIN",
+		"POSTSTACK_DATABASE_URL":  "DATABASE_URL",
+		"POSTSTACK_LOG_LEVEL":     "LOG_LEVEL",
+		"POSTSTACK_PORT":          "POSTSTACK_DATABASE_PORT",
+		"POSTSTACK_TIMEOUT_BIULD": "POSTSTACK_TIMEOUT_BUILD",
+	} {
+		t.Run(env, func(t *testing.T) {
+			t.Parallel()
+			found := problems(t, "", env+"=s3cret")
+			require.Len(t, found, 1)
+			assert.Equal(t, env+` (environment): unknown setting; the nearest known one is "`+near+`"`, found[0].Error())
+		})
+	}
+	t.Run("variables that others read are known", func(t *testing.T) {
+		t.Parallel()
+		_, err := load(t, "", "POSTSTACK_TEST_ENGINES=docker", "POSTSTACK_TRACE=1", "POSTSTACKER=1", "PGHOST=x")
+		require.NoError(t, err)
+	})
+}
+
+func TestLoad_WrongKinds(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ name, yaml, want string }{
+		{"a list", "domain: [a.example]\n", `domain (poststack.yaml:1:1): is a list; allowed: a host name`},
+		{"a group for a value", "domain: {name: a}\n", `domain (poststack.yaml:1:1): is a group of settings`},
+		{"a value for a group", "log: debug\n", `log (poststack.yaml:1:6): is a single value, not a group`},
+		{"a truth value", "stack: true\n", `stack (poststack.yaml:1:1): is a truth value`},
+		{"binary", "domain: !!binary aGk=\n", `domain (poststack.yaml:1:1): is binary`},
+		{"a word for a number", "log: {keep: many}\n", `log.keep (poststack.yaml:1:13): "many" is not a whole number`},
+		{"a fraction for a number", "log: {keep: 2.5}\n", `"2.5" is not a whole number`},
+		{"a number without a unit", "timeout: {stop: 30}\n", `"30" is not a duration`},
+		{"a list at the top", "- domain\n", `poststack.yaml:1:1: is a list, not a group of settings`},
+		{"a key twice", "domain: a.example\ndomain: b.example\n", `domain (poststack.yaml:2:1): is given twice; it was first in line 1`},
+		{"a key twice, in two spellings", "log.level: info\nlog:\n  level: debug\n", `log.level (poststack.yaml:3:3): is given twice; it was first in line 1`},
+		{"a group twice", "log: {keep: 3}\nengine: auto\nlog: {level: info}\n", `log (poststack.yaml:3:1): is given twice; it was first in line 1`},
+		{"two documents", "domain: a.example\n---\nengine: auto\n", `poststack.yaml:2:1: a second document begins here`},
+		{"no YAML", "log:\n\tlevel: info\n", `poststack.yaml:2: is not YAML: found character`},
+		{"an alias of itself", "log: &l {level: *l}\n", `log.level (poststack.yaml:1:10): is a group of settings`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			found := problems(t, tc.yaml)
+			require.Len(t, found, 1)
+			assert.Contains(t, found[0].Error(), tc.want)
+		})
+	}
+}
+
+func TestLoad_FileThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	t.Run("a directory", func(t *testing.T) {
+		t.Parallel()
+		root := t.TempDir()
+		require.NoError(t, os.Mkdir(filepath.Join(root, config.FileName), 0o755))
+		_, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
+		require.EqualError(t, err, "read configuration: poststack.yaml: cannot be read: is a directory")
+	})
+	t.Run("another ending is not ignored", func(t *testing.T) {
+		t.Parallel()
+		root := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(root, "poststack.yml"), nil, 0o600))
+		_, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
+		require.EqualError(t, err, "read configuration: poststack.yml: is not read; name it poststack.yaml")
+	})
+}
+
+func TestLoad_NeverQuotesASecret(t *testing.T) {
+	t.Parallel()
+	for name, yaml := range map[string]string{
+		"under a misspelt key":     "databse: {url: 'postgres://u:hunter-2@h/d'}\n",
+		"under a wrong key":        "url: postgres://u:hunter-2@h/d\n",
+		"in place of the group":    "database: postgres://u:hunter-2@h/d\n",
+		"in a list":                "database: {url: ['postgres://u:hunter-2@h/d']}\n",
+		"given twice":              "database: {url: 'postgres://u:hunter-2@h/d', url: 'postgres://u:hunter-2@h/e'}\n",
+		"in a syntax error":        "database: {url: *hunter-2}\n",
+		"in a file that is broken": "database:\n  url: 'postgres://u:hunter-2@h/d\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := load(t, yaml)
+			require.Error(t, err)
+			assert.NotContains(t, err.Error(), "hunter")
+		})
+	}
+}
+
+func TestLoad_Values(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a", 63)
+	for _, tc := range []struct {
+		env  string
+		good []string
+		bad  []string
+	}{
+		{"POSTSTACK_ENGINE", []string{"auto", "Docker", "podman"}, []string{"lxc", "docker ", "auto,podman"}},
+		{"POSTSTACK_OUTPUT", []string{"live", "plain", "quiet"}, []string{"verbose"}},
+		{"LOG_LEVEL", []string{"trace", "INFO"}, []string{"warning!", "5"}},
+		{"POSTSTACK_LOG_KEEP", []string{"1", "1000000"}, []string{"0", "-1", "1e3", "0x10", "99999999999999999999"}},
+		{"DOMAIN", []string{"localhost", "a.b-c.example", "xn--bcher-kva.example", "1and1.com", long + ".example"},
+			[]string{"a b", "-a.example", "a-.example", "a_b.example", "*.example", "bücher.example", "example.org.", ".", "192.0.2.1", "::1", "http://a.example", long + "a.example", strings.Repeat("a.", 127) + "example"}},
+		{"LE_EMAIL", []string{"a@example.org", "a+b@localhost"},
+			[]string{"a", "@example.org", "a@", "Ada <a@example.org>", "<a@example.org>", "a@b c", "a@example.org,b@example.org", "a@example..org", "a@example.org\n"}},
+		{"CERT_PATH", []string{"/etc/certs", "/etc//certs/"}, []string{"certs", "./certs", "~/certs", "/", "/..", "/a\nb"}},
+		{"POSTSTACK_STACK", []string{"a", "0a_b-c.d", strings.Repeat("a", 40)}, []string{"A", "-a", ".a", "a/b", "a b", strings.Repeat("a", 41)}},
+		{"POSTSTACK_DEBIAN_SUITE", []string{"bookworm", "trixie", "bookworm-backports"}, []string{"Bookworm", "12", "book/worm", "a b"}},
+		{"POSTSTACK_STATE_DIR", []string{"/srv", "~/state"}, []string{"state", "./state", "~ada/state", "/a\x01b"}},
+		{"POSTSTACK_DATABASE_NAME", []string{"mail", "Größe", `we"ird`, long}, []string{long + "a", "a\nb", "template1", "\xff"}},
+		{"POSTSTACK_DATABASE_USER", []string{"mail", long}, []string{long + "a", "pg_admin", "public", "a\tb"}},
+		{"POSTSTACK_DATABASE_PORT", []string{"0", "65535"}, []string{"-1", "65536", "http", "5432/tcp"}},
+		{"POSTSTACK_CONTEXTS", []string{"prod and !demo"}, []string{"a\nb"}},
+		{"POSTSTACK_TIMEOUT_BUILD", []string{"1ms", "1h30m"}, []string{"0", "0s", "-1m", "soon", "5", "9999999999h"}},
+	} {
+		for _, value := range tc.good {
+			t.Run(tc.env+" accepts "+value, func(t *testing.T) {
+				t.Parallel()
+				_, err := load(t, "", tc.env+"="+value)
+				assert.NoError(t, err)
+			})
+		}
+		for _, value := range tc.bad {
+			t.Run(tc.env+" refuses "+value, func(t *testing.T) {
+				t.Parallel()
+				found := problems(t, "", tc.env+"="+value)
+				require.Len(t, found, 1)
+				assert.Equal(t, "environment "+tc.env, found[0].Source)
+				assert.NotEmpty(t, found[0].Allowed)
+				assert.NotContains(t, found[0].Error(), "\n")
+			})
+		}
+	}
+}
+
+func TestLoad_QuotesALongValueInPart(t *testing.T) {
+	t.Parallel()
+	found := problems(t, "", "DOMAIN="+strings.Repeat("ü", 500))
+	require.Len(t, found, 1)
+	assert.Equal(t, `"`+strings.Repeat("ü", 40)+`…"`, found[0].Value)
+}
+
+func TestLoad_Changelog(t *testing.T) {
+	t.Parallel()
+	for _, spelling := range []string{
+		"changelogs/root.yaml", "./changelogs/root.yaml", "changelogs//root.yaml", "changelogs/root.yaml/",
+		"changelogs/./root.yaml", "other/../changelogs/root.yaml",
+	} {
+		t.Run("one path for "+spelling, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := load(t, "schema: {changelog: "+spelling+"}\n")
+			require.NoError(t, err)
+			assert.Equal(t, "changelogs/root.yaml", cfg.Schema.Changelog)
+			assert.Equal(t, "changelogs/root.yaml", setting(t, cfg, "schema.changelog").Value)
+		})
+	}
+	for spelling, reason := range map[string]string{
+		"/srv/changelogs/root.yaml":    "is an absolute path",
+		"../changelogs/root.yaml":      "is not inside the checkout",
+		"a/../../changelogs/root.yaml": "is not inside the checkout",
+		"..":                           "is not inside the checkout",
+		"./":                           "is not inside the checkout",
+		"changelogs/a\u0000/root.yaml": "holds a control character",
+	} {
+		t.Run("refuses "+spelling, func(t *testing.T) {
+			t.Parallel()
+			found := problems(t, "", "POSTSTACK_CHANGELOG="+spelling)
+			require.Len(t, found, 1)
+			assert.Equal(t, reason, found[0].Reason)
+		})
+	}
+	t.Run("a symbolic link keeps its own name", func(t *testing.T) {
+		t.Parallel()
+		root := t.TempDir()
+		require.NoError(t, os.MkdirAll(filepath.Join(root, "..data", "changelogs"), 0o755))
+		require.NoError(t, os.Symlink("..data/changelogs", filepath.Join(root, "changelogs")))
+		cfg, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
+		require.NoError(t, err)
+		assert.Equal(t, "changelogs/db.changelog-root.yaml", cfg.Schema.Changelog)
+		cfg, err = config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada", "POSTSTACK_CHANGELOG=..data/changelogs/a.yaml"}})
+		require.NoError(t, err, "a name that begins with two dots is not the parent")
+		assert.Equal(t, "..data/changelogs/a.yaml", cfg.Schema.Changelog)
+	})
+}
+
+// FuzzLoad looks for files that make Load panic, or fail with anything but an [*config.Error].
+func FuzzLoad(f *testing.F) {
+	for _, seed := range []string{"", "domain: a", "log: {level: [x]}", "a: &a [*a]", "? {a: b}\n: c", "- - -", "%YAML 9.9\n---\n", "\ufeffdomain: a.example"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, yaml string) {
+		_, err := load(t, yaml)
+		var failed *config.Error
+		if err != nil && !errors.As(err, &failed) {
+			t.Errorf("error = %v, want *config.Error", err)
+		}
+	})
+}
