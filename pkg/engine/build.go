@@ -214,4 +214,3 @@ func (b *build) proxyArgs() []string {
 
 // buildGrace is how long a cancelled builder has to end by itself.
 const buildGrace = 10 * time.Second
-

@@ -21,6 +21,11 @@ func (c commandLine) command(args ...string) runner.Command {
 	return runner.Command{Program: c.program, Args: append(append([]string{}, c.global...), args...), Env: c.env}
 }
 
+// bare is a command that needs no endpoint.
+func (c commandLine) bare(args ...string) runner.Command {
+	return runner.Command{Program: c.program, Args: args, Env: c.env}
+}
+
 func (c commandLine) run(ctx context.Context, args ...string) (runner.Result, error) {
 	return c.runner.Run(ctx, c.command(args...))
 }

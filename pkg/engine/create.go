@@ -85,7 +85,7 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 		return client.ContainerCreateOptions{}, err
 	}
 	for name, address := range spec.ExtraHosts {
-		host.ExtraHosts = append(host.ExtraHosts, name+":"+e.hostAddress(address))
+		host.ExtraHosts = append(host.ExtraHosts, name+":"+address)
 	}
 	out := client.ContainerCreateOptions{Name: spec.Name, Config: cfg, HostConfig: host}
 	switch {

@@ -90,13 +90,21 @@ func (p *progress) sequential(s string) {
 	case p.open && strings.HasPrefix(trimmed, "--->") && strings.HasSuffix(trimmed, "Using cache"),
 		p.open && strings.HasPrefix(trimmed, "--> Using cache"):
 		p.steps[len(p.steps)-1].Cached = true
-	case strings.HasPrefix(trimmed, "Successfully built"), strings.Contains(trimmed, "COMMIT ") && p.dialect == dialectBuildah:
+	case strings.HasPrefix(trimmed, "Successfully built"), p.dialect == dialectBuildah && isCommit(trimmed):
 		p.end()
 	case strings.HasPrefix(trimmed, "-->"), strings.HasPrefix(trimmed, "--->"),
 		strings.HasPrefix(trimmed, "Removing intermediate container"), trimmed == "":
 	default:
 		p.keep(len(p.steps), s)
 	}
+}
+
+// isCommit matches "COMMIT", "COMMIT name" and "[2/2] COMMIT name".
+func isCommit(s string) bool {
+	if strings.HasPrefix(s, "[") {
+		_, s, _ = strings.Cut(s, "] ")
+	}
+	return s == "COMMIT" || strings.HasPrefix(s, "COMMIT ")
 }
 
 // begin opens a step. What we have inserted ourselves is no step of the caller's.

@@ -24,12 +24,15 @@ func (e *Engine) ImageInspect(ctx context.Context, ref Ref) (Image, error) {
 	}
 	if c := res.Config; c != nil {
 		out.Labels, out.Env, out.User, out.StopSignal = c.Labels, c.Env, c.User, c.StopSignal
+		if c.Healthcheck != nil {
+			out.Healthcheck = c.Healthcheck.Test
+		}
 	}
 	return out, nil
 }
 
-// ImageList lists the images that carry a label: "key" or "key=value". Env, User and StopSignal are not
-// filled in: the engines do not list them.
+// ImageList lists the images that carry a label: "key" or "key=value". Env, User, StopSignal and
+// Healthcheck are not filled in: the engines do not list them.
 func (e *Engine) ImageList(ctx context.Context, label string) ([]Image, error) {
 	res, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", label)})
 	if err != nil {

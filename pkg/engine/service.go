@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,8 @@ const (
 	serviceBeat = serviceIdle / 3
 	// serviceStart bounds its start; measured: 41 to 64 ms on an idle machine.
 	serviceStart = 20 * time.Second
+	// stopGrace is how long it has to end: it has nothing to finish.
+	stopGrace = 3 * time.Second
 	// maxSocketPath is the longest path of a socket on Linux, in bytes; 103 on macOS.
 	maxSocketPath = 103
 )
@@ -55,8 +58,19 @@ func newService(cli commandLine, runtimeDir string) (*service, error) {
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("make podman's socket: the path %q has more than %d bytes; set XDG_RUNTIME_DIR to a shorter one", s.socket, maxSocketPath)
 	}
-	s.command = cli.command("system", "service", fmt.Sprintf("--time=%d", int(serviceIdle.Seconds())), "unix://"+s.socket)
+	s.use(cli)
 	return s, nil
+}
+
+// use starts the service from now on as cli says, and ends one that runs otherwise.
+func (s *service) use(cli commandLine) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := !slices.Equal(s.command.Env, cli.env)
+	s.command = cli.command("system", "service", fmt.Sprintf("--time=%d", int(serviceIdle.Seconds())), "unix://"+s.socket)
+	if changed && s.process != nil {
+		s.process.Stop(stopGrace)
+	}
 }
 
 // privateDir makes dir, or makes sure that it is ours alone: in a shared temporary directory somebody else
@@ -191,7 +205,7 @@ func (s *service) close() {
 	s.closed = true
 	close(s.stop)
 	if s.process != nil {
-		s.process.Stop(3 * time.Second)
+		s.process.Stop(stopGrace)
 	}
 	_ = os.RemoveAll(s.dir)
 }

@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"github.com/moby/moby/client"
+)
+
+const (
+	// probeVersion changes when the probe asks for more than before: what passed the old one is probed again.
+	probeVersion = "1"
+	// probeAge is for how long an outcome is believed.
+	probeAge = 30 * 24 * time.Hour
+)
+
+// remembered is the outcome of a probe.
+type remembered struct {
+	Key   string
+	At    time.Time
+	Facts facts
+}
+
+// cacheKey stands for the machine, the user, the engine's version and its configuration. Docker's daemon is
+// asked for its version (1 ms); podman is not (1 s on Debian), its program's file tells.
+func (e *Engine) cacheKey(ctx context.Context) (string, error) {
+	host, _ := os.Hostname()                             // "" is as good a name as any
+	machine, _ := os.ReadFile("/etc/machine-id")         // absent in containers
+	boot, _ := os.ReadFile("/proc/sys/kernel/osrelease") // absent elsewhere than on Linux
+	parts := []string{
+		probeVersion, host, string(machine), string(boot), fmt.Sprint(os.Getuid()), fingerprint(e.cli.program),
+		strings.Join(e.cli.global, " "),
+	}
+	if e.info.Kind == Docker {
+		v, err := e.api.ServerVersion(ctx, client.ServerVersionOptions{})
+		if err != nil {
+			return "", fmt.Errorf("ask docker for its version: %w", err)
+		}
+		parts = append(parts, v.Version, fingerprint(filepath.Join(e.opts.Getenv("HOME"), ".docker", "cli-plugins", "docker-buildx")))
+	} else {
+		for _, p := range []string{"crun", "runc", "conmon", "fuse-overlayfs"} {
+			parts = append(parts, fingerprint(e.opts.look(p)))
+		}
+		files := append(confFiles(e.opts.Getenv), e.opts.Getenv("CONTAINERS_CONF_OVERRIDE"), "/etc/containers/storage.conf")
+		for _, f := range files {
+			parts = append(parts, fingerprint(f))
+		}
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func (o Options) cacheFile(kind Kind) string {
+	return filepath.Join(o.CacheDir, "engine-"+string(kind)+".json")
+}
+
+// recall reads the outcome of an earlier probe. What cannot be read is no outcome.
+func (o Options) recall(kind Kind, key string) (facts, bool) {
+	data, err := os.ReadFile(o.cacheFile(kind))
+	if err != nil {
+		return facts{}, false
+	}
+	var all []remembered
+	if json.Unmarshal(data, &all) != nil {
+		return facts{}, false
+	}
+	for _, r := range all {
+		if r.Key == key && time.Since(r.At) < probeAge {
+			return r.Facts, true
+		}
+	}
+	return facts{}, false
+}
+
+// remember keeps the outcomes of the last few keys: a cache directory may serve several machines.
+func (o Options) remember(kind Kind, key string, f facts) error {
+	var all []remembered
+	if data, err := os.ReadFile(o.cacheFile(kind)); err == nil {
+		_ = json.Unmarshal(data, &all) // a broken file is replaced
+	}
+	all = slices.DeleteFunc(all, func(r remembered) bool { return r.Key == key })
+	all = append([]remembered{{Key: key, At: time.Now(), Facts: f}}, all...)
+	data, err := json.MarshalIndent(all[:min(len(all), 8)], "", "  ")
+	if err != nil {
+		return fmt.Errorf("remember what works: %w", err)
+	}
+	if err := os.MkdirAll(o.CacheDir, 0o755); err != nil {
+		return fmt.Errorf("remember what works: %w", err)
+	}
+	if err := renameio.WriteFile(o.cacheFile(kind), append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("remember what works: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/google/renameio/v2"
+)
+
+// settings are lines of a containers.conf: table → key → value as TOML.
+type settings map[string]map[string]string
+
+func (s settings) set(table, key, value string) {
+	if s[table] == nil {
+		s[table] = map[string]string{}
+	}
+	s[table][key] = value
+}
+
+// workaround is a setting that makes podman run containers where it otherwise does not.
+type workaround struct {
+	name  string
+	text  string   // for people
+	signs []string // parts of error texts, in lower case, that call for it
+	apply func(settings)
+}
+
+// workarounds in the order in which they are tried. Each was needed on some machine: all but the cgroup
+// manager and the events on Debian 12 with podman 4.3.
+func workarounds(lookRunc func() string) []workaround {
+	return []workaround{
+		{
+			name: "runc", text: "runtime runc in place of crun",
+			signs: []string{"crun", "oci runtime", "no such file or directory: oci"},
+			apply: func(s settings) {
+				s.set("engine", "runtime", `"runc"`)
+				if p := lookRunc(); p != "" {
+					s.set("engine.runtimes", "runc", `["`+p+`"]`)
+				}
+			},
+		},
+		{
+			name: "ulimits", text: "default ulimits lowered to this process's own hard limits",
+			signs: []string{"rlimit", "ulimit"},
+			apply: func(s settings) { s.set("containers", "default_ulimits", ulimits()) },
+		},
+		{
+			name: "cgroupfs", text: "cgroup manager cgroupfs in place of systemd",
+			signs: []string{"systemd", "dbus", "sd-bus", "cgroup"},
+			apply: func(s settings) { s.set("engine", "cgroup_manager", `"cgroupfs"`) },
+		},
+		{
+			name: "events-file", text: "events to a file in place of the journal",
+			signs: []string{"journal"},
+			apply: func(s settings) { s.set("engine", "events_logger", `"file"`) },
+		},
+	}
+}
+
+// ulimits are podman's own defaults (1048576 files, 4194304 processes) cut down to what this process may
+// set: without CAP_SYS_RESOURCE in the initial name space raising a hard limit fails.
+func ulimits() string {
+	var files, processes syscall.Rlimit
+	const nproc = 6 // RLIMIT_NPROC on Linux; package syscall has no name for it
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files) != nil || syscall.Getrlimit(nproc, &processes) != nil {
+		return `[]`
+	}
+	n, p := min(files.Max, 1048576), min(processes.Max, 32768)
+	return fmt.Sprintf(`["nofile=%d:%d", "nproc=%d:%d"]`, n, n, p, p)
+}
+
+// base are the settings that podman always gets from us. Its API keeps a monitor process for each exec for
+// five minutes, in case somebody asks for the status; we ask at once.
+func baseSettings() settings {
+	s := settings{}
+	s.set("engine", "exit_command_delay", "10")
+	return s
+}
+
+// writeConf writes a containers.conf with own settings and returns the variable that makes podman read it:
+// CONTAINERS_CONF_OVERRIDE adds to the other files from 4.5 on; before, CONTAINERS_CONF replaces them, so
+// they are merged into it. The file's name follows its content: containers that run on refer to it.
+func writeConf(o Options, own settings, version string) (string, error) {
+	merged, variable := settings{}, "CONTAINERS_CONF_OVERRIDE"
+	if !atLeast(version, 4, 5) {
+		variable = "CONTAINERS_CONF"
+		for _, file := range confFiles(o.Getenv) {
+			data, err := os.ReadFile(file)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return "", fmt.Errorf("read podman's configuration: %w", err)
+			}
+			merged.add(parseConf(string(data)))
+		}
+	}
+	if theirs := o.Getenv("CONTAINERS_CONF_OVERRIDE"); theirs != "" && atLeast(version, 4, 5) {
+		data, err := os.ReadFile(theirs)
+		if err != nil {
+			return "", fmt.Errorf("read podman's configuration: %w", err)
+		}
+		merged.add(parseConf(string(data)))
+	}
+	merged.add(own)
+	text := merged.String()
+	sum := sha256.Sum256([]byte(text))
+	file := filepath.Join(o.CacheDir, "podman", hex.EncodeToString(sum[:])[:12]+".conf")
+	if have, err := os.ReadFile(file); err == nil && string(have) == text {
+		return variable + "=" + file, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return "", fmt.Errorf("write podman's configuration: %w", err)
+	}
+	if err := renameio.WriteFile(file, []byte(text), 0o644); err != nil {
+		return "", fmt.Errorf("write podman's configuration: %w", err)
+	}
+	return variable + "=" + file, nil
+}
+
+// confFiles lists what podman below 4.5 reads, the last one winning: CONTAINERS_CONF alone if it is set.
+func confFiles(getenv func(string) string) []string {
+	if own := getenv("CONTAINERS_CONF"); own != "" {
+		return []string{own}
+	}
+	files := []string{"/usr/share/containers/containers.conf", "/etc/containers/containers.conf"}
+	home := getenv("XDG_CONFIG_HOME")
+	if home == "" {
+		home = filepath.Join(getenv("HOME"), ".config")
+	}
+	for _, dir := range []string{"/etc/containers/containers.conf.d", filepath.Join(home, "containers", "containers.conf.d")} {
+		parts, _ := filepath.Glob(filepath.Join(dir, "*.conf")) // the pattern is well-formed
+		slices.Sort(parts)
+		if strings.HasPrefix(dir, home) {
+			files = append(files, filepath.Join(home, "containers", "containers.conf"))
+		}
+		files = append(files, parts...)
+	}
+	return files
+}

@@ -1,0 +1,63 @@
+// Package enginetest serves tests that need an engine: a fake one in memory, the real ones, and the contract
+// that all of them keep.
+package enginetest
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// EnvEngines is the variable that lists the engines under test, such as "podman,docker". Without it only the
+// one is tested that auto-detection finds.
+const EnvEngines = "POSTSTACK_TEST_ENGINES"
+
+// Options are what tests open an engine with. The cache is the user's own, so that each test binary does not
+// probe anew; everything else of the user's is left alone.
+func Options(tb testing.TB, kind engine.Kind) engine.Options {
+	tb.Helper()
+	cache, err := os.UserCacheDir()
+	require.NoError(tb, err, "find the cache directory")
+	return engine.Options{Want: string(kind), Getenv: os.Getenv, CacheDir: filepath.Join(cache, "poststack")}
+}
+
+// Open opens a real engine until the test ends. Under -short the test is skipped; an engine that is missing
+// fails it.
+func Open(tb testing.TB, kind engine.Kind) *engine.Engine {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skipf("-short: needs the engine %q", kind)
+	}
+	e, err := engine.Open(tb.Context(), Options(tb, kind))
+	require.NoError(tb, err, "open the engine under test")
+	tb.Cleanup(func() { _ = e.Close() })
+	return e
+}
+
+// Kinds lists the engines under test. Under -short the test is skipped; no engine at all fails it.
+func Kinds(tb testing.TB) []engine.Kind {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skip("-short: needs an engine")
+	}
+	list := os.Getenv(EnvEngines)
+	if list == "" {
+		e := Open(tb, "auto")
+		return []engine.Kind{e.Info().Kind}
+	}
+	var out []engine.Kind
+	for _, name := range strings.Split(list, ",") {
+		kind := engine.Kind(strings.TrimSpace(name))
+		require.Contains(tb, []engine.Kind{engine.Podman, engine.Docker}, kind, "%s lists podman and docker", EnvEngines)
+		if !slices.Contains(out, kind) {
+			out = append(out, kind)
+		}
+	}
+	return out
+}
