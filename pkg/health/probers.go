@@ -1,0 +1,84 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// TCP asks whether address ("host:port") takes connections. Beware of published ports: an engine's proxy takes
+// them although nobody listens in the container.
+func TCP(address string) Prober {
+	return prober{"TCP " + address, func(ctx context.Context) error {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	}}
+}
+
+// HTTP asks whether a GET of url is answered with a status of 200 to 399. client says
+// whether redirects are followed and which certificates are trusted.
+func HTTP(url string, client *http.Client) Prober {
+	return prober{url, func(ctx context.Context) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+		if err != nil {
+			return err
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		if err := resp.Body.Close(); err != nil {
+			return err
+		}
+		if resp.StatusCode < 200 || resp.StatusCode > 399 {
+			return fmt.Errorf("status is %s", resp.Status)
+		}
+		return nil
+	}}
+}
+
+// Conn is a database connection, such as pgx's.
+type Conn interface {
+	Ping(ctx context.Context) error
+	Close(ctx context.Context) error
+}
+
+// closeTimeout is how long a connection may take to say goodbye.
+const closeTimeout = 2 * time.Second
+
+// SQL asks whether the server of that name, shown without its password, lets one log in with connect and
+// answers a query.
+func SQL[C Conn](server string, connect func(ctx context.Context) (C, error)) Prober {
+	return prober{"database " + server, func(ctx context.Context) error {
+		conn, err := connect(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+			defer cancel()
+			_ = conn.Close(ctx) // the answer is known
+		}()
+		return conn.Ping(ctx)
+	}}
+}
+
+// Exec asks whether run succeeds, such as a command inside a container. what says what that is.
+func Exec(what string, run func(ctx context.Context) error) Prober { return prober{what, run} }
+
+// prober is a question and its name.
+type prober struct {
+	what string
+	ask  func(context.Context) error
+}
+
+// Probe is part of [Prober].
+func (p prober) Probe(ctx context.Context) error { return p.ask(ctx) }
+
+// String is part of [Prober].
+func (p prober) String() string { return p.what }

@@ -1,0 +1,95 @@
+package health_test
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/health"
+)
+
+func TestTCP(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := health.TCP(l.Addr().String())
+	assert.Equal(t, "TCP "+l.Addr().String(), p.String())
+	require.NoError(t, p.Probe(t.Context()))
+	require.NoError(t, l.Close())
+	require.ErrorIs(t, p.Probe(t.Context()), syscall.ECONNREFUSED)
+}
+
+func TestHTTP(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/fine", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/busy", http.StatusFound) })
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	for path, want := range map[string]string{
+		"/fine": "", "/busy": "status is 503 Service Unavailable", "/moved": "status is 503 Service Unavailable", "/none": "status is 404 Not Found",
+	} {
+		err := health.HTTP(s.URL+path, s.Client()).Probe(t.Context())
+		if want == "" {
+			require.NoError(t, err, path)
+			continue
+		}
+		require.EqualError(t, err, want, path)
+	}
+	require.Error(t, health.HTTP("http://[", s.Client()).Probe(t.Context()))
+}
+
+// conn is a connection that answers a ping with err.
+type conn struct {
+	err    error
+	closed *bool
+}
+
+func (c conn) Ping(context.Context) error { return c.err }
+
+func (c conn) Close(ctx context.Context) error {
+	*c.closed = ctx.Err() == nil
+	return nil
+}
+
+func TestSQL(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ connect, ping error }{
+		"a login and a query are a yes":    {nil, nil},
+		"a refused login is the answer":    {errRefused, nil},
+		"a query that fails is the answer": {nil, errDenied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			closed := false
+			ctx, cancel := context.WithCancel(t.Context())
+			p := health.SQL("postgresql://app@h/mail", func(context.Context) (conn, error) {
+				cancel() // the connection must be closed all the same
+				return conn{tc.ping, &closed}, tc.connect
+			})
+			assert.Equal(t, "database postgresql://app@h/mail", p.String())
+			err := p.Probe(ctx)
+			if tc.connect != nil {
+				require.ErrorIs(t, err, tc.connect)
+				assert.False(t, closed)
+				return
+			}
+			require.ErrorIs(t, err, tc.ping)
+			assert.True(t, closed)
+		})
+	}
+}
+
+func TestExec(t *testing.T) {
+	t.Parallel()
+	p := health.Exec("pg_isready in the container", func(context.Context) error { return errRefused })
+	assert.Equal(t, "pg_isready in the container", p.String())
+	require.ErrorIs(t, p.Probe(t.Context()), errRefused)
+}
