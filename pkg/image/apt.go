@@ -31,8 +31,8 @@ type aptSource struct {
 // this machine gets them. Sources of others are left out. When the machine only has another suite, the same
 // mirrors are asked for the wanted one.
 func (h host) sources(suite Suite) ([]string, error) {
-	if _, err := os.Stat(h.path(debianKeyring)); err != nil {
-		return nil, fmt.Errorf("debian's keys are not on this machine (package debian-archive-keyring): %w", err)
+	if !h.has(debianKeyring) {
+		return nil, errors.New("debian's keys are not on this machine (package debian-archive-keyring)")
 	}
 	all, err := h.readSources()
 	if err != nil {
@@ -46,6 +46,12 @@ func (h host) sources(suite Suite) ([]string, error) {
 }
 
 func (h host) path(p string) string { return filepath.Join(h.root, p) }
+
+// has tells whether the machine has a file or directory.
+func (h host) has(p string) bool {
+	_, err := os.Stat(h.path(p))
+	return err == nil
+}
 
 // readSources reads sources.list and sources.list.d in apt's order.
 func (h host) readSources() ([]aptSource, error) {

@@ -91,7 +91,11 @@ func (d debian) debootstrap(ctx context.Context, dir string, sources []string) (
 	}
 	rootfs := filepath.Join(dir, "rootfs.tar")
 	_, err = d.runner.Run(ctx, runner.Command{
-		Program: "mmdebstrap", Args: mmdebstrapArgs(d.suite, rootfs, list, options, append(imageAptOptions(), kept...), sources),
+		Program: "mmdebstrap",
+		Args: mmdebstrapArgs(bootstrapSpec{
+			suite: d.suite, rootfs: rootfs, list: list, options: options, sources: sources,
+			kept: append(imageAptOptions(), kept...), mergedUsr: d.host.has(mergedUsrHooks),
+		}),
 		Env:    []string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(stagedTime().Unix(), 10), "TMPDIR=" + temp, "LC_ALL=C.UTF-8"},
 		Stdout: d.log, Stderr: d.log, Grace: bootstrapGrace,
 	})
@@ -104,26 +108,42 @@ func (d debian) debootstrap(ctx context.Context, dir string, sources []string) (
 	return rootfs, nil
 }
 
-// mmdebstrapArgs is the command line. Settings of apt that may hold a proxy's password are in the file
-// options; they serve the bootstrap only and do not stay in the image, those of kept do.
-func mmdebstrapArgs(suite Suite, rootfs, list, options string, kept, sources []string) []string {
-	args := []string{"--variant=minbase", "--mode=auto", "--format=tar", "--aptopt=" + options}
+// mergedUsrHooks make mmdebstrap merge /usr itself. Without them bookworm's package usrmerge does it, which
+// brings 48 MB of Perl along that nothing else needs.
+const mergedUsrHooks = "/usr/share/mmdebstrap/hooks/maybe-merged-usr"
+
+// bootstrapSpec is one run of mmdebstrap.
+type bootstrapSpec struct {
+	suite     Suite
+	rootfs    string   // the archive to make
+	list      string   // file with the package sources
+	sources   []string // its lines
+	options   string   // file with settings of apt for the bootstrap only; it may hold a proxy's password
+	kept      []string // settings of apt that stay in the image
+	mergedUsr bool     // mergedUsrHooks are there
+}
+
+// mmdebstrapArgs is the command line.
+func mmdebstrapArgs(s bootstrapSpec) []string {
+	args := []string{"--variant=minbase", "--mode=auto", "--format=tar", "--aptopt=" + s.options}
+	if s.mergedUsr {
+		args = append(args, "--hook-directory="+mergedUsrHooks)
+	}
 	for _, o := range slimOptions() {
 		args = append(args, "--dpkgopt="+o)
 	}
-	if slices.ContainsFunc(sources, func(s string) bool { return strings.Contains(s, "https://") }) {
+	if slices.ContainsFunc(s.sources, func(line string) bool { return strings.Contains(line, "https://") }) {
 		args = append(args, "--include=ca-certificates") // apt in the image needs it for these sources
 	}
-	var quoted []string
-	for _, k := range kept {
-		quoted = append(quoted, "'"+strings.ReplaceAll(k, "'", `'\''`)+"'")
+	var kept []string
+	for _, k := range s.kept {
+		kept = append(kept, "'"+strings.ReplaceAll(k, "'", `'\''`)+"'")
 	}
 	return append(args,
-		`--customize-hook=printf '%s\n' `+strings.Join(quoted, " ")+` > "$1/etc/apt/apt.conf.d/99mmdebstrap"`,
-		// No service is started when a package is installed in a build, as in the official images.
-		`--customize-hook=printf '#!/bin/sh\nexit 101\n' > "$1/usr/sbin/policy-rc.d" && chmod 0755 "$1/usr/sbin/policy-rc.d"`,
-		`--customize-hook=echo localhost > "$1/etc/hostname"; : > "$1/etc/resolv.conf"`,
-		string(suite), rootfs, list)
+		`--customize-hook=printf '%s\n' `+strings.Join(kept, " ")+` > "$1/etc/apt/apt.conf.d/99mmdebstrap"`,
+		// Files that would differ between machines, and 70 MB of apt's caches.
+		`--customize-hook=rm -f "$1"/var/cache/apt/*.bin; echo localhost > "$1/etc/hostname"; : > "$1/etc/resolv.conf"`,
+		string(s.suite), s.rootfs, s.list)
 }
 
 // importRootfs puts the archive into the engine's store, with the settings of the official image.

@@ -46,12 +46,8 @@ func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter
 	}
 	b.prune(ctx, p, img.ID, log)
 	res = p.result(img)
-	res.Log, res.StepTimes, res.Steps = log.Path(), out.Steps, len(out.Steps)
-	for _, s := range out.Steps {
-		if s.Cached {
-			res.CachedSteps++
-		}
-	}
+	res.Log = log.Path()
+	res.setSteps(out.Steps)
 	return res, nil
 }
 
@@ -63,7 +59,7 @@ func (b *Builder) runBuild(ctx context.Context, p plan, base Base, files map[str
 		return engine.BuildOutput{}, fmt.Errorf("stage the build context: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := stage(p.def, p.args, files, dir); err != nil {
+	if err := stage(p.def, files, dir); err != nil {
 		return engine.BuildOutput{}, err
 	}
 	args := map[string]string{baseArg: string(base.Ref)}
@@ -75,32 +71,6 @@ func (b *Builder) runBuild(ctx context.Context, p plan, base Base, files map[str
 		Labels: b.labels(ctx, p, base), NoCache: o.NoCache, Log: log,
 		OnStep: func(s engine.Step) { reportStep(s, r) },
 	})
-}
-
-// reportStep tells that a step begins, or that it was cached.
-func reportStep(s engine.Step, r event.Reporter) {
-	if s.Duration > 0 && !s.Cached {
-		return
-	}
-	text := stepName(s)
-	if s.Cached {
-		text += " (cached)"
-	}
-	r.Step(text)
-}
-
-// stepName is "step 3/9: RUN …" on one line.
-func stepName(s engine.Step) string {
-	number := fmt.Sprintf("step %d", s.Number)
-	if s.Total > 0 {
-		number += fmt.Sprintf("/%d", s.Total)
-	}
-	const most = 120
-	text := []rune(s.Text)
-	if len(text) > most {
-		text = append(text[:most:most], '…')
-	}
-	return number + ": " + string(text)
 }
 
 // tag gives img its digest tag and, last, the one for people; a tag that is right already is not touched.

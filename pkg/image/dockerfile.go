@@ -1,9 +1,7 @@
 package image
 
 import (
-	"bytes"
 	"regexp"
-	"strconv"
 	"strings"
 )
 
@@ -13,18 +11,11 @@ import (
 //	FROM ${BASE_IMAGE}
 const baseArg = "BASE_IMAGE"
 
-// ArgLabel is the start of the label that the builder adds behind each ARG of the catalogue, so that the
-// argument's value is part of the cache key of everything behind it: podman compares instructions before
-// their variables are replaced, and would hand out the image of another value (seen with buildah 1.28).
-const ArgLabel = "org.poststack.arg."
-
 // instruction is one instruction of a Dockerfile, its continued lines joined.
 type instruction struct {
-	line     int // where it begins, from 1
-	end      int // its last line
-	keyword  string
-	rest     string
-	preamble bool // before the first FROM
+	line    int // where it begins, from 1
+	keyword string
+	rest    string
 }
 
 // instructions splits a Dockerfile. Comments and empty lines, also those inside a continued instruction, are
@@ -32,7 +23,6 @@ type instruction struct {
 func instructions(text []byte) []instruction {
 	var out []instruction
 	var open *instruction
-	preamble := true
 	for i, raw := range strings.Split(string(text), "\n") {
 		line := strings.TrimSpace(raw)
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -41,13 +31,10 @@ func instructions(text []byte) []instruction {
 		body, continued := strings.CutSuffix(line, `\`)
 		if open == nil {
 			keyword, rest, _ := strings.Cut(strings.TrimSpace(body), " ")
-			keyword = strings.ToUpper(keyword)
-			preamble = preamble && keyword != "FROM"
-			open = &instruction{line: i + 1, keyword: keyword, rest: strings.TrimSpace(rest), preamble: preamble}
+			open = &instruction{line: i + 1, keyword: strings.ToUpper(keyword), rest: strings.TrimSpace(rest)}
 		} else {
 			open.rest = strings.TrimSpace(open.rest + " " + strings.TrimSpace(body))
 		}
-		open.end = i + 1
 		if !continued {
 			out, open = append(out, *open), nil
 		}
@@ -113,31 +100,3 @@ func checkInstruction(in instruction, stages map[string]bool, p *problems) {
 }
 
 func firstWord(s string) string { return strings.Fields(s + " ")[0] }
-
-// renderDockerfile adds a label with its value behind every ARG of a stage that args sets; see [ArgLabel].
-func renderDockerfile(text []byte, args map[string]string) []byte {
-	after := map[int]string{} // line → what follows it
-	for _, in := range instructions(text) {
-		name, _, _ := strings.Cut(in.rest, "=")
-		if value, ok := args[name]; ok && in.keyword == "ARG" && !in.preamble {
-			after[in.end] = "LABEL " + ArgLabel + name + "=" + quote(value)
-		}
-	}
-	var out bytes.Buffer
-	lines := strings.SplitAfter(string(text), "\n")
-	for i, line := range lines {
-		out.WriteString(line)
-		if label := after[i+1]; label != "" {
-			if !strings.HasSuffix(line, "\n") {
-				out.WriteByte('\n')
-			}
-			out.WriteString(label + "\n")
-		}
-	}
-	return out.Bytes()
-}
-
-// quote writes s as a word of a Dockerfile in which nothing is replaced.
-func quote(s string) string {
-	return strings.ReplaceAll(strconv.Quote(s), "$", `\$`)
-}

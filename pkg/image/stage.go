@@ -18,7 +18,7 @@ func stagedTime() time.Time { return time.Unix(1767225600, 0) } // 2026-01-01 UT
 // the artifacts into it: target in the context → file on this machine. The builders read this copy only, so
 // that they need no .dockerignore of their own (buildah and docker read it differently) and their caches,
 // which compare modes, do not depend on the umask.
-func stage(d Definition, args, artifacts map[string]string, dir string) error {
+func stage(d Definition, artifacts map[string]string, dir string) error {
 	files, err := readContext(d.Dir)
 	if err != nil {
 		return err
@@ -36,9 +36,6 @@ func stage(d Definition, args, artifacts map[string]string, dir string) error {
 		if err := linkOrCopy(artifacts[to], target); err != nil {
 			return fmt.Errorf("stage %q: %w", to, err)
 		}
-	}
-	if err := stageDockerfile(filepath.Join(dir, dockerfileName), args); err != nil {
-		return fmt.Errorf("stage %q: %w", dockerfileName, err)
 	}
 	return normalise(dir)
 }
@@ -60,15 +57,6 @@ func (f contextFile) stage(dir string) error {
 		}
 		return copyFile(f.source, target, f.mode.Perm())
 	}
-}
-
-// stageDockerfile replaces the Dockerfile by one that builds the same on every builder.
-func stageDockerfile(path string, args map[string]string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, renderDockerfile(text, args), modeFile)
 }
 
 // linkOrCopy links an artifact from the cache, or copies it when the cache is on another file system. The
