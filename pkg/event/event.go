@@ -14,6 +14,7 @@ const (
 	Step         Kind = "step"          // what the phase does now, one line
 	Notice       Kind = "notice"        // something worth telling, also when all is well
 	Warning      Kind = "warning"       // something the user should look at
+	Result       Kind = "result"        // what a target was asked for; Report has it
 )
 
 // Outcome is how a phase ended.
@@ -35,7 +36,17 @@ type Event struct {
 	Text    string // one line, no secrets
 	Outcome Outcome
 	Elapsed time.Duration // of a phase that ended
+	Detail  []string      // more about a failure, line by line: the end of a build's output, for example
 	Log     string        // path of the log file relative to the checkout, if there is one
+	Report  *Report       // of a Result
+}
+
+// Report is what a target was asked for: text, a table, or both. Data is the same as a value for machines.
+type Report struct {
+	Text   string // printed as it is; empty for none
+	Header []string
+	Rows   [][]string
+	Data   any
 }
 
 // Sink receives events, possibly from several goroutines at once. A nil Sink drops them.
@@ -57,6 +68,9 @@ type Reporter struct {
 	sink  Sink
 	phase string
 }
+
+// Result passes on what the user asked for.
+func (s Sink) Result(r Report) { s.Send(Event{Kind: Result, Report: &r}) }
 
 // For returns a reporter for the phase of that name.
 func (s Sink) For(phase string) Reporter { return Reporter{sink: s, phase: phase} }

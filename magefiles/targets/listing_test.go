@@ -1,0 +1,80 @@
+package targets_test
+
+import (
+	"bytes"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// want is every target that people rely on, with the flags of those that have some.
+var want = map[string][]string{ //nolint:gochecknoglobals // a table
+	"build:all": {"-force", "-noCache"}, "build:base": nil, "build:liquibase": nil, "build:postgres": nil,
+	"check": nil, "config:show": nil, "coverage": nil, "db:start": nil, "db:url": nil, "docs": nil, "down": nil,
+	"engine:install": nil, "engine:status": nil, "format": nil, "hooks:install": nil, "hooks:preCommit": nil, "images": nil, "install": nil,
+	"lint": nil, "reset": {"-yes"}, "schema:init": nil, "schema:status": nil, "schema:update": nil, "setup": nil,
+	"status": nil, "test": nil, "test:e2e": nil, "test:integration": nil, "test:performance": nil, "test:unit": nil,
+	"verify:db": nil,
+}
+
+// run runs a program of the go command in the root of the checkout, and returns what it printed.
+func run(t *testing.T, args ...string) (stdout, stderr string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = filepath.Join("..", "..")
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	require.NoError(t, cmd.Run(), "go %v: %s", args, errs.String())
+	return out.String(), errs.String()
+}
+
+// listed reads the names and lines of mage's list.
+func listed(t *testing.T, list string) map[string]string {
+	t.Helper()
+	lines := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^  (\S+)\s+(.*)$`).FindAllStringSubmatch(list, -1) {
+		lines[strings.TrimSuffix(m[1], "*")] = m[2]
+	}
+	return lines
+}
+
+func TestListing(t *testing.T) {
+	t.Parallel()
+	list, warnings := run(t, "tool", "mage", "-l")
+	assert.Empty(t, warnings, "mage warns about nothing")
+	targets := listed(t, list)
+
+	for name := range want {
+		assert.Contains(t, targets, name)
+	}
+	for name, line := range targets {
+		assert.Contains(t, want, name, "a new target belongs into this test")
+		assert.Greater(t, len(line), 20, "%s: its line says what it does", name)
+		assert.Less(t, len(line), 120, "%s: one line", name)
+	}
+
+	bootstrap, warnings := run(t, "run", "magefile.go", "-l")
+	assert.Empty(t, warnings)
+	assert.Equal(t, list, bootstrap, "without mage installed the targets are the same")
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	list, _ := run(t, "tool", "mage", "-l")
+	for name, line := range listed(t, list) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			help, _ := run(t, "tool", "mage", "-h", name)
+			assert.Contains(t, help, "mage "+strings.ToLower(name), "how to call it")
+			assert.Contains(t, strings.ToLower(help), strings.ToLower(strings.TrimSuffix(line, ".")), "what it does")
+			for _, flag := range want[name] {
+				assert.Contains(t, help, flag)
+			}
+		})
+	}
+}

@@ -1,0 +1,27 @@
+package targets
+
+import (
+	"context"
+
+	"github.com/poststack/poststack/pkg/stack"
+)
+
+// Setup builds the images, starts and verifies the database, and migrates it. Later runs do only what changed. With DATABASE_URL set it migrates that database and starts none. Settings: all that config:show lists. Example: mage setup
+func Setup(ctx context.Context) error {
+	return phase(ctx, (*stack.Stack).Setup, Schema.Update)
+}
+
+// Status shows the containers, their health and port, the state of the schema and the size of the data. It starts nothing. Example: mage status
+func Status(ctx context.Context) error {
+	return phase(ctx, (*stack.Stack).Status)
+}
+
+// Down stops the containers of the stack and keeps the data. Setting: POSTSTACK_TIMEOUT_STOP. Example: mage down
+func Down(ctx context.Context) error {
+	return phase(ctx, (*stack.Stack).Down)
+}
+
+// Reset deletes the containers, the network and the data of the stack, after it has named them and asked. With -yes it does not ask. Example: mage reset -yes
+func Reset(ctx context.Context, yes *bool) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Reset(ctx, isSet(yes)) })
+}

@@ -1,0 +1,134 @@
+package container
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ory/dockertest/v3"
+	docker "github.com/ory/dockertest/v3/docker"
+
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// Server tells how to reach an engine's API; *engine.Engine has it.
+type Server interface {
+	Info() engine.Info
+	Endpoint(ctx context.Context) (string, error)
+}
+
+// DisposableSpec is a container that lives no longer than a check or a test.
+type DisposableSpec struct {
+	Image   engine.Ref // must be in the engine's store: it is never pulled
+	Command []string
+	Env     map[string]string
+	Labels  map[string]string // beside the session's
+	User    string
+	Ports   []uint16 // published on free ports of 127.0.0.1
+	Volumes map[string]string
+	Tmpfs   map[string]string // path → options, such as "rw,size=256m"
+}
+
+// Disposable is a container that [StartDisposable] started.
+type Disposable struct {
+	pool     *dockertest.Pool
+	resource *dockertest.Resource
+}
+
+// StartDisposable starts a container through dockertest, labelled with this process so that [Sweep] finds it
+// when nobody closes it. Two of dockertest's habits are kept away: it publishes on every address, and it
+// negotiates by asking for the server's version, which takes podman a second on Debian.
+func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Disposable, error) {
+	pool, err := newPool(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	name, tag := splitRef(spec.Image)
+	if _, err := pool.Client.InspectImage(string(spec.Image)); err != nil {
+		return nil, fmt.Errorf("inspect image %q: %w", spec.Image, err)
+	}
+	options := &dockertest.RunOptions{
+		Repository: name, Tag: tag, Cmd: spec.Command, User: spec.User, Env: environment(spec.Env),
+		Labels: map[string]string{LabelSession: Session()}, PortBindings: map[docker.Port][]docker.PortBinding{},
+	}
+	maps.Copy(options.Labels, spec.Labels)
+	for _, port := range spec.Ports {
+		key := docker.Port(fmt.Sprintf("%d/tcp", port))
+		options.ExposedPorts = append(options.ExposedPorts, string(key))
+		options.PortBindings[key] = []docker.PortBinding{{HostIP: "127.0.0.1", HostPort: "0"}}
+	}
+	for volume, target := range spec.Volumes {
+		options.Mounts = append(options.Mounts, volume+":"+target)
+	}
+	resource, err := pool.RunWithOptions(options, func(c *docker.HostConfig) {
+		c.PublishAllPorts = false
+		c.Tmpfs = spec.Tmpfs
+	})
+	if err != nil {
+		return nil, fmt.Errorf("run image %q: %w", spec.Image, err)
+	}
+	return &Disposable{pool: pool, resource: resource}, nil
+}
+
+// newPool connects dockertest to the engine, at the API version that is negotiated already.
+func newPool(ctx context.Context, s Server) (*dockertest.Pool, error) {
+	endpoint, err := s.Endpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	client, err := docker.NewVersionedClient(endpoint, s.Info().APIVersion)
+	if err != nil {
+		return nil, fmt.Errorf("connect to engine at %q: %w", endpoint, err)
+	}
+	client.SkipServerVersionCheck = true
+	return &dockertest.Pool{Client: client, MaxWait: time.Minute}, nil
+}
+
+// ID is the container's ID.
+func (d *Disposable) ID() engine.ContainerID { return engine.ContainerID(d.resource.Container.ID) }
+
+// Address is where a port of the container is published on this machine, "127.0.0.1:PORT".
+func (d *Disposable) Address(port uint16) string {
+	return net.JoinHostPort("127.0.0.1", d.resource.GetPort(strconv.Itoa(int(port))+"/tcp"))
+}
+
+// Exec runs a command in the container and returns its exit status and what it printed.
+func (d *Disposable) Exec(command ...string) (engine.ExecResult, error) {
+	var stdout, stderr bytes.Buffer
+	code, err := d.resource.Exec(command, dockertest.ExecOptions{StdOut: &stdout, StdErr: &stderr})
+	if err != nil {
+		return engine.ExecResult{}, fmt.Errorf("exec %q: %w", strings.Join(command, " "), err)
+	}
+	return engine.ExecResult{Code: code, Stdout: stdout.String(), Stderr: stderr.String()}, nil
+}
+
+// Close removes the container and its anonymous volumes.
+func (d *Disposable) Close() error {
+	if err := d.pool.Purge(d.resource); err != nil {
+		return fmt.Errorf("remove container %q: %w", d.resource.Container.Name, err)
+	}
+	return nil
+}
+
+// splitRef parts a reference at its tag; a port of a registry is none.
+func splitRef(ref engine.Ref) (name, tag string) {
+	text := string(ref)
+	if colon := strings.LastIndexByte(text, ':'); colon > strings.LastIndexByte(text, '/') {
+		return text[:colon], text[colon+1:]
+	}
+	return text, "latest"
+}
+
+// environment spells variables as the engines take them.
+func environment(env map[string]string) []string {
+	list := make([]string, 0, len(env))
+	for name, value := range env {
+		list = append(list, name+"="+value)
+	}
+	return list
+}

@@ -1,0 +1,134 @@
+// Package present shows events to people: live on a terminal, as plain lines elsewhere. It is the only
+// package that writes to the terminal, and it does no work of its own.
+package present
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/term"
+
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/logging"
+)
+
+// Mode is how events are shown.
+type Mode string
+
+// The modes. Auto is Live on a terminal and Plain elsewhere.
+const (
+	Auto  Mode = "auto"
+	Live  Mode = "live"
+	Plain Mode = "plain"
+	Quiet Mode = "quiet" // warnings, failures and results only
+)
+
+// Options say where a [View] writes.
+type Options struct {
+	Mode   Mode
+	Stdout io.Writer // receives results, and nothing else
+	Stderr io.Writer // receives progress
+	Getenv func(string) string
+}
+
+// View shows the events of one run. Its methods may be called from several goroutines.
+type View struct {
+	mode   Mode
+	colour bool
+	stdout io.Writer
+	live   *live // nil unless the mode is Live
+	stderr io.Writer
+
+	mu     sync.Mutex
+	logger *logrus.Logger
+	ended  []event.Event // the phases that ended, in that order
+}
+
+// Open returns a view. In Auto and Live mode it looks at whether Stderr is a terminal: asked for Live without
+// one, it shows plain lines, since there is no screen to redraw.
+func Open(o Options) *View {
+	terminal := isTerminal(o.Stderr)
+	v := &View{mode: o.Mode, stdout: o.Stdout, stderr: o.Stderr, colour: logging.Colour(terminal, o.Getenv)}
+	switch {
+	case v.mode == Quiet || v.mode == Plain:
+	case terminal && o.Getenv("TERM") != "dumb":
+		v.mode, v.live = Live, newLive(o.Stderr, v.colour)
+	default:
+		v.mode = Plain
+	}
+	return v
+}
+
+// isTerminal tells whether w is a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// Console is where a logger for the console writes, so that its lines stand above what is redrawn.
+func (v *View) Console() io.Writer {
+	if v.live != nil {
+		return v.live
+	}
+	return v.stderr
+}
+
+// Colour tells whether the console may be coloured.
+func (v *View) Colour() bool { return v.colour }
+
+// Attach makes logger the one that events are written to: to the log file always, and to the console those
+// that the mode does not show in another way.
+func (v *View) Attach(logger *logrus.Logger) { v.logger = logger }
+
+// Handle shows e. It is an [event.Sink].
+func (v *View) Handle(e event.Event) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if e.Kind == event.Result {
+		v.record(e)
+		v.print(e.Report)
+		return
+	}
+	if e.Kind == event.PhaseEnded {
+		v.ended = append(v.ended, e)
+	}
+	if v.live != nil {
+		v.live.handle(e)
+	}
+	v.write(e)
+}
+
+// print writes a result to stdout. A reader that went away (mage images | head -1) is no failure of ours.
+func (v *View) print(r *event.Report) {
+	if r.Text != "" {
+		_, _ = fmt.Fprintln(v.stdout, r.Text)
+	}
+	if len(r.Header) > 0 {
+		_, _ = fmt.Fprintln(v.stdout, renderTable(r.Header, r.Rows, width(v.stdout)))
+	}
+}
+
+// Close ends the live view, and then shows the phases in a table if there were several.
+func (v *View) Close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.live != nil {
+		v.live.close()
+	}
+	if len(v.ended) > 1 && v.mode != Quiet {
+		_, _ = fmt.Fprintln(v.stderr, phaseTable(v.ended, width(v.stderr)))
+	}
+}
+
+// width is the width of the terminal w in columns, or 0 if it is none.
+func width(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return columns
+		}
+	}
+	return 0
+}
