@@ -1,0 +1,61 @@
+package enginetest
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// ContainerExec asks OnExec.
+func (f *Fake) ContainerExec(ctx context.Context, id engine.ContainerID, spec engine.ExecSpec) (engine.ExecResult, error) {
+	c, err := f.reach(ctx, "ContainerExec", id)
+	if err != nil {
+		return engine.ExecResult{}, err
+	}
+	now := c.Container
+	f.mu.Unlock()
+	if now.State != engine.Running {
+		return engine.ExecResult{}, fmt.Errorf("exec in container %q: it does not run", id)
+	}
+	if f.OnExec == nil {
+		return engine.ExecResult{}, nil
+	}
+	return f.OnExec(now, spec)
+}
+
+// ContainerCopyTo records the files.
+func (f *Fake) ContainerCopyTo(ctx context.Context, id engine.ContainerID, files []engine.File) error {
+	c, err := f.reach(ctx, "ContainerCopyTo", id)
+	if err != nil {
+		return err
+	}
+	defer f.mu.Unlock()
+	for _, file := range files {
+		c.files[file.Path] = file
+	}
+	return nil
+}
+
+// reach begins a call on a container; the lock is held unless it returns an error.
+func (f *Fake) reach(ctx context.Context, method string, id engine.ContainerID) (*fakeContainer, error) {
+	if err := f.enter(ctx, method, string(id)); err != nil {
+		return nil, err
+	}
+	c := f.find(string(id))
+	if c == nil {
+		f.mu.Unlock()
+		return nil, fmt.Errorf("%s %q: %w", method, id, engine.ErrNotFound)
+	}
+	return c, nil
+}
+
+func (f *Fake) find(nameOrID string) *fakeContainer {
+	for _, c := range f.containers {
+		short := len(nameOrID) >= 12 && len(nameOrID) < len(c.ID) && string(c.ID[:len(nameOrID)]) == nameOrID
+		if c.Name == nameOrID || string(c.ID) == nameOrID || short {
+			return c
+		}
+	}
+	return nil
+}
