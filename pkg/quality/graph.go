@@ -3,6 +3,9 @@ package quality
 import (
 	"fmt"
 	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,22 +19,27 @@ type graph struct {
 	bodies  map[string]*ast.FuncDecl // source name → declaration, of every function
 }
 
-// newGraph reads the declarations of a package whose targets are listed under alias.
-func newGraph(info *parse.PkgInfo, alias string) graph {
+// newGraph reads the declarations in the files of a package whose targets are listed under alias. It parses
+// them anew: mage's parser drops what is not exported.
+func newGraph(dir string, files []string, funcs parse.Functions, alias string) (graph, error) {
 	g := graph{targets: map[string]string{}, bodies: map[string]*ast.FuncDecl{}}
-	for _, f := range info.Funcs {
+	for _, f := range funcs {
 		f := *f
 		f.PkgAlias = alias
 		g.targets[sourceName(f.Receiver, f.Name)] = listedName(f.TargetName())
 	}
-	for _, file := range info.AstPkg.Files {
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			return graph{}, fmt.Errorf("read dependencies of targets: %w", err)
+		}
 		for _, d := range file.Decls {
 			if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
 				g.bodies[sourceName(receiver(fn), fn.Name.Name)] = fn
 			}
 		}
 	}
-	return g
+	return g, nil
 }
 
 // sourceName is how the source names a target in an expression.

@@ -21,13 +21,10 @@ func (p Project) Lint(ctx context.Context) error {
 	)
 }
 
-// lintModules fails when a go.mod or go.sum would change under go mod tidy.
+// lintModules fails when go.mod or go.sum would change under go mod tidy. The modules under tools/ are left
+// out: tidying those fetches the tests of some hundred modules.
 func (p Project) lintModules(ctx context.Context) error {
-	var failures []error
-	for _, dir := range []string{".", "tools/dockerlint"} {
-		failures = append(failures, p.run(ctx, "go", "-C", dir, "mod", "tidy", "-diff"))
-	}
-	return errors.Join(failures...)
+	return p.run(ctx, "go", "mod", "tidy", "-diff")
 }
 
 // lintShell checks layout and content of every shell script.

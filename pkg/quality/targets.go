@@ -124,7 +124,10 @@ func readPackage(dir, alias string) ([]target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read targets of %q: %w", dir, err)
 	}
-	g := newGraph(info, alias)
+	g, err := newGraph(dir, files, info.Funcs, alias)
+	if err != nil {
+		return nil, err
+	}
 	all := make([]target, 0, len(info.Funcs))
 	for _, f := range info.Funcs {
 		f.PkgAlias = alias

@@ -1,0 +1,171 @@
+package quality_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/quality"
+)
+
+// targetsSource is a package of targets with every way in which one names another.
+const targetsSource = `// Package targets holds targets.
+package targets
+
+import (
+	"context"
+
+	"github.com/magefile/mage/mg"
+
+	"example.org/stack/pkg/stack"
+)
+
+// Build makes images.
+type Build mg.Namespace
+
+// Base builds the base image. It takes
+// a while. Example: mage build:base
+func (Build) Base(ctx context.Context) error { return phase(ctx, (*stack.Stack).Base) }
+
+// NoCache builds a | b.
+func (Build) NoCache(ctx context.Context, force *bool, name string) error {
+	return phase(ctx, (*stack.Stack).Setup, needs()...)
+}
+
+type DB mg.Namespace
+
+// URL prints.
+func (DB) URL(ctx context.Context) error { return phase(ctx, (*stack.Stack).URL, own(Build.Base)) }
+
+// Setup does it all.
+func Setup(ctx context.Context) error {
+	mg.CtxDeps(ctx, Build{}.NoCache, mg.F(DB.URL), DB.URL)
+	return Setup2(ctx)
+}
+
+// Setup2 calls Setup's work by itself.
+func Setup2(ctx context.Context) error { return nil }
+
+func needs() []any { return []any{Build.Base} }
+
+func phase(context.Context, any, ...any) error { return nil }
+
+func own(need any) any { return need }
+`
+
+func TestProject_Docs(t *testing.T) {
+	t.Parallel()
+	root := checkout(t, map[string]string{"magefiles/targets/targets.go": targetsSource})
+	p, out := project(root, &fake{}, nil)
+	require.NoError(t, p.Docs(t.Context()))
+	text := read(t, root, "docs", "targets.md")
+
+	t.Run("the table has each target by its listed name", func(t *testing.T) {
+		t.Parallel()
+		for _, row := range []string{
+			"| [`build:base`](#buildbase) | Builds the base image. |\n",
+			"| [`build:noCache`](#buildnocache) | Builds a \\| b. |\n",
+			"| [`db:url`](#dburl) | Prints. |\n",
+			"| [`setup`](#setup) | Does it all. |\n",
+			"| [`test:unit`](#testunit) | Runs the quick tests. |\n",
+		} {
+			assert.Contains(t, text, row)
+		}
+	})
+
+	t.Run("the picture has what each target names, and nothing else", func(t *testing.T) {
+		t.Parallel()
+		arrows := regexp.MustCompile(`(?m)^    t_.*$`).FindAllString(text, -1)
+		assert.Equal(t, []string{
+			`    t_build_noCache["build:noCache"] --> t_build_base["build:base"]`,
+			`    t_db_url["db:url"] -.->|own database| t_build_base["build:base"]`,
+			`    t_setup["setup"] --> t_build_noCache["build:noCache"]`,
+			`    t_setup["setup"] --> t_db_url["db:url"]`,
+		}, arrows)
+	})
+
+	t.Run("each section has comment, example, flags and needs", func(t *testing.T) {
+		t.Parallel()
+		assert.Contains(t, text, "\n### build:base\n\nBuilds the base image. It takes\na while.\n\n```sh\nmage build:base\n```\n")
+		assert.Contains(t, text, "\n### build:noCache\n\nBuilds a | b.\n\n- `-force` (bool)\n- `<name>` (string)\n\nNeeds [build:base](#buildbase).\n")
+		assert.Contains(t, text, "\nNeeds [build:base](#buildbase) (own database only).\n")
+		assert.Contains(t, text, "\nNeeds [build:noCache](#buildnocache) and [db:url](#dburl).\n")
+	})
+
+	t.Run("every setting is in the configuration page", func(t *testing.T) {
+		t.Parallel()
+		page := read(t, root, "docs", "configuration.md")
+		for _, name := range []string{"`database.url` | `DATABASE_URL`", "`engine` | `POSTSTACK_ENGINE`", "\nlog:\n  level: info\n"} {
+			assert.Contains(t, page, name)
+		}
+	})
+
+	assert.Equal(t, "wrote docs/targets.md\nwrote docs/configuration.md\n", out.String())
+}
+
+func TestProject_Docs_again(t *testing.T) {
+	t.Parallel()
+	root := checkout(t, map[string]string{"magefiles/targets/targets.go": targetsSource})
+	p, out := project(root, &fake{}, nil)
+	require.NoError(t, p.Docs(t.Context()))
+	require.NoError(t, p.Lint(t.Context()))
+	out.Reset()
+	require.NoError(t, p.Docs(t.Context()))
+	assert.Equal(t, "docs/targets.md is current\ndocs/configuration.md is current\n", out.String())
+
+	write(t, root, map[string]string{"magefiles/targets/targets.go": strings.Replace(targetsSource, "own(Build.Base)", "DB.URL", 1)})
+	err := p.Lint(t.Context())
+	var stale *quality.StaleError
+	require.ErrorAs(t, err, &stale)
+	assert.Equal(t, []string{"docs/targets.md"}, stale.Paths)
+}
+
+func TestProject_Docs_errors(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string]map[string]string{
+		"source that does not parse":      {"magefiles/targets/targets.go": "package targets\nfunc {"},
+		"an import that does not parse":   {"magefiles/main.go": "package main\nimport ("},
+		"a go.mod without a module":       {"go.mod": "go 1.26\n"},
+		"targets outside of the module":   {"go.mod": "module example.org/other\n"},
+		"a document that cannot be made":  {"docs": "a file"},
+		"an imported folder that is none": {"magefiles/main.go": "package main\nimport (\n\t//mage:import\n\t_ \"example.org/stack/absent\"\n)\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, _ := project(checkout(t, files), &fake{}, nil)
+			require.Error(t, p.Docs(t.Context()))
+		})
+	}
+}
+
+// The generator reads the source on its own: what it finds must be what mage lists.
+func TestProject_Docs_matchesMage(t *testing.T) {
+	t.Parallel()
+	root, err := quality.FindRoot(".")
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), "go", "tool", "mage", "-l")
+	cmd.Dir = root
+	listing, err := cmd.Output()
+	require.NoError(t, err)
+
+	scratch := t.TempDir()
+	for _, dir := range []string{"magefiles", "go.mod"} {
+		require.NoError(t, exec.CommandContext(t.Context(), "cp", "-r", filepath.Join(root, dir), scratch).Run())
+	}
+	p, _ := project(scratch, &fake{}, nil)
+	require.NoError(t, p.Docs(t.Context()))
+	var documented []string
+	for _, row := range regexp.MustCompile("(?m)^\\| \\[`(\\S+)`]").FindAllStringSubmatch(read(t, scratch, "docs", "targets.md"), -1) {
+		documented = append(documented, row[1])
+	}
+	var listed []string
+	for _, row := range regexp.MustCompile(`(?m)^  (\S+)`).FindAllStringSubmatch(string(listing), -1) {
+		listed = append(listed, row[1])
+	}
+	assert.Equal(t, listed, documented)
+}
