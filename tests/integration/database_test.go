@@ -1,0 +1,212 @@
+package integration_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/pkg/health"
+	"github.com/poststack/poststack/pkg/secret"
+)
+
+// hardPassword holds every character that a shell, a URL, a password file or Java takes for its own, and is
+// longer than old clients read.
+var hardPassword = secret.Value(`p@s:s/w#r%d?&=+'"\$HOME {x};` + strings.Repeat("z", 152))
+
+func TestDatabase(t *testing.T) {
+	t.Parallel()
+	for _, kind := range enginetest.Kinds(t) {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			owner := startDatabase(t, enginetest.Open(t, kind))
+			admin := connect(t, owner)
+			for name, test := range map[string]func(*testing.T, database.Target, *pgx.Conn){
+				"verify reports what it is and leaves nothing behind": verifyReports,
+				"each failure has its own kind":                       failuresDiffer,
+				"a missing schema is named in every spelling":         schemaIsNamed,
+				"a lock names its holder and ends with it":            lockNamesHolder,
+			} {
+				t.Run(name, func(t *testing.T) { test(t, owner, admin) })
+			}
+		})
+	}
+}
+
+// startDatabase starts the product's PostgreSQL in a container that lives as long as the test, and waits for it.
+func startDatabase(t *testing.T, server container.Server) database.Target {
+	t.Helper()
+	c, err := container.StartDisposable(t.Context(), server, container.DisposableSpec{
+		Image: "localhost/poststack/postgres:latest", Ports: []uint16{5432},
+		Env: map[string]string{"POSTGRES_USER": "app", "POSTGRES_DB": "mail", "POSTGRES_PASSWORD": hardPassword.Reveal()},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, c.Close()) })
+	at, err := netip.ParseAddrPort(c.Address(5432))
+	require.NoError(t, err)
+	target := database.Target{Host: at.Addr().String(), Port: at.Port(), User: "app", Password: hardPassword, Database: "mail"}
+	target, err = database.ParseURL(target.URL())
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, health.Wait(ctx, health.SQL(target.Redacted(), target.Connect), health.Options{}))
+	return target
+}
+
+// connect logs in until the test ends.
+func connect(t *testing.T, target database.Target) *pgx.Conn {
+	t.Helper()
+	conn, err := target.Connect(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func exec(t *testing.T, conn *pgx.Conn, statements ...string) {
+	t.Helper()
+	for _, s := range statements {
+		_, err := conn.Exec(t.Context(), s)
+		require.NoError(t, err, s)
+	}
+}
+
+func verifyReports(t *testing.T, owner database.Target, admin *pgx.Conn) {
+	report, err := database.Verify(t.Context(), owner)
+	require.NoError(t, err)
+	assert.Equal(t, owner.Redacted(), report.Target)
+	assert.GreaterOrEqual(t, report.VersionNumber, 130000)
+	assert.True(t, strings.HasPrefix(report.Version, fmt.Sprint(report.VersionNumber/10000)+"."), report.Version)
+	assert.Positive(t, report.Latency)
+	assert.Less(t, report.Latency, time.Second)
+	assert.WithinDuration(t, time.Now(), report.ServerTime, time.Minute)
+	report.Target, report.Version, report.VersionNumber, report.Latency, report.ServerTime, report.TimeZone = "", "", 0, 0, time.Time{}, ""
+	assert.Equal(t, database.Report{Encoding: "UTF8", User: "app", Database: "mail", Schema: "public", Writable: true}, report)
+
+	var left int
+	require.NoError(t, admin.QueryRow(t.Context(), `select count(*) from pg_class where relname like 'poststack%'`).Scan(&left))
+	assert.Zero(t, left)
+
+	exec(t, admin, `create database latin encoding 'LATIN1' locale 'C' template template0`)
+	owner.Database = "latin"
+	report, err = database.Verify(t.Context(), owner)
+	require.NoError(t, err)
+	require.Len(t, report.Warnings, 1)
+	assert.Contains(t, report.Warnings[0], "LATIN1")
+}
+
+func failuresDiffer(t *testing.T, owner database.Target, admin *pgx.Conn) {
+	exec(t, admin, `create role plain login password 'pw-plain'`, `create role full login password 'pw-full' connection limit 0`,
+		`create role reader login password 'pw-reader'`, `alter role reader set default_transaction_read_only = on`,
+		`create role nologin password 'pw-nologin'`, `create database private`, `revoke connect on database private from public`,
+		`create database closed allow_connections false`, `grant create on schema public to reader`)
+	as := func(user string, change ...func(*database.Target)) database.Target {
+		target := owner
+		target.User, target.Password = user, secret.Value("pw-"+user)
+		for _, c := range change {
+			c(&target)
+		}
+		return target
+	}
+	in := func(name string) func(*database.Target) { return func(t *database.Target) { t.Database = name } }
+	mode := func(name string) func(*database.Target) { return func(t *database.Target) { t.SSLMode = name } }
+	for name, tc := range map[string]struct {
+		target database.Target
+		want   database.Kind
+		words  string
+	}{
+		"a wrong password":               {as("app"), database.Authentication, "28P01"},
+		"a wrong password and no TLS":    {as("app", mode("disable")), database.Authentication, "28P01"},
+		"a role that does not exist":     {as("nobody"), database.Authentication, "28P01"},
+		"a role that may not log in":     {as("nologin"), database.Authentication, "28000"},
+		"a database that does not exist": {as("plain", in("elsewhere")), database.NoDatabase, `"elsewhere" (SQLSTATE 3D000)`},
+		"TLS where the server has none":  {as("plain", mode("require")), database.TLS, "no TLS"},
+		"TLS comes before the password":  {as("nobody", mode("require")), database.TLS, "no TLS"},
+		"no right to make tables":        {as("plain"), database.Permission, "42501"},
+		"no right to connect":            {as("plain", in("private")), database.Permission, "42501"},
+		"a database that takes no one":   {as("plain", in("closed")), database.Permission, "55000"},
+		"no connection left":             {as("full"), database.TooMany, "53300"},
+		"read-only":                      {as("reader"), database.ReadOnly, "25006"},
+		"a port where no server listens": {as("plain").WithHost("127.0.0.1", 1), database.Refused, "nothing listens"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := database.Verify(t.Context(), tc.target)
+			var failure *database.ConnectError
+			require.ErrorAs(t, err, &failure)
+			assert.Equal(t, tc.want, failure.Kind, err)
+			assert.Contains(t, failure.Reason, tc.words)
+			assert.NotEmpty(t, failure.Remedy)
+			for _, s := range tc.target.Secrets() {
+				assert.NotContains(t, err.Error(), s)
+			}
+		})
+	}
+}
+
+func schemaIsNamed(t *testing.T, owner database.Target, admin *pgx.Conn) {
+	tails := []string{"schema=hosting", "currentSchema=hosting", "search_path=hosting", "options=-c%20search_path%3Dhosting"}
+	for _, exists := range []bool{false, true} {
+		if exists {
+			exec(t, admin, `create schema hosting`)
+		}
+		for _, tail := range tails {
+			target, err := database.ParseURL(owner.URL() + "&" + tail)
+			require.NoError(t, err, tail)
+			report, err := database.Verify(t.Context(), target)
+			if exists {
+				require.NoError(t, err, tail)
+				assert.Equal(t, "hosting", report.Schema, tail)
+				continue
+			}
+			var failure *database.ConnectError
+			require.ErrorAs(t, err, &failure, tail)
+			assert.Equal(t, database.NoSchema, failure.Kind, tail)
+			assert.Contains(t, err.Error(), `no schema "hosting"`, tail)
+		}
+	}
+}
+
+func lockNamesHolder(t *testing.T, owner database.Target, admin *pgx.Conn) {
+	const key = -0x706f_7374_7374_6163
+	owner.Application = "first"
+	first, second := connect(t, owner), admin
+	release, err := database.Lock(t.Context(), first, key)
+	require.NoError(t, err)
+
+	_, err = database.Lock(t.Context(), second, key)
+	var locked *database.LockedError
+	require.ErrorAs(t, err, &locked)
+	require.Len(t, locked.Holders, 1)
+	holder := locked.Holders[0]
+	assert.Equal(t, int(first.PgConn().PID()), holder.PID)
+	assert.Equal(t, "first", holder.Application)
+	assert.Equal(t, "app", holder.User)
+	assert.WithinDuration(t, time.Now(), holder.Since, time.Minute)
+	assert.ErrorContains(t, err, "held by "+holder.String())
+
+	others, err := database.OtherSessions(t.Context(), second)
+	require.NoError(t, err)
+	assert.Contains(t, others, holder)
+
+	require.NoError(t, release())
+	again, err := database.Lock(t.Context(), second, key)
+	require.NoError(t, err, "after the release")
+	require.NoError(t, again())
+
+	_, err = database.Lock(t.Context(), first, key)
+	require.NoError(t, err)
+	require.NoError(t, first.Close(t.Context()))
+	require.Eventually(t, func() bool {
+		release, err := database.Lock(t.Context(), second, key)
+		return err == nil && release() == nil
+	}, 5*time.Second, 20*time.Millisecond, "after the holder has gone")
+}
