@@ -76,10 +76,13 @@ func (x Exec) Run(ctx context.Context, c Command) (Result, error) {
 // errNotStarted is how a program ended whose context had ended before it.
 var errNotStarted = errors.New("not started")
 
-// startError tells which of the two paths of c does not exist: the kernel's error is the same.
+// startError tells which of the two paths of c does not exist: the kernel's error is the same, and Go's names
+// the program for both.
 func startError(c Command, err error) error {
 	if errors.Is(err, fs.ErrNotExist) && !errors.Is(err, exec.ErrNotFound) {
-		if _, dirErr := os.Stat(c.Dir); c.Dir == "" || dirErr == nil {
+		if _, dirErr := os.Stat(c.Dir); c.Dir != "" && dirErr != nil {
+			err = dirErr
+		} else {
 			err = fmt.Errorf("%w: %w", ErrNotFound, err)
 		}
 	}

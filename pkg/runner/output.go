@@ -3,6 +3,7 @@ package runner
 import (
 	"cmp"
 	"io"
+	"os"
 	"sync"
 
 	"github.com/poststack/poststack/pkg/secret"
@@ -66,6 +67,14 @@ func (w *lockedWriter) Write(p []byte) (int, error) {
 	w.lock.Lock()
 	defer w.lock.Unlock()
 	return w.next.Write(p)
+}
+
+// serialised is w, called by one goroutine at a time. A file stays what it is: a program gets it as its own.
+func serialised(w io.Writer, lock *sync.Mutex) io.Writer {
+	if _, file := w.(*os.File); w == nil || file {
+		return w
+	}
+	return &lockedWriter{lock: lock, next: w}
 }
 
 // tee writes to keep and, if there is one, to live.

@@ -2,10 +2,10 @@ package runner
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -30,11 +30,12 @@ func Start(c Command) (*Process, error) {
 		cmd.Env = append(os.Environ(), c.Env...)
 	}
 	p := &Process{cmd: cmd, stderr: &tailBuffer{max: maxTail}, done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = c.Stdout, tee(p.stderr, c.Stderr)
+	lock := &sync.Mutex{} // the two listeners may be the same
+	cmd.Stdout, cmd.Stderr = serialised(c.Stdout, lock), tee(p.stderr, serialised(c.Stderr, lock))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = DefaultGrace
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %q: %w", c.Program, err)
+		return nil, startError(c, err)
 	}
 	go func() {
 		p.err = cmd.Wait()

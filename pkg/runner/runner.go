@@ -4,6 +4,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 )
@@ -11,13 +12,13 @@ import (
 // Command is a program to run. Secrets go by Stdin, Env or a file, never by Args: every user of the machine
 // can read those.
 type Command struct {
-	Program string   // name looked up in PATH, or a path
-	Args    []string // without the program
-	Dir     string   // working directory; "" is the caller's
-	Env     []string // KEY=value, added to the environment of this process; the last one wins
-	Stdin   io.Reader
-	Stdout  io.Writer // receives the output as it appears, beside Result.Stdout; may be nil
-	Stderr  io.Writer // likewise
+	Program string    // name looked up in PATH, or a path
+	Args    []string  // without the program
+	Dir     string    // working directory; "" is the caller's
+	Env     []string  // KEY=value, added to the environment of this process; the last one wins
+	Stdin   io.Reader // nil is empty; the program need not read it to its end
+	Stdout  io.Writer // receives the output in whole lines as they appear, beside Result.Stdout; may be nil
+	Stderr  io.Writer // likewise; it may be the same writer
 	// Grace is how long the program and its children have between SIGTERM and SIGKILL once the context has
 	// ended; 0 is [DefaultGrace].
 	Grace time.Duration
@@ -39,7 +40,7 @@ type Result struct {
 const MaxCapture = 4 << 20
 
 // Runner runs commands. Run returns an [*ExitError] when the program started and did not succeed, and an
-// error that matches exec.ErrNotFound when there is no such program.
+// error that matches [ErrNotFound] when there is no such program.
 type Runner interface {
 	Run(ctx context.Context, c Command) (Result, error)
 }
@@ -53,7 +54,7 @@ func (f Func) Run(ctx context.Context, c Command) (Result, error) { return f(ctx
 // WithTimeout gives every command of next at most d, which must be positive.
 func WithTimeout(next Runner, d time.Duration) Runner {
 	return Func(func(ctx context.Context, c Command) (Result, error) {
-		ctx, cancel := context.WithTimeout(ctx, d)
+		ctx, cancel := context.WithTimeoutCause(ctx, d, fmt.Errorf("no end within %s: %w", d, context.DeadlineExceeded))
 		defer cancel()
 		return next.Run(ctx, c)
 	})
