@@ -54,7 +54,7 @@ func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Dispo
 	}
 	options := &dockertest.RunOptions{
 		Repository: name, Tag: tag, Cmd: spec.Command, User: spec.User, Env: environment(spec.Env),
-		Labels: map[string]string{LabelSession: Session()}, PortBindings: map[docker.Port][]docker.PortBinding{},
+		Labels: DisposableLabels(), PortBindings: map[docker.Port][]docker.PortBinding{},
 	}
 	maps.Copy(options.Labels, spec.Labels)
 	for _, port := range spec.Ports {

@@ -17,7 +17,15 @@ const (
 	LabelRole    = "org.poststack.role"    // what it is in the stack: "postgres", "liquibase"
 	LabelSpec    = "org.poststack.spec"    // hash of the declaration it was made from
 	LabelSession = "org.poststack.session" // on disposable things: who made it, as [Session] spells it
+
+	LabelDisposable = "org.poststack.disposable" // "true" on things that must not outlive their session
 )
+
+// DisposableLabels are the labels of a thing that this process makes and will remove; [Sweep] removes it when
+// this process died before it could.
+func DisposableLabels() map[string]string {
+	return map[string]string{LabelDisposable: "true", LabelSession: Session()}
+}
 
 // Engine is what this package needs of a container engine; *engine.Engine has it.
 type Engine interface {

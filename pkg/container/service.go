@@ -79,7 +79,7 @@ func Ensure(ctx context.Context, e Engine, s Service) (engine.Container, Change,
 		c, err := create(ctx, e, s)
 		return c, Made, err
 	case err != nil:
-		return found, "", fmt.Errorf("inspect container %q: %w", s.Spec.Name, err)
+		return found, "", err
 	case found.Labels[LabelStack] != s.Stack || found.Labels[LabelRole] != s.Role:
 		return found, "", &ForeignError{Kind: "container", Name: s.Spec.Name, Stack: s.Stack}
 	case found.Labels[LabelSpec] != s.hash():
@@ -89,7 +89,7 @@ func Ensure(ctx context.Context, e Engine, s Service) (engine.Container, Change,
 		return found, Kept, nil
 	}
 	if err := e.ContainerStart(ctx, found.ID); err != nil {
-		return found, "", fmt.Errorf("start container %q: %w", s.Spec.Name, err)
+		return found, "", err
 	}
 	c, err := e.ContainerInspect(ctx, string(found.ID))
 	return c, Started, err
@@ -112,10 +112,7 @@ func Remove(ctx context.Context, e Engine, c engine.Container, timeout time.Dura
 	if err := Stop(ctx, e, c, timeout); err != nil {
 		return err
 	}
-	if err := e.ContainerRemove(ctx, c.ID); err != nil {
-		return fmt.Errorf("remove container %q: %w", c.Name, err)
-	}
-	return nil
+	return e.ContainerRemove(ctx, c.ID)
 }
 
 // Stop sends the container its own stop signal and waits for at most timeout; a stopped one stays as it is.
@@ -123,8 +120,8 @@ func Stop(ctx context.Context, e Engine, c engine.Container, timeout time.Durati
 	if c.State != engine.Running {
 		return nil
 	}
-	if err := e.ContainerStop(ctx, c.ID, timeout); err != nil && !errors.Is(err, engine.ErrNotFound) {
-		return fmt.Errorf("stop container %q: %w", c.Name, err)
+	if err := e.ContainerStop(ctx, c.ID, timeout); !errors.Is(err, engine.ErrNotFound) {
+		return err
 	}
 	return nil
 }
@@ -140,10 +137,9 @@ func create(ctx context.Context, e Engine, s Service) (engine.Container, error) 
 	spec.Labels[LabelSpec] = s.hash()
 	id, err := e.ContainerCreate(ctx, spec)
 	if err != nil {
-		return engine.Container{}, fmt.Errorf("create container %q: %w", spec.Name, err)
+		return engine.Container{}, err
 	}
 	if err := e.ContainerStart(ctx, id); err != nil {
-		err = fmt.Errorf("start container %q: %w", spec.Name, err)
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 		defer cancel()
 		return engine.Container{}, errors.Join(err, e.ContainerRemove(cleanup, id))
@@ -162,7 +158,7 @@ func prepare(ctx context.Context, e Engine, s Service) error {
 			err = e.NetworkCreate(ctx, name, s.labels())
 		}
 		if err != nil {
-			return fmt.Errorf("prepare network %q: %w", name, err)
+			return err
 		}
 	}
 	for _, m := range s.Spec.Mounts {
@@ -173,10 +169,10 @@ func prepare(ctx context.Context, e Engine, s Service) error {
 		if _, err := e.VolumeInspect(ctx, m.Volume); errors.Is(err, engine.ErrNotFound) {
 			err = e.VolumeCreate(ctx, m.Volume, s.labels())
 			if err != nil {
-				return fmt.Errorf("create volume %q: %w", m.Volume, err)
+				return err
 			}
 		} else if err != nil {
-			return fmt.Errorf("inspect volume %q: %w", m.Volume, err)
+			return err
 		}
 	}
 	return nil

@@ -50,26 +50,26 @@ func startTime(pid int) string {
 func Sweep(ctx context.Context, e Engine) ([]string, error) {
 	var swept []string
 	var problems []error
-	containers, err := e.ContainerList(ctx, map[string]string{LabelSession: ""})
+	containers, err := e.ContainerList(ctx, map[string]string{LabelDisposable: "true"})
 	problems = append(problems, err)
 	for _, c := range containers {
 		if alive(c.Labels[LabelSession]) {
 			continue
 		}
 		if err := e.ContainerRemove(ctx, c.ID); err != nil {
-			problems = append(problems, fmt.Errorf("remove container %q: %w", c.Name, err))
+			problems = append(problems, err)
 			continue
 		}
 		swept = append(swept, c.Name)
 	}
-	networks, err := e.NetworkList(ctx, map[string]string{LabelSession: ""})
+	networks, err := e.NetworkList(ctx, map[string]string{LabelDisposable: "true"})
 	problems = append(problems, err)
 	for _, n := range networks {
 		if alive(n.Labels[LabelSession]) {
 			continue
 		}
 		if err := e.NetworkRemove(ctx, n.Name); err != nil && !errors.Is(err, engine.ErrNotFound) {
-			problems = append(problems, fmt.Errorf("remove network %q: %w", n.Name, err))
+			problems = append(problems, err)
 			continue
 		}
 		swept = append(swept, n.Name)

@@ -24,6 +24,7 @@ type Outcome string
 const (
 	Done      Outcome = "done"      // it changed something
 	Unchanged Outcome = "unchanged" // there was nothing to do
+	Passed    Outcome = "passed"    // what was checked is as it should be
 	Failed    Outcome = "failed"
 	Cancelled Outcome = "cancelled"
 )

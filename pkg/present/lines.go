@@ -2,7 +2,6 @@ package present
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -56,18 +55,17 @@ func sentence(e event.Event) string {
 	case event.PhaseStarted:
 		return "started"
 	case event.PhaseEnded:
-		return strings.TrimSpace(fmt.Sprintf("%s in %s %s", e.Outcome, Duration(e.Elapsed), parenthesised(e.Text)))
+		text := fmt.Sprintf("%s in %s", e.Outcome, Duration(e.Elapsed))
+		if e.Text != "" {
+			text += " – " + e.Text
+		}
+		if e.Log != "" {
+			text += " (log: " + e.Log + ")"
+		}
+		return text
 	default:
 		return e.Text
 	}
-}
-
-// parenthesised puts text into a clause of its own, if there is one.
-func parenthesised(text string) string {
-	if text == "" {
-		return ""
-	}
-	return "– " + text
 }
 
 // Duration is d as people read it: 12ms, 1.3s, 2m05s.

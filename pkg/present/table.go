@@ -38,7 +38,11 @@ func row(cells []string) table.Row {
 func phaseTable(ended []event.Event, columns int) string {
 	rows := make([][]string, 0, len(ended))
 	for _, e := range ended {
-		rows = append(rows, []string{e.Phase, string(e.Outcome), Duration(e.Elapsed), e.Text})
+		what := e.Text
+		if e.Outcome == event.Failed {
+			what = "see above"
+		}
+		rows = append(rows, []string{e.Phase, string(e.Outcome), Duration(e.Elapsed), what})
 	}
 	return renderTable([]string{"phase", "result", "time", "what"}, rows, columns)
 }

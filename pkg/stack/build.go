@@ -1,0 +1,181 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/image"
+)
+
+// BuildOptions are what a user asks of all builds of a run.
+type BuildOptions struct {
+	Force   bool // build unchanged images too
+	NoCache bool // ignore the engine's layer cache
+}
+
+// buildKey finds the build options in a context.
+type buildKey struct{}
+
+// WithBuild returns a context whose builds follow o.
+func WithBuild(ctx context.Context, o BuildOptions) context.Context {
+	return context.WithValue(ctx, buildKey{}, o)
+}
+
+// The images that a target names.
+const (
+	baseImage      = "base-debian"
+	postgresImage  = "postgres"
+	liquibaseImage = "liquibase"
+)
+
+// BuildBase builds the base image.
+func (s *Stack) BuildBase(ctx context.Context) error { return s.build(ctx, "build:base", baseImage) }
+
+// BuildPostgres builds the PostgreSQL image; the base image must be built.
+func (s *Stack) BuildPostgres(ctx context.Context) error {
+	return s.build(ctx, "build:postgres", postgresImage)
+}
+
+// BuildLiquibase builds the Liquibase image; the base image must be built.
+func (s *Stack) BuildLiquibase(ctx context.Context) error {
+	return s.build(ctx, "build:liquibase", liquibaseImage)
+}
+
+// BuildRest builds the images of the catalogue that have no target of their own, parents first.
+func (s *Stack) BuildRest(ctx context.Context) error {
+	images, err := s.catalogue()
+	if err != nil {
+		return s.failure("build:all", Usage, err)
+	}
+	for _, name := range images.Names() {
+		if name == baseImage || name == postgresImage || name == liquibaseImage {
+			continue
+		}
+		if err := s.build(ctx, "build:"+name, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// build makes one image, or finds it unchanged.
+func (s *Stack) build(ctx context.Context, phase, name string) error {
+	return s.run(ctx, phase, BuildWork, func(ctx context.Context, r event.Reporter) (ended, error) {
+		builder, err := s.builder(ctx)
+		if err != nil {
+			return ended{}, err
+		}
+		asked, _ := ctx.Value(buildKey{}).(BuildOptions)
+		res, err := builder.Build(ctx, name, image.Options{Force: asked.Force, NoCache: asked.NoCache}, r)
+		if err != nil {
+			return ended{}, err
+		}
+		s.remember(res)
+		text := fmt.Sprintf("%s, %s", res.DigestRef, units.HumanSize(float64(res.SizeBytes)))
+		if res.Skipped {
+			return ended{Outcome: event.Unchanged, Text: text}, nil
+		}
+		text += fmt.Sprintf(", ID %s, %d of %d steps cached", shortID(string(res.ID)), res.CachedSteps, res.Steps)
+		return ended{Outcome: event.Done, Text: text, Log: res.Log}, nil
+	})
+}
+
+// builder makes the images of this checkout.
+func (s *Stack) builder(ctx context.Context) (*image.Builder, error) {
+	images, err := s.catalogue()
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &image.Builder{
+		Catalogue: images, Engine: e, Runner: s.Runner, Root: s.Config.Root, CacheDir: s.Config.CacheDir,
+		OpenLog:     func(operation string) (image.LogFile, error) { return s.Logs.Container(operation) },
+		ArtifactDir: s.Config.ArtifactDir, Suite: image.Suite(s.Config.DebianSuite),
+		Timeout: s.Config.Timeout.Build, PullTimeout: s.Config.Timeout.Pull,
+	}, nil
+}
+
+// remember keeps what this run built: what it starts afterwards is that, also when someone edits a file meanwhile.
+func (s *Stack) remember(res image.Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.built == nil {
+		s.built = map[string]image.Result{}
+	}
+	s.built[res.Name] = res
+}
+
+// imageRef names the image that this run built or found current, or else the image of these inputs, whether
+// it is built or not.
+func (s *Stack) imageRef(name string) (engine.Ref, error) {
+	s.mu.Lock()
+	res, ok := s.built[name]
+	s.mu.Unlock()
+	if ok {
+		return res.DigestRef, nil
+	}
+	images, err := s.catalogue()
+	if err != nil {
+		return "", err
+	}
+	digest, err := images.Digest(name, image.Suite(s.Config.DebianSuite))
+	if err != nil {
+		return "", err
+	}
+	return image.DigestRef(name, digest), nil
+}
+
+// Images reports every image of the catalogue: its tags, size, age and digest, and whether it is current.
+func (s *Stack) Images(ctx context.Context) error {
+	builder, err := s.builder(ctx)
+	if err != nil {
+		return s.failure("images", Unexpected, err)
+	}
+	images, err := builder.Images(ctx)
+	if err != nil {
+		return s.failure("images", Unexpected, err)
+	}
+	report := event.Report{Header: []string{"image", "state", "tags", "size", "age", "id"}, Data: images}
+	for _, i := range images {
+		row := []string{i.Name, "not built", "", "", "", ""}
+		if i.Built {
+			row = []string{
+				i.Name, "current", tags(i.Tags), units.HumanSize(float64(i.SizeBytes)),
+				units.HumanDuration(time.Since(i.Created)), shortID(string(i.ID)),
+			}
+		}
+		if i.Built && !i.Current {
+			row[1] = "outdated"
+		}
+		report.Rows = append(report.Rows, row)
+	}
+	s.Sink.Result(report)
+	return nil
+}
+
+// tags are the tags of an image without the name that they share.
+func tags(refs []engine.Ref) string {
+	names := make([]string, 0, len(refs))
+	for _, ref := range refs {
+		names = append(names, string(ref[strings.LastIndexByte(string(ref), ':')+1:]))
+	}
+	return strings.Join(names, ", ")
+}
+
+// shortID is an image ID as the engines print it.
+func shortID(id string) string {
+	const algorithm, digits = len("sha256:"), 12
+	if len(id) < algorithm+digits {
+		return id
+	}
+	return id[algorithm : algorithm+digits]
+}

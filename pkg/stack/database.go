@@ -1,0 +1,180 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/health"
+)
+
+// probeInterval is how often a starting server is asked whether it answers.
+const probeInterval = 10 * time.Millisecond
+
+// StartDatabase has Poststack's own PostgreSQL running and answering. With DATABASE_URL set it starts nothing.
+func (s *Stack) StartDatabase(ctx context.Context) error {
+	return s.run(ctx, "db:start", Database, func(ctx context.Context, r event.Reporter) (ended, error) {
+		if s.External() {
+			return ended{Outcome: event.Unchanged, Text: "DATABASE_URL is set: there is no database of our own to start"}, nil
+		}
+		service, target, err := s.ownService(r)
+		if err != nil {
+			return ended{}, err
+		}
+		e, err := s.engine(ctx)
+		if err != nil {
+			return ended{}, err
+		}
+		if err := s.checkPort(ctx, e, service); err != nil {
+			return ended{}, err
+		}
+		c, change, err := container.Ensure(ctx, e, service)
+		if err != nil {
+			return ended{}, s.portProblem(err, target.Port)
+		}
+		if change != container.Kept {
+			r.Step(fmt.Sprintf("container %s %s; waiting until it answers", c.Name, change))
+		}
+		if change, err = s.ready(ctx, r, service, c, target, change); err != nil {
+			return ended{}, err
+		}
+		text := fmt.Sprintf("%s on 127.0.0.1:%d", service.Spec.Name, target.Port)
+		if change == container.Kept {
+			return ended{Outcome: event.Unchanged, Text: text + ", running already"}, nil
+		}
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s, %s", text, change)}, nil
+	})
+}
+
+// ready waits until the server answers a query. A server that refuses the password was made with another one:
+// its container is made anew, and its entrypoint brings the role in line over the local socket (the volume
+// stays as it is).
+func (s *Stack) ready(ctx context.Context, r event.Reporter, service container.Service, c engine.Container,
+	target database.Target, change container.Change,
+) (container.Change, error) {
+	err := s.await(ctx, c, target)
+	var refused *database.ConnectError
+	if !errors.As(err, &refused) || refused.Kind != database.Authentication {
+		return change, err
+	}
+	r.Notice("the volume was made with another password: bringing the role's password in line with the stored one")
+	e, err := s.engine(ctx)
+	if err != nil {
+		return change, err
+	}
+	c, err = container.Replace(ctx, e, service)
+	if err != nil {
+		return change, err
+	}
+	return container.Replaced, s.await(ctx, c, target)
+}
+
+// await asks the server until it answers, refuses for good, or its container has exited.
+func (s *Stack) await(ctx context.Context, c engine.Container, target database.Target) error {
+	limit := s.Config.Timeout.Start
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
+	defer cancel()
+	return health.Wait(ctx, health.SQL(target.Redacted(), target.Connect), health.Options{
+		Interval: probeInterval, Alive: s.alive(c.ID), Final: final,
+	})
+}
+
+// final tells the refusals that no waiting cures.
+func final(err error) bool {
+	var refused *database.ConnectError
+	return errors.As(err, &refused) && !refused.Passing()
+}
+
+// alive returns a check that fails once the container has exited, with the last lines that it printed.
+func (s *Stack) alive(id engine.ContainerID) func(context.Context) error {
+	return func(ctx context.Context) error {
+		e, err := s.engine(ctx)
+		if err != nil {
+			return err
+		}
+		c, err := e.ContainerInspect(ctx, string(id))
+		if err != nil {
+			return err
+		}
+		if c.State == engine.Running || c.State == engine.Created {
+			return nil
+		}
+		return &ExitedError{Name: c.Name, Code: c.ExitCode, OOMKilled: c.OOMKilled, Lines: container.LastLines(ctx, e, id, 20)}
+	}
+}
+
+// ExitedError is a container that ended while it should have been running.
+type ExitedError struct {
+	Name      string
+	Code      int
+	OOMKilled bool
+	Lines     []string // the last that it printed
+}
+
+func (e *ExitedError) Error() string {
+	text := fmt.Sprintf("container %q exited with status %d", e.Name, e.Code)
+	if e.OOMKilled {
+		text += " (out of memory)"
+	}
+	if n := len(e.Lines); n > 0 && e.Lines[n-1] != "" {
+		text += ": " + e.Lines[n-1]
+	}
+	return text
+}
+
+// Details are the last lines that the container printed.
+func (e *ExitedError) Details() []string { return e.Lines }
+
+// timeoutError says which limit ended a phase.
+func timeoutError(what, variable string, limit time.Duration) error {
+	return fmt.Errorf("%s did not end within %s; give it longer with %s", what, limit, variable)
+}
+
+// VerifyDatabase connects, signs in, and checks that the database can be read and written.
+func (s *Stack) VerifyDatabase(ctx context.Context) error {
+	return s.run(ctx, "verify:db", Database, func(ctx context.Context, r event.Reporter) (ended, error) {
+		target, err := s.Target(ctx)
+		if err != nil {
+			return ended{}, err
+		}
+		limit := s.Config.Timeout.Connect
+		ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("verify", "POSTSTACK_TIMEOUT_CONNECT", limit))
+		defer cancel()
+		report, err := database.Verify(ctx, target)
+		if err != nil {
+			return ended{}, err
+		}
+		for _, w := range report.Warnings {
+			r.Warn(w)
+		}
+		state, err := s.schemaState(ctx, target)
+		if err != nil {
+			state = "unknown: " + err.Error()
+		}
+		return ended{Outcome: event.Passed, Text: summary(report) + ", schema " + state}, nil
+	})
+}
+
+// summary is a report in one line.
+func summary(r database.Report) string {
+	encrypted := r.TLS
+	if encrypted == "" {
+		encrypted = "no TLS"
+	}
+	return fmt.Sprintf("PostgreSQL %s, %s, %s, latency %s, readable and writable", r.Version, r.Encoding, encrypted, r.Latency.Round(10*time.Microsecond))
+}
+
+// PrintURL gives the URL of the database in use as the result; it starts nothing.
+func (s *Stack) PrintURL(ctx context.Context) error {
+	target, err := s.Target(ctx)
+	if err != nil {
+		return s.failure("db:url", Database, err)
+	}
+	s.Sink.Result(event.Report{Text: target.URL(), Data: target})
+	return nil
+}

@@ -1,0 +1,61 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+)
+
+// InstallEngine installs and starts a container engine, unless the one that is wanted works already.
+func (s *Stack) InstallEngine(ctx context.Context) error {
+	return s.run(ctx, "engine:install", NoEngine, func(ctx context.Context, r event.Reporter) (ended, error) {
+		log, err := s.Logs.Container("engine_install")
+		if err != nil {
+			return ended{}, err
+		}
+		defer log.Close()
+		did, err := engine.Install(ctx, engine.InstallOptions{Options: s.engineOptions(r), StateDir: filepath.Dir(s.Config.StateDir), Log: log})
+		if err != nil {
+			return ended{}, err
+		}
+		if !did.Changed {
+			return ended{Outcome: event.Unchanged, Text: did.Info.String() + " works already"}, nil
+		}
+		return ended{Outcome: event.Done, Text: did.Info.String() + " works now"}, nil
+	})
+}
+
+// EngineStatus reports each engine: its version and what it needed to work, or why it was rejected.
+func (s *Stack) EngineStatus(ctx context.Context) error {
+	found, err := engine.Status(ctx, s.engineOptions(s.Sink.For("")))
+	if err != nil {
+		return s.failure("engine:status", NoEngine, err)
+	}
+	report := event.Report{Header: []string{"engine", "used", "version", "rootless", "storage", "notes"}, Data: found}
+	used := false
+	for _, c := range found {
+		notes := strings.Join(c.Info.Workarounds, "; ")
+		if !c.Works {
+			notes = c.Reason
+		}
+		report.Rows = append(report.Rows, []string{string(c.Kind), yesNo(c.Selected), c.Info.Version, yesNo(c.Info.Rootless), c.Info.StorageDriver, notes})
+		used = used || c.Selected
+	}
+	s.Sink.Result(report)
+	if !used {
+		s.Sink.For("").Warn(fmt.Sprintf("no engine works for POSTSTACK_ENGINE=%s; install one with: mage engine:install", s.Config.Engine))
+	}
+	return nil
+}
+
+// yesNo is a truth value in a table.
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,140 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/poststack/poststack/pkg/config"
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// Class is the kind of work that failed, and the exit status that tells of it.
+type Class int
+
+// The exit statuses, which are part of what users rely on. An interrupt gives 128 and the signal's number.
+const (
+	Unexpected Class = 1
+	Usage      Class = 2 // a setting or an argument
+	NoEngine   Class = 3
+	BuildWork  Class = 4
+	Database   Class = 5
+	SchemaWork Class = 6
+)
+
+// PhaseError is a phase that failed. Its text is one line.
+type PhaseError struct {
+	Phase string
+	Class Class
+	Log   string // path relative to the checkout
+	Err   error
+}
+
+// Unwrap gives the cause.
+func (e *PhaseError) Unwrap() error { return e.Err }
+
+// summary is the first line of the cause.
+func (e *PhaseError) summary() string {
+	first, _, _ := strings.Cut(strings.TrimSpace(e.Err.Error()), "\n")
+	return first
+}
+
+func (e *PhaseError) Error() string {
+	if e.Log == "" {
+		return e.Phase + ": " + e.summary()
+	}
+	return fmt.Sprintf("%s: %s (log: %s)", e.Phase, e.summary(), e.Log)
+}
+
+// details are the lines of the cause after its first, and those that it offers: the end of a build's output,
+// say.
+func (e *PhaseError) details() []string {
+	var lines []string
+	var with interface{ Details() []string }
+	if errors.As(e.Err, &with) {
+		lines = append(lines, with.Details()...)
+	}
+	if _, rest, more := strings.Cut(strings.TrimSpace(e.Err.Error()), "\n"); more {
+		lines = append(lines, strings.Split(rest, "\n")...)
+	}
+	return lines
+}
+
+// UsageError is a request that cannot be met as it was put.
+type UsageError struct{ Reason string }
+
+func (e *UsageError) Error() string { return e.Reason }
+
+// SignalError is the cause of a run that was told to end.
+type SignalError struct{ Signal syscall.Signal }
+
+func (e *SignalError) Error() string { return fmt.Sprintf("interrupted by %s", e.Signal) }
+
+// ExitStatus is the status that a process which ends with err should have.
+func ExitStatus(err error) int {
+	var (
+		interrupt *SignalError
+		settings  *config.Error
+		usage     *UsageError
+		engines   *engine.UnusableError
+		phase     *PhaseError
+	)
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &interrupt):
+		return 128 + int(interrupt.Signal)
+	case errors.As(err, &settings), errors.As(err, &usage):
+		return int(Usage)
+	case errors.As(err, &engines):
+		return int(NoEngine)
+	case errors.As(err, &phase):
+		return int(phase.Class)
+	case errors.Is(err, context.Canceled): // mage cancels the targets' context on Ctrl-C
+		return 128 + int(syscall.SIGINT)
+	default:
+		return int(Unexpected)
+	}
+}
+
+// failure names the phase that err ended, and the log to look into.
+func (s *Stack) failure(phase string, class Class, err error) *PhaseError {
+	return &PhaseError{Phase: phase, Class: class, Err: err, Log: s.logOf(err)}
+}
+
+// logOf finds the log file that err names, or else that of the run.
+func (s *Stack) logOf(err error) string {
+	var with interface{ LogPath() string }
+	if errors.As(err, &with) && with.LogPath() != "" {
+		return with.LogPath()
+	}
+	return s.Logs.Path()
+}
+
+// interrupted tells whether err only says that the run had ended already.
+func interrupted(ctx context.Context, err error) bool {
+	cause := context.Cause(ctx)
+	return cause != nil && (errors.Is(err, cause) || errors.Is(err, context.Canceled))
+}
+
+// listen cancels the run when this process is told to end. A second signal ends it at once, as if nobody
+// listened. SIGINT is mage's: it cancels the context that we were given, and waits five seconds.
+func listen(cancel context.CancelCauseFunc) (stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case sig := <-signals:
+			number, _ := sig.(syscall.Signal)
+			cancel(&SignalError{Signal: number})
+			signal.Reset(syscall.SIGTERM, syscall.SIGHUP)
+		case <-done:
+		}
+	}()
+	return func() { signal.Stop(signals); close(done) }
+}

@@ -1,0 +1,66 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/poststack/poststack/pkg/event"
+)
+
+// lockPoll is how often a waiting run asks whether the stack is free.
+const lockPoll = 200 * time.Millisecond
+
+// lock is held by the one run that may change a stack. It is the kernel's, and so ends with its holder. The
+// file stays: deleting it would let two runs lock two different files. Who holds it stands beside it.
+type lock struct {
+	file   *flock.Flock
+	holder string
+}
+
+// acquire takes the stack's lock for the rest of the run, once. When another run has it, it says which, and
+// waits for as long as ctx lasts.
+func (s *Stack) acquire(ctx context.Context, r event.Reporter) error {
+	_, err := s.lockOnce.get(func() (*lock, error) {
+		dir := s.Config.StateDir
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("create state directory: %w", err)
+		}
+		l := &lock{file: flock.New(filepath.Join(dir, "lock")), holder: filepath.Join(dir, "lock.holder")}
+		free, err := l.file.TryLock()
+		if err == nil && !free {
+			r.Notice(fmt.Sprintf("waiting for %s, which works on stack %q", l.held(), s.Config.Stack))
+			_, err = l.file.TryLockContext(ctx, lockPoll)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("lock stack %q: %w", s.Config.Stack, err)
+		}
+		who := fmt.Sprintf("process %d (%s)", os.Getpid(), strings.Join(os.Args[1:], " "))
+		return l, os.WriteFile(l.holder, []byte(who), 0o600)
+	})
+	return err
+}
+
+// held tells who has the lock.
+func (l *lock) held() string {
+	who, err := os.ReadFile(l.holder)
+	if err != nil || len(who) == 0 {
+		return "another run"
+	}
+	return string(who)
+}
+
+// release lets the next run have the stack.
+func (l *lock) release() error {
+	err := os.Remove(l.holder)
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, l.file.Unlock())
+}

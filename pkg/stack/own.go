@@ -1,0 +1,174 @@
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/secret"
+)
+
+const (
+	postgresPort  = 5432
+	passwordPath  = "/run/secrets/postgres-password" // in the container
+	dataPath      = "/var/lib/postgresql"            // where the volume is mounted
+	postgresUID   = 999                              // of the image's postgres user
+	ownShmBytes   = 128 << 20                        // engines give 64 MB, too little for parallel queries
+	ownPasswordLn = 32
+)
+
+// containerName, networkName and volumeName are those of the own database.
+func (s *Stack) containerName() string { return "poststack-" + s.Config.Stack + "-postgres" }
+func (s *Stack) networkName() string   { return "poststack-" + s.Config.Stack }
+func (s *Stack) volumeName() string    { return "poststack-" + s.Config.Stack + "-data" }
+
+// errNotSetUp is a request for the own database before there is one.
+var errNotSetUp = errors.New("this stack has no database yet: run mage setup, or set DATABASE_URL")
+
+// Target is the database in use: the server that DATABASE_URL names, or Poststack's own as it was last
+// started. It starts nothing.
+func (s *Stack) Target(context.Context) (database.Target, error) {
+	if s.External() {
+		return database.ParseURL(s.Config.Database.URL.Reveal())
+	}
+	port, err := s.rememberedPort()
+	if err != nil {
+		return database.Target{}, err
+	}
+	password, err := s.password(false)
+	if err != nil {
+		return database.Target{}, err
+	}
+	return s.ownTarget(port, password), nil
+}
+
+// ownTarget is the own database at port of this machine.
+func (s *Stack) ownTarget(port uint16, password secret.Value) database.Target {
+	return database.Target{
+		Host: "127.0.0.1", Port: port, User: s.Config.Database.User, Password: password,
+		Database: s.Config.Database.Name, SSLMode: "disable",
+	}
+}
+
+// ownService declares the own database's container, and where it will answer. It chooses the port and makes
+// the password the first time.
+func (s *Stack) ownService(r event.Reporter) (container.Service, database.Target, error) {
+	ref, err := s.imageRef(postgresImage)
+	if err != nil {
+		return container.Service{}, database.Target{}, err
+	}
+	password, err := s.password(true)
+	if err != nil {
+		return container.Service{}, database.Target{}, err
+	}
+	port, err := s.choosePort(r)
+	if err != nil {
+		return container.Service{}, database.Target{}, err
+	}
+	service := container.Service{
+		Stack: s.Config.Stack, Role: postgresImage, Unhashed: []string{"LOG_LEVEL"},
+		Spec: engine.ContainerSpec{
+			Name: s.containerName(), Image: ref, Network: s.networkName(), Aliases: []string{postgresImage},
+			Mounts:      []engine.Mount{{Volume: s.volumeName(), Target: dataPath}},
+			Ports:       []engine.Port{{Container: postgresPort, HostIP: "127.0.0.1", Host: port}},
+			StopTimeout: s.Config.Timeout.Stop, ShmBytes: ownShmBytes,
+			Files: []engine.File{{Path: passwordPath, Mode: 0o400, UID: postgresUID, GID: postgresUID, Content: []byte(password.Reveal())}},
+			Env: map[string]string{
+				"POSTGRES_USER": s.Config.Database.User, "POSTGRES_DB": s.Config.Database.Name, "POSTGRES_PASSWORD_FILE": passwordPath,
+				"DOMAIN": s.Config.Domain, "LE_EMAIL": s.Config.LEEmail, "CERT_PATH": s.Config.CertPath, "LOG_LEVEL": s.Config.LogLevel,
+			},
+		},
+	}
+	return service, s.ownTarget(port, password), nil
+}
+
+// password reads the own database's password; with make set it is generated where there is none. People's
+// editors end a file with a line break: one at the end is not part of the password.
+func (s *Stack) password(generate bool) (secret.Value, error) {
+	path, given := s.Config.Database.PasswordFile, true
+	if path == "" {
+		path, given = s.passwordFile(), false
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) && !given && generate {
+		text = []byte(rand.Text() + rand.Text())[:ownPasswordLn]
+		err = renameio.WriteFile(path, text, 0o600)
+	} else if errors.Is(err, os.ErrNotExist) && !given {
+		return "", errNotSetUp
+	}
+	if err != nil {
+		return "", &UsageError{Reason: fmt.Sprintf("read password file: %v", err)}
+	}
+	password := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	if password == "" || strings.ContainsAny(password, "\n\x00") {
+		return "", &UsageError{Reason: fmt.Sprintf("read password file %q: it must hold one line that is not empty", path)}
+	}
+	s.Secrets.Add(password)
+	return secret.Value(password), nil
+}
+
+// passwordFile keeps the password that was generated.
+func (s *Stack) passwordFile() string { return filepath.Join(s.Config.StateDir, "password") }
+
+// portFile remembers the port of the own database.
+func (s *Stack) portFile() string { return filepath.Join(s.Config.StateDir, "port") }
+
+// rememberedPort is the port that the own database has, from the settings or from its first start.
+func (s *Stack) rememberedPort() (uint16, error) {
+	if s.Config.Database.Port != 0 {
+		return s.Config.Database.Port, nil
+	}
+	text, err := os.ReadFile(s.portFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, errNotSetUp
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read port: %w", err)
+	}
+	port, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 16)
+	if err != nil || port == 0 {
+		return 0, fmt.Errorf("read port: %q in %s is none; delete the file to choose another", text, s.portFile())
+	}
+	return uint16(port), nil
+}
+
+// choosePort is the remembered port, or else the first from 5432 that is free on 127.0.0.1, which is then
+// remembered: a URL that people have written down stays right.
+func (s *Stack) choosePort(r event.Reporter) (uint16, error) {
+	port, err := s.rememberedPort()
+	if !errors.Is(err, errNotSetUp) {
+		return port, err
+	}
+	for port := uint16(postgresPort); port != 0; port++ {
+		if !portFree(port) {
+			continue
+		}
+		if port != postgresPort {
+			r.Notice(fmt.Sprintf("port %d is taken: this stack's database gets port %d", postgresPort, port))
+		}
+		return port, renameio.WriteFile(s.portFile(), []byte(strconv.Itoa(int(port))), 0o600)
+	}
+	return 0, errors.New("choose port: none is free from 5432 up")
+}
+
+// portFree tells whether nothing listens on the port of 127.0.0.1 or of all addresses.
+func portFree(port uint16) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port)))) //nolint:noctx // binds at once
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return true
+}

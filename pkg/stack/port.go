@@ -1,0 +1,58 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// PortError is a port of this machine that the own database needs and another holds.
+type PortError struct {
+	Port   uint16
+	Holder string // who has it, as far as it can be told
+	Err    error  // what the engine said, if it was asked
+}
+
+// Unwrap gives the engine's error.
+func (e *PortError) Unwrap() error { return e.Err }
+
+func (e *PortError) Error() string {
+	return fmt.Sprintf("publish port %d of 127.0.0.1: %s has it; end that, or choose another port with POSTSTACK_DATABASE_PORT (setting database.port)", e.Port, e.Holder)
+}
+
+// checkPort refuses a port that another holds, before anything is made or stopped. Our own running container
+// holds it rightly.
+func (s *Stack) checkPort(ctx context.Context, e *engine.Engine, service container.Service) error {
+	port := service.Spec.Ports[0]
+	c, err := e.ContainerInspect(ctx, service.Spec.Name)
+	if err == nil && c.State == engine.Running && slices.ContainsFunc(c.Ports, func(p engine.Port) bool { return p.Host == port.Host }) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return err
+	}
+	if portFree(port.Host) {
+		return nil
+	}
+	return &PortError{Port: port.Host, Holder: holder(port.Host)}
+}
+
+// portProblem names the port when the engine says that it is in use after all.
+func (s *Stack) portProblem(err error, port uint16) error {
+	if !errors.Is(err, engine.ErrPortInUse) {
+		return err
+	}
+	return &PortError{Port: port, Holder: holder(port), Err: err}
+}
+
+// holder names the process that has the port, as far as that can be told.
+func holder(port uint16) string {
+	if who := listener(port); who != "" {
+		return who
+	}
+	return "another program"
+}

@@ -1,0 +1,103 @@
+package stack
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+)
+
+// Reset deletes the stack's containers, network and data volume, and forgets its password and port. It names
+// them first and asks for the stack's name, unless yes is set; without a terminal to ask on it refuses.
+func (s *Stack) Reset(ctx context.Context, yes bool) error {
+	return s.run(ctx, "reset", Unexpected, func(ctx context.Context, r event.Reporter) (ended, error) {
+		e, err := s.engine(ctx)
+		if err != nil {
+			return ended{}, err
+		}
+		found, err := s.belongings(ctx, e)
+		if err != nil {
+			return ended{}, err
+		}
+		names := found.names()
+		for _, name := range names {
+			r.Notice("will delete " + name)
+		}
+		if len(names) > 0 && !yes {
+			if err := confirm(ctx, r, s.Config.Stack); err != nil {
+				return ended{}, err
+			}
+		}
+		if err := s.remove(ctx, e, found); err != nil {
+			return ended{}, err
+		}
+		if err := s.forget(); err != nil {
+			return ended{}, err
+		}
+		if len(names) == 0 {
+			return ended{Outcome: event.Unchanged, Text: "there was nothing to delete"}, nil
+		}
+		return ended{Outcome: event.Done, Text: "deleted " + strings.Join(names, ", ")}, nil
+	})
+}
+
+// remove deletes what belongs to the stack: containers before what they use.
+func (s *Stack) remove(ctx context.Context, e *engine.Engine, b belongings) error {
+	for _, c := range b.containers {
+		if err := container.Remove(ctx, e, c, s.Config.Timeout.Stop); err != nil {
+			return err
+		}
+	}
+	for _, n := range b.networks {
+		if err := e.NetworkRemove(ctx, n.Name); err != nil {
+			return err
+		}
+	}
+	for _, v := range b.volumes {
+		if err := e.VolumeRemove(ctx, v.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget deletes the stack's own password and port. A password file of the user's stays.
+func (s *Stack) forget() error {
+	var problems []error
+	for _, path := range []string{s.passwordFile(), s.portFile()} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			problems = append(problems, fmt.Errorf("forget %q: %w", path, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// confirm asks for the stack's name. Reading ends when ctx does.
+func confirm(ctx context.Context, r event.Reporter, name string) error {
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return &UsageError{Reason: "reset deletes data and there is no terminal to ask on: run mage reset -yes"}
+	}
+	r.Notice(fmt.Sprintf("this cannot be undone; type the stack's name (%s) to go on:", name))
+	answer := make(chan string, 1)
+	go func() { // ends with the process if the user never answers: a read of a terminal cannot be cancelled
+		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case got := <-answer:
+		if got != name {
+			return &UsageError{Reason: fmt.Sprintf("reset was not confirmed: %q is not %q; nothing was deleted", got, name)}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,90 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+)
+
+// Setup ends a set-up whose phases were its dependencies: it says how to connect.
+func (s *Stack) Setup(ctx context.Context) error {
+	target, err := s.Target(ctx)
+	if err != nil {
+		return s.failure("setup", Database, err)
+	}
+	changed := ""
+	if !s.changed.Load() {
+		changed = "nothing had changed: nothing was built, started or migrated. "
+	}
+	s.Sink.Result(event.Report{
+		Text: fmt.Sprintf("%s%s is ready; connect with: psql \"$(mage db:url)\"", changed, target.Redacted()),
+		Data: map[string]string{"database": target.Redacted()},
+	})
+	return nil
+}
+
+// Down stops the stack's containers and keeps them and the data.
+func (s *Stack) Down(ctx context.Context) error {
+	return s.run(ctx, "down", Unexpected, func(ctx context.Context, r event.Reporter) (ended, error) {
+		e, err := s.engine(ctx)
+		if err != nil {
+			return ended{}, err
+		}
+		containers, err := e.ContainerList(ctx, map[string]string{container.LabelStack: s.Config.Stack})
+		if err != nil {
+			return ended{}, err
+		}
+		stopped := 0
+		for _, c := range containers {
+			if c.State != engine.Running {
+				continue
+			}
+			r.Step("stopping " + c.Name)
+			if err := container.Stop(ctx, e, c, s.Config.Timeout.Stop); err != nil {
+				return ended{}, err
+			}
+			stopped++
+		}
+		if stopped == 0 {
+			return ended{Outcome: event.Unchanged, Text: "nothing was running"}, nil
+		}
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("%d stopped; the data stays in volume %s; start again with: mage db:start", stopped, s.volumeName())}, nil
+	})
+}
+
+// belongings are what a reset deletes.
+type belongings struct {
+	containers []engine.Container
+	networks   []engine.Network
+	volumes    []engine.Volume
+}
+
+// names lists them for the question and the closing line.
+func (b belongings) names() []string {
+	var names []string
+	for _, c := range b.containers {
+		names = append(names, "container "+c.Name)
+	}
+	for _, n := range b.networks {
+		names = append(names, "network "+n.Name)
+	}
+	for _, v := range b.volumes {
+		names = append(names, "volume "+v.Name+" (all data in it)")
+	}
+	return names
+}
+
+// belongings finds everything that carries the stack's label. A data volume that the user made and named
+// carries none, and is never deleted.
+func (s *Stack) belongings(ctx context.Context, e *engine.Engine) (b belongings, err error) {
+	label := map[string]string{container.LabelStack: s.Config.Stack}
+	var problems [3]error
+	b.containers, problems[0] = e.ContainerList(ctx, label)
+	b.networks, problems[1] = e.NetworkList(ctx, label)
+	b.volumes, problems[2] = e.VolumeList(ctx, label)
+	return b, errors.Join(problems[:]...)
+}

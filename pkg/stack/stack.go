@@ -1,0 +1,184 @@
+// Package stack holds what each phase does: build an image, start the database, verify it, migrate it. When a
+// phase runs is not decided here: the targets' dependencies say so. It sends events and prints nothing.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/poststack/poststack/pkg/config"
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/image"
+	"github.com/poststack/poststack/pkg/logging"
+	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/secret"
+)
+
+// Options are what a stack is opened with.
+type Options struct {
+	Config  config.Config
+	Logs    *logging.Logs
+	Secrets *secret.Set
+	Sink    event.Sink
+	Runner  runner.Runner       // nil runs programs of this machine
+	Getenv  func(string) string // nil is os.Getenv
+	Engine  *engine.Engine      // nil opens one when a phase first needs it
+}
+
+// Stack is one run's view of a checkout's containers. Its phases may run side by side.
+type Stack struct {
+	Options
+	cancel context.CancelCauseFunc
+	stop   func() // ends listening for signals
+
+	engineOnce once[*engine.Engine]
+	imagesOnce once[*image.Catalogue]
+	lockOnce   once[*lock]
+
+	changed atomic.Bool // a phase of this run changed something
+
+	mu    sync.Mutex
+	built map[string]image.Result // by name
+}
+
+// once is a value that is made at most once, by the first who needs it; a failure is remembered too.
+type once[T any] struct {
+	once  sync.Once
+	value T
+	err   error
+}
+
+func (o *once[T]) get(make func() (T, error)) (T, error) {
+	o.once.Do(func() { o.value, o.err = make() })
+	return o.value, o.err
+}
+
+// Open returns a stack and the context that its phases run in: it ends when one of them fails, and when this
+// process is told to end by SIGINT, SIGTERM or SIGHUP.
+func Open(ctx context.Context, o Options) (*Stack, context.Context) {
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
+	if o.Runner == nil {
+		o.Runner = runner.Exec{Secrets: o.Secrets}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	o.Secrets.Add(o.Config.Database.URL.Reveal())
+	return &Stack{Options: o, cancel: cancel, stop: listen(cancel)}, ctx
+}
+
+// Close releases what the run held, and returns err, or what went wrong in closing if err is nil.
+func (s *Stack) Close(err error) error {
+	s.stop()
+	s.cancel(nil)
+	problems := []error{err}
+	if e := s.engineOnce.value; e != nil && s.Engine == nil {
+		if closeErr := e.Close(); err == nil && closeErr != nil {
+			problems = append(problems, fmt.Errorf("close engine: %w", closeErr))
+		}
+	}
+	if l := s.lockOnce.value; l != nil {
+		problems = append(problems, l.release())
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(problems...)
+}
+
+// Fail ends the run with err as its cause, so that what runs beside it stops; nil does nothing. It returns
+// the run's cause: the first failure, not the cancellation that followed from it.
+func (s *Stack) Fail(err error) error {
+	if err != nil {
+		s.cancel(err)
+	}
+	return err
+}
+
+// External tells whether the database in use is not Poststack's own.
+func (s *Stack) External() bool { return s.Config.Database.URL != "" }
+
+// engine opens the container engine, once.
+func (s *Stack) engine(ctx context.Context) (*engine.Engine, error) {
+	return s.engineOnce.get(func() (*engine.Engine, error) {
+		if s.Engine != nil {
+			return s.Engine, nil
+		}
+		e, err := engine.Open(ctx, s.engineOptions(s.Sink.For("")))
+		if err != nil {
+			return nil, err
+		}
+		s.sweep(ctx, e)
+		return e, nil
+	})
+}
+
+// engineOptions are what the engine package needs to know.
+func (s *Stack) engineOptions(r event.Reporter) engine.Options {
+	return engine.Options{
+		Want: s.Config.Engine, Runner: s.Runner, Getenv: s.Getenv, Secrets: s.Secrets, Report: r,
+		CacheDir: s.Config.CacheDir, RuntimeDir: s.Getenv("XDG_RUNTIME_DIR"),
+	}
+}
+
+// sweep removes what runs that died have left. Not being able to is no reason to stop.
+func (s *Stack) sweep(ctx context.Context, e *engine.Engine) {
+	swept, err := container.Sweep(ctx, e)
+	for _, name := range swept {
+		s.Sink.For("").Notice(fmt.Sprintf("removed %s, which a run that died had left", name))
+	}
+	if err != nil {
+		s.Sink.For("").Warn(fmt.Sprintf("sweep leftovers: %v", err))
+	}
+}
+
+// catalogue reads the images' declarations, once.
+func (s *Stack) catalogue() (*image.Catalogue, error) {
+	return s.imagesOnce.get(func() (*image.Catalogue, error) {
+		return image.LoadCatalogue(filepath.Join(s.Config.Root, "containers"))
+	})
+}
+
+// ended is how the work of a phase ended when it did not fail.
+type ended struct {
+	Outcome event.Outcome
+	Text    string // what there is now, in a few words
+	Log     string // path of the log file of its own, if it has one
+}
+
+// task is the work of a phase.
+type task func(ctx context.Context, r event.Reporter) (ended, error)
+
+// run does a phase that may change something: under the stack's lock, between the events that tell of it.
+func (s *Stack) run(ctx context.Context, phase string, class Class, do task) error {
+	r := s.Sink.For(phase)
+	start := time.Now()
+	s.Sink.Send(event.Event{Kind: event.PhaseStarted, Phase: phase, At: start})
+	var how ended
+	err := s.acquire(ctx, r)
+	if err == nil {
+		how, err = do(ctx, r)
+	}
+	end := event.Event{Kind: event.PhaseEnded, Phase: phase, Elapsed: time.Since(start), Outcome: how.Outcome, Text: how.Text, Log: how.Log}
+	switch {
+	case err == nil && how.Outcome == event.Done:
+		s.changed.Store(true)
+	case err != nil && interrupted(ctx, err):
+		err = context.Cause(ctx)
+		end.Outcome = event.Cancelled
+	case err != nil:
+		failed := s.failure(phase, class, err)
+		end.Outcome, end.Text, end.Detail, end.Log = event.Failed, failed.summary(), failed.details(), failed.Log
+		err = failed
+	}
+	s.Sink.Send(end)
+	return err
+}

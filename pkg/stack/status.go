@@ -1,0 +1,141 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+)
+
+// StatusReport is what a stack is at the moment.
+type StatusReport struct {
+	Stack       string            `json:"stack"`
+	Containers  []ContainerStatus `json:"containers"`
+	Database    string            `json:"database"`     // URL without the password; "" if there is none yet
+	Answers     string            `json:"answers"`      // "yes", or why not
+	Schema      string            `json:"schema"`       // its state, or why it is unknown
+	VolumeBytes int64             `json:"volume_bytes"` // of the data volume; 0 if there is none
+}
+
+// ContainerStatus is one container of the stack.
+type ContainerStatus struct {
+	Name  string       `json:"name"`
+	Image string       `json:"image"`
+	State engine.State `json:"state"`
+	Since time.Time    `json:"since"`
+	Port  uint16       `json:"port"` // on 127.0.0.1; 0 if none is published
+}
+
+// Status reports what runs, whether it answers, and what it holds. It starts nothing.
+func (s *Stack) Status(ctx context.Context) error {
+	report, err := s.status(ctx)
+	if err != nil {
+		return s.failure("status", Unexpected, err)
+	}
+	table := event.Report{Header: []string{"what", "state", "more"}, Data: report}
+	row := func(what, state, more string) { table.Rows = append(table.Rows, []string{what, state, more}) }
+	row("stack", report.Stack, s.Config.Root)
+	for _, c := range report.Containers {
+		more := fmt.Sprintf("since %s", units.HumanDuration(time.Since(c.Since)))
+		if c.Port != 0 {
+			more += fmt.Sprintf(", 127.0.0.1:%d", c.Port)
+		}
+		row(c.Name, string(c.State), more)
+	}
+	if len(report.Containers) == 0 && !s.External() {
+		row(s.containerName(), "not there", "start with: mage setup")
+	}
+	row("database", report.Answers, report.Database)
+	row("schema", report.Schema, s.Config.Schema.Changelog)
+	if report.VolumeBytes > 0 {
+		row("data", units.HumanSize(float64(report.VolumeBytes)), s.volumeName())
+	}
+	s.Sink.Result(table)
+	return nil
+}
+
+// status asks the engine and the database.
+func (s *Stack) status(ctx context.Context) (StatusReport, error) {
+	report := StatusReport{Stack: s.Config.Stack, Answers: "not running; start with: mage setup", Schema: "unknown"}
+	if !s.External() {
+		if err := s.containers(ctx, &report); err != nil {
+			return report, err
+		}
+	}
+	target, err := s.Target(ctx)
+	if errors.Is(err, errNotSetUp) {
+		report.Answers = "none yet; make it with: mage setup"
+		return report, nil
+	}
+	if err != nil {
+		return report, err
+	}
+	report.Database = target.Redacted()
+	running := s.External()
+	for _, c := range report.Containers {
+		running = running || c.State == engine.Running && c.Port != 0
+	}
+	if running {
+		report.Answers, report.Schema = s.answers(ctx, target)
+	}
+	return report, nil
+}
+
+// containers fills in what the engine knows.
+func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
+	e, err := s.engine(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := e.ContainerList(ctx, map[string]string{container.LabelStack: s.Config.Stack})
+	if err != nil {
+		return err
+	}
+	for _, listed := range found {
+		c, err := e.ContainerInspect(ctx, string(listed.ID)) // a list does not tell since when
+		if err != nil {
+			return err
+		}
+		status := ContainerStatus{Name: c.Name, Image: string(c.Image), State: c.State, Since: c.Started}
+		if c.State != engine.Running {
+			status.Since = c.Finished
+		}
+		for _, p := range c.Ports {
+			status.Port = p.Host
+		}
+		report.Containers = append(report.Containers, status)
+	}
+	used, err := e.VolumeUsage(ctx, s.volumeName())
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return err
+	}
+	report.VolumeBytes = used
+	return nil
+}
+
+// answers asks the database for a sign of life and for its schema.
+func (s *Stack) answers(ctx context.Context, target database.Target) (answers, state string) {
+	limited, cancel := context.WithTimeout(ctx, s.Config.Timeout.Connect)
+	defer cancel()
+	conn, err := target.Connect(limited)
+	if err != nil {
+		var refused *database.ConnectError
+		if errors.As(err, &refused) {
+			return refused.Reason, "unknown"
+		}
+		return err.Error(), "unknown"
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on it
+	state, err = s.schemaState(limited, target)
+	if err != nil {
+		return "yes", err.Error()
+	}
+	return "yes", state
+}
