@@ -29,7 +29,7 @@ func kindOf(t *testing.T, err error) database.Kind {
 	assert.NotContains(t, err.Error(), "\n")
 	assert.NotEmpty(t, failure.Remedy)
 	var driver *pgconn.ConnectError
-	assert.False(t, errors.As(err, &driver), "the driver's error, which holds the password, is in the chain")
+	assert.NotErrorAs(t, err, &driver, "the driver's error, which holds the password, is in the chain")
 	return failure.Kind
 }
 
@@ -147,7 +147,7 @@ func TestTarget_Connect_cancelled_gives_the_cause(t *testing.T) {
 	_, err := tgt.Connect(ctx)
 	require.ErrorIs(t, err, cause)
 	var failure *database.ConnectError
-	assert.False(t, errors.As(err, &failure))
+	assert.NotErrorAs(t, err, &failure)
 }
 
 func TestTarget_Connect_sends_the_password_as_it_is(t *testing.T) {

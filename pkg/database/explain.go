@@ -31,7 +31,7 @@ func (t Target) explain(err error) *ConnectError {
 // attempts takes the joined error apart.
 func attempts(err error) []error {
 	for ; err != nil; err = errors.Unwrap(err) {
-		if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each layer is looked at
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
 			return joined.Unwrap()
 		}
 		if errors.Unwrap(err) == nil {

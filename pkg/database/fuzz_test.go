@@ -24,7 +24,7 @@ func FuzzParseURL(f *testing.F) {
 		if err == nil {
 			again, err := database.ParseURL(tgt.URL())
 			require.NoError(t, err)
-			require.True(t, tgt == again, "%q", tgt.URL())
+			require.Equal(t, tgt, again, tgt.URL())
 			require.NotContains(t, tgt.JDBC(), "\n")
 			return
 		}

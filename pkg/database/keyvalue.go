@@ -9,8 +9,10 @@ func readKeyValue(s string) (w written, err error) {
 		name, rest, ok := strings.Cut(s, "=")
 		name = strings.TrimRight(name, " ")
 		if !ok || name == "" || strings.Contains(name, " ") {
-			return w, &URLError{"key=value string", `holds a word without "="`,
-				"put a value with spaces into single quotes, or write a postgresql:// URL"}
+			return w, &URLError{
+				"key=value string", `holds a word without "="`,
+				"put a value with spaces into single quotes, or write a postgresql:// URL",
+			}
 		}
 		var value string
 		if value, s, err = cutValue(trimSpace(rest)); err != nil {

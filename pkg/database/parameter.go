@@ -1,7 +1,6 @@
 package database
 
 import (
-	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,8 +28,10 @@ func (w written) target() (Target, error) {
 	if w.port != "" {
 		port, err := strconv.ParseUint(w.port, 10, 16)
 		if err != nil || port == 0 {
-			return Target{}, &URLError{"port", "is not a number from 1 to 65535",
-				`write HOST:PORT/DATABASE, and percent-encode ":", "/" and "@" in user and password`}
+			return Target{}, &URLError{
+				"port", "is not a number from 1 to 65535",
+				`write HOST:PORT/DATABASE, and percent-encode ":", "/" and "@" in user and password`,
+			}
 		}
 		t.Port = uint16(port)
 	}
@@ -118,14 +119,7 @@ func known() []string {
 // unknown explains parameter i. Other tools' ways to say what has a place of its own here get that as remedy.
 func (w written) unknown(i int) error {
 	name := w.parameters[i].name
-	remedy := map[string]string{
-		"host": "write the host in the address", "port": "write the port in the address", "hostaddr": "use host alone",
-		"dbname": "write the database in the address", "database": "write the database in the address",
-		"ssl":                  "write sslmode=require, or sslmode=verify-full with sslrootcert=FILE",
-		"target_session_attrs": "name the one server that can be written to",
-		"sslpassword":          "use a key file that is not encrypted",
-		"passfile":             "write the password into the URL", "service": "write the server into the URL",
-	}[name]
+	remedy := elsewhere(name)
 	if remedy == "" {
 		best := slices.MinFunc(known(), func(a, b string) int {
 			return levenshtein.ComputeDistance(name, a) - levenshtein.ComputeDistance(name, b)
@@ -136,6 +130,29 @@ func (w written) unknown(i int) error {
 		}
 	}
 	return &URLError{"parameter " + w.shown(i), "is unknown", remedy}
+}
+
+// elsewhere says where what other tools' parameter of that name means is written here; "" if nowhere.
+func elsewhere(name string) string {
+	switch name {
+	case "host", "port":
+		return "write it in the address"
+	case "hostaddr":
+		return "use host alone"
+	case "dbname", "database":
+		return "write the database in the address"
+	case "ssl":
+		return "write sslmode=require, or sslmode=verify-full with sslrootcert=FILE"
+	case "target_session_attrs":
+		return "name the one server that can be written to"
+	case "sslpassword":
+		return "use a key file that is not encrypted"
+	case "passfile":
+		return "write the password into the URL"
+	case "service", "servicefile":
+		return "write the server into the URL"
+	}
+	return ""
 }
 
 // shown names parameter i. When the password is one of the parameters, an unencoded "&" or space could have
@@ -163,64 +180,14 @@ func setSchema(t *Target, name, value string) error {
 	}
 	// Without quotes PostgreSQL folds letters, and Liquibase does not: one plain spelling means one schema.
 	if !regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`).MatchString(value) || strings.HasPrefix(value, "pg_") {
-		return &URLError{"parameter " + name, "is not the plain name of one schema",
-			"write one name of small letters, digits and _, such as currentSchema=hosting"}
+		return &URLError{
+			"parameter " + name, "is not the plain name of one schema",
+			"write one name of small letters, digits and _, such as currentSchema=hosting",
+		}
 	}
 	if t.Schema != "" && t.Schema != value {
 		return &URLError{"parameter " + name, "names another schema than a parameter before it", "keep one"}
 	}
 	t.Schema = value
-	return nil
-}
-
-// checkHost lets through what both resolvers take for the same server: a DNS name or an IP address.
-func checkHost(host string) error {
-	switch {
-	case host == "":
-		return &URLError{"host", "is missing", "write HOST:PORT/DATABASE; for this machine write 127.0.0.1"}
-	case strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@"):
-		return &URLError{"host", "is a Unix socket, which Liquibase's container cannot reach",
-			"let the server listen on TCP and write 127.0.0.1:PORT"}
-	case strings.Contains(host, "%"):
-		return &URLError{"host", "is an IPv6 address with a zone", "write a name that resolves to it"}
-	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		if ip.IsUnspecified() {
-			return &URLError{"host", "is an address to listen on, not to connect to", "for this machine write 127.0.0.1"}
-		}
-		return nil
-	}
-	plain := regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?$`)
-	if !plain.MatchString(host) || strings.Contains(host, "..") {
-		return &URLError{"host", "is neither a name nor an IP address", `percent-encode "@", "/" and ":" in user and password`}
-	}
-	if strings.Trim(host, "0123456789.") == "" {
-		return &URLError{"host", "is not a whole IPv4 address", "write four numbers"}
-	}
-	return nil
-}
-
-// checkTLS refuses what the two drivers would understand differently. libpq and pgx read require with a root
-// certificate as verify-ca, the JDBC driver does not: so it becomes verify-ca for both.
-func checkTLS(t *Target) error {
-	switch t.SSLMode {
-	case "", "disable", "allow", "prefer", "require", "verify-ca", "verify-full":
-	default:
-		return &URLError{"parameter sslmode", "has an unknown value", "use disable, allow, prefer, require, verify-ca or verify-full"}
-	}
-	if t.SSLMode == "require" && t.SSLRootCert != "" {
-		t.SSLMode = "verify-ca"
-	}
-	verifies := strings.HasPrefix(t.SSLMode, "verify-")
-	switch {
-	case t.SSLRootCert == "system" || verifies && t.SSLRootCert == "":
-		return &URLError{"parameter sslrootcert", "does not name a file", "write the CA's PEM file; on Debian all public ones are in /etc/ssl/certs/ca-certificates.crt"}
-	case t.SSLRootCert != "" && !verifies:
-		return &URLError{"parameter sslrootcert", "has no effect with this sslmode", "write sslmode=verify-full"}
-	case (t.SSLCert == "") != (t.SSLKey == ""):
-		return &URLError{"parameters sslcert and sslkey", "go together", "give both or none"}
-	case t.SSLCert != "" && t.SSLMode == "disable":
-		return &URLError{"parameter sslcert", "has no effect with sslmode=disable", "write sslmode=require"}
-	}
 	return nil
 }

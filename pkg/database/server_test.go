@@ -26,7 +26,7 @@ func serve(t *testing.T, handle func(net.Conn)) database.Target {
 				return
 			}
 			go func() {
-				defer c.Close()
+				defer func() { _ = c.Close() }()
 				handle(c)
 			}()
 		}

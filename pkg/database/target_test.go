@@ -43,7 +43,7 @@ func TestTarget_carries_a_hard_password_through_every_form(t *testing.T) {
 	require.Equal(t, hard(), tgt.Password.Reveal())
 	again, err := database.ParseURL(tgt.URL())
 	require.NoError(t, err)
-	assert.True(t, tgt == again)
+	assert.Equal(t, tgt, again)
 	assert.Equal(t, `*:*:*:*:p@s\:s/w#r%d?&=+'"\\$HOME {x};`+strings.Repeat("z", 152)+"\n", string(tgt.PassFile()))
 	assert.Subset(t, tgt.Secrets(), []string{hard()})
 	for _, s := range tgt.Secrets() {
@@ -85,5 +85,5 @@ func TestTarget_WithHost_changes_only_the_address(t *testing.T) {
 	t.Parallel()
 	moved := target(nil).WithHost("postgres", 6000)
 	assert.Equal(t, "postgres:6000", moved.Address())
-	assert.True(t, target(nil) == moved.WithHost("db.example", 5432))
+	assert.Equal(t, target(nil), moved.WithHost("db.example", 5432))
 }

@@ -74,8 +74,10 @@ func read(raw string) (written, error) {
 		}
 		return readAddress(address, jdbc)
 	}
-	return written{}, &URLError{"scheme", "is not one of PostgreSQL's",
-		"begin with postgresql:// or jdbc:postgresql://, or write host=… dbname=… user=…"}
+	return written{}, &URLError{
+		"scheme", "is not one of PostgreSQL's",
+		"begin with postgresql:// or jdbc:postgresql://, or write host=… dbname=… user=…",
+	}
 }
 
 // readAddress reads what follows the two slashes. Everything before the last "@" is user and password: whoever
@@ -130,7 +132,7 @@ func (w *written) readHost(s string) (err error) {
 	if strings.Contains(s, ",") {
 		return errSeveralHosts
 	}
-	host, port := s, ""
+	var host, port string
 	switch end := strings.LastIndexByte(s, ']'); {
 	case strings.HasPrefix(s, "["):
 		if end < 0 || end+1 < len(s) && s[end+1] != ':' {
@@ -200,8 +202,10 @@ func decode(part, s, reserved string) (string, error) {
 	if out := b.String(); utf8.ValidString(out) && !strings.ContainsFunc(out, isControl) {
 		return out, nil
 	}
-	return "", &URLError{part, "holds control characters or is not UTF-8",
-		"use another: Liquibase's password file and the login cannot carry it"}
+	return "", &URLError{
+		part, "holds control characters or is not UTF-8",
+		"use another: Liquibase's password file and the login cannot carry it",
+	}
 }
 
 // rawReserved returns the characters of s that should have been encoded, each once, quoted: those of reserved,

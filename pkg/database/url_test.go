@@ -87,11 +87,11 @@ func TestParseURL_reads(t *testing.T) {
 			}
 			got, err := database.ParseURL(raw)
 			require.NoError(t, err)
-			assert.True(t, want == got, "got %#v, password %q", got, got.Password.Reveal())
+			assert.Equal(t, want, got, "password %q", got.Password.Reveal())
 
 			again, err := database.ParseURL(got.URL())
 			require.NoError(t, err, "its own URL")
-			assert.True(t, got == again, "%s reads as another target", got)
+			assert.Equal(t, got, again)
 		})
 	}
 }

@@ -127,7 +127,7 @@ func (w *wait) probe(ctx context.Context) (yes bool, cause error) {
 		case <-time.After(w.options.Interval):
 			if cause := w.gone(ctx); cause != nil {
 				cancel()
-				<-answer
+				<-answer //nolint:errcheck // says no more than that it was cancelled
 				return false, cause
 			}
 		}

@@ -21,7 +21,9 @@ import (
 
 // hardPassword holds every character that a shell, a URL, a password file or Java takes for its own, and is
 // longer than old clients read.
-var hardPassword = secret.Value(`p@s:s/w#r%d?&=+'"\$HOME {x};` + strings.Repeat("z", 152))
+func hardPassword() secret.Value {
+	return secret.Value(`p@s:s/w#r%d?&=+'"\$HOME {x};` + strings.Repeat("z", 152))
+}
 
 func TestDatabase(t *testing.T) {
 	t.Parallel()
@@ -47,13 +49,13 @@ func startDatabase(t *testing.T, server container.Server) database.Target {
 	t.Helper()
 	c, err := container.StartDisposable(t.Context(), server, container.DisposableSpec{
 		Image: "localhost/poststack/postgres:latest", Ports: []uint16{5432},
-		Env: map[string]string{"POSTGRES_USER": "app", "POSTGRES_DB": "mail", "POSTGRES_PASSWORD": hardPassword.Reveal()},
+		Env: map[string]string{"POSTGRES_USER": "app", "POSTGRES_DB": "mail", "POSTGRES_PASSWORD": hardPassword().Reveal()},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, c.Close()) })
 	at, err := netip.ParseAddrPort(c.Address(5432))
 	require.NoError(t, err)
-	target := database.Target{Host: at.Addr().String(), Port: at.Port(), User: "app", Password: hardPassword, Database: "mail"}
+	target := database.Target{Host: at.Addr().String(), Port: at.Port(), User: "app", Password: hardPassword(), Database: "mail"}
 	target, err = database.ParseURL(target.URL())
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -1,0 +1,61 @@
+package database
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+)
+
+// checkHost lets through what both resolvers take for the same server: a DNS name or an IP address.
+func checkHost(host string) error {
+	switch {
+	case host == "":
+		return &URLError{"host", "is missing", "write HOST:PORT/DATABASE; for this machine write 127.0.0.1"}
+	case strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@"):
+		return &URLError{
+			"host", "is a Unix socket, which Liquibase's container cannot reach",
+			"let the server listen on TCP and write 127.0.0.1:PORT",
+		}
+	case strings.Contains(host, "%"):
+		return &URLError{"host", "is an IPv6 address with a zone", "write a name that resolves to it"}
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if ip.IsUnspecified() {
+			return &URLError{"host", "is an address to listen on, not to connect to", "for this machine write 127.0.0.1"}
+		}
+		return nil
+	}
+	plain := regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?$`)
+	if !plain.MatchString(host) || strings.Contains(host, "..") {
+		return &URLError{"host", "is neither a name nor an IP address", `percent-encode "@", "/" and ":" in user and password`}
+	}
+	if strings.Trim(host, "0123456789.") == "" {
+		return &URLError{"host", "is not a whole IPv4 address", "write four numbers"}
+	}
+	return nil
+}
+
+// checkTLS refuses what the two drivers would understand differently. libpq and pgx read require with a root
+// certificate as verify-ca, the JDBC driver does not: so it becomes verify-ca for both.
+func checkTLS(t *Target) error {
+	switch t.SSLMode {
+	case "", "disable", "allow", "prefer", "require", "verify-ca", "verify-full":
+	default:
+		return &URLError{"parameter sslmode", "has an unknown value", "use disable, allow, prefer, require, verify-ca or verify-full"}
+	}
+	if t.SSLMode == "require" && t.SSLRootCert != "" {
+		t.SSLMode = "verify-ca"
+	}
+	verifies := strings.HasPrefix(t.SSLMode, "verify-")
+	switch {
+	case t.SSLRootCert == "system" || verifies && t.SSLRootCert == "":
+		return &URLError{"parameter sslrootcert", "does not name a file", "write the CA's PEM file; on Debian all public ones are in /etc/ssl/certs/ca-certificates.crt"}
+	case t.SSLRootCert != "" && !verifies:
+		return &URLError{"parameter sslrootcert", "has no effect with this sslmode", "write sslmode=verify-full"}
+	case (t.SSLCert == "") != (t.SSLKey == ""):
+		return &URLError{"parameters sslcert and sslkey", "go together", "give both or none"}
+	case t.SSLCert != "" && t.SSLMode == "disable":
+		return &URLError{"parameter sslcert", "has no effect with sslmode=disable", "write sslmode=require"}
+	}
+	return nil
+}
