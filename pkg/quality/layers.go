@@ -105,11 +105,35 @@ func (p Project) test(ctx context.Context, l layer, more ...string) error {
 		// A test binary that cleans up after itself must have the time to.
 		Grace: 30 * time.Second,
 	})
-	err = errors.Join(brief(res, err), rep.close())
+	if closeErr := rep.close(); err == nil {
+		err = closeErr
+	}
 	took := time.Since(start).Round(100 * time.Millisecond)
 	p.say("%s tests: %s in %s", l.name, rep.counts, took)
 	if err == nil && rep.counts.total() == 0 {
-		err = fmt.Errorf("test %q: %w", strings.Join(l.packages, " "), ErrNoTests)
+		err = ErrNoTests
 	}
-	return errors.Join(err, p.summarise(l.name, rep.counts, took))
+	if err == nil {
+		return p.summarise(l.name, rep.counts, took)
+	}
+	_ = p.summarise(l.name, rep.counts, took)
+	return &LayerError{Layer: l.name, Failed: rep.counts.Failed, Err: brief(res, err)}
 }
+
+// LayerError is that a layer of the tests did not pass.
+type LayerError struct {
+	Layer  string
+	Failed int // tests; 0 when they did not come to that
+	Err    error
+}
+
+// Error gives the number of failed tests or else the cause.
+func (e *LayerError) Error() string {
+	if e.Failed > 0 {
+		return fmt.Sprintf("run %s tests: %d failed", e.Layer, e.Failed)
+	}
+	return fmt.Sprintf("run %s tests: %v", e.Layer, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *LayerError) Unwrap() error { return e.Err }

@@ -20,7 +20,7 @@ const passing = `{"Action":"start","Package":"x/a"}
 {"Action":"output","Package":"x/a","Test":"TestA","Output":"--- PASS: TestA (1.50s)\n"}
 {"Action":"pass","Package":"x/a","Test":"TestA","Elapsed":1.5}
 {"Action":"output","Package":"x/a","Output":"PASS\n"}
-{"Action":"output","Package":"x/a","Output":"ok  \tx/a\t1.520s\n"}
+{"Action":"output","Package":"x/a","Output":"ok  \tx/a\t1.520s\tcoverage: 50.0% of statements in ./pkg/...\n"}
 {"Action":"pass","Package":"x/a","Elapsed":1.52}
 `
 
@@ -37,6 +37,8 @@ const failing = `{"Action":"run","Package":"x/b","Test":"TestB"}
 {"Action":"output","Package":"x/b","Test":"TestB","Output":"--- FAIL: TestB (0.00s)\n"}
 {"Action":"fail","Package":"x/b","Test":"TestB"}
 {"Action":"run","Package":"x/b","Test":"TestSkipped"}
+{"Action":"output","Package":"x/b","Test":"TestSkipped","Output":"    b_test.go:20: needs an engine\n"}
+{"Action":"output","Package":"x/b","Test":"TestSkipped","Output":"--- SKIP: TestSkipped (0.00s)\n"}
 {"Action":"skip","Package":"x/b","Test":"TestSkipped"}
 {"Action":"run","Package":"x/b","Test":"TestPanic"}
 {"Action":"output","Package":"x/b","Test":"TestPanic","Output":"panic: boom\n"}
@@ -66,7 +68,7 @@ func TestProject_Unit(t *testing.T) {
 		run := &fake{answers: []answer{{prefix: "go test", stdout: passing + failing, code: 1}}}
 		p, out := project(t.TempDir(), run, nil)
 		err := p.Unit(t.Context())
-		require.ErrorContains(t, err, "go exited with status 1")
+		require.EqualError(t, err, "run unit tests: 2 failed")
 		want := "ok  \tx/a\t1.520s\n" +
 			"    b_test.go:7: wrong\n    --- FAIL: TestB/one (0.00s)\n--- FAIL: TestB (0.00s)\n" +
 			"panic: boom\nFAIL\tx/b\t0.010s\nunit tests: 2 passed, 2 failed, 1 skipped in "
@@ -81,7 +83,7 @@ func TestProject_Unit(t *testing.T) {
 			`{"Action":"output","Package":"x/c","Output":"FAIL\tx/c [build failed]\n"}` + "\n" +
 			`{"Action":"fail","Package":"x/c"}` + "\nno event at all"
 		p, out := project(t.TempDir(), &fake{answers: []answer{{prefix: "go test", stdout: broken, code: 1}}}, nil)
-		require.Error(t, p.Unit(t.Context()))
+		require.EqualError(t, p.Unit(t.Context()), "run unit tests: go exited with status 1")
 		assert.Contains(t, out.String(), "c.go:1: syntax error\nFAIL\tx/c [build failed]\nno event at all\n")
 	})
 
@@ -125,6 +127,15 @@ func TestProject_engineLayers(t *testing.T) {
 		"go test -json -count=1 -p=1 -timeout=40m0s ./tests/bench/...",
 	}, run.ran("go test"))
 	assert.Contains(t, out.String(), list+"ok  \tx/a\t1.520s\ne2e tests: 1 passed, 0 failed, 0 skipped in ")
+}
+
+func TestProject_E2E_skip(t *testing.T) {
+	t.Parallel()
+	p, out := project(t.TempDir(), &fake{answers: []answer{{prefix: "go test", stdout: failing, code: 1}}}, nil)
+	var failed *quality.LayerError
+	require.ErrorAs(t, p.E2E(t.Context()), &failed)
+	assert.Equal(t, 2, failed.Failed)
+	assert.Contains(t, out.String(), "    b_test.go:20: needs an engine\n--- SKIP: TestSkipped (0.00s)\n")
 }
 
 func TestProject_Test(t *testing.T) {

@@ -166,6 +166,9 @@ func (r *report) endTest(e testEvent) error {
 	if !r.listed || sub {
 		return nil
 	}
+	if e.Action == "skip" {
+		return r.print(said(l.output)) // with the reason
+	}
 	took := time.Duration(e.Elapsed * float64(time.Second)).Round(10 * time.Millisecond)
 	return r.print(fmt.Sprintf("--- %s: %s (%.2fs)\n", strings.ToUpper(e.Action), e.Test, took.Seconds()))
 }
@@ -185,7 +188,7 @@ func (r *report) endPackage(pkg string, failed bool) error {
 	}
 	for _, out := range r.packs[pkg] {
 		if failed && out != "PASS\n" || isPackageLine(out) {
-			text.WriteString(out)
+			text.WriteString(withoutCoverage(out))
 		}
 	}
 	delete(r.packs, pkg)
@@ -195,6 +198,17 @@ func (r *report) endPackage(pkg string, failed bool) error {
 // isPackageLine tells the line that go test prints for a package from what its tests print.
 func isPackageLine(out string) bool {
 	return strings.HasPrefix(out, "ok  \t") || strings.HasPrefix(out, "FAIL\t")
+}
+
+// withoutCoverage drops what go test says about coverage: it counts each package's tests against all code.
+func withoutCoverage(out string) string {
+	if strings.HasPrefix(out, "coverage: ") {
+		return ""
+	}
+	if line, _, cut := strings.Cut(out, "\tcoverage: "); cut {
+		return line + "\n"
+	}
+	return out
 }
 
 // said joins the output of a test without the lines by which go test marks where it switches between tests.
