@@ -124,12 +124,12 @@ type Error struct {
 // Error lists the problems, one a line.
 func (e *Error) Error() string {
 	if len(e.Problems) == 1 {
-		return "read configuration: " + e.Problems[0].Error()
+		return "read configuration: " + e.Problems[0].String()
 	}
 	lines := make([]string, 0, 1+len(e.Problems))
 	lines = append(lines, fmt.Sprintf("read configuration: %d problems", len(e.Problems)))
 	for _, p := range e.Problems {
-		lines = append(lines, "  - "+p.Error())
+		lines = append(lines, "  - "+p.String())
 	}
 	return strings.Join(lines, "\n")
 }
@@ -143,8 +143,8 @@ type Problem struct {
 	Allowed string // may be empty
 }
 
-// Error is the problem in one line.
-func (p Problem) Error() string {
+// String is the problem in one line.
+func (p Problem) String() string {
 	text := strings.TrimSpace(p.Value + " " + p.Reason)
 	if p.Key != "" {
 		text = fmt.Sprintf("%s (%s): %s", p.Key, p.Source, text)

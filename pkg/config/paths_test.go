@@ -61,15 +61,15 @@ func TestLoad_StackName(t *testing.T) {
 	t.Run("a checkout has one name by every path, and no other has it", func(t *testing.T) {
 		t.Parallel()
 		base := t.TempDir()
-		real, link := filepath.Join(base, "a", "mail"), filepath.Join(base, "link")
+		target, link := filepath.Join(base, "a", "mail"), filepath.Join(base, "link")
 		other := filepath.Join(base, "b", "mail")
-		require.NoError(t, os.MkdirAll(real, 0o755))
+		require.NoError(t, os.MkdirAll(target, 0o755))
 		require.NoError(t, os.MkdirAll(other, 0o755))
-		require.NoError(t, os.Symlink(real, link))
-		assert.Regexp(t, `^mail-[0-9a-f]{6}$`, name(t, real))
-		assert.Equal(t, name(t, real), name(t, link))
-		assert.Equal(t, name(t, real), name(t, real+"/../mail/"))
-		assert.NotEqual(t, name(t, real), name(t, other))
+		require.NoError(t, os.Symlink(target, link))
+		assert.Regexp(t, `^mail-[0-9a-f]{6}$`, name(t, target))
+		assert.Equal(t, name(t, target), name(t, link))
+		assert.Equal(t, name(t, target), name(t, target+"/../mail/"))
+		assert.NotEqual(t, name(t, target), name(t, other))
 	})
 	for _, tc := range []struct{ name, dir, want string }{
 		{"capitals and blanks are replaced", "My Mail Server", `^my-mail-server-[0-9a-f]{6}$`},

@@ -15,12 +15,12 @@ import (
 
 func TestLoad_ReportsEveryProblemAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := load(t, "engine: lxc\nlog:\n  levle: info\ncert_path: certs\n",
+	_, err := load(t, "engine: lxc\nlog:\n  lvel: info\ncert_path: certs\n",
 		"DOMAIN=mail..example", "POSTSTACK_DATABASE_PORT=65536", "POSTSTACK_ENGNE=docker", "POSTSTACK_TIMEOUT_STOP=0s")
 	require.Error(t, err)
 	assert.Equal(t, strings.Join([]string{
 		`read configuration: 7 problems`,
-		`  - log.levle (poststack.yaml:3:3): unknown setting; the nearest known one is "log.level"`,
+		`  - log.lvel (poststack.yaml:3:3): unknown setting; the nearest known one is "log.level"`,
 		`  - POSTSTACK_ENGNE (environment): unknown setting; the nearest known one is "POSTSTACK_ENGINE"`,
 		`  - engine (poststack.yaml:1:9): "lxc" is not known; allowed: auto, podman, docker`,
 		`  - domain (environment DOMAIN): "mail..example" is not a host name; allowed: a host name such as mail.example.org`,
@@ -59,7 +59,7 @@ func TestLoad_UnknownKeys(t *testing.T) {
 			t.Parallel()
 			found := problems(t, tc.yaml)
 			require.Len(t, found, 1)
-			assert.Contains(t, found[0].Error(), tc.want)
+			assert.Contains(t, found[0].String(), tc.want)
 		})
 	}
 	for env, near := range map[string]string{
@@ -74,7 +74,7 @@ func TestLoad_UnknownKeys(t *testing.T) {
 			t.Parallel()
 			found := problems(t, "", env+"=s3cret")
 			require.Len(t, found, 1)
-			assert.Equal(t, env+` (environment): unknown setting; the nearest known one is "`+near+`"`, found[0].Error())
+			assert.Equal(t, env+` (environment): unknown setting; the nearest known one is "`+near+`"`, found[0].String())
 		})
 	}
 	t.Run("variables that others read are known", func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestLoad_WrongKinds(t *testing.T) {
 			t.Parallel()
 			found := problems(t, tc.yaml)
 			require.Len(t, found, 1)
-			assert.Contains(t, found[0].Error(), tc.want)
+			assert.Contains(t, found[0].String(), tc.want)
 		})
 	}
 }

@@ -24,10 +24,16 @@ func TestLoad_Values(t *testing.T) {
 		{"POSTSTACK_OUTPUT", []string{"live", "plain", "quiet"}, []string{"verbose"}},
 		{"LOG_LEVEL", []string{"trace", "INFO"}, []string{"warning!", "5"}},
 		{"POSTSTACK_LOG_KEEP", []string{"1", "1000000"}, []string{"0", "-1", "1e3", "0x10", "99999999999999999999"}},
-		{"DOMAIN", []string{"localhost", "a.b-c.example", "xn--bcher-kva.example", "1and1.com", long + ".example"},
-			[]string{"a b", "-a.example", "a-.example", "a_b.example", "*.example", "bücher.example", "example.org.", ".", "192.0.2.1", "::1", "http://a.example", long + "a.example", strings.Repeat("a.", 127) + "example"}},
-		{"LE_EMAIL", []string{"a@example.org", "a+b@localhost"},
-			[]string{"a", "@example.org", "a@", "Ada <a@example.org>", "<a@example.org>", "a@b c", "a@example.org,b@example.org", "a@example..org", "a@example.org\n"}},
+		{
+			"DOMAIN",
+			[]string{"localhost", "a.b-c.example", "xn--bcher-kva.example", "1and1.com", long + ".example"},
+			[]string{"a b", "-a.example", "a-.example", "a_b.example", "*.example", "bücher.example", "example.org.", ".", "192.0.2.1", "::1", "http://a.example", long + "a.example", strings.Repeat("a.", 127) + "example"},
+		},
+		{
+			"LE_EMAIL",
+			[]string{"a@example.org", "a+b@localhost"},
+			[]string{"a", "@example.org", "a@", "Ada <a@example.org>", "<a@example.org>", "a@b c", "a@example.org,b@example.org", "a@example..org", "a@example.org\n"},
+		},
 		{"CERT_PATH", []string{"/etc/certs", "/etc//certs/"}, []string{"certs", "./certs", "~/certs", "/", "/..", "/a\nb"}},
 		{"POSTSTACK_STACK", []string{"a", "0a_b-c.d", strings.Repeat("a", 40)}, []string{"A", "-a", ".a", "a/b", "a b", strings.Repeat("a", 41)}},
 		{"POSTSTACK_DEBIAN_SUITE", []string{"bookworm", "trixie", "bookworm-backports"}, []string{"Bookworm", "12", "book/worm", "a b"}},
@@ -52,7 +58,7 @@ func TestLoad_Values(t *testing.T) {
 				require.Len(t, found, 1)
 				assert.Equal(t, "environment "+tc.env, found[0].Source)
 				assert.NotEmpty(t, found[0].Allowed)
-				assert.NotContains(t, found[0].Error(), "\n")
+				assert.NotContains(t, found[0].String(), "\n")
 			})
 		}
 	}

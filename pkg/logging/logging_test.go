@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -201,5 +200,5 @@ func TestLogs_ConcurrentUse(t *testing.T) {
 	assert.Equal(t, 401, strings.Count(content(t, root, logs.Path()), "\n"))
 	lines := content(t, root, op.Path())
 	assert.Equal(t, 400, strings.Count(lines, "\n"))
-	assert.Regexp(t, regexp.MustCompile(`^(line \d+ of \d\n)+$`), lines)
+	assert.Regexp(t, `^(line \d+ of \d\n)+$`, lines)
 }

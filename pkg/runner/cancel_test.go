@@ -151,8 +151,8 @@ func TestLook(t *testing.T) {
 	for _, dir := range []string{"a", "b", "c/tool"} {
 		require.NoError(t, os.MkdirAll(base+"/"+dir, 0o755))
 	}
-	require.NoError(t, os.WriteFile(base+"/a/tool", nil, 0o600)) //nolint:gosec // not to be run
-	require.NoError(t, os.WriteFile(base+"/b/tool", nil, 0o700)) //nolint:gosec // to be found
+	require.NoError(t, os.WriteFile(base+"/a/tool", nil, 0o600))
+	require.NoError(t, os.WriteFile(base+"/b/tool", nil, 0o700))
 	path := strings.Join([]string{"", "relative", base + "/c", base + "/a", base + "/b"}, ":")
 	assert.Equal(t, base+"/b/tool", runner.Look("tool", path))
 	assert.Empty(t, runner.Look("other", path))

@@ -109,7 +109,7 @@ func parent(role, childRole string) int {
 // say writes many lines, each in two pieces.
 func say(w io.Writer, word string) {
 	for range 200 {
-		_, _ = io.WriteString(w, word+" ")
+		_, _ = io.WriteString(w, word+", ")
 		_, _ = io.WriteString(w, word+"\n")
 	}
 }

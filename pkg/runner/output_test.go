@@ -33,7 +33,7 @@ func TestExec_Run_Input(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte("from a file"), 0o600))
 		file, err := os.Open(path)
 		require.NoError(t, err)
-		defer file.Close()
+		t.Cleanup(func() { assert.NoError(t, file.Close()) })
 		c := command(t, "cat")
 		c.Stdin = file
 		res, err := runner.Exec{}.Run(t.Context(), c)
@@ -91,15 +91,16 @@ func TestExec_Run_Output(t *testing.T) {
 	})
 	t.Run("of both streams may go to one writer, and no lines mix", func(t *testing.T) {
 		t.Parallel()
+		const outLine, errLine = "out, out\n", "err, err\n"
 		var both bytes.Buffer
 		c := command(t, "both")
 		c.Stdout, c.Stderr = &both, &both
 		res, err := runner.Exec{}.Run(t.Context(), c)
 		require.NoError(t, err)
-		assert.Equal(t, strings.Repeat("out out\n", 200), res.Stdout)
-		assert.Equal(t, strings.Repeat("err err\n", 200), res.Stderr)
+		assert.Equal(t, strings.Repeat(outLine, 200), res.Stdout)
+		assert.Equal(t, strings.Repeat(errLine, 200), res.Stderr)
 		for line := range strings.Lines(both.String()) {
-			assert.Contains(t, []string{"out out\n", "err err\n"}, line)
+			assert.Contains(t, []string{outLine, errLine}, line)
 		}
 		assert.Equal(t, 400, strings.Count(both.String(), "\n"))
 	})
