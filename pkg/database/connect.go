@@ -8,7 +8,7 @@ import (
 )
 
 // Connect logs in. It takes at most t.ConnectTimeout for everything from the look-up of the name on. Errors are
-// *[ConnectError], unless ctx was cancelled, which gives its cause.
+// *[ConnectError], unless ctx was cancelled, which gives its cause. A deadline of ctx counts as a timeout.
 func (t Target) Connect(ctx context.Context) (*pgx.Conn, error) {
 	t = t.withDefaults()
 	cfg, err := t.config()
@@ -24,5 +24,9 @@ func (t Target) Connect(ctx context.Context) (*pgx.Conn, error) {
 	if ctx.Err() == context.Canceled {
 		return nil, fmt.Errorf("connect to %q: %w", t.Redacted(), context.Cause(ctx))
 	}
-	return nil, t.explain(err)
+	failure := t.explain(err)
+	if cause := context.Cause(ctx); cause != nil && failure.Kind == Timeout {
+		failure.Reason, failure.Err = "no answer in time: "+cause.Error(), cause
+	}
+	return nil, failure
 }

@@ -94,10 +94,22 @@ func TestTarget_Connect_tells_what_keeps_it_from_a_server(t *testing.T) {
 			return serve(t, says("28P01").handle)
 		}, "require", database.TLS, false},
 		"a certificate of an unknown authority": {func(t *testing.T) database.Target {
-			tgt := serve(t, untrusted(t))
+			tgt := serve(t, withTLS(t, tls.NoClientCert))
 			tgt.SSLRootCert = otherCA(t)
 			return tgt
 		}, "verify-ca", database.TLS, false},
+		"a server that wants a client certificate": {func(t *testing.T) database.Target {
+			return serve(t, withTLS(t, tls.RequireAnyClientCert))
+		}, "require", database.TLS, false},
+		"a way to log in that nobody knows": {func(t *testing.T) database.Target {
+			return serve(t, func(c net.Conn) {
+				b := pgproto3.NewBackend(c, c)
+				_, _ = b.ReceiveStartupMessage()
+				b.Send(&pgproto3.AuthenticationSASL{AuthMechanisms: []string{"s3cr3t-pw"}}) // a hostile echo
+				_ = b.Flush()
+				silent(c)
+			})
+		}, "disable", database.Other, false},
 		"a root certificate that is not there": {func(t *testing.T) database.Target {
 			tgt := serve(t, silent)
 			tgt.SSLRootCert = filepath.Join(t.TempDir(), "none.crt")
@@ -117,16 +129,18 @@ func TestTarget_Connect_tells_what_keeps_it_from_a_server(t *testing.T) {
 	}
 }
 
-// untrusted is a server with TLS, whose certificate httptest made.
-func untrusted(t *testing.T) func(net.Conn) {
+// withTLS is a server with TLS, whose certificate httptest made, and that hangs up after the handshake.
+func withTLS(t *testing.T, auth tls.ClientAuthType) func(net.Conn) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(nil)
 	s.StartTLS()
 	t.Cleanup(s.Close)
+	config := &tls.Config{Certificates: s.TLS.Certificates, ClientAuth: auth}
 	return func(c net.Conn) {
 		_, _ = io.ReadFull(c, make([]byte, 8))
 		_, _ = c.Write([]byte("S"))
-		_ = tls.Server(c, s.TLS.Clone()).Handshake()
+		_ = tls.Server(c, config).Handshake()
+		_, _ = io.Copy(io.Discard, c)
 	}
 }
 
@@ -137,6 +151,17 @@ func otherCA(t *testing.T) string {
 	cert, _ := selfSigned(t)
 	require.NoError(t, os.WriteFile(file, cert, 0o600))
 	return file
+}
+
+func TestTarget_Connect_until_the_deadline_of_the_context(t *testing.T) {
+	t.Parallel()
+	limit := errors.New("start did not end within 50ms")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, limit)
+	defer cancel()
+	_, err := serve(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }).Connect(ctx)
+	assert.Equal(t, database.Timeout, kindOf(t, err))
+	require.ErrorIs(t, err, limit)
+	assert.ErrorContains(t, err, "no answer in time: start did not end within 50ms; check host")
 }
 
 func TestTarget_Connect_cancelled_gives_the_cause(t *testing.T) {

@@ -6,10 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/secret"
 )
 
 // hard is a password of every character that some reader takes for its own, and 180 long.
@@ -49,6 +51,25 @@ func TestTarget_carries_a_hard_password_through_every_form(t *testing.T) {
 	for _, s := range tgt.Secrets() {
 		assert.NotContains(t, tgt.Redacted()+tgt.JDBC(), s)
 	}
+}
+
+func TestTarget_URL_is_read_alike_by_pgx(t *testing.T) {
+	t.Parallel()
+	tgt := target(func(t *database.Target) {
+		t.Password, t.User, t.Database, t.Host, t.Schema = secret.Value(hard()), "us@er:x", "a/b+c d%?", "::1", "hosting"
+	})
+	cfg, err := pgx.ParseConfig(tgt.URL())
+	require.NoError(t, err)
+	assert.Equal(t, []any{"::1", uint16(5432), "us@er:x", hard(), "a/b+c d%?", "-c search_path=hosting"},
+		[]any{cfg.Host, cfg.Port, cfg.User, cfg.Password, cfg.Database, cfg.RuntimeParams["options"]})
+}
+
+func TestTarget_without_a_password_has_nothing_to_hide(t *testing.T) {
+	t.Parallel()
+	tgt := target(password(""))
+	assert.Empty(t, tgt.PassFile())
+	assert.Empty(t, tgt.Secrets())
+	assert.Equal(t, tgt.Redacted(), tgt.URL())
 }
 
 func TestTarget_JDBC(t *testing.T) {

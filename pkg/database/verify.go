@@ -135,7 +135,7 @@ func (r *Report) write(ctx context.Context, conn *pgx.Conn, _ Target) (err error
 			err = rollback
 		}
 	}()
-	table := pgx.Identifier{fmt.Sprintf("poststack_verify_%d", conn.PgConn().PID())}.Sanitize() //nolint:misspell // pgx spells it so
+	table := pgx.Identifier{fmt.Sprintf("poststack_verify_%d", conn.PgConn().PID())}.Sanitize()
 	if _, err := tx.Exec(ctx, "create table "+table+" (v text)"); err != nil {
 		return err
 	}
