@@ -46,8 +46,10 @@ final class Report extends AbstractChangeExecListener {
     Map<String, Object> event = event("applied", set);
     event.put("type", type.toString());
     event.put("ms", (System.nanoTime() - begun) / 1_000_000);
+    boolean kept = clean.getAsBoolean();
+    event.put("kept", kept ? 1 : null); // cannot be undone any more
     emit(event);
-    if (!clean.getAsBoolean()) {
+    if (!kept) {
       undoable.add(set);
     }
   }

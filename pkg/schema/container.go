@@ -1,0 +1,163 @@
+package schema
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// Where things are in Liquibase's container, and who runs there. Source: containers/liquibase/Dockerfile.
+const (
+	changelogDir = "/liquibase/changelog"
+	passFile     = "/liquibase/pgpass"
+	liquibaseUID = 9998
+)
+
+// removeTimeout is how long the removal of the container may take after the run has ended or was cancelled.
+const removeTimeout = 30 * time.Second
+
+// unselected is a context and a label that no changeset has: Liquibase runs everything when it is given none.
+const unselected = "poststack-none"
+
+// Invocation is one run of Liquibase.
+type Invocation struct {
+	Command   Command
+	Target    database.Target // as the container reaches it
+	Changelog *Changelog
+	Contexts  string // "" selects only changesets without a context
+	Labels    string // label expression; "" selects only changesets without a label
+	Count     int    // of CmdRollback
+	OnEvent   func(Event)
+	Log       io.Writer
+}
+
+// Output is how a run ended.
+type Output struct {
+	Code int
+	Last string // last line of Liquibase's log
+}
+
+// Liquibase runs one command and reports what happens as events. An error means that it could not be run.
+type Liquibase interface {
+	Run(ctx context.Context, in Invocation) (Output, error)
+}
+
+// Containers is what is needed of a container engine.
+type Containers interface {
+	creator
+	watcher
+}
+
+type creator interface {
+	ContainerCreate(ctx context.Context, spec engine.ContainerSpec) (engine.ContainerID, error)
+	ContainerStart(ctx context.Context, id engine.ContainerID) error
+	ContainerRemove(ctx context.Context, id engine.ContainerID) error
+}
+
+type watcher interface {
+	ContainerWait(ctx context.Context, id engine.ContainerID) (int, error)
+	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
+}
+
+// Container runs Liquibase in a container that is removed afterwards.
+type Container struct {
+	Engine      Containers
+	Image       engine.Ref
+	Labels      map[string]string
+	Network     string // name of a network on which the database is reached; or
+	HostNetwork bool   // for a database that listens on this machine's loopback address
+	ExtraHosts  map[string]string
+}
+
+// Run implements [Liquibase]. The changelog and the password are copied into the container as files; neither
+// is in its arguments or its environment. Whatever happens, the container is removed.
+func (c Container) Run(ctx context.Context, in Invocation) (out Output, err error) {
+	spec, err := c.spec(in)
+	if err != nil {
+		return Output{}, err
+	}
+	id, err := c.Engine.ContainerCreate(ctx, spec)
+	if err != nil {
+		return Output{}, fmt.Errorf("create container of image %q: %w", c.Image, err)
+	}
+	defer func() {
+		remove, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+		defer cancel()
+		if failed := c.Engine.ContainerRemove(remove, id); failed != nil {
+			err = errors.Join(err, fmt.Errorf("remove container of image %q: %w", c.Image, failed))
+		}
+	}()
+	if err := c.Engine.ContainerStart(ctx, id); err != nil {
+		return Output{}, fmt.Errorf("start container of image %q: %w", c.Image, err)
+	}
+	return c.watch(ctx, id, in)
+}
+
+// watch passes the container's output on until it ends.
+func (c Container) watch(ctx context.Context, id engine.ContainerID, in Invocation) (Output, error) {
+	log := &lockedWriter{next: in.Log}
+	last := &lastLine{next: log}
+	if err := c.Engine.ContainerLogs(ctx, id, engine.LogOptions{Follow: true}, &eventWriter{next: log, on: in.OnEvent}, last); err != nil {
+		return Output{}, fmt.Errorf("read output of Liquibase: %w", err)
+	}
+	code, err := c.Engine.ContainerWait(ctx, id)
+	if err != nil {
+		return Output{}, fmt.Errorf("wait for Liquibase: %w", err)
+	}
+	return Output{Code: code, Last: last.String()}, nil
+}
+
+func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {
+	target := in.Target
+	target.Application = "poststack liquibase"
+	spec := engine.ContainerSpec{
+		Image: c.Image, Labels: c.Labels, Network: c.Network, HostNetwork: c.HostNetwork, ExtraHosts: c.ExtraHosts,
+		Command: []string{string(in.Command)},
+		Env: map[string]string{
+			"LIQUIBASE_COMMAND_URL":            target.JDBC(),
+			"LIQUIBASE_COMMAND_USERNAME":       target.User,
+			"LIQUIBASE_COMMAND_CHANGELOG_FILE": in.Changelog.Root,
+			"LIQUIBASE_COMMAND_CONTEXTS":       first(in.Contexts, unselected),
+			"LIQUIBASE_COMMAND_LABEL_FILTER":   first(in.Labels, unselected),
+		},
+	}
+	if in.Command == CmdRollback {
+		spec.Command = append(spec.Command, "--count="+strconv.Itoa(in.Count))
+	}
+	for _, f := range in.Changelog.Files {
+		spec.Files = append(spec.Files, engine.File{Path: path.Join(changelogDir, f.Path), Mode: 0o444, Content: f.Content})
+	}
+	if pass := target.PassFile(); pass != nil {
+		spec.Env["PGPASSFILE"] = passFile
+		spec.Files = append(spec.Files, engine.File{Path: passFile, Mode: 0o600, UID: liquibaseUID, GID: liquibaseUID, Content: pass})
+	}
+	files, err := target.ClientFiles()
+	if err != nil {
+		return engine.ContainerSpec{}, err
+	}
+	for _, f := range files {
+		spec.Files = append(spec.Files, engine.File{Path: f.Path, Mode: 0o400, UID: liquibaseUID, GID: liquibaseUID, Content: f.Content})
+	}
+	return spec, nil
+}
+
+// lockedWriter lets both streams of a container write to one file.
+type lockedWriter struct {
+	mu   sync.Mutex
+	next io.Writer
+}
+
+// Write passes p on.
+func (w *lockedWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.next.Write(p)
+}
