@@ -181,3 +181,21 @@ func TestConfig_Settings_ReturnsACopy(t *testing.T) {
 	cfg.Settings()[0].Value = "changed"
 	assert.Equal(t, "auto", cfg.Settings()[0].Value)
 }
+
+func TestReference_DefaultsAreValid(t *testing.T) {
+	t.Parallel()
+	root := checkout(t, "")
+	environ := []string{"HOME=/home/ada"}
+	plain, err := config.Load(config.Input{Root: root, Environ: environ})
+	require.NoError(t, err)
+	for _, row := range config.Reference() {
+		if row.Default != "" && !strings.HasPrefix(row.Default, "<") {
+			environ = append(environ, row.Env+"="+row.Default)
+		}
+	}
+	set, err := config.Load(config.Input{Root: root, Environ: environ})
+	require.NoError(t, err)
+	for i, s := range set.Settings() {
+		assert.Equal(t, plain.Settings()[i].Value, s.Value, s.Key)
+	}
+}

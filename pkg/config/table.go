@@ -104,21 +104,21 @@ func stackOptions() []option {
 				Key: "artifacts", Env: "POSTSTACK_ARTIFACTS", Allowed: "a directory, absolute or relative to the checkout",
 				Help: "Directory that is searched for artifacts before they are downloaded",
 			},
-			set: directory(func(c *Config) *string { return &c.ArtifactDir }),
+			set: localPath(func(c *Config) *string { return &c.ArtifactDir }),
 		},
 		{
 			Setting: Setting{
 				Key: "state_dir", Env: "POSTSTACK_STATE_DIR", Default: "<XDG_STATE_HOME or ~/.local/state>/poststack", Allowed: "an absolute path",
 				Help: "Directory for the generated password and the chosen port; each stack has its own below it",
 			},
-			set: absolute(func(c *Config) *string { return &c.StateDir }), computed: userDir("XDG_STATE_HOME", ".local/state"),
+			set: absolutePath(func(c *Config) *string { return &c.StateDir }), computed: userDir("XDG_STATE_HOME", ".local/state"),
 		},
 		{
 			Setting: Setting{
 				Key: "cache_dir", Env: "POSTSTACK_CACHE_DIR", Default: "<XDG_CACHE_HOME or ~/.cache>/poststack", Allowed: "an absolute path",
 				Help: "Directory for downloads and for what was found out about the engines; it may be deleted at any time",
 			},
-			set: absolute(func(c *Config) *string { return &c.CacheDir }), computed: userDir("XDG_CACHE_HOME", ".cache"),
+			set: absolutePath(func(c *Config) *string { return &c.CacheDir }), computed: userDir("XDG_CACHE_HOME", ".cache"),
 		},
 	}
 }
@@ -158,7 +158,7 @@ func databaseOptions() []option {
 				Key: "database.password_file", Env: "POSTSTACK_DATABASE_PASSWORD_FILE", Allowed: "a file, absolute or relative to the checkout",
 				Help: "File with the password of Poststack's own server; one is generated if this is not set",
 			},
-			set: directory(func(c *Config) *string { return &c.Database.PasswordFile }),
+			set: localPath(func(c *Config) *string { return &c.Database.PasswordFile }),
 		},
 	}
 }

@@ -69,8 +69,8 @@ func period(field func(*Config) *time.Duration) setter {
 	}
 }
 
-// directory reads a path on this machine: absolute, below the home directory (~/), or relative to the checkout.
-func directory(field func(*Config) *string) setter {
+// localPath reads a path on this machine: absolute, below the home directory (~/), or relative to the checkout.
+func localPath(field func(*Config) *string) setter {
 	return func(c *Config, s scope, raw string) (string, error) {
 		value, err := hostPath(s, raw)
 		if err == nil {
@@ -80,13 +80,13 @@ func directory(field func(*Config) *string) setter {
 	}
 }
 
-// absolute reads a path on this machine that does not depend on the checkout.
-func absolute(field func(*Config) *string) setter {
+// absolutePath reads a path on this machine that does not depend on the checkout.
+func absolutePath(field func(*Config) *string) setter {
 	return func(c *Config, s scope, raw string) (string, error) {
 		if !filepath.IsAbs(raw) && !strings.HasPrefix(raw, "~/") {
 			return "", errors.New("is a relative path")
 		}
-		return directory(field)(c, s, raw)
+		return localPath(field)(c, s, raw)
 	}
 }
 
