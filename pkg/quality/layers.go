@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,8 @@ func engineFlags(timeout time.Duration) []string {
 	return []string{"-count=1", "-p=1", "-timeout=" + timeout.String()}
 }
 
-// Unit runs the tests that need no engine, under the race detector where cgo is available.
+// Unit runs the tests that need no engine, those of the shell scripts among them, under the race detector where
+// cgo is available.
 func (p Project) Unit(ctx context.Context) error {
 	l, err := p.unit(ctx)
 	if err != nil {
@@ -36,6 +38,9 @@ func (p Project) Unit(ctx context.Context) error {
 
 func (p Project) unit(ctx context.Context) (layer, error) {
 	l := layer{name: "unit", packages: []string{"./pkg/...", "./magefiles/..."}, flags: []string{"-short", "-timeout=5m"}}
+	if exists(filepath.Join(p.Root, "tests", "shell")) {
+		l.packages = append(l.packages, "./tests/shell/...")
+	}
 	cgo, err := p.output(ctx, "go", "env", "CGO_ENABLED")
 	if err != nil {
 		return layer{}, err
