@@ -22,8 +22,11 @@ type Base struct {
 	Digest string // of its manifest, "sha256:…"; "" for an image that never was in a registry
 }
 
-// defaultPullTimeout is how long a registry has to deliver Debian.
-const defaultPullTimeout = 30 * time.Second
+// How long a registry has to deliver Debian, by default and where a bootstrapped one would do.
+const (
+	defaultPullTimeout = 30 * time.Second
+	shortPullTimeout   = 10 * time.Second
+)
 
 // debian finds or makes the Debian image that the images without a parent stand on.
 type debian struct {
@@ -83,20 +86,25 @@ func (d debian) resolve(ctx context.Context, r event.Reporter) (Base, error) {
 	if base, err := inspectBase(ctx, d.engine, official); err != nil || base.ID != "" {
 		return base, err
 	}
+	own, err := inspectBase(ctx, d.engine, d.own())
+	if err != nil {
+		return Base{}, err
+	}
+	if own.ID != "" {
+		d.timeout = min(d.timeout, shortPullTimeout)
+	}
 	base, pullErr := d.pull(ctx, official, r)
 	if pullErr == nil {
 		return base, nil
 	}
-	if cause := context.Cause(ctx); cause != nil {
+	if context.Cause(ctx) != nil {
 		return Base{}, pullErr
 	}
-	if base, err := inspectBase(ctx, d.engine, d.own()); err != nil || base.ID != "" {
-		if err == nil {
-			_, _ = fmt.Fprintf(d.log, "%v\nstanding on %s, bootstrapped earlier\n", pullErr, d.own())
-		}
-		return base, err
-	}
 	_, _ = fmt.Fprintf(d.log, "%v\n", pullErr)
+	if own.ID != "" {
+		_, _ = fmt.Fprintf(d.log, "standing on %s, bootstrapped earlier\n", own.Ref)
+		return own, nil
+	}
 	r.Step(fmt.Sprintf("no registry gives %s: bootstrapping Debian %s from this machine's package sources", official, d.suite))
 	base, err = d.bootstrap(ctx, r)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,9 @@ import (
 
 // bootstrapGrace is how long a cancelled mmdebstrap has to remove its root directory.
 const bootstrapGrace = 30 * time.Second
+
+// scratchPrefix begins the name of the directory that a bootstrap works in.
+const scratchPrefix = "poststack-debian-"
 
 // slimOptions are dpkg's options of the official slim images: no documentation but the copyright files, no
 // manuals, no translations. dpkg keeps to them in every image on top.
@@ -58,13 +62,12 @@ func (d debian) bootstrap(ctx context.Context, r event.Reporter) (Base, error) {
 	if base, err := inspectBase(ctx, d.engine, d.own()); err != nil || base.ID != "" {
 		return base, err // made while we waited
 	}
-	// Not in CacheDir: unprivileged, mmdebstrap works under other user IDs, which must reach the directory.
-	dir, err := os.MkdirTemp("", "poststack-debian-")
+	dir, remove, err := d.scratch()
 	if err != nil {
 		return Base{}, fmt.Errorf("bootstrap debian: %w", err)
 	}
-	defer func() { removeUnmounted(dir) }()
-	rootfs, err := d.debootstrap(ctx, dir, sources)
+	defer remove()
+	rootfs, err := d.debootstrap(ctx, dir, sources, r)
 	if err != nil {
 		return Base{}, err
 	}
@@ -72,12 +75,30 @@ func (d debian) bootstrap(ctx context.Context, r event.Reporter) (Base, error) {
 	return d.importRootfs(ctx, rootfs)
 }
 
-// debootstrap runs mmdebstrap in dir and gives the archive that it made.
-func (d debian) debootstrap(ctx context.Context, dir string, sources []string) (string, error) {
-	// Others must reach it, see above; the runner's umask does not matter to Chmod.
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return "", fmt.Errorf("bootstrap debian: %w", err)
+// scratch makes the directory to work in. It is not in the cache directory: unprivileged, mmdebstrap works
+// under other user IDs, which must reach it. A note in the cache directory tells the next bootstrap what to
+// remove when this process is killed.
+func (d debian) scratch() (dir string, remove func(), err error) {
+	note := filepath.Join(d.cache, "locks", "bootstrap.dir")
+	if left, err := os.ReadFile(note); err == nil && strings.HasPrefix(filepath.Base(string(left)), scratchPrefix) {
+		removeUnmounted(string(left))
 	}
+	if dir, err = os.MkdirTemp("", scratchPrefix); err != nil {
+		return "", nil, err
+	}
+	remove = func() {
+		removeUnmounted(dir)
+		_ = os.Remove(note)
+	}
+	if err := errors.Join(os.WriteFile(note, []byte(dir), 0o600), os.Chmod(dir, 0o755)); err != nil {
+		remove()
+		return "", nil, err
+	}
+	return dir, remove, nil
+}
+
+// debootstrap runs mmdebstrap in dir and gives the archive that it made.
+func (d debian) debootstrap(ctx context.Context, dir string, sources []string, r event.Reporter) (string, error) {
 	kept, passing := d.aptOptions(ctx)
 	list, options, temp := filepath.Join(dir, "sources.list"), filepath.Join(dir, "apt.conf"), filepath.Join(dir, "tmp")
 	err := errors.Join(
@@ -90,6 +111,7 @@ func (d debian) debootstrap(ctx context.Context, dir string, sources []string) (
 		return "", fmt.Errorf("bootstrap debian: %w", err)
 	}
 	rootfs := filepath.Join(dir, "rootfs.tar")
+	out := io.MultiWriter(d.log, &infoLines{report: r})
 	_, err = d.runner.Run(ctx, runner.Command{
 		Program: "mmdebstrap",
 		Args: mmdebstrapArgs(bootstrapSpec{
@@ -97,13 +119,13 @@ func (d debian) debootstrap(ctx context.Context, dir string, sources []string) (
 			kept: append(imageAptOptions(), kept...), mergedUsr: d.host.has(mergedUsrHooks),
 		}),
 		Env:    []string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(stagedTime().Unix(), 10), "TMPDIR=" + temp, "LC_ALL=C.UTF-8"},
-		Stdout: d.log, Stderr: d.log, Grace: bootstrapGrace,
+		Stderr: out, Grace: bootstrapGrace,
 	})
 	if errors.Is(err, exec.ErrNotFound) {
 		return "", errors.New("mmdebstrap is not installed")
 	}
 	if err != nil {
-		return "", fmt.Errorf("bootstrap debian %s: %w", d.suite, err)
+		return "", fmt.Errorf("bootstrap debian %s: %w", d.suite, tellTool(err, "E: "))
 	}
 	return rootfs, nil
 }
@@ -170,6 +192,26 @@ func (d debian) importRootfs(ctx context.Context, rootfs string) (Base, error) {
 		return Base{}, fmt.Errorf("import image %q: the store has %s under that name, not %s", d.own(), img.ID, id)
 	}
 	return Base{Ref: engine.Ref(d.own()), ID: id}, nil
+}
+
+// infoLines reports mmdebstrap's own lines, which begin with "I: ", as steps.
+type infoLines struct {
+	report event.Reporter
+	rest   string
+}
+
+func (w *infoLines) Write(p []byte) (int, error) {
+	w.rest += string(p)
+	for {
+		line, rest, ok := strings.Cut(w.rest, "\n")
+		if !ok {
+			return len(p), nil
+		}
+		w.rest = rest
+		if text, ok := strings.CutPrefix(line, "I: "); ok {
+			w.report.Step("bootstrapping Debian: " + strings.TrimSpace(text))
+		}
+	}
 }
 
 // removeUnmounted removes dir with all that is in it, unless something is mounted there: a killed mmdebstrap

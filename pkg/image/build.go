@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
@@ -54,11 +55,12 @@ func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter
 // runBuild stages the context in a directory of its own and builds it under its digest tag: nobody's :latest
 // moves before the image is whole.
 func (b *Builder) runBuild(ctx context.Context, p plan, base Base, files map[string]string, o Options, log io.Writer, r event.Reporter) (engine.BuildOutput, error) {
-	dir, err := os.MkdirTemp("", "poststack-build-"+p.def.Name+"-")
-	if err != nil {
+	// The image's lock is held: what is there was left by a process that was killed.
+	dir := filepath.Join(b.CacheDir, "staging", p.def.Name)
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
 		return engine.BuildOutput{}, fmt.Errorf("stage the build context: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
 	if err := stage(p.def, files, dir); err != nil {
 		return engine.BuildOutput{}, err
 	}
@@ -67,7 +69,7 @@ func (b *Builder) runBuild(ctx context.Context, p plan, base Base, files map[str
 		args[k] = v
 	}
 	return b.Engine.Build(ctx, engine.BuildSpec{
-		Dir: filepath.Clean(dir), Tags: []engine.Ref{DigestRef(p.def.Name, p.digest)}, Args: args,
+		Dir: dir, Tags: []engine.Ref{DigestRef(p.def.Name, p.digest)}, Args: args,
 		Labels: b.labels(ctx, p, base), NoCache: o.NoCache, Log: log,
 		OnStep: func(s engine.Step) { reportStep(s, r) },
 	})
@@ -76,11 +78,7 @@ func (b *Builder) runBuild(ctx context.Context, p plan, base Base, files map[str
 // tag gives img its digest tag and, last, the one for people; a tag that is right already is not touched.
 func (b *Builder) tag(ctx context.Context, p plan, img engine.Image) error {
 	for _, ref := range []engine.Ref{DigestRef(p.def.Name, p.digest), LatestRef(p.def.Name)} {
-		has, err := b.Engine.ImageInspect(ctx, ref)
-		if err != nil && !errors.Is(err, engine.ErrNotFound) {
-			return err
-		}
-		if err == nil && has.ID == img.ID {
+		if slices.Contains(img.Tags, ref) {
 			continue
 		}
 		if err := b.Engine.ImageTag(ctx, img.ID, ref); err != nil {

@@ -14,12 +14,12 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 )
 
-// contextFile is one entry of a build context. Owner, times and the finer permissions are left out: they
+// contextFile is a file or a link of a build context. Owner, times and the finer permissions are left out: they
 // differ between checkouts.
 type contextFile struct {
 	path   string // slash-separated, relative to the context
 	mode   fs.FileMode
-	source string // where its content is now; "" for a directory and a link
+	source string // where its content is now; "" for a link
 	link   string // target of a symbolic link
 }
 
@@ -38,8 +38,8 @@ func neverInContext() []string {
 }
 
 // readContext lists the files of dir that go into its image, sorted by path: all but what its .dockerignore
-// and [neverInContext] name. The Dockerfile cannot be left out. Directories are listed too, since an empty
-// one can be copied.
+// and [neverInContext] name. The Dockerfile cannot be left out. Directories are not listed: git does
+// not carry empty ones, so that they would make checkouts differ.
 func readContext(dir string) ([]contextFile, error) {
 	ignored, err := ignorePatterns(dir)
 	if err != nil {
@@ -64,6 +64,9 @@ func readContext(dir string) ([]contextFile, error) {
 			if entry.IsDir() && !matcher.Exclusions() {
 				return fs.SkipDir
 			}
+			return nil
+		}
+		if entry.IsDir() {
 			return nil
 		}
 		file, err := newContextFile(path, rel, entry)
@@ -102,8 +105,6 @@ func ignorePatterns(dir string) ([]string, error) {
 // of the context: no builder could follow it.
 func newContextFile(path, rel string, entry fs.DirEntry) (contextFile, error) {
 	switch t := entry.Type(); {
-	case t.IsDir():
-		return contextFile{path: rel, mode: fs.ModeDir | modeExecutable}, nil
 	case t.IsRegular():
 		info, err := entry.Info()
 		if err != nil {

@@ -17,15 +17,16 @@ const npmTimeout = 5 * time.Minute
 // fromNPM fetches a package through npm pack, which knows the user's registry and its credentials, and takes
 // the wanted files out of it. No script of the package runs.
 func (f fetcher) fromNPM(ctx context.Context, spec string, missing []ArtifactFile) error {
-	dir, err := os.MkdirTemp("", "poststack-npm-")
-	if err != nil {
+	// The artifact's lock is held: what is there was left by a process that was killed.
+	dir := filepath.Join(f.cache, "downloads", "npm-"+hashText(spec)[:16])
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	args := []string{"pack", spec, "--ignore-scripts", "--silent", "--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000"}
+	args := []string{"pack", spec, "--ignore-scripts", "--loglevel=error", "--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000"}
 	npm := runner.WithTimeout(f.runner, npmTimeout)
 	if _, err := npm.Run(ctx, runner.Command{Program: "npm", Args: args, Dir: dir, Stdout: f.log, Stderr: f.log}); err != nil {
-		return err
+		return tellTool(err, "npm ERR! ", "npm error ")
 	}
 	archives, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
 	if err != nil || len(archives) != 1 {

@@ -43,20 +43,13 @@ func stage(d Definition, artifacts map[string]string, dir string) error {
 // stage puts f into dir.
 func (f contextFile) stage(dir string) error {
 	target := filepath.Join(dir, filepath.FromSlash(f.path))
-	switch {
-	case f.mode.IsDir():
-		return os.MkdirAll(target, 0o755)
-	case f.link != "":
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			return err
-		}
-		return os.Symlink(f.link, target)
-	default:
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			return err
-		}
-		return copyFile(f.source, target, f.mode.Perm())
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return err
 	}
+	if f.link != "" {
+		return os.Symlink(f.link, target)
+	}
+	return copyFile(f.source, target, f.mode.Perm())
 }
 
 // linkOrCopy links an artifact from the cache, or copies it when the cache is on another file system. The

@@ -23,9 +23,11 @@ func reportStep(s engine.Step, r event.Reporter) {
 	r.Step(text)
 }
 
-// addedByBuilder tells steps that stand in no Dockerfile: the classic docker builder makes one of every label.
+// addedByBuilder tells steps that stand in no Dockerfile: the classic docker builder and podman make one of
+// every label.
 func addedByBuilder(s engine.Step) bool {
-	return strings.HasPrefix(s.Text, "LABEL org.poststack.") || strings.HasPrefix(s.Text, "LABEL org.opencontainers.image.")
+	label, ok := strings.CutPrefix(strings.ReplaceAll(s.Text, `"`, ""), "LABEL ")
+	return ok && (strings.HasPrefix(label, "org.poststack.") || strings.HasPrefix(label, "org.opencontainers.image."))
 }
 
 // setSteps notes the steps of the Dockerfile.

@@ -1,0 +1,53 @@
+package image
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/runner"
+)
+
+// Stage makes the staging of one image testable by itself.
+func (c *Catalogue) Stage(name string, artifacts map[string]string, dir string) error {
+	d, err := c.Get(name)
+	if err != nil {
+		return err
+	}
+	return stage(d, artifacts, dir)
+}
+
+// Fetcher makes fetching testable by itself, without its waits.
+type Fetcher struct {
+	Cache, Local string
+	Runner       runner.Runner
+}
+
+func (f Fetcher) Fetch(ctx context.Context, a Artifact) (map[string]string, error) {
+	inner := fetcher{cache: f.Cache, local: f.Local, runner: f.Runner, log: io.Discard, delay: time.Millisecond}
+	return inner.fetch(ctx, Definition{Artifacts: []Artifact{a}}, event.Reporter{})
+}
+
+// Debian makes the search for a base testable with the package sources of a made-up machine.
+type Debian struct {
+	Engine  Engine
+	Runner  runner.Runner
+	Suite   Suite
+	Cache   string
+	Root    string
+	Timeout time.Duration
+}
+
+func (d Debian) inner() debian {
+	return debian{
+		engine: d.Engine, runner: d.Runner, suite: d.Suite, cache: d.Cache, timeout: d.Timeout,
+		log: io.Discard, host: host{root: d.Root},
+	}
+}
+
+func (d Debian) Resolve(ctx context.Context, r event.Reporter) (Base, error) {
+	return d.inner().resolve(ctx, r)
+}
+
+func (d Debian) Sources() ([]string, error) { return d.inner().host.sources(d.Suite) }
