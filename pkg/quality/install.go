@@ -51,6 +51,16 @@ func Stale(root string, built Stamp) (bool, error) {
 	return now != built, err
 }
 
+// StaleWarning returns what to tell people when this program is [Stale], and "" when it is not or when the
+// checkout cannot be read: whatever works on it next says so better.
+func StaleWarning(root string) string {
+	stale, err := Stale(root, Built())
+	if err != nil || !stale {
+		return ""
+	}
+	return "this program was compiled from other code than the checkout holds; compile it anew with: go tool mage install"
+}
+
 // Install compiles all targets into [Binary]. A running one is replaced, not written to.
 func (p Project) Install(ctx context.Context) error {
 	stamp, err := SourceStamp(p.Root)

@@ -43,6 +43,9 @@ func Do(ctx context.Context, stdout, stderr io.Writer, work func(Project, contex
 	if err != nil {
 		return err
 	}
+	if warning := StaleWarning(p.Root); warning != "" {
+		_, _ = fmt.Fprintln(p.Stderr, "warning:", warning)
+	}
 	return work(p, ctx)
 }
 
