@@ -43,7 +43,7 @@ func (x Exec) Run(ctx context.Context, c Command) (Result, error) {
 	cmd := exec.Command(c.Program, c.Args...) //nolint:noctx // the group is ended below; CommandContext ends only the child
 	cmd.Dir = c.Dir
 	if len(c.Env) > 0 {
-		cmd.Env = append(os.Environ(), c.Env...)
+		cmd.Env = append(cmd.Environ(), c.Env...) // with PWD, if there is a Dir
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = c.Grace

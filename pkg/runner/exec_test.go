@@ -58,7 +58,7 @@ func TestExec_Run_Result(t *testing.T) {
 		c.Dir, c.Env = dir, append(c.Env, "ANSWER=41", "ANSWER=42")
 		res, err := runner.Exec{}.Run(t.Context(), c)
 		require.NoError(t, err)
-		assert.Equal(t, dir+" 42 true\n", res.Stdout)
+		assert.Equal(t, dir+" "+dir+" 42 true\n", res.Stdout)
 	})
 }
 

@@ -59,7 +59,7 @@ func child(role string, args []string) int {
 		fmt.Print("END")
 	case "where":
 		dir, _ := os.Getwd()
-		fmt.Println(dir, os.Getenv("ANSWER"), syscall.Getpgrp() == os.Getpid())
+		fmt.Println(dir, os.Getenv("PWD"), os.Getenv("ANSWER"), syscall.Getpgrp() == os.Getpid())
 	case "wait": // for a signal, and then ends by it
 		fmt.Println("ready")
 		time.Sleep(time.Minute)

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"errors"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -27,7 +26,7 @@ func Start(c Command) (*Process, error) {
 	cmd := exec.Command(c.Program, c.Args...) //nolint:noctx // it is meant to outlive the call that starts it
 	cmd.Dir, cmd.Stdin = c.Dir, c.Stdin
 	if len(c.Env) > 0 {
-		cmd.Env = append(os.Environ(), c.Env...)
+		cmd.Env = append(cmd.Environ(), c.Env...) // with PWD, if there is a Dir
 	}
 	p := &Process{cmd: cmd, stderr: &tailBuffer{max: maxTail}, done: make(chan struct{})}
 	lock := &sync.Mutex{} // the two listeners may be the same

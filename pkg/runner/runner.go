@@ -16,7 +16,7 @@ type Command struct {
 	Args    []string  // without the program
 	Dir     string    // working directory; "" is the caller's
 	Env     []string  // KEY=value, added to the environment of this process; the last one wins
-	Stdin   io.Reader // nil is empty; what the program leaves unread may be read later
+	Stdin   io.Reader // nil is empty; do not use it again, it may still be read after Run has returned
 	Stdout  io.Writer // receives the output in whole lines as they appear, beside Result.Stdout; may be nil
 	Stderr  io.Writer // likewise; it may be the same writer
 	// Grace is how long the program and its children have between SIGTERM and SIGKILL once the context has
