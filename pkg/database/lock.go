@@ -91,10 +91,11 @@ func LockHolders(ctx context.Context, conn *pgx.Conn, key int64) ([]Session, err
 	return sessions(ctx, conn, query, key)
 }
 
-// OtherSessions returns every other client that is connected to conn's database.
+// OtherSessions returns every other client that is connected to conn's database. A role without pg_monitor does
+// not see what kind of session another role's is, so its replication counts, too; autovacuum never does.
 func OtherSessions(ctx context.Context, conn *pgx.Conn) ([]Session, error) {
 	const query = `select ` + sessionColumns + ` from pg_stat_activity a where a.datname = current_database()
-		and a.pid <> pg_backend_pid() and coalesce(a.backend_type, 'client backend') = 'client backend' order by a.pid`
+		and a.pid <> pg_backend_pid() and a.usesysid is not null and coalesce(a.backend_type, 'client backend') = 'client backend' order by a.pid`
 	return sessions(ctx, conn, query)
 }
 
