@@ -85,7 +85,7 @@ func (h host) readSources() ([]aptSource, error) {
 func parseOneLine(text string) []aptSource {
 	var out []aptSource
 	for _, line := range strings.Split(text, "\n") {
-		line, _, _ = strings.Cut(line, "#")
+		line, _, _ = strings.Cut(strings.ReplaceAll(line, "\t", " "), "#")
 		kind, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if kind != "deb" {
 			continue

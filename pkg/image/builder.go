@@ -12,7 +12,7 @@ import (
 )
 
 // Store is what the engine keeps, as far as this package uses it. ImageInspect of an unknown image gives
-// engine.ErrNotFound; ImageRemove of one is no error.
+// engine.ErrNotFound; ImageRemove of one is no error, and it refuses an image that a container uses.
 type Store interface {
 	ImageInspect(ctx context.Context, ref engine.Ref) (engine.Image, error)
 	ImageList(ctx context.Context, label string) ([]engine.Image, error)
@@ -31,7 +31,6 @@ type Engine interface {
 	Store
 	Importer
 	Build(ctx context.Context, spec engine.BuildSpec) (engine.BuildOutput, error)
-	ContainerList(ctx context.Context, labels map[string]string) ([]engine.Container, error)
 }
 
 // LogFile is a log of one operation. Path is as people are told it, relative to the checkout.

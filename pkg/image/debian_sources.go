@@ -12,11 +12,12 @@ import (
 func suiteParts() []string { return []string{"", "-updates", "-security", "/updates"} }
 
 // pickDebian leaves those of all that are Debian's own archive. Others use Debian's suite names too, and are
-// told apart by their keys and addresses: entries that are surely Debian's count, and only where there is
-// none those that look like a mirror of it. Neither passes a signature of anyone but Debian: the bootstrap
-// checks them against Debian's keys alone.
+// told apart by their keys and addresses: entries that are surely Debian's count, and those that look like a
+// mirror of it only where the main archive would be missing without them. Neither lets in what anyone but
+// Debian has signed: the bootstrap checks them against Debian's keys alone.
 func pickDebian(all []aptSource) []aptSource {
-	var sure, likely []aptSource
+	var sure, either []aptSource
+	main := false
 	for _, s := range all {
 		s.components = slices.DeleteFunc(slices.Clone(s.components), func(c string) bool {
 			return !slices.Contains([]string{"main", "contrib", "non-free", "non-free-firmware"}, c)
@@ -29,15 +30,17 @@ func pickDebian(all []aptSource) []aptSource {
 		official := u.Hostname() == "debian.org" || strings.HasSuffix(u.Hostname(), ".debian.org")
 		switch {
 		case strings.HasPrefix(path.Base(s.signedBy), "debian-archive"), official && archive:
-			sure = append(sure, s)
+			sure, either = append(sure, s), append(either, s)
+			_, part, _ := splitSuite(s.suite)
+			main = main || part == ""
 		case s.signedBy == "" && archive:
-			likely = append(likely, s)
+			either = append(either, s)
 		}
 	}
-	if len(sure) > 0 {
+	if main {
 		return sure
 	}
-	return likely
+	return either
 }
 
 // splitSuite cuts "bookworm-security" into "bookworm" and "-security"; ok is false for a part that is not

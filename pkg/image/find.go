@@ -39,8 +39,8 @@ func newestFirst(images []engine.Image) {
 }
 
 // prune removes the images of p's name that are older than the last [keepOld], and those that lost their tags
-// to a newer build. What a container uses stays, and so does every tag that others gave. It is not worth
-// failing a build that has succeeded: what cannot be removed is told in the log only.
+// to a newer build. What a container uses stays, since the engine refuses to remove it, and so does every tag
+// that others gave. None of it is worth failing a build that has succeeded: it is told in the log only.
 func (b *Builder) prune(ctx context.Context, p plan, built engine.ImageID, log io.Writer) {
 	images, err := b.Engine.ImageList(ctx, LabelImage+"="+p.def.Name)
 	if err != nil {
@@ -61,34 +61,12 @@ func (b *Builder) prune(ctx context.Context, p plan, built engine.ImageID, log i
 			old = append(old, tags...)
 		}
 	}
-	b.removeUnused(ctx, old, images, log)
-}
-
-// removeUnused removes refs, each a tag or an ID of one of images, unless a container uses the image.
-func (b *Builder) removeUnused(ctx context.Context, refs []engine.Ref, images []engine.Image, log io.Writer) {
-	if len(refs) == 0 {
-		return
-	}
-	containers, err := b.Engine.ContainerList(ctx, nil)
-	if err != nil {
-		_, _ = fmt.Fprintf(log, "look for containers of old images: %v\n", err)
-		return
-	}
-	used := map[engine.ImageID]bool{}
-	for _, c := range containers {
-		used[c.Image] = true
-	}
-	for _, img := range images {
-		for _, ref := range refs {
-			if used[img.ID] || (ref != engine.Ref(img.ID) && !slices.Contains(img.Tags, ref)) {
-				continue
-			}
-			if err := b.Engine.ImageRemove(ctx, ref); err != nil {
-				_, _ = fmt.Fprintf(log, "keep old image %s: %v\n", ref, err)
-				continue
-			}
-			_, _ = fmt.Fprintf(log, "removed old image %s\n", ref)
+	for _, ref := range old {
+		if err := b.Engine.ImageRemove(ctx, ref); err != nil {
+			_, _ = fmt.Fprintf(log, "keep old image %s: %v\n", ref, err)
+			continue
 		}
+		_, _ = fmt.Fprintf(log, "removed old image %s\n", ref)
 	}
 }
 
