@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -106,6 +107,10 @@ func (b *build) run(ctx context.Context) (BuildOutput, error) {
 	command.Stdout, command.Stderr = lines.stream(), lines.stream()
 	err = b.supervise(ctx, command)
 	lines.flush()
+	if ctx.Err() != nil && progress.worker != "" {
+		// The daemon removes the container of the step when its client has gone: see that it is done.
+		err = errors.Join(err, b.engine.removeAfter(ctx, ContainerID(progress.worker)))
+	}
 	if err != nil {
 		return BuildOutput{}, progress.failure(err)
 	}

@@ -102,7 +102,27 @@ func (e *Engine) ContainerKill(ctx context.Context, id ContainerID, signal strin
 // exist is no error.
 func (e *Engine) ContainerRemove(ctx context.Context, id ContainerID) error {
 	_, err := e.api.ContainerRemove(ctx, string(id), client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	return unlessAbsent(apiError(ctx, "remove container", string(id), err))
+	err = unlessAbsent(apiError(ctx, "remove container", string(id), err))
+	if err != nil && strings.Contains(err.Error(), "already in progress") { // docker, 409
+		return e.awaitRemoval(ctx, id)
+	}
+	return err
+}
+
+// awaitRemoval waits for the end of a removal that somebody else has begun.
+func (e *Engine) awaitRemoval(ctx context.Context, id ContainerID) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, cleanupTime, fmt.Errorf("it is still being removed after %s", cleanupTime))
+	defer cancel()
+	for {
+		if _, err := e.ContainerInspect(ctx, string(id)); err != nil {
+			return unlessAbsent(err)
+		}
+		select {
+		case <-ctx.Done():
+			return apiError(ctx, "remove container", string(id), ctx.Err())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 func containerOf(r container.InspectResponse) Container {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"net/netip"
 	"path"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 )
@@ -81,10 +79,13 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 	for _, t := range spec.Tmpfs {
 		host.Tmpfs[t] = ""
 	}
-	if host.Mounts, err = mounts(spec); err != nil {
+	if err := e.setMounts(host, spec); err != nil {
 		return client.ContainerCreateOptions{}, err
 	}
 	for name, address := range spec.ExtraHosts {
+		if address, err = e.hostAddress(address); err != nil {
+			return client.ContainerCreateOptions{}, err
+		}
 		host.ExtraHosts = append(host.ExtraHosts, name+":"+address)
 	}
 	out := client.ContainerCreateOptions{Name: spec.Name, Config: cfg, HostConfig: host}
@@ -124,41 +125,6 @@ func portMap(ports []Port) (network.PortMap, network.PortSet, error) {
 		bindings[port] = append(bindings[port], network.PortBinding{HostIP: ip, HostPort: host})
 	}
 	return bindings, exposed, nil
-}
-
-func mounts(spec ContainerSpec) ([]mount.Mount, error) {
-	var out []mount.Mount
-	for _, m := range spec.Mounts {
-		switch {
-		case !path.IsAbs(m.Target):
-			return nil, fmt.Errorf("mount on %q: the target is not absolute", m.Target)
-		case m.Volume != "" && m.Bind == "":
-			out = append(out, mount.Mount{Type: mount.TypeVolume, Source: m.Volume, Target: m.Target, ReadOnly: m.ReadOnly})
-		case m.Bind != "" && m.Volume == "" && path.IsAbs(m.Bind):
-			out = append(out, mount.Mount{Type: mount.TypeBind, Source: m.Bind, Target: m.Target, ReadOnly: m.ReadOnly})
-		default:
-			return nil, fmt.Errorf("mount on %q: give a volume or an absolute path of the host", m.Target)
-		}
-	}
-	// Docker copies nothing into a read-only root file system, but into a volume it does: the files of such
-	// a container go into anonymous volumes, which are removed with it.
-	for _, dir := range fileVolumes(spec) {
-		out = append(out, mount.Mount{Type: mount.TypeVolume, Target: dir})
-	}
-	return out, nil
-}
-
-// fileVolumes lists the directories of the files of a read-only container that no mount covers.
-func fileVolumes(spec ContainerSpec) []string {
-	dirs := map[string]bool{}
-	for _, f := range spec.Files {
-		dir := path.Dir(f.Path)
-		covered := slices.ContainsFunc(spec.Mounts, func(m Mount) bool { return within(dir, m.Target) })
-		if spec.ReadOnly && !covered {
-			dirs[dir] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(dirs))
 }
 
 // within tells whether p is dir or below it.

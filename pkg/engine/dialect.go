@@ -43,6 +43,7 @@ type progress struct {
 	open   bool           // the last step is under way; BuildKit has its own book-keeping
 	hidden bool           // what is under way is an instruction that we have inserted
 	vertex map[string]int // BuildKit: vertex → index in steps
+	worker string         // classic: the container of the step under way
 	failed int            // BuildKit: index of the step that failed, from 1; 0 is none
 	tails  map[int][]string
 }
@@ -92,8 +93,11 @@ func (p *progress) sequential(s string) {
 		p.steps[len(p.steps)-1].Cached = true
 	case strings.HasPrefix(trimmed, "Successfully built"), p.dialect == dialectBuildah && isCommit(trimmed):
 		p.end()
-	case strings.HasPrefix(trimmed, "-->"), strings.HasPrefix(trimmed, "--->"),
-		strings.HasPrefix(trimmed, "Removing intermediate container"), trimmed == "":
+	case strings.HasPrefix(trimmed, "---> Running in "):
+		p.worker = strings.TrimPrefix(trimmed, "---> Running in ")
+	case strings.HasPrefix(trimmed, "-->"), strings.HasPrefix(trimmed, "--->"), trimmed == "":
+	case strings.HasPrefix(trimmed, "Removing intermediate container"):
+		p.worker = ""
 	default:
 		p.keep(len(p.steps), s)
 	}

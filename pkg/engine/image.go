@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,15 +25,12 @@ func (e *Engine) ImageInspect(ctx context.Context, ref Ref) (Image, error) {
 	}
 	if c := res.Config; c != nil {
 		out.Labels, out.Env, out.User, out.StopSignal = c.Labels, c.Env, c.User, c.StopSignal
-		if c.Healthcheck != nil {
-			out.Healthcheck = c.Healthcheck.Test
-		}
 	}
 	return out, nil
 }
 
-// ImageList lists the images that carry a label: "key" or "key=value". Env, User, StopSignal and
-// Healthcheck are not filled in: the engines do not list them.
+// ImageList lists the images that carry a label: "key" or "key=value". Env, User and StopSignal
+// are not filled in: the engines do not list them.
 func (e *Engine) ImageList(ctx context.Context, label string) ([]Image, error) {
 	res, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", label)})
 	if err != nil {
@@ -53,6 +51,30 @@ func imageOf(s image.Summary) Image {
 		ID: imageID(s.ID), Tags: refs(s.RepoTags), Digests: refs(s.RepoDigests),
 		SizeBytes: s.Size, Created: time.Unix(s.Created, 0), Labels: s.Labels,
 	}
+}
+
+// ImageHealthcheck returns the test of an image's HEALTHCHECK, such as ["CMD", "/bin/check"]; nil if it has
+// none. Podman has to be asked by its command line: its Docker API leaves it out.
+func (e *Engine) ImageHealthcheck(ctx context.Context, ref Ref) ([]string, error) {
+	if e.info.Kind == Docker {
+		res, err := e.api.ImageInspect(ctx, string(ref))
+		if err != nil || res.Config == nil || res.Config.Healthcheck == nil {
+			return nil, apiError(ctx, "inspect image", string(ref), err)
+		}
+		return res.Config.Healthcheck.Test, nil
+	}
+	if _, err := e.ImageInspect(ctx, ref); err != nil {
+		return nil, err
+	}
+	res, err := e.cli.run(ctx, "image", "inspect", "--format", "{{json .HealthCheck}}", string(ref))
+	if err != nil {
+		return nil, fmt.Errorf("inspect image %q: %w", ref, err)
+	}
+	var check struct{ Test []string }
+	if err := json.Unmarshal([]byte(res.Stdout), &check); err != nil {
+		return nil, fmt.Errorf("inspect image %q: %w", ref, err)
+	}
+	return check.Test, nil
 }
 
 // ImageTag gives an image one more name, taking it from the image that had it.
@@ -79,7 +101,7 @@ func (e *Engine) ImagePull(ctx context.Context, ref Ref) error {
 }
 
 // ImageImport makes an image of one layer from a tar archive of a root file system. Changes are Dockerfile
-// instructions, such as `CMD ["bash"]`.
+// instructions, such as `CMD ["bash"]`; docker 20.10 takes neither STOPSIGNAL nor HEALTHCHECK here.
 func (e *Engine) ImageImport(ctx context.Context, rootfs io.Reader, ref Ref, changes []string) (ImageID, error) {
 	src := client.ImageImportSource{Source: rootfs, SourceName: "-"}
 	res, err := e.api.ImageImport(ctx, src, string(ref), client.ImageImportOptions{Changes: changes})

@@ -53,8 +53,6 @@ type Image struct {
 	Env        []string
 	User       string
 	StopSignal string
-	// Healthcheck is the test that the Dockerfile declares, such as ["CMD", "/bin/check"]; nil if none.
-	Healthcheck []string
 }
 
 // BuildSpec is an image to build.

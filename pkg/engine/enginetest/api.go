@@ -17,7 +17,7 @@ type API interface {
 	ContainerSignals
 	ContainerInside
 	Volumes
-	VolumeUsage
+	Measures
 	Networks
 }
 
@@ -67,8 +67,9 @@ type Volumes interface {
 	VolumeRemove(ctx context.Context, name string) error
 }
 
-// VolumeUsage measures volumes.
-type VolumeUsage interface {
+// Measures asks for what is seldom needed.
+type Measures interface {
+	ImageHealthcheck(ctx context.Context, ref engine.Ref) ([]string, error)
 	VolumeUsage(ctx context.Context, name string) (int64, error)
 }
 

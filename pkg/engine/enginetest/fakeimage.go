@@ -45,6 +45,12 @@ func (f *Fake) ImageList(ctx context.Context, label string) ([]engine.Image, err
 	return out, nil
 }
 
+// ImageHealthcheck finds none.
+func (f *Fake) ImageHealthcheck(ctx context.Context, ref engine.Ref) ([]string, error) {
+	_, err := f.ImageInspect(ctx, ref)
+	return nil, err
+}
+
 // ImageTag moves a tag.
 func (f *Fake) ImageTag(ctx context.Context, id engine.ImageID, ref engine.Ref) error {
 	if err := f.enter(ctx, "ImageTag", string(ref)); err != nil {

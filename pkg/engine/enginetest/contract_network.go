@@ -1,0 +1,144 @@
+package enginetest
+
+import (
+	"context"
+	"io"
+	"net"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+func (s *suite) networkCases() []testCase {
+	return []testCase{
+		{"a published port is reached on its address only", s.published},
+		{"a host port that a process holds is ErrPortInUse, and free again later", s.heldPort},
+		{"a host port that another container holds is ErrPortInUse", s.takenPort},
+		{"containers of a network find each other by name and alias", s.names},
+		{"a container on the host's network reaches the host's loopback", s.hostNetwork},
+		{"extra hosts resolve, host-gateway to the host", s.extraHosts},
+		{"the host's network excludes published ports", func(ctx context.Context, t *testing.T) {
+			spec := s.spec("wait")
+			spec.HostNetwork, spec.Ports = true, []engine.Port{{Container: 80, HostIP: "127.0.0.1"}}
+			_, err := s.ContainerCreate(ctx, spec)
+			require.Error(t, err)
+		}},
+	}
+}
+
+func (s *suite) published(ctx context.Context, t *testing.T) {
+	spec := s.spec("serve", "7000", "hello from inside")
+	spec.Ports = []engine.Port{{Container: 7000, HostIP: "127.0.0.1"}}
+	id := s.start(ctx, t, spec)
+	c, err := s.ContainerInspect(ctx, string(id))
+	require.NoError(t, err)
+	require.Len(t, c.Ports, 1)
+	assert.Equal(t, uint16(7000), c.Ports[0].Container)
+	assert.Equal(t, "127.0.0.1", c.Ports[0].HostIP)
+	require.NotZero(t, c.Ports[0].Host)
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(c.Ports[0].Host)))
+	assert.Equal(t, "hello from inside", dial(ctx, t, address))
+}
+
+// dial reads what a server says, trying again while it starts.
+func dial(ctx context.Context, t *testing.T, address string) string {
+	t.Helper()
+	for {
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
+		if err == nil {
+			answer, err := io.ReadAll(conn)
+			_ = conn.Close()
+			if err == nil && len(answer) > 0 {
+				return string(answer)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			require.NoError(t, err, "dial %s", address)
+			return ""
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *suite) heldPort(ctx context.Context, t *testing.T) {
+	holder, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = holder.Close() }()
+	spec := s.spec("serve", "7000", "mine now")
+	spec.Ports = []engine.Port{{Container: 7000, HostIP: "127.0.0.1", Host: uint16(holder.Addr().(*net.TCPAddr).Port)}}
+	id := s.create(ctx, t, spec)
+	require.ErrorIs(t, s.ContainerStart(ctx, id), engine.ErrPortInUse)
+	c, err := s.ContainerInspect(ctx, string(id))
+	require.NoError(t, err)
+	assert.NotEqual(t, engine.Running, c.State)
+	require.NoError(t, holder.Close())
+	require.NoError(t, s.ContainerStart(ctx, id))
+	assert.Equal(t, "mine now", dial(ctx, t, holder.Addr().String()))
+}
+
+func (s *suite) takenPort(ctx context.Context, t *testing.T) {
+	spec := s.spec("serve", "7000", "first")
+	spec.Ports = []engine.Port{{Container: 7000, HostIP: "127.0.0.1"}}
+	id := s.start(ctx, t, spec)
+	c, err := s.ContainerInspect(ctx, string(id))
+	require.NoError(t, err)
+	require.Len(t, c.Ports, 1)
+	spec.Name, spec.Ports = s.fresh(), c.Ports
+	second := s.create(ctx, t, spec)
+	require.ErrorIs(t, s.ContainerStart(ctx, second), engine.ErrPortInUse)
+}
+
+func (s *suite) names(ctx context.Context, t *testing.T) {
+	network := s.network(ctx, t)
+	server := s.spec("serve", "7000", "found")
+	server.Network, server.Aliases = network, []string{"postgres"}
+	id := s.start(ctx, t, server)
+	c, err := s.ContainerInspect(ctx, string(id))
+	require.NoError(t, err)
+	assert.NotEmpty(t, c.Addresses[network])
+	for _, host := range []string{"postgres", server.Name} {
+		client := s.spec("dial", host+":7000")
+		client.Network = network
+		code, out := s.output(ctx, t, client)
+		assert.Equal(t, 0, code, out)
+		assert.Equal(t, "found", out, host)
+	}
+}
+
+func (s *suite) hostNetwork(ctx context.Context, t *testing.T) {
+	server, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = server.Close() }()
+	go func() {
+		for {
+			conn, err := server.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, "the host")
+			_ = conn.Close()
+		}
+	}()
+	spec := s.spec("dial", server.Addr().String())
+	spec.HostNetwork = true
+	code, out := s.output(ctx, t, spec)
+	assert.Equal(t, 0, code, out)
+	assert.Equal(t, "the host", out)
+}
+
+func (s *suite) extraHosts(ctx context.Context, t *testing.T) {
+	spec := s.spec("lookup", "elsewhere.example")
+	spec.ExtraHosts = map[string]string{"elsewhere.example": "192.0.2.7", "thehost": "host-gateway"}
+	_, out := s.output(ctx, t, spec)
+	assert.Equal(t, "192.0.2.7\n", out)
+	spec.Name, spec.Command = s.fresh(), []string{"lookup", "thehost"}
+	code, out := s.output(ctx, t, spec)
+	assert.Equal(t, 0, code, out)
+	assert.Regexp(t, `^\d+\.\d+\.\d+\.\d+`, out)
+}

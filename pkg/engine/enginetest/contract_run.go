@@ -1,0 +1,148 @@
+package enginetest
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+func (s *suite) runCases() []testCase {
+	return []testCase{
+		{"the exit status arrives", func(ctx context.Context, t *testing.T) {
+			code, _ := s.output(ctx, t, s.spec("exit", "7"))
+			assert.Equal(t, 7, code)
+		}},
+		{"stdout and stderr are told apart and the tail is cut", s.streams},
+		{"following logs ends with the container", s.follow},
+		{"a cancelled wait ends", func(ctx context.Context, t *testing.T) {
+			id := s.start(ctx, t, s.spec("wait"))
+			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			defer cancel()
+			_, err := s.ContainerWait(ctx, id)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}},
+		{"stop sends the image's stop signal", func(ctx context.Context, t *testing.T) {
+			built := s.build(t, "signal", "STOPSIGNAL SIGINT")
+			_, err := s.Build(ctx, built)
+			require.NoError(t, err)
+			img, err := s.ImageInspect(ctx, built.Tags[0])
+			require.NoError(t, err)
+			assert.Equal(t, "SIGINT", img.StopSignal)
+			spec := s.spec("wait")
+			spec.Image = built.Tags[0]
+			id := s.start(ctx, t, spec)
+			s.awaitLine(ctx, t, id, "waiting")
+			require.NoError(t, s.ContainerStop(ctx, id, 10*time.Second))
+			code, err := s.ContainerWait(ctx, id)
+			require.NoError(t, err)
+			assert.Equal(t, 42, code, "40 and the number of SIGINT")
+		}},
+		{"stop kills what does not end in time", func(ctx context.Context, t *testing.T) {
+			id := s.start(ctx, t, s.spec("sleep", "60s"))
+			start := time.Now()
+			require.NoError(t, s.ContainerStop(ctx, id, time.Second))
+			assert.Less(t, time.Since(start), 8*time.Second)
+			c, err := s.ContainerInspect(ctx, string(id))
+			require.NoError(t, err)
+			assert.Equal(t, engine.Exited, c.State)
+		}},
+		{"exec returns status, output, user, environment and directory", s.exec},
+		{"exec in a container that does not run is an error", func(ctx context.Context, t *testing.T) {
+			id := s.create(ctx, t, s.spec("wait"))
+			_, err := s.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"/program", "id"}})
+			require.Error(t, err)
+		}},
+		{"user, environment and entrypoint are the specification's", func(ctx context.Context, t *testing.T) {
+			spec := s.spec()
+			spec.User, spec.Entrypoint = "1234:567", []string{"/program", "id"}
+			_, out := s.output(ctx, t, spec)
+			assert.Equal(t, "1234:567\n", out)
+			spec = s.spec("env", "KEY")
+			spec.Env = map[string]string{"KEY": "a 'quoted' $value"}
+			_, out = s.output(ctx, t, spec)
+			assert.Equal(t, "a 'quoted' $value\n", out)
+		}},
+		{"a read-only container writes only to its tmpfs", func(ctx context.Context, t *testing.T) {
+			spec := s.spec("write", "/etc/new", "x")
+			spec.ReadOnly, spec.Tmpfs = true, []string{"/run"}
+			code, _ := s.output(ctx, t, spec)
+			assert.Equal(t, 1, code)
+			spec.Name, spec.Command = s.fresh(), []string{"write", "/run/new", "x"}
+			code, out := s.output(ctx, t, spec)
+			assert.Equal(t, 0, code, out)
+		}},
+		{"shared memory has the size asked for", func(ctx context.Context, t *testing.T) {
+			spec := s.spec("size", "/dev/shm")
+			spec.ShmBytes = 192 << 20
+			_, out := s.output(ctx, t, spec)
+			assert.Equal(t, "201326592\n", out)
+		}},
+	}
+}
+
+func (s *suite) streams(ctx context.Context, t *testing.T) {
+	id := s.start(ctx, t, s.spec("fail", "3"))
+	code, err := s.ContainerWait(ctx, id)
+	require.NoError(t, err)
+	assert.Equal(t, 3, code)
+	var out, complaint strings.Builder
+	require.NoError(t, s.ContainerLogs(ctx, id, engine.LogOptions{}, &out, &complaint))
+	assert.Equal(t, "working on it\n", out.String())
+	assert.Equal(t, "program: no space left on the moon\n", complaint.String())
+	out.Reset()
+	require.NoError(t, s.ContainerLogs(ctx, id, engine.LogOptions{Tail: 1}, &out, nil))
+	assert.LessOrEqual(t, strings.Count(out.String(), "\n"), 1)
+}
+
+func (s *suite) follow(ctx context.Context, t *testing.T) {
+	id := s.start(ctx, t, s.spec("wait"))
+	s.awaitLine(ctx, t, id, "waiting")
+	stop := time.AfterFunc(200*time.Millisecond, func() { _ = s.ContainerKill(ctx, id, "SIGTERM") })
+	defer stop.Stop()
+	var out strings.Builder
+	require.NoError(t, s.ContainerLogs(ctx, id, engine.LogOptions{Follow: true}, &out, &out))
+	assert.Equal(t, "waiting\ngot terminated\n", out.String())
+	cut, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer cancel()
+	id = s.start(ctx, t, s.spec("wait"))
+	err := s.ContainerLogs(cut, id, engine.LogOptions{Follow: true}, &out, &out)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// awaitLine waits until a container has printed a line: before, its program may not catch signals yet.
+func (s *suite) awaitLine(ctx context.Context, t *testing.T, id engine.ContainerID, line string) {
+	t.Helper()
+	for !strings.Contains(s.logs(ctx, t, id), line+"\n") {
+		select {
+		case <-ctx.Done():
+			require.NoError(t, context.Cause(ctx), "await the line %q", line)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *suite) exec(ctx context.Context, t *testing.T) {
+	id := s.start(ctx, t, s.spec("wait"))
+	res, err := s.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"/program", "fail", "9"}})
+	require.NoError(t, err)
+	assert.Equal(t, engine.ExecResult{Code: 9, Stdout: "working on it\n", Stderr: "program: no space left on the moon\n"}, res)
+	res, err = s.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"/program", "id"}, User: "12:34"})
+	require.NoError(t, err)
+	assert.Equal(t, "12:34\n", res.Stdout)
+	res, err = s.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"/program", "env", "K"}, Env: map[string]string{"K": "v w"}})
+	require.NoError(t, err)
+	assert.Equal(t, "v w\n", res.Stdout)
+	res, err = s.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"./program", "cat", "etc/passwd"}, Dir: "/"})
+	require.NoError(t, err)
+	assert.Equal(t, 0, res.Code)
+	cut, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	_, err = s.ContainerExec(cut, id, engine.ExecSpec{Command: []string{"/program", "sleep", "30s"}})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
