@@ -66,7 +66,7 @@ func TestLoad_Defaults(t *testing.T) {
 	assert.Equal(t, 20, cfg.LogKeep)
 	assert.Equal(t, "localhost", cfg.Domain)
 	assert.Empty(t, cfg.LEEmail)
-	assert.Equal(t, "/etc/poststack/certs", cfg.CertPath)
+	assert.Equal(t, "/etc/certs", cfg.CertPath)
 	assert.Equal(t, "bookworm", cfg.DebianSuite)
 	assert.Empty(t, cfg.ArtifactDir)
 	assert.Equal(t, config.Database{Name: "poststack", User: "poststack"}, cfg.Database)

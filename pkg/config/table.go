@@ -74,7 +74,7 @@ func serviceOptions() []option {
 		},
 		{
 			Setting: Setting{
-				Key: "cert_path", Env: "CERT_PATH", Default: "/etc/poststack/certs", Allowed: "an absolute path",
+				Key: "cert_path", Env: "CERT_PATH", Default: "/etc/certs", Allowed: "an absolute path",
 				Help: "Directory of the certificates inside the containers",
 			},
 			set: text(func(c *Config) *string { return &c.CertPath }, containerPath),

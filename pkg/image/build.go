@@ -34,6 +34,10 @@ func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter
 	if err != nil {
 		return Result{}, err
 	}
+	replaced, err := b.Engine.ImageInspect(ctx, DigestRef(p.def.Name, p.digest)) // zero if there is none
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return Result{}, err
+	}
 	out, err := b.runBuild(ctx, p, base, files, o, log, r)
 	if err != nil {
 		return Result{}, err
@@ -45,7 +49,7 @@ func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter
 	if err := b.tag(ctx, p, img); err != nil {
 		return Result{}, err
 	}
-	b.prune(ctx, p, img.ID, log)
+	b.prune(ctx, p, img.ID, replaced, log)
 	res = p.result(img)
 	res.Log = log.Path()
 	res.setSteps(out.Steps)

@@ -15,6 +15,9 @@ const keepOld = 3
 
 // find looks for an image with the inputs of p that stands on what p would stand on. When that base is not in
 // the store any more, nothing is known against the image, and it is left as it is.
+//
+// An image without any tag is passed over: docker's classic builder leaves the stages of other builds in the
+// store, and those that stand on p's image have inherited its labels.
 func (b *Builder) find(ctx context.Context, p plan) (engine.Image, bool, error) {
 	images, err := b.Engine.ImageList(ctx, LabelDigest+"="+string(p.digest))
 	if err != nil {
@@ -22,7 +25,7 @@ func (b *Builder) find(ctx context.Context, p plan) (engine.Image, bool, error) 
 	}
 	newestFirst(images)
 	for _, img := range images {
-		if img.Labels[LabelImage] == p.def.Name && img.Labels[LabelDigest] == string(p.digest) && p.standsOn(img) {
+		if len(img.Tags) > 0 && img.Labels[LabelImage] == p.def.Name && img.Labels[LabelDigest] == string(p.digest) && p.standsOn(img) {
 			return img, true, nil
 		}
 	}
@@ -38,36 +41,40 @@ func newestFirst(images []engine.Image) {
 	slices.SortStableFunc(images, func(a, b engine.Image) int { return b.Created.Compare(a.Created) })
 }
 
-// prune removes the images of p's name that are older than the last [keepOld], and those that lost their tags
-// to a newer build. What a container uses stays, since the engine refuses to remove it, and so does every tag
-// that others gave. None of it is worth failing a build that has succeeded: it is told in the log only.
-func (b *Builder) prune(ctx context.Context, p plan, built engine.ImageID, log io.Writer) {
+// prune removes the images of p's name that are older than the last [keepOld], and the one that the build
+// replaced under the same tags. What a container uses stays, as the engine refuses to remove it, and so does
+// every tag that others gave. It is not worth failing a build that has succeeded: what cannot be removed is
+// told in the log only.
+func (b *Builder) prune(ctx context.Context, p plan, built engine.ImageID, replaced engine.Image, log io.Writer) {
 	images, err := b.Engine.ImageList(ctx, LabelImage+"="+p.def.Name)
 	if err != nil {
 		_, _ = fmt.Fprintf(log, "look for old images: %v\n", err)
 		return
 	}
 	newestFirst(images)
-	var old []engine.Ref
 	kept := 1 // the one just built
 	for _, img := range images {
 		switch tags := ownTags(img, p.def.Name); {
 		case img.ID == built || img.Labels[LabelImage] != p.def.Name:
-		case len(img.Tags) == 0:
-			old = append(old, engine.Ref(img.ID))
+		case len(img.Tags) == 0 && img.ID == replaced.ID:
+			b.remove(ctx, engine.Ref(img.ID), log)
 		case len(tags) > 0 && kept < keepOld:
 			kept++
 		default:
-			old = append(old, tags...)
+			for _, tag := range tags {
+				b.remove(ctx, tag, log)
+			}
 		}
 	}
-	for _, ref := range old {
-		if err := b.Engine.ImageRemove(ctx, ref); err != nil {
-			_, _ = fmt.Fprintf(log, "keep old image %s: %v\n", ref, err)
-			continue
-		}
-		_, _ = fmt.Fprintf(log, "removed old image %s\n", ref)
+}
+
+// remove removes an old image, and says so in the log.
+func (b *Builder) remove(ctx context.Context, ref engine.Ref, log io.Writer) {
+	if err := b.Engine.ImageRemove(ctx, ref); err != nil {
+		_, _ = fmt.Fprintf(log, "keep old image %s: %v\n", ref, err)
+		return
 	}
+	_, _ = fmt.Fprintf(log, "removed old image %s\n", ref)
 }
 
 // ownTags gives the tags of img that a builder gave it under name; :latest is never among those of an image

@@ -38,10 +38,15 @@ func (s *Stack) volumeName() string    { return "poststack-" + s.Config.Stack + 
 var errNotSetUp = errors.New("this stack has no database yet: run mage setup, or set DATABASE_URL")
 
 // Target is the database in use: the server that DATABASE_URL names, or Poststack's own as it was last
-// started. It starts nothing.
+// started. It starts nothing. A URL that cannot be read is a [UsageError].
 func (s *Stack) Target(context.Context) (database.Target, error) {
 	if s.External() {
-		return database.ParseURL(s.Config.Database.URL.Reveal())
+		target, err := database.ParseURL(s.Config.Database.URL.Reveal())
+		if err != nil {
+			return target, &UsageError{Reason: "DATABASE_URL: " + err.Error()}
+		}
+		s.Secrets.Add(target.Secrets()...)
+		return target, nil
 	}
 	port, err := s.rememberedPort()
 	if err != nil {
@@ -56,10 +61,12 @@ func (s *Stack) Target(context.Context) (database.Target, error) {
 
 // ownTarget is the own database at port of this machine.
 func (s *Stack) ownTarget(port uint16, password secret.Value) database.Target {
-	return database.Target{
+	target := database.Target{
 		Host: "127.0.0.1", Port: port, User: s.Config.Database.User, Password: password,
 		Database: s.Config.Database.Name, SSLMode: "disable",
 	}
+	s.Secrets.Add(target.Secrets()...)
+	return target
 }
 
 // ownService declares the own database's container, and where it will answer. It chooses the port and makes
@@ -115,7 +122,6 @@ func (s *Stack) password(generate bool) (secret.Value, error) {
 	if password == "" || strings.ContainsAny(password, "\n\x00") {
 		return "", &UsageError{Reason: fmt.Sprintf("read password file %q: it must hold one line that is not empty", path)}
 	}
-	s.Secrets.Add(password)
 	return secret.Value(password), nil
 }
 

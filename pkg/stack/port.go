@@ -26,7 +26,7 @@ func (e *PortError) Error() string {
 
 // checkPort refuses a port that another holds, before anything is made or stopped. Our own running container
 // holds it rightly.
-func (s *Stack) checkPort(ctx context.Context, e *engine.Engine, service container.Service) error {
+func (s *Stack) checkPort(ctx context.Context, e Engine, service container.Service) error {
 	port := service.Spec.Ports[0]
 	c, err := e.ContainerInspect(ctx, service.Spec.Name)
 	if err == nil && c.State == engine.Running && slices.ContainsFunc(c.Ports, func(p engine.Port) bool { return p.Host == port.Host }) {

@@ -50,7 +50,7 @@ func (s *Stack) Reset(ctx context.Context, yes bool) error {
 }
 
 // remove deletes what belongs to the stack: containers before what they use.
-func (s *Stack) remove(ctx context.Context, e *engine.Engine, b belongings) error {
+func (s *Stack) remove(ctx context.Context, e Engine, b belongings) error {
 	for _, c := range b.containers {
 		if err := container.Remove(ctx, e, c, s.Config.Timeout.Stop); err != nil {
 			return err

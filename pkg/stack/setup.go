@@ -80,7 +80,7 @@ func (b belongings) names() []string {
 
 // belongings finds everything that carries the stack's label. A data volume that the user made and named
 // carries none, and is never deleted.
-func (s *Stack) belongings(ctx context.Context, e *engine.Engine) (b belongings, err error) {
+func (s *Stack) belongings(ctx context.Context, e Engine) (b belongings, err error) {
 	label := map[string]string{container.LabelStack: s.Config.Stack}
 	var problems [3]error
 	b.containers, problems[0] = e.ContainerList(ctx, label)

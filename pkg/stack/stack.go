@@ -19,8 +19,18 @@ import (
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/logging"
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/schema"
 	"github.com/poststack/poststack/pkg/secret"
 )
+
+// Engine is what the phases need of a container engine; *engine.Engine has it.
+type Engine interface {
+	container.Engine
+	image.Engine
+	schema.Containers
+	VolumeUsage(ctx context.Context, name string) (int64, error)
+	Close() error
+}
 
 // Options are what a stack is opened with.
 type Options struct {
@@ -30,7 +40,7 @@ type Options struct {
 	Sink    event.Sink
 	Runner  runner.Runner       // nil runs programs of this machine
 	Getenv  func(string) string // nil is os.Getenv
-	Engine  *engine.Engine      // nil opens one when a phase first needs it
+	Engine  Engine              // nil opens one when a phase first needs it
 }
 
 // Stack is one run's view of a checkout's containers. Its phases may run side by side.
@@ -39,7 +49,7 @@ type Stack struct {
 	cancel context.CancelCauseFunc
 	stop   func() // ends listening for signals
 
-	engineOnce once[*engine.Engine]
+	engineOnce once[Engine]
 	imagesOnce once[*image.Catalogue]
 	lockOnce   once[*lock]
 
@@ -107,8 +117,8 @@ func (s *Stack) Fail(err error) error {
 func (s *Stack) External() bool { return s.Config.Database.URL != "" }
 
 // engine opens the container engine, once.
-func (s *Stack) engine(ctx context.Context) (*engine.Engine, error) {
-	return s.engineOnce.get(func() (*engine.Engine, error) {
+func (s *Stack) engine(ctx context.Context) (Engine, error) {
+	return s.engineOnce.get(func() (Engine, error) {
 		if s.Engine != nil {
 			return s.Engine, nil
 		}
@@ -130,7 +140,7 @@ func (s *Stack) engineOptions(r event.Reporter) engine.Options {
 }
 
 // sweep removes what runs that died have left. Not being able to is no reason to stop.
-func (s *Stack) sweep(ctx context.Context, e *engine.Engine) {
+func (s *Stack) sweep(ctx context.Context, e Engine) {
 	swept, err := container.Sweep(ctx, e)
 	for _, name := range swept {
 		s.Sink.For("").Notice(fmt.Sprintf("removed %s, which a run that died had left", name))

@@ -1,0 +1,188 @@
+package e2e_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+)
+
+// forEngines runs a test for each engine that is to be tested.
+func forEngines(t *testing.T, test func(t *testing.T, kind engine.Kind)) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: needs a container engine")
+	}
+	for _, kind := range enginetest.Kinds(t) {
+		t.Run(string(kind), func(t *testing.T) { test(t, kind) })
+	}
+}
+
+// tables are those of the schema, sorted.
+var tables = []string{"accounts", "aliases", "certificates", "dns_records", "dns_zones", "domains", "services", "settings"} //nolint:gochecknoglobals // a table
+
+// connect opens the database at url for the rest of the test.
+func connect(t *testing.T, url string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
+	return conn
+}
+
+// tablesOf lists the tables of the database, without Liquibase's own.
+func tablesOf(t *testing.T, conn *pgx.Conn) []string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), `select tablename::text from pg_tables where schemaname = 'public' and tablename not like 'databasechangelog%' order by 1`)
+	require.NoError(t, err)
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	return names
+}
+
+// outcome is how a phase ended, from the plain lines of a run; "" if it did not run.
+func outcome(r result, phase string) string {
+	m := regexp.MustCompile(`(?m)^\w+\s+` + regexp.QuoteMeta(phase) + `\s+(done|unchanged|passed|failed|cancelled) in `).FindStringSubmatch(r.stderr)
+	if m == nil {
+		return ""
+	}
+	return m[1]
+}
+
+// TestSetup follows a user from nothing to a migrated database and back, on each engine.
+func TestSetup(t *testing.T) {
+	forEngines(t, func(t *testing.T, kind engine.Kind) {
+		c := newCheckout(t, kind)
+		name := c.stack(t)
+		lookAlikes := makeLookAlikes(t, kind, name)
+
+		first := c.ok(t, "setup")
+		assert.Contains(t, first.stdout, `psql "$(mage db:url)"`)
+		assert.Equal(t, "done", outcome(first, "db:start"))
+		assert.Equal(t, "passed", outcome(first, "verify:db"))
+		assert.Equal(t, "done", outcome(first, "schema:update"))
+		assert.NotContains(t, first.stderr, "\x1b", "no escape sequences in a pipe")
+		url := c.url(t)
+		conn := connect(t, url)
+		assert.Equal(t, tables, tablesOf(t, conn))
+		_, err := conn.Exec(t.Context(), `insert into domains (name) values ('example.org')`)
+		require.NoError(t, err)
+
+		t.Run("a second setup does nothing and says so", func(t *testing.T) {
+			before := containerID(t, kind, name)
+			again := c.ok(t, "setup")
+			for _, phase := range []string{"build:base", "build:postgres", "build:liquibase", "db:start", "schema:update"} {
+				assert.Equal(t, "unchanged", outcome(again, phase), phase)
+			}
+			assert.Contains(t, again.stdout, "nothing had changed")
+			assert.Equal(t, before, containerID(t, kind, name), "the container is the same")
+		})
+		t.Run("the reports tell what there is", func(t *testing.T) { checkReports(t, c, name) })
+		t.Run("no secret stands in logs or in what the engine shows", func(t *testing.T) { checkSecrets(t, c, kind, name) })
+		t.Run("down keeps the data", func(t *testing.T) {
+			c.ok(t, "down")
+			assert.Contains(t, c.ok(t, "status").stdout, "exited")
+			assert.Contains(t, c.ok(t, "down").stderr, "nothing was running")
+			verify := c.ok(t, "verify:db")
+			assert.Equal(t, "done", outcome(verify, "db:start"), "verify:db starts a stopped database and says so")
+			assert.Equal(t, 1, domains(t, c), "the row is still there")
+		})
+		t.Run("a changed password reaches the volume", func(t *testing.T) { changePassword(t, c) })
+		t.Run("a lost password is replaced", func(t *testing.T) {
+			require.NoError(t, os.Remove(filepath.Join(c.stateOf(name), "password")))
+			c.ok(t, "setup")
+			assert.Equal(t, 1, domains(t, c), "the row survives")
+		})
+		t.Run("reset asks, and deletes what is ours", func(t *testing.T) {
+			refused := c.mage(t, nil, "reset")
+			assert.Equal(t, 2, refused.code, "without a terminal it refuses")
+			assert.Equal(t, 1, domains(t, c))
+			c.ok(t, "reset", "-yes")
+			assert.Contains(t, c.ok(t, "status").stdout, "not there")
+			assert.Empty(t, engineOutput(t, kind, "volume", "ls", "-q", "--filter", "name=^poststack-"+name+"-data$"))
+			assert.Equal(t, 5, c.mage(t, nil, "db:url").code, "there is no database any more")
+		})
+		lookAlikes.check(t)
+	})
+}
+
+// domains counts the rows of the table that the test wrote to.
+func domains(t *testing.T, c *checkout) (n int) {
+	t.Helper()
+	require.NoError(t, connect(t, c.url(t)).QueryRow(t.Context(), `select count(*) from domains`).Scan(&n))
+	return n
+}
+
+// checkReports looks at the targets that only tell.
+func checkReports(t *testing.T, c *checkout, name string) {
+	t.Helper()
+	status := c.ok(t, "status").stdout
+	for _, want := range []string{"poststack-" + name + "-postgres", "running", "127.0.0.1:", "current", "poststack-" + name + "-data"} {
+		assert.Contains(t, status, want)
+	}
+	assert.Contains(t, c.ok(t, "schema:status").stdout, "current")
+	assert.Equal(t, 3, strings.Count(c.ok(t, "images").stdout, "current"))
+	assert.Contains(t, c.ok(t, "engine:status").stdout, "yes")
+	show := c.ok(t, "config:show").stdout
+	assert.Contains(t, show, "environment POSTSTACK_ENGINE")
+}
+
+// checkSecrets searches for the password where others can read.
+func checkSecrets(t *testing.T, c *checkout, kind engine.Kind, name string) {
+	t.Helper()
+	password, err := os.ReadFile(filepath.Join(c.stateOf(name), "password"))
+	require.NoError(t, err)
+	info, err := os.Stat(filepath.Join(c.stateOf(name), "password"))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	assert.NotContains(t, engineOutput(t, kind, "inspect", "poststack-"+name+"-postgres"), string(password))
+	require.NoError(t, filepath.WalkDir(filepath.Join(c.dir, "logs"), func(path string, d os.DirEntry, err error) error {
+		require.NoError(t, err)
+		if !d.IsDir() {
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.NotContains(t, string(text), string(password), path)
+		}
+		return nil
+	}))
+}
+
+// changePassword replaces the stored password, with one that every layer has to quote.
+func changePassword(t *testing.T, c *checkout) {
+	t.Helper()
+	const hard = `p@s:s/w#r%d?&=+'"\$HOME {x};` + "\r\n"
+	path := filepath.Join(c.stateOf(c.stack(t)), "password")
+	require.NoError(t, os.WriteFile(path, []byte(hard), 0o600))
+	r := c.ok(t, "setup")
+	assert.Contains(t, r.stderr, "another password", "it is said")
+	assert.Equal(t, 1, domains(t, c), "the row survives")
+	assert.NotContains(t, r.stderr+r.stdout, `{x}`, "the password is shown nowhere")
+}
+
+// stateOf is the state directory of the stack of that name.
+func (c *checkout) stateOf(name string) string { return filepath.Join(c.state, name) }
+
+// engineOutput runs the engine's own command, as a stranger to Poststack would.
+func engineOutput(t *testing.T, kind engine.Kind, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), string(kind), args...)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s %v: %s", kind, args, out)
+	return strings.TrimSpace(string(out))
+}
+
+// containerID is the ID of the stack's own database.
+func containerID(t *testing.T, kind engine.Kind, name string) string {
+	t.Helper()
+	return engineOutput(t, kind, "inspect", "--format", "{{.Id}}", "poststack-"+name+"-postgres")
+}
