@@ -19,8 +19,11 @@ type live struct {
 	progress *mpb.Progress
 	colour   bool
 
-	mu    sync.Mutex
-	lines map[string]*liveLine
+	out io.Writer
+
+	mu     sync.Mutex
+	closed bool
+	lines  map[string]*liveLine
 }
 
 // liveLine is the line of one phase. Its own lock lets mpb read it while an event changes it.
@@ -37,12 +40,20 @@ type liveLine struct {
 func newLive(w io.Writer, colour bool) *live {
 	return &live{
 		progress: mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(redraw), mpb.WithAutoRefresh()),
-		colour:   colour, lines: map[string]*liveLine{},
+		colour:   colour, out: w, lines: map[string]*liveLine{},
 	}
 }
 
-// Write puts a line above those that are redrawn.
-func (l *live) Write(p []byte) (int, error) { return l.progress.Write(p) }
+// Write puts a line above those that are redrawn, or behind them once the view is closed.
+func (l *live) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	closed := l.closed
+	l.mu.Unlock()
+	if closed {
+		return l.out.Write(p)
+	}
+	return l.progress.Write(p)
+}
 
 // handle changes the line of e's phase.
 func (l *live) handle(e event.Event) {
@@ -76,13 +87,27 @@ func (l *live) handle(e event.Event) {
 func (l *live) add(e event.Event) *liveLine {
 	line := &liveLine{name: e.Phase, begun: e.At}
 	line.bar = l.progress.New(0, mpb.NopStyle(), mpb.PrependDecorators(
-		decor.Spinner([]string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}),
 		decor.Any(func(decor.Statistics) string { return line.render(l.colour) }),
 	), mpb.BarFillerTrim())
 	return line
 }
 
-// render is what stands behind the spinner.
+// mark stands before a phase: it turns while the phase runs, and then tells how it ended.
+func mark(o event.Outcome, elapsed time.Duration) string {
+	switch o {
+	case "":
+		frames := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+		return string(frames[int(elapsed/redraw)%len(frames)])
+	case event.Failed:
+		return "✗"
+	case event.Cancelled:
+		return "–"
+	default:
+		return "✓"
+	}
+}
+
+// render is the whole line.
 func (l *liveLine) render(colour bool) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -90,7 +115,7 @@ func (l *liveLine) render(colour bool) string {
 	if l.outcome == "" {
 		elapsed = time.Since(l.begun).Truncate(redraw)
 	}
-	text := " " + pad(l.name, 16) + " " + pad(Duration(elapsed), 7) + " "
+	text := mark(l.outcome, elapsed) + " " + pad(l.name, 16) + " " + pad(Duration(elapsed), 7) + " "
 	if l.outcome != "" {
 		text += paint(string(l.outcome), l.outcome, colour) + " "
 	}
@@ -103,6 +128,7 @@ func (l *live) close() {
 	for _, line := range l.lines {
 		line.bar.Abort(false)
 	}
+	l.closed = true
 	l.mu.Unlock()
 	l.progress.Wait()
 }

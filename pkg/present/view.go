@@ -54,7 +54,7 @@ func Open(o Options) *View {
 	v := &View{mode: o.Mode, stdout: o.Stdout, stderr: o.Stderr, colour: logging.Colour(terminal, o.Getenv)}
 	switch {
 	case v.mode == Quiet || v.mode == Plain:
-	case terminal && o.Getenv("TERM") != "dumb":
+	case terminal && o.Getenv("TERM") != "dumb" && width(o.Stderr) > 0: // a terminal may not know its width
 		v.mode, v.live = Live, newLive(o.Stderr, v.colour)
 	default:
 		v.mode = Plain
@@ -101,8 +101,10 @@ func (v *View) Handle(e event.Event) {
 	v.write(e)
 }
 
-// print writes a result to stdout. A reader that went away (mage images | head -1) is no failure of ours.
+// print writes a result to stdout, behind the phases that led to it. A reader that went away (mage images |
+// head -1) is no failure of ours.
 func (v *View) print(r *event.Report) {
+	v.sumUp()
 	if r.Text != "" {
 		_, _ = fmt.Fprintln(v.stdout, r.Text)
 	}
@@ -111,16 +113,23 @@ func (v *View) print(r *event.Report) {
 	}
 }
 
-// Close ends the live view, and then shows the phases in a table if there were several.
+// Close ends the live view, and shows the phases in a table if there were several.
 func (v *View) Close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.sumUp()
+}
+
+// sumUp ends the live view and shows the phases that ended since it was last called, if there were several.
+func (v *View) sumUp() {
 	if v.live != nil {
 		v.live.close()
+		v.live = nil
 	}
 	if len(v.ended) > 1 && v.mode != Quiet {
 		_, _ = fmt.Fprintln(v.stderr, phaseTable(v.ended, width(v.stderr)))
 	}
+	v.ended = nil
 }
 
 // width is the width of the terminal w in columns, or 0 if it is none.

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/poststack/poststack/pkg/container"
-	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 )
 

@@ -15,67 +15,68 @@ import (
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/tests/checkout"
 )
 
 // TestFailures gives the targets what people run into, and looks at what they are told and what is left.
 func TestFailures(t *testing.T) {
 	forEngines(t, func(t *testing.T, kind engine.Kind) {
-		c := newCheckout(t, kind)
+		c := checkout.New(t, kind)
 		e := enginetest.Open(t, kind)
 		t.Run("a broken base image stops everything behind it", func(t *testing.T) { brokenBase(t, c, e) })
 		t.Run("two broken images are both reported", func(t *testing.T) { brokenServices(t, c, e) })
 		t.Run("a port that is taken is named, with its holder", func(t *testing.T) { takenPort(t, c, e) })
 		t.Run("a broken changeset leaves the database as it was", func(t *testing.T) { brokenChangeset(t, c) })
 		t.Run("after each failure setup goes on where it was", func(t *testing.T) {
-			assert.Equal(t, "done", outcome(c.ok(t, "setup"), "schema:update"))
+			assert.Equal(t, "done", outcome(c.OK(t, "setup"), "schema:update"))
 		})
 	})
 }
 
 // lastLine is what mage itself prints at the end of a failure.
-func lastLine(r result) string {
-	lines := strings.Split(strings.TrimSpace(r.stderr), "\n")
+func lastLine(r checkout.Result) string {
+	lines := strings.Split(strings.TrimSpace(r.Stderr), "\n")
 	return lines[len(lines)-1]
 }
 
-func brokenBase(t *testing.T, c *checkout, e *engine.Engine) {
+func brokenBase(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	t.Helper()
-	c.ok(t, "build:base")
+	c.OK(t, "build:base")
 	good, err := e.ImageInspect(t.Context(), "localhost/poststack/base-debian:latest")
 	require.NoError(t, err)
-	c.write(t, "containers/base-debian/Dockerfile", func(s string) string { return s + "\nRUN echo the roof is on fire && exit 9\n" })
+	c.Write(t, "containers/base-debian/Dockerfile", func(s string) string { return s + "\nRUN echo the roof is on fire && exit 9\n" })
 
 	for _, target := range []string{"setup", "build:all"} {
-		r := c.mage(t, nil, target)
-		assert.Equal(t, 4, r.code, "the exit status of a failed build")
+		r := c.Mage(t, nil, target)
+		assert.Equal(t, 4, r.Code, "the exit status of a failed build")
 		assert.Equal(t, "failed", outcome(r, "build:base"))
 		for _, phase := range []string{"build:postgres", "build:liquibase", "db:start", "verify:db", "schema:update"} {
-			assert.NotRegexp(t, `(?m)^\w+\s+`+phase, r.stderr, "no line of a later phase")
+			assert.NotRegexp(t, `(?m)^\w+\s+`+phase, r.Stderr, "no line of a later phase")
 		}
-		assert.Contains(t, r.stderr, "the roof is on fire", "the failed step's last lines are shown")
+		assert.Contains(t, r.Stderr, "the roof is on fire", "the failed step's last lines are shown")
 		assert.Regexp(t, `^Error: build:base: .*RUN echo.*logs/containers/base-debian_build_\w+\.log`, lastLine(r))
-		assert.Equal(t, 1, strings.Count(r.stderr, "Error:"), "told once")
+		assert.Equal(t, 1, strings.Count(r.Stderr, "Error:"), "told once")
 	}
 	kept, err := e.ImageInspect(t.Context(), "localhost/poststack/base-debian:latest")
 	require.NoError(t, err)
 	assert.Equal(t, good.ID, kept.ID, "the last good image keeps its tag")
 }
 
-func brokenServices(t *testing.T, c *checkout, e *engine.Engine) {
+func brokenServices(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	t.Helper()
 	for _, name := range []string{"postgres", "liquibase"} {
-		c.write(t, "containers/"+name+"/Dockerfile", func(string) string {
+		c.Write(t, "containers/"+name+"/Dockerfile", func(string) string {
 			return "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN echo broken " + name + " && exit 3\n"
 		})
 	}
-	r := c.mage(t, nil, "build:all")
-	assert.Equal(t, 4, r.code)
+	r := c.Mage(t, nil, "build:all")
+	assert.Equal(t, 4, r.Code)
 	ends := outcome(r, "build:postgres") + " " + outcome(r, "build:liquibase")
 	assert.Contains(t, ends, "failed")
 	assert.NotContains(t, ends, "done", "one failure ends the other build")
 }
 
-func takenPort(t *testing.T, c *checkout, e *engine.Engine) {
+func takenPort(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	t.Helper()
 	holder, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -84,59 +85,59 @@ func takenPort(t *testing.T, c *checkout, e *engine.Engine) {
 	require.NoError(t, err)
 	env := []string{"POSTSTACK_DATABASE_PORT=" + port}
 
-	r := c.mage(t, env, "setup")
-	assert.Equal(t, 5, r.code)
+	r := c.Mage(t, env, "setup")
+	assert.Equal(t, 5, r.Code)
 	for _, want := range []string{"port " + port, fmt.Sprintf("process %d", os.Getpid()), "POSTSTACK_DATABASE_PORT"} {
 		assert.Contains(t, lastLine(r), want)
 	}
-	_, err = e.ContainerInspect(t.Context(), "poststack-"+c.stack(t)+"-postgres")
+	_, err = e.ContainerInspect(t.Context(), "poststack-"+c.Stack(t)+"-postgres")
 	require.ErrorIs(t, err, engine.ErrNotFound, "nothing that was created stays")
 
 	require.NoError(t, holder.Close())
-	again := c.mage(t, env, "db:start")
-	assert.Zero(t, again.code, "with the port free it works, without a step by hand")
+	again := c.Mage(t, env, "db:start")
+	assert.Zero(t, again.Code, "with the port free it works, without a step by hand")
 }
 
-func brokenChangeset(t *testing.T, c *checkout) {
+func brokenChangeset(t *testing.T, c *checkout.Checkout) {
 	t.Helper()
-	c.ok(t, "db:start")
-	before := tablesOf(t, connect(t, c.url(t)))
-	c.write(t, "changelogs/schema/900_broken.sql", func(string) string {
+	c.OK(t, "db:start")
+	before := tablesOf(t, connect(t, c.URL(t)))
+	c.Write(t, "changelogs/schema/900_broken.sql", func(string) string {
 		return "--liquibase formatted sql\n--changeset e2e:fine\ncreate table fine(id int);\n--rollback drop table fine;\n" +
 			"--changeset e2e:broken\ncreate table broken(\n  id int\n  oops\n);\n--rollback drop table broken;\n"
 	})
-	r := c.mage(t, nil, "schema:update")
-	assert.Equal(t, 6, r.code)
+	r := c.Mage(t, nil, "schema:update")
+	assert.Equal(t, 6, r.Code)
 	last := lastLine(r)
 	for _, want := range []string{"900_broken.sql", "broken", "syntax error", "logs/database/"} {
 		assert.Contains(t, last, want)
 	}
 	log := regexp.MustCompile(`logs/database/\S+\.log`).FindString(last)
-	_, err := os.Stat(filepath.Join(c.dir, log))
+	_, err := os.Stat(filepath.Join(c.Dir, log))
 	assert.NoError(t, err, "the log that is named exists")
-	assert.Equal(t, before, tablesOf(t, connect(t, c.url(t))), "nothing was applied")
+	assert.Equal(t, before, tablesOf(t, connect(t, c.URL(t))), "nothing was applied")
 }
 
 // TestUsage gives settings and arguments that are wrong: each is refused before anything happens.
 func TestUsage(t *testing.T) {
 	forEngines(t, func(t *testing.T, kind engine.Kind) {
-		c := newCheckout(t, kind)
+		c := checkout.New(t, kind)
 		t.Run("every problem of the configuration at once", func(t *testing.T) {
-			c.write(t, "poststack.yaml", func(string) string { return "domian: example.org\ndatabase:\n  port: many\n" })
-			r := c.mage(t, []string{"LOG_LEVEL=loud", "POSTSTACK_ENGIN=docker"}, "setup")
-			assert.Equal(t, 2, r.code)
+			c.Write(t, "poststack.yaml", func(string) string { return "domian: example.org\ndatabase:\n  port: many\n" })
+			r := c.Mage(t, []string{"LOG_LEVEL=loud", "POSTSTACK_ENGIN=docker"}, "setup")
+			assert.Equal(t, 2, r.Code)
 			for _, want := range []string{"domian", `"domain"`, "database.port", "many", "LOG_LEVEL", "loud", "POSTSTACK_ENGINE"} {
-				assert.Contains(t, r.stderr, want)
+				assert.Contains(t, r.Stderr, want)
 			}
 		})
 		t.Run("an unknown flag", func(t *testing.T) {
-			assert.Equal(t, 2, c.mage(t, nil, "build:all", "-forse").code)
+			assert.Equal(t, 2, c.Mage(t, nil, "build:all", "-forse").Code)
 		})
 		t.Run("a URL whose password is not encoded", func(t *testing.T) {
-			r := c.mage(t, []string{"DATABASE_URL=postgres://app:al@pha-e2e@127.0.0.1:1/mail"}, "verify:db")
-			assert.Equal(t, 2, r.code)
+			r := c.Mage(t, []string{"DATABASE_URL=postgres://app:al@pha-e2e@127.0.0.1:1/mail"}, "verify:db")
+			assert.Equal(t, 2, r.Code)
 			assert.Contains(t, lastLine(r), "%40")
-			assert.NotContains(t, r.stdout+r.stderr, "pha-e2e")
+			assert.NotContains(t, r.Stdout+r.Stderr, "pha-e2e")
 		})
 	})
 }
@@ -144,22 +145,22 @@ func TestUsage(t *testing.T) {
 // TestExternalDatabase migrates a server that is not Poststack's, and starts none of its own.
 func TestExternalDatabase(t *testing.T) {
 	forEngines(t, func(t *testing.T, kind engine.Kind) {
-		theirs := newCheckout(t, kind)
-		theirs.ok(t, "db:start")
-		ours := newCheckout(t, kind)
-		url := theirs.url(t)
+		theirs := checkout.New(t, kind)
+		theirs.OK(t, "db:start")
+		ours := checkout.New(t, kind)
+		url := theirs.URL(t)
 		env := []string{"DATABASE_URL=" + url}
 
-		r := ours.mage(t, env, "setup")
-		require.Zero(t, r.code)
+		r := ours.Mage(t, env, "setup")
+		require.Zero(t, r.Code)
 		assert.Empty(t, outcome(r, "db:start"))
 		assert.Empty(t, outcome(r, "build:postgres"))
 		assert.Equal(t, tables, tablesOf(t, connect(t, url)))
-		_, err := enginetest.Open(t, kind).ContainerInspect(context.WithoutCancel(t.Context()), "poststack-"+ours.stack(t)+"-postgres")
+		_, err := enginetest.Open(t, kind).ContainerInspect(context.WithoutCancel(t.Context()), "poststack-"+ours.Stack(t)+"-postgres")
 		require.ErrorIs(t, err, engine.ErrNotFound)
-		assert.Equal(t, url, strings.TrimSpace(ours.mage(t, env, "db:url").stdout))
+		assert.Equal(t, url, strings.TrimSpace(ours.Mage(t, env, "db:url").Stdout))
 
-		again := ours.mage(t, env, "setup")
+		again := ours.Mage(t, env, "setup")
 		assert.Equal(t, "unchanged", outcome(again, "schema:update"))
 	})
 }

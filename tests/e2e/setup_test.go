@@ -1,3 +1,4 @@
+// Package e2e_test runs the targets as a user does, in scratch copies of the checkout, on real engines.
 package e2e_test
 
 import (
@@ -15,6 +16,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/tests/checkout"
 )
 
 // forEngines runs a test for each engine that is to be tested.
@@ -51,8 +53,8 @@ func tablesOf(t *testing.T, conn *pgx.Conn) []string {
 }
 
 // outcome is how a phase ended, from the plain lines of a run; "" if it did not run.
-func outcome(r result, phase string) string {
-	m := regexp.MustCompile(`(?m)^\w+\s+` + regexp.QuoteMeta(phase) + `\s+(done|unchanged|passed|failed|cancelled) in `).FindStringSubmatch(r.stderr)
+func outcome(r checkout.Result, phase string) string {
+	m := regexp.MustCompile(`(?m)^\w+\s+` + regexp.QuoteMeta(phase) + `\s+(done|unchanged|passed|failed|cancelled) in `).FindStringSubmatch(r.Stderr)
 	if m == nil {
 		return ""
 	}
@@ -62,17 +64,17 @@ func outcome(r result, phase string) string {
 // TestSetup follows a user from nothing to a migrated database and back, on each engine.
 func TestSetup(t *testing.T) {
 	forEngines(t, func(t *testing.T, kind engine.Kind) {
-		c := newCheckout(t, kind)
-		name := c.stack(t)
+		c := checkout.New(t, kind)
+		name := c.Stack(t)
 		lookAlikes := makeLookAlikes(t, kind, name)
 
-		first := c.ok(t, "setup")
-		assert.Contains(t, first.stdout, `psql "$(mage db:url)"`)
+		first := c.OK(t, "setup")
+		assert.Contains(t, first.Stdout, `psql "$(mage db:url)"`)
 		assert.Equal(t, "done", outcome(first, "db:start"))
 		assert.Equal(t, "passed", outcome(first, "verify:db"))
 		assert.Equal(t, "done", outcome(first, "schema:update"))
-		assert.NotContains(t, first.stderr, "\x1b", "no escape sequences in a pipe")
-		url := c.url(t)
+		assert.NotContains(t, first.Stderr, "\x1b", "no escape sequences in a pipe")
+		url := c.URL(t)
 		conn := connect(t, url)
 		assert.Equal(t, tables, tablesOf(t, conn))
 		_, err := conn.Exec(t.Context(), `insert into domains (name) values ('example.org')`)
@@ -80,73 +82,73 @@ func TestSetup(t *testing.T) {
 
 		t.Run("a second setup does nothing and says so", func(t *testing.T) {
 			before := containerID(t, kind, name)
-			again := c.ok(t, "setup")
+			again := c.OK(t, "setup")
 			for _, phase := range []string{"build:base", "build:postgres", "build:liquibase", "db:start", "schema:update"} {
 				assert.Equal(t, "unchanged", outcome(again, phase), phase)
 			}
-			assert.Contains(t, again.stdout, "nothing had changed")
+			assert.Contains(t, again.Stdout, "nothing had changed")
 			assert.Equal(t, before, containerID(t, kind, name), "the container is the same")
 		})
 		t.Run("the reports tell what there is", func(t *testing.T) { checkReports(t, c, name) })
 		t.Run("no secret stands in logs or in what the engine shows", func(t *testing.T) { checkSecrets(t, c, kind, name) })
 		t.Run("down keeps the data", func(t *testing.T) {
-			c.ok(t, "down")
-			assert.Contains(t, c.ok(t, "status").stdout, "exited")
-			assert.Contains(t, c.ok(t, "down").stderr, "nothing was running")
-			verify := c.ok(t, "verify:db")
+			c.OK(t, "down")
+			assert.Contains(t, c.OK(t, "status").Stdout, "exited")
+			assert.Contains(t, c.OK(t, "down").Stderr, "nothing was running")
+			verify := c.OK(t, "verify:db")
 			assert.Equal(t, "done", outcome(verify, "db:start"), "verify:db starts a stopped database and says so")
 			assert.Equal(t, 1, domains(t, c), "the row is still there")
 		})
 		t.Run("a changed password reaches the volume", func(t *testing.T) { changePassword(t, c) })
 		t.Run("a lost password is replaced", func(t *testing.T) {
-			require.NoError(t, os.Remove(filepath.Join(c.stateOf(name), "password")))
-			c.ok(t, "setup")
+			require.NoError(t, os.Remove(filepath.Join(stateOf(c, name), "password")))
+			c.OK(t, "setup")
 			assert.Equal(t, 1, domains(t, c), "the row survives")
 		})
 		t.Run("reset asks, and deletes what is ours", func(t *testing.T) {
-			refused := c.mage(t, nil, "reset")
-			assert.Equal(t, 2, refused.code, "without a terminal it refuses")
+			refused := c.Mage(t, nil, "reset")
+			assert.Equal(t, 2, refused.Code, "without a terminal it refuses")
 			assert.Equal(t, 1, domains(t, c))
-			c.ok(t, "reset", "-yes")
-			assert.Contains(t, c.ok(t, "status").stdout, "not there")
+			c.OK(t, "reset", "-yes")
+			assert.Contains(t, c.OK(t, "status").Stdout, "not there")
 			assert.Empty(t, engineOutput(t, kind, "volume", "ls", "-q", "--filter", "name=^poststack-"+name+"-data$"))
-			assert.Equal(t, 5, c.mage(t, nil, "db:url").code, "there is no database any more")
+			assert.Equal(t, 5, c.Mage(t, nil, "db:url").Code, "there is no database any more")
 		})
 		lookAlikes.check(t)
 	})
 }
 
 // domains counts the rows of the table that the test wrote to.
-func domains(t *testing.T, c *checkout) (n int) {
+func domains(t *testing.T, c *checkout.Checkout) (n int) {
 	t.Helper()
-	require.NoError(t, connect(t, c.url(t)).QueryRow(t.Context(), `select count(*) from domains`).Scan(&n))
+	require.NoError(t, connect(t, c.URL(t)).QueryRow(t.Context(), `select count(*) from domains`).Scan(&n))
 	return n
 }
 
 // checkReports looks at the targets that only tell.
-func checkReports(t *testing.T, c *checkout, name string) {
+func checkReports(t *testing.T, c *checkout.Checkout, name string) {
 	t.Helper()
-	status := c.ok(t, "status").stdout
+	status := c.OK(t, "status").Stdout
 	for _, want := range []string{"poststack-" + name + "-postgres", "running", "127.0.0.1:", "current", "poststack-" + name + "-data"} {
 		assert.Contains(t, status, want)
 	}
-	assert.Contains(t, c.ok(t, "schema:status").stdout, "current")
-	assert.Equal(t, 3, strings.Count(c.ok(t, "images").stdout, "current"))
-	assert.Contains(t, c.ok(t, "engine:status").stdout, "yes")
-	show := c.ok(t, "config:show").stdout
+	assert.Contains(t, c.OK(t, "schema:status").Stdout, "current")
+	assert.Equal(t, 3, strings.Count(c.OK(t, "images").Stdout, "current"))
+	assert.Contains(t, c.OK(t, "engine:status").Stdout, "yes")
+	show := c.OK(t, "config:show").Stdout
 	assert.Contains(t, show, "environment POSTSTACK_ENGINE")
 }
 
 // checkSecrets searches for the password where others can read.
-func checkSecrets(t *testing.T, c *checkout, kind engine.Kind, name string) {
+func checkSecrets(t *testing.T, c *checkout.Checkout, kind engine.Kind, name string) {
 	t.Helper()
-	password, err := os.ReadFile(filepath.Join(c.stateOf(name), "password"))
+	password, err := os.ReadFile(filepath.Join(stateOf(c, name), "password"))
 	require.NoError(t, err)
-	info, err := os.Stat(filepath.Join(c.stateOf(name), "password"))
+	info, err := os.Stat(filepath.Join(stateOf(c, name), "password"))
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	assert.NotContains(t, engineOutput(t, kind, "inspect", "poststack-"+name+"-postgres"), string(password))
-	require.NoError(t, filepath.WalkDir(filepath.Join(c.dir, "logs"), func(path string, d os.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(filepath.Join(c.Dir, "logs"), func(path string, d os.DirEntry, err error) error {
 		require.NoError(t, err)
 		if !d.IsDir() {
 			text, err := os.ReadFile(path)
@@ -158,19 +160,19 @@ func checkSecrets(t *testing.T, c *checkout, kind engine.Kind, name string) {
 }
 
 // changePassword replaces the stored password, with one that every layer has to quote.
-func changePassword(t *testing.T, c *checkout) {
+func changePassword(t *testing.T, c *checkout.Checkout) {
 	t.Helper()
 	const hard = `p@s:s/w#r%d?&=+'"\$HOME {x};` + "\r\n"
-	path := filepath.Join(c.stateOf(c.stack(t)), "password")
+	path := filepath.Join(stateOf(c, c.Stack(t)), "password")
 	require.NoError(t, os.WriteFile(path, []byte(hard), 0o600))
-	r := c.ok(t, "setup")
-	assert.Contains(t, r.stderr, "another password", "it is said")
+	r := c.OK(t, "setup")
+	assert.Contains(t, r.Stderr, "another password", "it is said")
 	assert.Equal(t, 1, domains(t, c), "the row survives")
-	assert.NotContains(t, r.stderr+r.stdout, `{x}`, "the password is shown nowhere")
+	assert.NotContains(t, r.Stderr+r.Stdout, `{x}`, "the password is shown nowhere")
 }
 
 // stateOf is the state directory of the stack of that name.
-func (c *checkout) stateOf(name string) string { return filepath.Join(c.state, name) }
+func stateOf(c *checkout.Checkout, name string) string { return filepath.Join(c.State, name) }
 
 // engineOutput runs the engine's own command, as a stranger to Poststack would.
 func engineOutput(t *testing.T, kind engine.Kind, args ...string) string {
