@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/poststack/poststack/pkg/runner"
+)
+
+// daemonStart bounds the start of dockerd; measured: 1 to 3 s.
+const daemonStart = 60 * time.Second
+
+// startDocker starts docker's daemon and waits for its API: with systemd as a unit, otherwise by itself.
+func (o InstallOptions) startDocker(ctx context.Context) error {
+	a, err := dockerAddress(o.Getenv)
+	if err == nil {
+		err = a.check(o.Getenv)
+	}
+	if err != nil {
+		return fmt.Errorf("start docker: %w", err)
+	}
+	if answers(ctx, a.url) == nil {
+		return nil
+	}
+	if o.System.Systemd {
+		_, err := o.Runner.Run(ctx, runner.Command{Program: "systemctl", Args: []string{"enable", "--now", "docker"}})
+		if err != nil {
+			return fmt.Errorf("start docker: %w", err)
+		}
+		return o.awaitDocker(ctx, a.url, nil, "journalctl -u docker")
+	}
+	return o.detachDocker(ctx, a.url)
+}
+
+// detachDocker starts dockerd as a daemon of its own.
+func (o InstallOptions) detachDocker(ctx context.Context, url string) error {
+	program := o.lookSystem("dockerd")
+	if program == "" {
+		return errors.New("start docker: there is no program dockerd")
+	}
+	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
+		return fmt.Errorf("start docker: %w", err)
+	}
+	pidFile, logFile := filepath.Join(o.StateDir, "dockerd.pid"), filepath.Join(o.StateDir, "dockerd.log")
+	if err := dropStalePid(pidFile); err != nil {
+		return fmt.Errorf("start docker: %w", err)
+	}
+	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("start docker: %w", err)
+	}
+	defer func() { _ = log.Close() }()
+	o.Report.Step("starting dockerd in the background, log " + logFile)
+	// Its PATH must hold iptables and runc, which stand where a user's PATH may not look.
+	command := runner.Command{
+		Program: program, Args: []string{"--host", url, "--pidfile", pidFile}, Dir: "/",
+		Env: []string{"PATH=" + o.Getenv("PATH") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"},
+	}
+	p, err := runner.Detach(command, log)
+	if err != nil {
+		return fmt.Errorf("start docker: %w", err)
+	}
+	return o.awaitDocker(ctx, url, p, logFile)
+}
+
+// dropStalePid removes the pid file of a dockerd that was killed: dockerd refuses to start over one whose
+// number some other process has by now.
+func dropStalePid(file string) error {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err == nil {
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		if err == nil && strings.TrimSpace(string(name)) == "dockerd" {
+			return fmt.Errorf("dockerd runs already (process %d) and does not answer", pid)
+		}
+	}
+	return os.Remove(file)
+}
+
+// awaitDocker waits for the API, or for the end of the daemon that was to answer.
+func (o InstallOptions) awaitDocker(ctx context.Context, url string, p *runner.Process, log string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, daemonStart, fmt.Errorf("no answer within %s", daemonStart))
+	defer cancel()
+	var ended <-chan struct{}
+	if p != nil {
+		ended = p.Done()
+	}
+	for {
+		err := answers(ctx, url)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ended:
+			return fmt.Errorf("start docker: dockerd ended: %s (log %s)", lastLines(log, 3), log)
+		case <-ctx.Done():
+			return fmt.Errorf("start docker: %w: %w (log %s)", context.Cause(ctx), err, log)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// answers tells whether a docker answers there.
+func answers(ctx context.Context, url string) error {
+	api, err := client.New(client.WithHost(url))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = api.Close() }()
+	_, err = api.Ping(ctx, client.PingOptions{})
+	return err
+}
+
+func lastLines(file string, n int) string {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "no log"
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "; ")
+}

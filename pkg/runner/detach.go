@@ -1,0 +1,28 @@
+package runner
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// Detach starts c as a daemon: in a session of its own, with its output in log, so that it outlives this
+// process and its terminal. c.Stdin, c.Stdout, c.Stderr and c.Grace are ignored.
+func Detach(c Command, log *os.File) (*Process, error) {
+	cmd := exec.Command(c.Program, c.Args...) //nolint:noctx // it is meant to outlive the call that starts it
+	cmd.Dir = c.Dir
+	if len(c.Env) > 0 {
+		cmd.Env = append(cmd.Environ(), c.Env...)
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	p := &Process{cmd: cmd, stderr: &tailBuffer{max: maxTail}, done: make(chan struct{})}
+	if err := cmd.Start(); err != nil {
+		return nil, startError(c, err)
+	}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}

@@ -1,0 +1,34 @@
+package runner_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/poststack/poststack/pkg/runner"
+)
+
+func TestDetach(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "log")
+	log, err := os.Create(file)
+	require.NoError(t, err)
+	p, err := runner.Detach(runner.Command{Program: "sh", Args: []string{"-c", "echo $WORD; echo $WORD >&2; exec sleep 60"}, Env: []string{"WORD=started"}}, log)
+	require.NoError(t, err)
+	require.NoError(t, log.Close())
+	defer p.Stop(5 * time.Second)
+	session, err := unix.Getsid(p.Pid())
+	require.NoError(t, err)
+	assert.Equal(t, p.Pid(), session)
+	assert.Eventually(t, func() bool {
+		text, err := os.ReadFile(file)
+		return err == nil && string(text) == "started\nstarted\n"
+	}, 10*time.Second, 10*time.Millisecond)
+	_, err = runner.Detach(runner.Command{Program: "/no/such/program"}, nil)
+	require.Error(t, err)
+}
