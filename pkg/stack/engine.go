@@ -13,19 +13,26 @@ import (
 // InstallEngine installs and starts a container engine, unless the one that is wanted works already.
 func (s *Stack) InstallEngine(ctx context.Context) error {
 	return s.run(ctx, "engine:install", NoEngine, func(ctx context.Context, r event.Reporter) (ended, error) {
-		log, err := s.Logs.Container("engine_install")
-		if err != nil {
+		var info engine.Info
+		tries := 0
+		o := engine.InstallOptions{Options: s.engineOptions(r), StateDir: filepath.Dir(s.Config.StateDir)}
+		o.Works = func(ctx context.Context) error {
+			tries++
+			e, err := engine.Open(ctx, o.Options)
+			if err != nil {
+				return err
+			}
+			info = e.Info()
+			return e.Close()
+		}
+		if err := engine.Install(ctx, o); err != nil {
 			return ended{}, err
 		}
-		defer log.Close()
-		did, err := engine.Install(ctx, engine.InstallOptions{Options: s.engineOptions(r), StateDir: filepath.Dir(s.Config.StateDir), Log: log})
-		if err != nil {
-			return ended{}, err
+		text := fmt.Sprintf("%s %s works", info.Kind, info.Version)
+		if tries > 1 {
+			return ended{Outcome: event.Done, Text: text + " now"}, nil
 		}
-		if !did.Changed {
-			return ended{Outcome: event.Unchanged, Text: did.Info.String() + " works already"}, nil
-		}
-		return ended{Outcome: event.Done, Text: did.Info.String() + " works now"}, nil
+		return ended{Outcome: event.Unchanged, Text: text + " already"}, nil
 	})
 }
 
