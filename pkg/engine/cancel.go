@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/poststack/poststack/pkg/runner"
 )
 
 // cancelPodman ends a podman build from inside: the process of the RUN step is killed, the step fails, and
@@ -52,12 +54,21 @@ func (b *build) stepProcesses() []int {
 	return out
 }
 
-// removeLeftovers removes the working containers of this build, if there are any left.
+// removeLeftovers removes what a builder that had to be told to end has left: the RUN step's process, the
+// runtime's record of it, and the working containers.
 func (b *build) removeLeftovers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, cleanupTime)
 	defer cancel()
 	for _, pid := range b.stepProcesses() {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	bundles, _ := filepath.Glob(filepath.Join(b.dir, "buildah*")) // the pattern is well-formed
+	for _, bundle := range bundles {
+		for _, runtime := range []string{"runc", "crun"} {
+			if program := b.engine.opts.look(runtime); program != "" {
+				_, _ = b.engine.cli.runner.Run(ctx, runner.Command{Program: program, Args: []string{"delete", "--force", "buildah-" + filepath.Base(bundle)}})
+			}
+		}
 	}
 	for _, id := range b.workingContainers() {
 		_, _ = b.engine.cli.run(ctx, "rm", "--force", id)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/distribution/reference"
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
@@ -103,6 +104,9 @@ func (e *Engine) ImagePull(ctx context.Context, ref Ref) error {
 // ImageImport makes an image of one layer from a tar archive of a root file system. Changes are Dockerfile
 // instructions, such as `CMD ["bash"]`; docker 20.10 takes neither STOPSIGNAL nor HEALTHCHECK here.
 func (e *Engine) ImageImport(ctx context.Context, rootfs io.Reader, ref Ref, changes []string) (ImageID, error) {
+	if e.service != nil {
+		return e.importByCommand(ctx, rootfs, ref, changes)
+	}
 	src := client.ImageImportSource{Source: rootfs, SourceName: "-"}
 	res, err := e.api.ImageImport(ctx, src, string(ref), client.ImageImportOptions{Changes: changes})
 	if err != nil {
@@ -121,21 +125,24 @@ func (e *Engine) ImageImport(ctx context.Context, rootfs io.Reader, ref Ref, cha
 	return img.ID, err
 }
 
-// load reads an archive as `docker save` writes it.
-func (e *Engine) load(ctx context.Context, archive io.Reader) error {
-	res, err := e.api.ImageLoad(ctx, archive, client.ImageLoadWithQuiet(true))
+// importByCommand serves podman: its API (4.3) leaves a copy of the archive in /var/tmp. The reference is
+// completed first, since the command line would put a short one under localhost.
+func (e *Engine) importByCommand(ctx context.Context, rootfs io.Reader, ref Ref, changes []string) (ImageID, error) {
+	full, err := reference.ParseNormalizedNamed(string(ref))
 	if err != nil {
-		return fmt.Errorf("load image: %w", err)
+		return "", fmt.Errorf("import image %q: %w", ref, err)
 	}
-	defer func() { _ = res.Close() }()
-	answer, err := io.ReadAll(res)
-	if err == nil && strings.Contains(string(answer), `"error"`) {
-		err = errors.New(strings.TrimSpace(string(answer)))
+	args := []string{"import", "--quiet"}
+	for _, c := range changes {
+		args = append(args, "--change", c)
 	}
-	if err != nil {
-		return fmt.Errorf("load image: %w", err)
+	command := e.cli.command(append(args, "-", reference.TagNameOnly(full).String())...)
+	command.Stdin = rootfs
+	if _, err := e.cli.runner.Run(ctx, command); err != nil {
+		return "", fmt.Errorf("import image %q: %w", ref, err)
 	}
-	return nil
+	img, err := e.ImageInspect(ctx, ref)
+	return img.ID, err
 }
 
 // imageID gives podman's bare IDs the algorithm that docker's have.

@@ -22,7 +22,7 @@ const (
 	probeLabel = "org.poststack.probe"
 )
 
-// probe makes sure that the engine really works: it loads a tiny image, runs it, reaches it over a published
+// probe makes sure that the engine really works: it imports a tiny image, runs it, reaches it over a published
 // port and builds upon it. Nothing of it stays, whatever happens.
 func (e *Engine) probe(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, probeTime, fmt.Errorf("the probe took more than %s", probeTime))
@@ -32,11 +32,11 @@ func (e *Engine) probe(ctx context.Context) (err error) {
 		return err
 	}
 	tag := Ref("localhost/poststack/probe:" + strings.NewReplacer("@", "-").Replace(ownName()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36))
-	archive, err := probeArchive(program, tag)
+	rootfs, err := probeRootfs(program)
 	if err != nil {
 		return err
 	}
-	if err := e.load(ctx, archive); err != nil {
+	if _, err := e.ImageImport(ctx, rootfs, tag, []string{"LABEL " + probeLabel + "=" + ownName()}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.forget(ctx)) }()

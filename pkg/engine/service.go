@@ -18,7 +18,7 @@ import (
 const (
 	// serviceIdle is after how long without a connection podman's service ends by itself. We keep it busy
 	// (see [service.beat]), so it counts from the moment at which this process has died, however it died.
-	serviceIdle = 30 * time.Second
+	serviceIdle = 12 * time.Second
 	// serviceBeat is how often it is asked for a sign of life.
 	serviceBeat = serviceIdle / 3
 	// serviceStart bounds its start; measured: 41 to 64 ms on an idle machine.

@@ -3,13 +3,9 @@ package engine
 import (
 	"archive/tar"
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
-	"runtime"
 	"time"
 )
 
@@ -124,52 +120,19 @@ func arm64Code() []byte {
 	return append(b, data()...)
 }
 
-// probeArchive is an image of one file as `docker save` writes it, which both engines load.
-func probeArchive(program []byte, tag Ref) (io.Reader, error) {
-	layer, err := tarOf(tarFile{"probe", 0o755, program})
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(layer)
-	now := time.Now().UTC().Format(time.RFC3339)
-	config, err := json.Marshal(map[string]any{
-		"architecture": runtime.GOARCH, "os": "linux", "created": now,
-		"config": map[string]any{"Labels": map[string]string{probeLabel: ownName()}},
-		// Buildah refuses to build upon an image whose history does not match its layers.
-		"history": []map[string]string{{"created": now, "created_by": "poststack probe"}},
-		"rootfs":  map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + hex.EncodeToString(sum[:])}},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("make the probe's image: %w", err)
-	}
-	manifest, err := json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": []Ref{tag}, "Layers": []string{"layer.tar"}}})
-	if err != nil {
-		return nil, fmt.Errorf("make the probe's image: %w", err)
-	}
-	archive, err := tarOf(tarFile{"layer.tar", 0o644, layer}, tarFile{"config.json", 0o644, config}, tarFile{"manifest.json", 0o644, manifest})
-	return bytes.NewReader(archive), err
-}
-
-type tarFile struct {
-	name    string
-	mode    int64
-	content []byte
-}
-
-func tarOf(files ...tarFile) ([]byte, error) {
+// probeRootfs is a root file system with nothing but the program, as an archive.
+func probeRootfs(program []byte) (io.Reader, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	for _, f := range files {
-		head := &tar.Header{Typeflag: tar.TypeReg, Name: f.name, Mode: f.mode, Size: int64(len(f.content)), ModTime: time.Unix(0, 0)}
-		if err := w.WriteHeader(head); err != nil {
-			return nil, fmt.Errorf("pack %q: %w", f.name, err)
-		}
-		if _, err := w.Write(f.content); err != nil {
-			return nil, fmt.Errorf("pack %q: %w", f.name, err)
-		}
+	head := &tar.Header{Typeflag: tar.TypeReg, Name: "probe", Mode: 0o755, Size: int64(len(program)), ModTime: time.Unix(0, 0)}
+	if err := w.WriteHeader(head); err != nil {
+		return nil, fmt.Errorf("pack the probe's program: %w", err)
+	}
+	if _, err := w.Write(program); err != nil {
+		return nil, fmt.Errorf("pack the probe's program: %w", err)
 	}
 	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("pack an archive: %w", err)
+		return nil, fmt.Errorf("pack the probe's program: %w", err)
 	}
-	return b.Bytes(), nil
+	return &b, nil
 }
