@@ -22,7 +22,7 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if s.External() {
 			return ended{Outcome: event.Unchanged, Text: "DATABASE_URL is set: there is no database of our own to start"}, nil
 		}
-		service, target, err := s.ownService(r)
+		service, target, err := s.ownService(ctx, r)
 		if err != nil {
 			return ended{}, err
 		}

@@ -39,7 +39,7 @@ var errNotSetUp = errors.New("this stack has no database yet: run mage setup, or
 
 // Target is the database in use: the server that DATABASE_URL names, or Poststack's own as it was last
 // started. It starts nothing. A URL that cannot be read is a [UsageError].
-func (s *Stack) Target(context.Context) (database.Target, error) {
+func (s *Stack) Target(ctx context.Context) (database.Target, error) {
 	if s.External() {
 		target, err := database.ParseURL(s.Config.Database.URL.Reveal())
 		if err != nil {
@@ -48,7 +48,7 @@ func (s *Stack) Target(context.Context) (database.Target, error) {
 		s.Secrets.Add(target.Secrets()...)
 		return target, nil
 	}
-	port, err := s.rememberedPort()
+	port, err := s.rememberedPort(ctx)
 	if err != nil {
 		return database.Target{}, err
 	}
@@ -71,7 +71,7 @@ func (s *Stack) ownTarget(port uint16, password secret.Value) database.Target {
 
 // ownService declares the own database's container, and where it will answer. It chooses the port and makes
 // the password the first time.
-func (s *Stack) ownService(r event.Reporter) (container.Service, database.Target, error) {
+func (s *Stack) ownService(ctx context.Context, r event.Reporter) (container.Service, database.Target, error) {
 	ref, err := s.imageRef(postgresImage)
 	if err != nil {
 		return container.Service{}, database.Target{}, err
@@ -80,7 +80,7 @@ func (s *Stack) ownService(r event.Reporter) (container.Service, database.Target
 	if err != nil {
 		return container.Service{}, database.Target{}, err
 	}
-	port, err := s.choosePort(r)
+	port, err := s.choosePort(ctx, r)
 	if err != nil {
 		return container.Service{}, database.Target{}, err
 	}
@@ -128,15 +128,26 @@ func (s *Stack) password(generate bool) (secret.Value, error) {
 // passwordFile keeps the password that was generated.
 func (s *Stack) passwordFile() string { return filepath.Join(s.Config.StateDir, "password") }
 
-// portFile remembers the port of the own database.
-func (s *Stack) portFile() string { return filepath.Join(s.Config.StateDir, "port") }
+// portFile remembers the port of the own database on the engine in use: with both engines, a checkout has two
+// databases, which may run side by side.
+func (s *Stack) portFile(ctx context.Context) (string, error) {
+	e, err := s.engine(ctx)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(s.Config.StateDir, "port."+string(e.Info().Kind)), nil
+}
 
 // rememberedPort is the port that the own database has, from the settings or from its first start.
-func (s *Stack) rememberedPort() (uint16, error) {
+func (s *Stack) rememberedPort(ctx context.Context) (uint16, error) {
 	if s.Config.Database.Port != 0 {
 		return s.Config.Database.Port, nil
 	}
-	text, err := os.ReadFile(s.portFile())
+	path, err := s.portFile(ctx)
+	if err != nil {
+		return 0, err
+	}
+	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, errNotSetUp
 	}
@@ -145,17 +156,21 @@ func (s *Stack) rememberedPort() (uint16, error) {
 	}
 	port, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 16)
 	if err != nil || port == 0 {
-		return 0, fmt.Errorf("read port: %q in %s is none; delete the file to choose another", text, s.portFile())
+		return 0, fmt.Errorf("read port: %q in %s is none; delete the file to choose another", text, path)
 	}
 	return uint16(port), nil
 }
 
 // choosePort is the remembered port, or else the first from 5432 that is free on 127.0.0.1, which is then
 // remembered: a URL that people have written down stays right.
-func (s *Stack) choosePort(r event.Reporter) (uint16, error) {
-	port, err := s.rememberedPort()
+func (s *Stack) choosePort(ctx context.Context, r event.Reporter) (uint16, error) {
+	port, err := s.rememberedPort(ctx)
 	if !errors.Is(err, errNotSetUp) {
 		return port, err
+	}
+	path, err := s.portFile(ctx)
+	if err != nil {
+		return 0, err
 	}
 	for port := uint16(postgresPort); port != 0; port++ {
 		if !portFree(port) {
@@ -164,7 +179,7 @@ func (s *Stack) choosePort(r event.Reporter) (uint16, error) {
 		if port != postgresPort {
 			r.Notice(fmt.Sprintf("port %d is taken: this stack's database gets port %d", postgresPort, port))
 		}
-		return port, renameio.WriteFile(s.portFile(), []byte(strconv.Itoa(int(port))), 0o600)
+		return port, renameio.WriteFile(path, []byte(strconv.Itoa(int(port))), 0o600)
 	}
 	return 0, errors.New("choose port: none is free from 5432 up")
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/term"
@@ -38,7 +39,7 @@ func (s *Stack) Reset(ctx context.Context, yes bool) error {
 		if err := s.remove(ctx, e, found); err != nil {
 			return ended{}, err
 		}
-		if err := s.forget(); err != nil {
+		if err := s.forget(ctx); err != nil {
 			return ended{}, err
 		}
 		if len(names) == 0 {
@@ -68,10 +69,19 @@ func (s *Stack) remove(ctx context.Context, e Engine, b belongings) error {
 	return nil
 }
 
-// forget deletes the stack's own password and port. A password file of the user's stays.
-func (s *Stack) forget() error {
+// forget deletes the port, and the password that was generated. While the stack's database on the other engine
+// may still use that, it stays; so does a password file of the user's.
+func (s *Stack) forget(ctx context.Context) error {
+	port, err := s.portFile(ctx)
+	if err != nil {
+		return err
+	}
+	paths := []string{port}
+	if others, err := filepath.Glob(filepath.Join(s.Config.StateDir, "port.*")); err == nil && len(others) <= 1 {
+		paths = append(paths, s.passwordFile())
+	}
 	var problems []error
-	for _, path := range []string{s.passwordFile(), s.portFile()} {
+	for _, path := range paths {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			problems = append(problems, fmt.Errorf("forget %q: %w", path, err))
 		}

@@ -28,6 +28,7 @@ type Engine interface {
 	container.Engine
 	image.Engine
 	schema.Containers
+	Info() engine.Info
 	VolumeUsage(ctx context.Context, name string) (int64, error)
 	Close() error
 }
