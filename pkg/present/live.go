@@ -2,8 +2,10 @@ package present
 
 import (
 	"io"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -19,17 +21,16 @@ type live struct {
 	progress *mpb.Progress
 	colour   bool
 
-	out io.Writer
-
 	mu     sync.Mutex
+	out    io.Writer
 	closed bool
-	lines  map[string]*liveLine
+	bars   []*mpb.Bar           // of all phases; they stay open until the view closes
+	lines  map[string]*liveLine // of the phases that run
 }
 
 // liveLine is the line of one phase. Its own lock lets mpb read it while an event changes it.
 type liveLine struct {
 	mu      sync.Mutex
-	bar     *mpb.Bar
 	name    string
 	text    string
 	begun   time.Time
@@ -44,12 +45,12 @@ func newLive(w io.Writer, colour bool) *live {
 	}
 }
 
-// Write puts a line above those that are redrawn, or behind them once the view is closed.
+// Write puts a line above those that are redrawn. Before there are any, and once the view is closed, it writes
+// to the terminal itself: mpb keeps what it is given until it redraws, and drops what is left when it ends.
 func (l *live) Write(p []byte) (int, error) {
 	l.mu.Lock()
-	closed := l.closed
-	l.mu.Unlock()
-	if closed {
+	defer l.mu.Unlock()
+	if l.closed || len(l.bars) == 0 {
 		return l.out.Write(p)
 	}
 	return l.progress.Write(p)
@@ -57,39 +58,42 @@ func (l *live) Write(p []byte) (int, error) {
 
 // handle changes the line of e's phase.
 func (l *live) handle(e event.Event) {
-	if e.Phase == "" {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	line, ok := l.lines[e.Phase]
-	if e.Kind == event.PhaseStarted && !ok {
+	switch {
+	case l.closed || e.Phase == "":
+	case e.Kind == event.PhaseStarted && !ok:
 		l.lines[e.Phase] = l.add(e)
-		return
-	}
-	if !ok {
-		return
-	}
-	line.mu.Lock()
-	defer line.mu.Unlock()
-	switch e.Kind {
-	case event.Step:
-		line.text = e.Text
-	case event.PhaseEnded:
-		line.text, line.outcome, line.elapsed = e.Text, e.Outcome, e.Elapsed
-		line.bar.EnableTriggerComplete()
-		line.bar.SetTotal(1, true)
+	case e.Kind == event.PhaseEnded && ok:
 		delete(l.lines, e.Phase)
+		line.set(e)
+	case e.Kind == event.Step && ok:
+		line.set(e)
 	}
 }
 
 // add starts the line of a phase.
 func (l *live) add(e event.Event) *liveLine {
 	line := &liveLine{name: e.Phase, begun: e.At}
-	line.bar = l.progress.New(0, mpb.NopStyle(), mpb.PrependDecorators(
-		decor.Any(func(decor.Statistics) string { return line.render(l.colour) }),
-	), mpb.BarFillerTrim())
+	l.bars = append(l.bars, l.progress.New(0, mpb.NopStyle(), mpb.PrependDecorators(
+		decor.Any(func(decor.Statistics) string { return line.head(l.colour) }),
+		decor.Any(func(decor.Statistics) string { return line.now() }),
+	), mpb.BarFillerTrim()))
 	return line
+}
+
+// set takes over what e says. It must not ask mpb for anything, which may be waiting for the line's lock.
+func (l *liveLine) set(e event.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = strings.Map(func(r rune) rune { // a tab or an escape sequence would make the line wider than it counts
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, e.Text)
+	l.outcome, l.elapsed = e.Outcome, e.Elapsed
 }
 
 // mark stands before a phase: it turns while the phase runs, and then tells how it ended.
@@ -107,8 +111,9 @@ func mark(o event.Outcome, elapsed time.Duration) string {
 	}
 }
 
-// render is the whole line.
-func (l *liveLine) render(colour bool) string {
+// head is the line's beginning, up to how the phase ended. It stands by itself since mpb takes the colours from
+// what it has to cut.
+func (l *liveLine) head(colour bool) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	elapsed := l.elapsed
@@ -119,18 +124,26 @@ func (l *liveLine) render(colour bool) string {
 	if l.outcome != "" {
 		text += paint(string(l.outcome), l.outcome, colour) + " "
 	}
-	return text + l.text
+	return text
 }
 
-// close ends the lines of phases that never ended, and the view.
+// now is the line's end: what the phase does, or what came of it.
+func (l *liveLine) now() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text
+}
+
+// close draws every line for the last time, also of phases that never ended. A bar's end makes mpb redraw, and
+// so shows what was written last.
 func (l *live) close() {
 	l.mu.Lock()
-	for _, line := range l.lines {
-		line.bar.Abort(false)
+	defer l.mu.Unlock()
+	for _, bar := range l.bars {
+		bar.Abort(false)
 	}
-	l.closed = true
-	l.mu.Unlock()
 	l.progress.Wait()
+	l.closed = true
 }
 
 // pad fills text up to width columns.
