@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -14,22 +15,35 @@ import (
 const keepOld = 3
 
 // find looks for an image with the inputs of p that stands on what p would stand on. When that base is not in
-// the store any more, nothing is known against the image, and it is left as it is.
+// the store any more, nothing is known against the image, and it is left as it is. The tag for code leads to it
+// at once; only where someone has moved that are the labels of all images searched, which takes podman a second.
 //
 // An image without any tag is passed over: docker's classic builder leaves the stages of other builds in the
 // store, and those that stand on p's image have inherited its labels.
 func (b *Builder) find(ctx context.Context, p plan) (engine.Image, bool, error) {
+	img, err := b.Engine.ImageInspect(ctx, DigestRef(p.def.Name, p.digest))
+	if err == nil && p.made(img) {
+		return img, true, nil
+	}
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return engine.Image{}, false, err
+	}
 	images, err := b.Engine.ImageList(ctx, LabelDigest+"="+string(p.digest))
 	if err != nil {
 		return engine.Image{}, false, err
 	}
 	newestFirst(images)
 	for _, img := range images {
-		if len(img.Tags) > 0 && img.Labels[LabelImage] == p.def.Name && img.Labels[LabelDigest] == string(p.digest) && p.standsOn(img) {
+		if len(img.Tags) > 0 && p.made(img) {
 			return img, true, nil
 		}
 	}
 	return engine.Image{}, false, nil
+}
+
+// made tells whether img is what a build of p makes.
+func (p plan) made(img engine.Image) bool {
+	return img.Labels[LabelImage] == p.def.Name && img.Labels[LabelDigest] == string(p.digest) && p.standsOn(img)
 }
 
 // standsOn tells whether img was built on the base of p.
