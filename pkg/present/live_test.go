@@ -157,6 +157,27 @@ func TestView_live(t *testing.T) {
 	})
 }
 
+func TestView_table_on_a_narrow_terminal(t *testing.T) {
+	t.Parallel()
+	for _, columns := range []int{80, 40} {
+		t.Run(fmt.Sprintf("%d columns hold all of it", columns), func(t *testing.T) {
+			t.Parallel()
+			screen := openScreen(t, columns)
+			view := present.Open(present.Options{Mode: present.Plain, Stdout: screen.file, Stderr: screen.file, Getenv: func(string) string { return "" }})
+			tags := "latest, 0123456789ab, a-tag-that-is-so-long-that-no-line-of-the-terminal-can-hold-the-whole-of-it-at-once, last"
+			view.Handle(event.Event{Kind: event.Result, Report: &event.Report{
+				Header: []string{"image", "tags", "size"}, Rows: [][]string{{"postgres", tags, "400 MB"}, {"base", "latest", "80 MB"}},
+			}})
+			view.Close()
+			lines := screen.close()
+
+			assert.LessOrEqual(t, screen.widest, columns, strings.Join(lines, "\n"))
+			all := strings.ReplaceAll(strings.Join(strings.Fields(strings.Join(lines, " ")), ""), "400MB", "")
+			assert.Contains(t, all, strings.ReplaceAll(tags, " ", ""), strings.Join(lines, "\n"))
+		})
+	}
+}
+
 func TestView_concurrent_phases(t *testing.T) {
 	t.Parallel()
 	screen, view := terminal(t, 80, nil)
