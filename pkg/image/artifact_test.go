@@ -99,7 +99,7 @@ func requireTool(t *testing.T, cache string, got map[string]string) {
 		require.NoError(t, err)
 		assert.Equal(t, os.FileMode(0o644), info.Mode())
 	}
-	assert.Equal(t, 2, len(entries(t, filepath.Join(cache, "artifacts"))))
+	assert.Len(t, entries(t, filepath.Join(cache, "artifacts")), 2)
 }
 
 // entries lists the names in dir; none when there is no dir.

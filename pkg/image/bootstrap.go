@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/runner"
 )
@@ -121,7 +119,7 @@ func (d debian) debootstrap(ctx context.Context, dir string, sources []string, r
 		Env:    []string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(stagedTime().Unix(), 10), "TMPDIR=" + temp, "LC_ALL=C.UTF-8"},
 		Stderr: out, Grace: bootstrapGrace,
 	})
-	if errors.Is(err, exec.ErrNotFound) {
+	if errors.Is(err, runner.ErrNotFound) {
 		return "", errors.New("mmdebstrap is not installed")
 	}
 	if err != nil {
@@ -191,7 +189,7 @@ func (d debian) importRootfs(ctx context.Context, rootfs string) (Base, error) {
 	if img.ID != id {
 		return Base{}, fmt.Errorf("import image %q: the store has %s under that name, not %s", d.own(), img.ID, id)
 	}
-	return Base{Ref: engine.Ref(d.own()), ID: id}, nil
+	return Base{Ref: d.own(), ID: id}, nil
 }
 
 // infoLines reports mmdebstrap's own lines, which begin with "I: ", as steps.

@@ -105,7 +105,7 @@ func (d *download) attempt(ctx context.Context) error {
 		return backoff.Permanent(err)
 	}
 	offset := d.resume(req)
-	resp, err := d.client.Do(req)
+	resp, err := d.client.Do(req) //nolint:bodyclose // it is closed below; the linter loses it in the reader
 	if err != nil {
 		return permanentConnect(err)
 	}

@@ -125,11 +125,7 @@ func (p *picker) entry(path string, open func() (io.ReadCloser, error)) error {
 		if err != nil {
 			return fmt.Errorf("read %s: %w", p.name, err)
 		}
-		err = p.take(in, path, w)
-		if err := errors.Join(err, in.Close()); err != nil {
-			return err
-		}
-		return nil
+		return errors.Join(p.take(in, path, w), in.Close())
 	}
 	return nil
 }
