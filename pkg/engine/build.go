@@ -88,7 +88,9 @@ type build struct {
 	spec   BuildSpec
 	file   dockerfile
 	dir    string // scratch of this build
-	mark   string // value of the build argument that tells its leftovers from others'
+	// inserted is how many instructions the builder gets that the Dockerfile does not have.
+	inserted int
+	mark     string // value of the build argument that tells its leftovers from others'
 }
 
 func (b *build) run(ctx context.Context) (BuildOutput, error) {
@@ -103,6 +105,7 @@ func (b *build) run(ctx context.Context) (BuildOutput, error) {
 		return BuildOutput{}, err
 	}
 	progress := newProgress(b.engine.cli.dialect(), b.spec.OnStep, b.engine.opts.Secrets)
+	progress.ours = b.inserted
 	lines := &lineWriter{log: b.spec.Log, line: progress.line}
 	command.Stdout, command.Stderr = lines.stream(), lines.stream()
 	err = b.supervise(ctx, command)
@@ -166,7 +169,9 @@ func (b *build) command() (runner.Command, error) {
 	switch cli.dialect() {
 	case dialectBuildah:
 		file := filepath.Join(b.dir, "Dockerfile")
-		if err := os.WriteFile(file, []byte(b.file.withArgLabels(b.spec.Args)), 0o600); err != nil {
+		text, inserted := b.file.withArgLabels(b.spec.Args)
+		b.inserted = inserted
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			return runner.Command{}, fmt.Errorf("write the Dockerfile to build: %w", err)
 		}
 		// The default format would drop HEALTHCHECK; "never" fails on a missing base instead of asking for it.

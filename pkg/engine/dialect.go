@@ -37,6 +37,7 @@ type progress struct {
 	report  func(Step)
 	secrets *secret.Set
 	now     func() time.Time
+	ours    int // how many instructions of the Dockerfile are inserted by us
 
 	steps  []Step
 	begun  time.Time
@@ -117,7 +118,7 @@ func (p *progress) begin(total int, text string) {
 	if p.hidden {
 		return
 	}
-	p.steps = append(p.steps, Step{Number: len(p.steps) + 1, Total: total, Text: text})
+	p.steps = append(p.steps, Step{Number: len(p.steps) + 1, Total: max(0, total-p.ours), Text: text})
 	p.begun, p.open = p.now(), true
 	p.report(p.steps[len(p.steps)-1])
 }
@@ -137,7 +138,9 @@ func (p *progress) end() {
 func (p *progress) buildkit(s string) {
 	m := regexp.MustCompile(`^#(\d+) (.*)$`).FindStringSubmatch(s)
 	if m == nil {
-		p.keep(p.failed, s)
+		if p.failed == 0 { // afterwards the builder repeats itself
+			p.keep(0, s)
+		}
 		return
 	}
 	id, rest := m[1], m[2]
@@ -210,9 +213,21 @@ func (p *progress) failure(err error) error {
 			out.Step.Duration = p.now().Sub(p.begun)
 		}
 	}
-	out.Tail = p.tails[at]
+	out.Tail = withoutVerdict(p.tails[at])
 	if len(out.Tail) == 0 {
 		out.Tail = p.tails[0]
 	}
 	return out
+}
+
+// withoutVerdict drops the builder's own last word on a failed RUN when the program has said something: that
+// the step failed is known. Each builder has its own.
+func withoutVerdict(lines []string) []string {
+	verdict := regexp.MustCompile(`^(Error: building at STEP |The command '.*' returned a non-zero code|ERROR: process )`)
+	rest := slices.DeleteFunc(slices.Clone(lines), verdict.MatchString)
+	rest = slices.DeleteFunc(rest, func(l string) bool { return strings.TrimSpace(l) == "" })
+	if len(rest) == 0 {
+		return lines
+	}
+	return rest
 }

@@ -141,13 +141,16 @@ func expand(s string, vars map[string]string) string {
 //
 // a build with another RELEASE reuses the layer with the old value (buildah#5501). The label comes as late
 // as the argument itself, so what stands before keeps its cache.
-func (d dockerfile) withArgLabels(args map[string]string) string {
+//
+// Inserted is how many labels there are.
+func (d dockerfile) withArgLabels(args map[string]string) (text string, inserted int) {
 	var out []string
 	values, global := map[string]string{}, map[string]string{}
 	stage, pending := false, false
 	flush := func() {
 		if pending {
 			out = append(out, fmt.Sprintf("LABEL %s=%s", argLabel, hashOf(values)))
+			inserted++
 		}
 		pending = false
 	}
@@ -176,7 +179,7 @@ func (d dockerfile) withArgLabels(args map[string]string) string {
 		out = append(out, i.lines...)
 	}
 	flush()
-	return strings.Join(out, "\n")
+	return strings.Join(out, "\n"), inserted
 }
 
 func hashOf(values map[string]string) string {

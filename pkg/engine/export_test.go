@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/poststack/poststack/pkg/secret"
+)
+
+// What the external tests look at behind the API.
+const (
+	DialectClassic  = dialectClassic
+	DialectBuildKit = dialectBuildKit
+	DialectBuildah  = dialectBuildah
+)
+
+// ParseBuild feeds a builder's output, in pieces of n bytes, to the parser.
+func ParseBuild(d dialect, text string, n, inserted int, set *secret.Set) (steps, live []Step, log string, failure *BuildError) {
+	p := newProgress(d, func(s Step) { live = append(live, s) }, set)
+	p.ours = inserted
+	var kept writerFunc = func(b []byte) { log += string(b) }
+	lines := &lineWriter{log: kept, line: p.line}
+	s := lines.stream()
+	for len(text) > 0 {
+		n := min(n, len(text))
+		_, _ = s.Write([]byte(text[:n]))
+		text = text[n:]
+	}
+	lines.flush()
+	errors.As(p.failure(errors.New("exit status 9")), &failure)
+	return p.finish(), live, log, failure
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(b []byte) (int, error) {
+	f(b)
+	return len(b), nil
+}
+
+// Bases lists the base images of a Dockerfile.
+func Bases(text string, args map[string]string) []Ref { return parseDockerfile(text).bases(args) }
+
+// WithArgLabels is what podman's builder gets in place of a Dockerfile.
+func WithArgLabels(text string, args map[string]string) (string, int) {
+	return parseDockerfile(text).withArgLabels(args)
+}
+
+// MergeConf lays configurations over each other.
+func MergeConf(texts ...string) string {
+	s := settings{}
+	for _, t := range texts {
+		s.add(parseConf(t))
+	}
+	return s.String()
+}
+
+// WriteConf writes podman's configuration with no workaround.
+func WriteConf(o Options, version string) (string, error) { return writeConf(o, baseSettings(), version) }
+
+// Classify finds the sentinel of an engine's answer.
+func Classify(err error) error { return classify(err) }
+
+// NextWorkaround names the workaround that an error asks for, "" if none.
+func NextWorkaround(inForce []string, err error) string {
+	w, _ := nextWorkaround(workarounds(func() string { return "" }), inForce, err)
+	return w.name
+}
+
+// WorkaroundConf is what a workaround writes.
+func WorkaroundConf(name, runc string) string {
+	s := settings{}
+	for _, w := range workarounds(func() string { return runc }) {
+		if w.name == name {
+			w.apply(s)
+		}
+	}
+	return s.String()
+}
+
+// ProbeProgram is the probe's program for a processor.
+func ProbeProgram(arch string) ([]byte, error) { return probeProgram(arch) }
+
+// DiskUsage sums the blocks below a directory.
+func DiskUsage(ctx context.Context, dir string) (int64, error) { return diskUsage(ctx, dir) }
+
+// AtLeast compares versions.
+func AtLeast(version string, major, minor int) bool { return atLeast(version, major, minor) }
+
+// Remember and Recall keep the outcome of a probe, of which Version is the example.
+func Remember(o Options, key, version string) error {
+	return o.remember(Podman, key, facts{Version: version})
+}
+
+// Recall is the other half of [Remember].
+func Recall(o Options, key string) (string, bool) {
+	f, ok := o.recall(Podman, key)
+	return f.Version, ok
+}
+
+// OwnName and Alive name processes.
+func OwnName() string { return ownName() }
+
+// Alive tells whether the process of that name runs.
+func Alive(name string) bool { return alive(name) }
