@@ -56,7 +56,9 @@ func MergeConf(texts ...string) string {
 }
 
 // WriteConf writes podman's configuration with no workaround.
-func WriteConf(o Options, version string) (string, error) { return writeConf(o, baseSettings(), version) }
+func WriteConf(o Options, version string) (string, error) {
+	return writeConf(o, baseSettings(), version)
+}
 
 // Classify finds the sentinel of an engine's answer.
 func Classify(err error) error { return classify(err) }
