@@ -10,8 +10,9 @@ initialise() {
   # shellcheck disable=SC2153 # STAGE is of directory.sh
   local stage=$PGDATA/$STAGE
   refuse_strays
-  require_password
   discard_stage
+  [[ $POSTGRES_HOST_AUTH_METHOD != trust ]] ||
+    note "POSTGRES_HOST_AUTH_METHOD=trust: whoever reaches the port is let in without a password"
   mkdir -m 0700 -- "$stage"
   note "making a new database in $PGDATA"
   run make_cluster "$stage" || die 70 "initdb did not work, see above; nothing was kept"
@@ -34,9 +35,9 @@ make_cluster() {
     --auth-local="$auth" --auth-host="$auth" --no-sync --no-instructions)
   [[ -z ${POSTGRES_INITDB_WALDIR-} ]] || args+=(--waldir="$POSTGRES_INITDB_WALDIR")
   if [[ -n ${POSTGRES_PASSWORD-} ]]; then
-    known_user initdb "${args[@]}" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") "${extra[@]}" >/dev/null
+    known_user initdb "${args[@]}" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") "${extra[@]}" >/dev/null || return
   else
-    known_user initdb "${args[@]}" "${extra[@]}" >/dev/null
+    known_user initdb "${args[@]}" "${extra[@]}" >/dev/null || return
   fi
   printf '\nhost all all all %s\n' "$POSTGRES_HOST_AUTH_METHOD" >>"$dir/pg_hba.conf"
 }

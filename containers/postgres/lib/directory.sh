@@ -35,20 +35,18 @@ refuse_directory() {
     "set PGDATA to a directory below a mount that this user may write to, or give it to user $EUID"
 }
 
-# make_data_directory makes PGDATA. As root it gives what it made to postgres; an existing directory changes
-# hands only when it is empty.
+# make_data_directory makes PGDATA. One of somebody else changes hands only when it is empty: root gives it to
+# postgres, another user makes it again where that is allowed.
 make_data_directory() {
-  local parent=$PGDATA made=
-  if [[ ! -d $PGDATA ]]; then
-    while [[ ! -e $parent ]]; do parent=$(dirname -- "$parent"); done
-    mkdir -p -- "$PGDATA" 2>/dev/null || refuse_directory "$parent"
-    chmod 0700 -- "$PGDATA"
-    made=yes
+  local parent=$PGDATA
+  if [[ -d $PGDATA ]]; then
+    [[ -z $(ls -A -- "$PGDATA" 2>/dev/null || echo closed) ]] || return 0
+    [[ ! -O $PGDATA ]] || ((EUID == 0)) || return 0
+    ((EUID == 0)) || rmdir -- "$PGDATA" 2>/dev/null || return 0
   fi
-  ((EUID == 0)) || return 0
-  if [[ -n $made || -z $(ls -A -- "$PGDATA") ]]; then
-    chown postgres:postgres -- "$PGDATA"
-  fi
+  while [[ ! -e $parent ]]; do parent=$(dirname -- "$parent"); done
+  mkdir -p -- "$PGDATA" 2>/dev/null || refuse_directory "$parent"
+  ((EUID != 0)) || chown postgres:postgres -- "$PGDATA"
 }
 
 # own_data_directory refuses a PGDATA that PostgreSQL would refuse, with a reason.

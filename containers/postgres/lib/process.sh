@@ -52,7 +52,7 @@ single_user() {
   { cat && printf '\n\n'; } |
     PG_GRANDPARENT_PID=$$ known_user postgres --single -D "$dir" -j \
       -c exit_on_error=on -c standard_conforming_strings=on -c log_min_messages=warning \
-      -c log_statement=none -c log_min_duration_statement=-1 -c log_min_error_statement=panic \
+      -c log_statement=none -c log_min_duration_statement=-1 -c log_min_error_statement=panic -c log_checkpoints=off \
       -c logging_collector=off -c log_destination=stderr -c archive_mode=off "$@" "$database" >/dev/null
 }
 

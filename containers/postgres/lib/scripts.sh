@@ -76,15 +76,16 @@ run_shell() {
 # run_sql FILE ERRORS: feeds FILE to psql, which stops at the first error; stderr is also kept in ERRORS.
 run_sql() {
   local file=$1 errors=$2
-  local -a unpack=(cat)
-  case $file in
-    *.gz) unpack=(gzip -dc) ;;
-    *.xz) unpack=(xz -dc) ;;
-    *.zst) unpack=(zstd -dc) ;;
-  esac
-  { "${unpack[@]}" -- "$file" | psql -v ON_ERROR_STOP=1 --no-password --no-psqlrc --echo-errors \
-    --username="$POSTGRES_USER" --dbname="$POSTGRES_DB" --quiet --file=- 2>&1 >&3 |
-    tee -- "$errors" >&2; } 3>&1
+  local -a psql=(psql -v ON_ERROR_STOP=1 --no-password --no-psqlrc --echo-errors --quiet
+    --username="$POSTGRES_USER" --dbname="$POSTGRES_DB")
+  {
+    case $file in
+      *.gz) gzip -dc -- "$file" | "${psql[@]}" --file=- ;;
+      *.xz) xz -dc -- "$file" | "${psql[@]}" --file=- ;;
+      *.zst) zstd -dc -- "$file" | "${psql[@]}" --file=- ;;
+      *) "${psql[@]}" --file="$file" ;;
+    esac 2>&1 >&3 | tee -- "$errors" >&2
+  } 3>&1
 }
 
 # first_error FILE prints " line N: CAUSE: STATEMENT" from what psql wrote, on one line of at most 300 letters.
@@ -94,7 +95,7 @@ first_error() {
     if [[ -z $cause && $line =~ ^psql:.*:([0-9]+):\ ((ERROR|FATAL|error):.*)$ ]]; then
       where=" line ${BASH_REMATCH[1]}" cause=${BASH_REMATCH[2]}
     elif [[ -z $statement && $line =~ STATEMENT:\ +(.*)$ ]]; then
-      statement=${BASH_REMATCH[1]}
+      statement=${BASH_REMATCH[1]%;}
     fi
   done <"$1"
   line="$where: ${cause:-did not work}${statement:+: $statement}"

@@ -61,6 +61,7 @@ load_settings() {
   [[ ${POSTGRES_INITDB_WALDIR:-/} == /* ]] ||
     die 64 "POSTGRES_INITDB_WALDIR must be an absolute path, not $POSTGRES_INITDB_WALDIR"
   log_arguments
+  [[ $(data_state) != none ]] || require_password
 }
 
 # log_arguments sets LOG_ARGS from LOG_LEVEL. "info" leaves the matter to the server's own configuration.
@@ -84,5 +85,4 @@ require_password() {
   [[ -z ${POSTGRES_PASSWORD-} ]] || return 0
   [[ $POSTGRES_HOST_AUTH_METHOD == trust ]] ||
     die 64 "a new database needs a password: set POSTGRES_PASSWORD_FILE or POSTGRES_PASSWORD"
-  note "POSTGRES_HOST_AUTH_METHOD=trust: whoever reaches the port is let in without a password"
 }
