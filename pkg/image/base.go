@@ -107,6 +107,9 @@ func (d debian) resolve(ctx context.Context, r event.Reporter) (Base, error) {
 	}
 	r.Step(fmt.Sprintf("no registry gives %s: bootstrapping Debian %s from this machine's package sources", official, d.suite))
 	base, err = d.bootstrap(ctx, r)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return Base{}, fmt.Errorf("bootstrap debian %s: %w", d.suite, cause)
+	}
 	if err != nil {
 		return Base{}, &BaseError{Suite: d.suite, Pull: pullErr, Bootstrap: err}
 	}

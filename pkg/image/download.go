@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -200,6 +201,10 @@ func (d *download) checkStatus(resp *http.Response, offset int64) error {
 // permanentConnect marks errors of getting a connection, which are not tried again: the next source is
 // nearer than a server that cannot be reached, or is not trusted.
 func permanentConnect(err error) error {
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err // without the address, which the caller names
+	}
 	var dial *net.OpError
 	var cert *tls.CertificateVerificationError
 	if (errors.As(err, &dial) && (dial.Op == "dial" || dial.Op == "proxyconnect")) || errors.As(err, &cert) {
