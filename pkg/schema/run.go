@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -124,13 +125,14 @@ func edited(set Changeset) string {
 
 // blame names the file in an error about the changelog's form that only its text names.
 func (p *progress) blame(failed *Error) {
-	for _, f := range p.c.Files {
-		if strings.Contains(failed.Cause, f.Path) {
+	failed.File = p.c.Display(p.c.Root)
+	at := -1
+	for _, f := range p.c.Files { // the innermost comes last
+		name := regexp.MustCompile(`(?:^|[^\w./-])` + regexp.QuoteMeta(f.Path) + `(?:\W|$)`)
+		if found := name.FindAllStringIndex(failed.Cause, -1); len(found) > 0 && found[len(found)-1][0] > at {
+			at = found[len(found)-1][0]
 			failed.File = p.c.Display(f.Path)
 		}
-	}
-	if failed.File == "" {
-		failed.File = p.c.Display(p.c.Root)
 	}
 }
 

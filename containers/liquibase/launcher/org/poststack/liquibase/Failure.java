@@ -40,8 +40,9 @@ final class Failure {
     if (find(thrown, LockException.class) != null) {
       return plain("lock", last(thrown));
     }
-    if (find(thrown, ChangeLogParseException.class) != null) {
-      return plain("changelog", last(thrown));
+    ChangeLogParseException unreadable = innermost(thrown, ChangeLogParseException.class);
+    if (unreadable != null) { // unlike what caused it, it names the file
+      return plain("changelog", oneLine(unreadable.getMessage()));
     }
     if (sql != null) {
       Map<String, Object> event = plain("database", cause(sql));
@@ -122,6 +123,14 @@ final class Failure {
       }
     }
     return null;
+  }
+
+  private static <T extends Throwable> T innermost(Throwable thrown, Class<T> type) {
+    T found = null;
+    for (Throwable t = thrown; t != null; t = t.getCause()) {
+      found = type.isInstance(t) ? type.cast(t) : found;
+    }
+    return found;
   }
 
   // The innermost message that says something.

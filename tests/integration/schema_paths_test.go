@@ -1,0 +1,100 @@
+package integration_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/health"
+	"github.com/poststack/poststack/pkg/schema"
+)
+
+func schemaPaths() []schemaTest {
+	return []schemaTest{
+		{"however the changelog is named, nothing runs twice", spellings},
+		{"another root is refused when it would run changesets twice", otherRoot},
+		{"another schema has a changelog of its own", otherSchema},
+		{"the server is reached by its name on a network", overNetwork},
+	}
+}
+
+func spellings(t *testing.T, s *site) {
+	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))})
+	x.update()
+	for _, name := range []string{
+		"changelogs", "changelogs/", "./changelogs/" + schema.DefaultRoot, "changelogs/" + schema.DefaultRoot,
+		filepath.Join(x.dir, "changelogs", schema.DefaultRoot), "changelogs/../changelogs/" + schema.DefaultRoot + "/",
+	} {
+		x.Changelog = name
+		x.Image = name // asks Liquibase, too
+		assert.Empty(t, x.update().Applied, name)
+	}
+	moved := t.TempDir()
+	require.NoError(t, os.Rename(filepath.Join(x.dir, "changelogs"), filepath.Join(moved, "..data")))
+	require.NoError(t, os.Symlink("..data", filepath.Join(moved, "changelogs")))
+	x.Root, x.Changelog, x.Image = moved, "changelogs", "moved"
+	assert.Empty(t, x.update().Applied)
+	assert.Equal(t, []string{"parts/001.sql"}, x.column(`select filename from databasechangelog`))
+}
+
+func otherRoot(t *testing.T, s *site) {
+	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table if not exists a (id int);"))})
+	x.update()
+	x.Changelog = "changelogs/parts/001.sql"
+	failed := x.fails()
+	assert.Equal(t, schema.Moved, failed.Kind)
+	assert.Contains(t, failed.Cause, `"parts/001.sql" and would run again as "001.sql"`)
+}
+
+func otherSchema(t *testing.T, s *site) {
+	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))})
+	x.update()
+	exec(t, x.conn, `create schema hosting`)
+	x.Target.Schema, x.Inside.Schema = "hosting", "hosting"
+	assert.Len(t, x.update().Applied, 1)
+	assert.Empty(t, x.update().Applied)
+	assert.Equal(t, []string{"hosting", "public"},
+		x.column(`select schemaname::text from pg_tables where tablename = 'databasechangelog' order by 1`))
+	assert.Equal(t, []string{"hosting", "public"}, x.column(`select schemaname::text from pg_tables where tablename = 'a' order by 1`))
+}
+
+// overNetwork is how Poststack's own database is migrated: Liquibase reaches it by its alias on the stack's
+// network, this process by a port of the loopback address.
+func overNetwork(t *testing.T, s *site) {
+	pid, _, _ := strings.Cut(container.Session(), "@")
+	name := "poststack-schematest-" + pid
+	labels := map[string]string{container.LabelSession: container.Session()}
+	require.NoError(t, s.engine.NetworkCreate(t.Context(), name, labels))
+	t.Cleanup(func() { assert.NoError(t, s.engine.NetworkRemove(context.Background(), name)) })
+	id, err := s.engine.ContainerCreate(t.Context(), engine.ContainerSpec{
+		Image: "localhost/poststack/postgres:latest", Network: name, Aliases: []string{"postgres"}, Labels: labels,
+		Env:   map[string]string{"POSTGRES_USER": "app", "POSTGRES_DB": "mail", "POSTGRES_PASSWORD": hardPassword().Reveal()},
+		Ports: []engine.Port{{Container: 5432, HostIP: "127.0.0.1"}},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.engine.ContainerRemove(context.Background(), id)) })
+	require.NoError(t, s.engine.ContainerStart(t.Context(), id))
+	c, err := s.engine.ContainerInspect(t.Context(), string(id))
+	require.NoError(t, err)
+	require.Len(t, c.Ports, 1)
+	target := database.Target{Host: "127.0.0.1", Port: c.Ports[0].Host, User: "app", Password: hardPassword(), Database: "mail", SSLMode: "disable"}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, health.Wait(ctx, health.SQL(target.Redacted(), target.Connect), health.Options{}))
+	m := schema.New(schema.Options{
+		Root: absolute(t, checkout), Changelog: "changelogs", Target: target, Inside: target.WithHost("postgres", 5432), Image: "image-1",
+		Liquibase: schema.Container{Engine: s.engine, Image: liquibaseImage, Network: name, Labels: labels},
+	})
+	result, err := m.Update(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, schema.Current, result.State.Kind)
+}
