@@ -95,8 +95,12 @@ func Ensure(ctx context.Context, e Engine, s Service) (engine.Container, Change,
 	return c, Started, err
 }
 
-// Replace stops and removes the container, if there is one, and makes it anew. Volumes stay as they are.
+// Replace stops and removes the container, if there is one, and makes it anew. Volumes stay as they are. What
+// the new one needs is made or refused before the old one is stopped.
 func Replace(ctx context.Context, e Engine, s Service) (engine.Container, error) {
+	if err := prepare(ctx, e, s); err != nil {
+		return engine.Container{}, err
+	}
 	found, err := e.ContainerInspect(ctx, s.Spec.Name)
 	if err == nil {
 		err = Remove(ctx, e, found, s.Spec.StopTimeout)
@@ -104,7 +108,7 @@ func Replace(ctx context.Context, e Engine, s Service) (engine.Container, error)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return engine.Container{}, err
 	}
-	return create(ctx, e, s)
+	return launch(ctx, e, s)
 }
 
 // Remove stops the container in its own way, for at most timeout, and removes it.
@@ -131,6 +135,11 @@ func create(ctx context.Context, e Engine, s Service) (engine.Container, error) 
 	if err := prepare(ctx, e, s); err != nil {
 		return engine.Container{}, err
 	}
+	return launch(ctx, e, s)
+}
+
+// launch makes the container and starts it; one that does not start is removed again.
+func launch(ctx context.Context, e Engine, s Service) (engine.Container, error) {
 	spec := s.Spec
 	spec.Labels = s.labels()
 	maps.Copy(spec.Labels, s.Spec.Labels)
@@ -165,13 +174,15 @@ func prepare(ctx context.Context, e Engine, s Service) error {
 		if m.Volume == "" {
 			continue
 		}
-		// A volume that someone made by hand and named as ours is theirs to offer: it is used, not labelled.
-		if _, err := e.VolumeInspect(ctx, m.Volume); errors.Is(err, engine.ErrNotFound) {
+		found, err := e.VolumeInspect(ctx, m.Volume)
+		switch {
+		case errors.Is(err, engine.ErrNotFound):
 			err = e.VolumeCreate(ctx, m.Volume, s.labels())
-			if err != nil {
-				return err
-			}
-		} else if err != nil {
+		case found.Labels[LabelStack] != "":
+			err = owned(err, "volume", m.Volume, found.Labels, s)
+		default: // one that someone made by hand and named as ours is theirs to offer: it is used, not labelled
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -186,7 +197,7 @@ func owned(err error, kind, name string, labels map[string]string, s Service) er
 	return err
 }
 
-// LastLines returns the last n lines that the container printed, for an error to quote.
+// LastLines returns the last n lines that the container printed, for an error to quote; none if it printed nothing.
 func LastLines(ctx context.Context, e Engine, id engine.ContainerID, n int) []string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
@@ -194,6 +205,10 @@ func LastLines(ctx context.Context, e Engine, id engine.ContainerID, n int) []st
 	if err := e.ContainerLogs(ctx, id, engine.LogOptions{Tail: n}, &out, &out); err != nil {
 		return []string{fmt.Sprintf("read the container's log: %v", err)}
 	}
-	lines := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
+	text := strings.TrimRight(strings.ReplaceAll(out.String(), "\r\n", "\n"), "\n")
+	if text == "" {
+		return nil
+	}
+	lines := strings.Split(text, "\n")
 	return lines[max(0, len(lines)-n):]
 }

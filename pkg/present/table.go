@@ -11,7 +11,8 @@ import (
 const gap = 2
 
 // renderTable is a table as text, no wider than columns unless that is 0: the widest column is broken into
-// lines for that; only if that is not enough, lines are cut. It has no colours: dependencies disagree about when those are wanted.
+// lines for that; only if that is not enough, lines are cut. It has no colours: dependencies disagree about when
+// those are wanted.
 func renderTable(header []string, rows [][]string, columns int) string {
 	t := table.NewWriter()
 	style := table.StyleLight
