@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -8,14 +9,35 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/poststack/poststack/pkg/engine"
 )
 
-// TestMain lets the test binary act as dockerd when it is called by that name.
+// TestMain lets the test binary act as another program when it is called by that one's name.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "dockerd" {
+	switch filepath.Base(os.Args[0]) {
+	case "dockerd":
 		os.Exit(fakeDockerd(os.Args[1:]))
+	case "opener":
+		os.Exit(openPodman(os.Args[1], os.Args[2]))
 	}
 	os.Exit(m.Run())
+}
+
+// openPodman opens podman, prints where it answers, and waits to be killed.
+func openPodman(cacheDir, runtimeDir string) int {
+	ctx := context.Background()
+	e, err := engine.Open(ctx, engine.Options{Want: "podman", Getenv: os.Getenv, CacheDir: cacheDir, RuntimeDir: runtimeDir})
+	if err == nil {
+		var endpoint string
+		if endpoint, err = e.Endpoint(ctx); err == nil {
+			fmt.Println(endpoint)
+			time.Sleep(time.Minute)
+		}
+	}
+	fmt.Fprintln(os.Stderr, err)
+	return 1
 }
 
 // fakeDockerd writes its pid file and answers pings until it is killed. In a directory with a file "broken"

@@ -1,0 +1,155 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/pkg/runner"
+)
+
+func needPodman(t *testing.T) {
+	t.Helper()
+	if !slices.Contains(enginetest.Kinds(t), engine.Podman) {
+		t.Skipf("%s=%q leaves podman out", enginetest.EnvEngines, os.Getenv(enginetest.EnvEngines))
+	}
+}
+
+func TestEngine_service(t *testing.T) {
+	needPodman(t)
+	t.Run("it starts with the first call and ends with Close", func(t *testing.T) {
+		o := enginetest.Options(t, engine.Podman)
+		o.RuntimeDir = shortDir(t)
+		e, err := engine.Open(t.Context(), o)
+		require.NoError(t, err)
+		socket := strings.TrimPrefix(e.Info().Endpoint, "unix://")
+		if o.Getenv("CONTAINER_HOST") != "" {
+			t.Skip("CONTAINER_HOST names a service that is not ours")
+		}
+		_, err = e.ImageInspect(t.Context(), "localhost/poststack/no-such:1")
+		require.ErrorIs(t, err, engine.ErrNotFound)
+		assert.True(t, listens(socket))
+		info, err := os.Stat(filepath.Dir(filepath.Dir(socket)))
+		require.NoError(t, err)
+		assert.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
+		require.NoError(t, e.Close())
+		assert.False(t, listens(socket))
+		assert.NoDirExists(t, filepath.Dir(socket))
+		_, err = e.ImageInspect(t.Context(), "localhost/poststack/no-such:1")
+		require.ErrorContains(t, err, "the engine is closed")
+	})
+	t.Run("calls at the same time start it once", func(t *testing.T) {
+		e := enginetest.Open(t, engine.Podman)
+		var group sync.WaitGroup
+		for range 8 {
+			group.Go(func() {
+				_, err := e.ImageInspect(t.Context(), "localhost/poststack/no-such:1")
+				assert.ErrorIs(t, err, engine.ErrNotFound)
+			})
+		}
+		group.Wait()
+	})
+	t.Run("it comes back when it was killed", func(t *testing.T) {
+		e := enginetest.Open(t, engine.Podman)
+		endpoint, err := e.Endpoint(t.Context())
+		require.NoError(t, err)
+		pids := serving(strings.TrimPrefix(endpoint, "unix://"))
+		require.Len(t, pids, 1)
+		require.NoError(t, syscall.Kill(pids[0], syscall.SIGKILL))
+		require.Eventually(t, func() bool {
+			_, err := e.ImageInspect(t.Context(), "localhost/poststack/no-such:1")
+			return errors.Is(err, engine.ErrNotFound)
+		}, 10*time.Second, 50*time.Millisecond)
+	})
+	t.Run("another user's directory is refused", func(t *testing.T) {
+		o := enginetest.Options(t, engine.Podman)
+		o.RuntimeDir = shortDir(t)
+		open := filepath.Join(o.RuntimeDir, "poststack-"+strconv.Itoa(os.Getuid()))
+		require.NoError(t, os.Mkdir(open, 0o755))
+		require.NoError(t, os.Chmod(open, 0o777))
+		_, err := engine.Open(t.Context(), o)
+		require.ErrorContains(t, err, "mode 0700")
+	})
+}
+
+func TestEngine_serviceOfADeadOwner(t *testing.T) {
+	needPodman(t)
+	o := enginetest.Options(t, engine.Podman)
+	runtimeDir := shortDir(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	opener := filepath.Join(t.TempDir(), "opener")
+	require.NoError(t, os.Symlink(self, opener))
+	line := &firstLine{seen: make(chan string, 1)}
+	p, err := runner.Start(runner.Command{Program: opener, Args: []string{o.CacheDir, runtimeDir}, Stdout: line, Stderr: os.Stderr})
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var socket string
+	select {
+	case endpoint := <-line.seen:
+		socket = strings.TrimPrefix(endpoint, "unix://")
+	case <-p.Done():
+		t.Fatal("the opener ended")
+	case <-ctx.Done():
+		t.Fatal("the opener says nothing")
+	}
+	require.NotEmpty(t, serving(socket))
+	time.Sleep(100 * time.Millisecond)
+	require.NoError(t, syscall.Kill(p.Pid(), syscall.SIGKILL))
+	assert.Eventually(t, func() bool { return len(serving(socket)) == 0 }, 40*time.Second, 100*time.Millisecond,
+		"the service outlives its owner")
+}
+
+// firstLine passes the first line on.
+type firstLine struct {
+	text string
+	seen chan string
+}
+
+func (f *firstLine) Write(p []byte) (int, error) {
+	f.text += string(p)
+	if line, _, ok := strings.Cut(f.text, "\n"); ok && f.seen != nil {
+		f.seen <- line
+		f.seen = nil
+	}
+	return len(p), nil
+}
+
+func listens(socket string) bool {
+	conn, err := net.DialTimeout("unix", socket, time.Second)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return err == nil
+}
+
+// serving finds the podman that serves a socket.
+func serving(socket string) []int {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	var out []int
+	for _, f := range files {
+		line, err := os.ReadFile(f)
+		if err == nil && strings.Contains(string(line), "unix://"+socket) && strings.Contains(string(line), "service") {
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(f))); err == nil {
+				out = append(out, pid)
+			}
+		}
+	}
+	return out
+}
