@@ -3,6 +3,8 @@ package container
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -41,8 +43,8 @@ type Disposable struct {
 }
 
 // StartDisposable starts a container through dockertest, labelled with this process so that [Sweep] finds it
-// when nobody closes it. Two of dockertest's habits are kept away: it publishes on every address, and it
-// negotiates by asking for the server's version, which takes podman a second on Debian.
+// when nobody closes it. Three of dockertest's habits are kept away: it publishes on every address, it negotiates
+// by asking for the server's version, and it leaves behind a container that does not start.
 func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Disposable, error) {
 	pool, err := newPool(ctx, s)
 	if err != nil {
@@ -53,6 +55,7 @@ func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Dispo
 		return nil, fmt.Errorf("inspect image %q: %w", spec.Image, err)
 	}
 	options := &dockertest.RunOptions{
+		Name:       "poststack-disposable-" + strings.ToLower(rand.Text()[:12]),
 		Repository: name, Tag: tag, Cmd: spec.Command, User: spec.User, Env: environment(spec.Env),
 		Labels: DisposableLabels(), PortBindings: map[docker.Port][]docker.PortBinding{},
 	}
@@ -70,9 +73,21 @@ func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Dispo
 		c.Tmpfs = spec.Tmpfs
 	})
 	if err != nil {
-		return nil, fmt.Errorf("run image %q: %w", spec.Image, err)
+		return nil, errors.Join(fmt.Errorf("run image %q: %w", spec.Image, err), removeNamed(ctx, pool, options.Name))
 	}
 	return &Disposable{pool: pool, resource: resource}, nil
+}
+
+// removeNamed removes the container of that name, if it was made.
+func removeNamed(ctx context.Context, pool *dockertest.Pool, name string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	err := pool.Client.RemoveContainer(docker.RemoveContainerOptions{ID: name, Force: true, RemoveVolumes: true, Context: ctx})
+	var none *docker.NoSuchContainer
+	if err == nil || errors.As(err, &none) {
+		return nil
+	}
+	return fmt.Errorf("remove container %q: %w", name, err)
 }
 
 // newPool connects dockertest to the engine, at the API version that is negotiated already.
