@@ -46,8 +46,6 @@ make_cluster() {
 initdb_arguments() {
   local -n words=$1
   [[ -n ${POSTGRES_INITDB_ARGS-} ]] || return 0
-  xargs printf '%s' <<<"$POSTGRES_INITDB_ARGS" >/dev/null 2>&1 ||
-    die 64 "POSTGRES_INITDB_ARGS has an open quote: $POSTGRES_INITDB_ARGS"
   # shellcheck disable=SC2034 # the caller reads it
   mapfile -d '' -t words < <(xargs printf '%s\0' <<<"$POSTGRES_INITDB_ARGS")
 }
