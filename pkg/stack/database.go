@@ -37,6 +37,9 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if err != nil {
 			return ended{}, s.portProblem(err, target.Port)
 		}
+		if err := s.rememberPort(ctx, target.Port); err != nil {
+			return ended{}, err
+		}
 		if change != container.Kept {
 			r.Step(fmt.Sprintf("container %s %s; waiting until it answers", c.Name, change))
 		}
@@ -69,7 +72,7 @@ func (s *Stack) ready(ctx context.Context, r event.Reporter, service container.S
 	}
 	c, err = container.Replace(ctx, e, service)
 	if err != nil {
-		return change, err
+		return change, s.portProblem(err, target.Port)
 	}
 	return container.Replaced, s.await(ctx, c, target)
 }
@@ -90,7 +93,8 @@ func final(err error) bool {
 	return errors.As(err, &refused) && !refused.Passing()
 }
 
-// alive returns a check that fails once the container has exited, with the last lines that it printed.
+// alive returns a check that fails once the container has exited, with the last lines that it printed, or is
+// gone. An engine that does not answer for a moment says nothing about the container.
 func (s *Stack) alive(id engine.ContainerID) func(context.Context) error {
 	return func(ctx context.Context) error {
 		e, err := s.engine(ctx)
@@ -98,10 +102,10 @@ func (s *Stack) alive(id engine.ContainerID) func(context.Context) error {
 			return err
 		}
 		c, err := e.ContainerInspect(ctx, string(id))
-		if err != nil {
+		if errors.Is(err, engine.ErrNotFound) {
 			return err
 		}
-		if c.State == engine.Running || c.State == engine.Created {
+		if err != nil || c.State == engine.Running || c.State == engine.Created {
 			return nil
 		}
 		return &ExitedError{Name: c.Name, Code: c.ExitCode, OOMKilled: c.OOMKilled, Lines: container.LastLines(ctx, e, id, 20)}

@@ -69,8 +69,8 @@ func (s *Stack) ownTarget(port uint16, password secret.Value) database.Target {
 	return target
 }
 
-// ownService declares the own database's container, and where it will answer. It chooses the port and makes
-// the password the first time.
+// ownService declares the own database's container, and where it will answer. The first time it makes the
+// password, and chooses the port.
 func (s *Stack) ownService(ctx context.Context, r event.Reporter) (container.Service, database.Target, error) {
 	ref, err := s.imageRef(postgresImage)
 	if err != nil {
@@ -109,13 +109,12 @@ func (s *Stack) password(generate bool) (secret.Value, error) {
 		path, given = s.passwordFile(), false
 	}
 	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) && !given && generate {
-		text = []byte(rand.Text() + rand.Text())[:ownPasswordLn]
-		err = renameio.WriteFile(path, text, 0o600)
-	} else if errors.Is(err, os.ErrNotExist) && !given {
+	switch missing := errors.Is(err, os.ErrNotExist) && !given; {
+	case missing && generate:
+		return generatePassword(path)
+	case missing:
 		return "", errNotSetUp
-	}
-	if err != nil {
+	case err != nil:
 		return "", &UsageError{Reason: fmt.Sprintf("read password file: %v", err)}
 	}
 	password := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
@@ -123,6 +122,15 @@ func (s *Stack) password(generate bool) (secret.Value, error) {
 		return "", &UsageError{Reason: fmt.Sprintf("read password file %q: it must hold one line that is not empty", path)}
 	}
 	return secret.Value(password), nil
+}
+
+// generatePassword makes a password and keeps it in path.
+func generatePassword(path string) (secret.Value, error) {
+	text := (rand.Text() + rand.Text())[:ownPasswordLn]
+	if err := renameio.WriteFile(path, []byte(text), 0o600); err != nil {
+		return "", fmt.Errorf("write password file: %w", err)
+	}
+	return secret.Value(text), nil
 }
 
 // passwordFile keeps the password that was generated.
@@ -161,16 +169,11 @@ func (s *Stack) rememberedPort(ctx context.Context) (uint16, error) {
 	return uint16(port), nil
 }
 
-// choosePort is the remembered port, or else the first from 5432 that is free on 127.0.0.1, which is then
-// remembered: a URL that people have written down stays right.
+// choosePort is the remembered port, or else the first from 5432 that is free on 127.0.0.1.
 func (s *Stack) choosePort(ctx context.Context, r event.Reporter) (uint16, error) {
 	port, err := s.rememberedPort(ctx)
 	if !errors.Is(err, errNotSetUp) {
 		return port, err
-	}
-	path, err := s.portFile(ctx)
-	if err != nil {
-		return 0, err
 	}
 	for port := uint16(postgresPort); port != 0; port++ {
 		if !portFree(port) {
@@ -179,9 +182,25 @@ func (s *Stack) choosePort(ctx context.Context, r event.Reporter) (uint16, error
 		if port != postgresPort {
 			r.Notice(fmt.Sprintf("port %d is taken: this stack's database gets port %d", postgresPort, port))
 		}
-		return port, renameio.WriteFile(path, []byte(strconv.Itoa(int(port))), 0o600)
+		return port, nil
 	}
 	return 0, errors.New("choose port: none is free from 5432 up")
+}
+
+// rememberPort keeps the port that was chosen, once a container has it: a URL that people have written down
+// stays right.
+func (s *Stack) rememberPort(ctx context.Context, port uint16) error {
+	if _, err := s.rememberedPort(ctx); !errors.Is(err, errNotSetUp) {
+		return err
+	}
+	path, err := s.portFile(ctx)
+	if err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(path, []byte(strconv.Itoa(int(port))), 0o600); err != nil {
+		return fmt.Errorf("remember port: %w", err)
+	}
+	return nil
 }
 
 // portFree tells whether nothing listens on the port of 127.0.0.1 or of all addresses.

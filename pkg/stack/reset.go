@@ -32,7 +32,7 @@ func (s *Stack) Reset(ctx context.Context, yes bool) error {
 			r.Notice("will delete " + name)
 		}
 		if len(names) > 0 && !yes {
-			if err := confirm(ctx, r, s.Config.Stack); err != nil {
+			if err := s.confirm(ctx, r); err != nil {
 				return ended{}, err
 			}
 		}
@@ -90,14 +90,15 @@ func (s *Stack) forget(ctx context.Context) error {
 }
 
 // confirm asks for the stack's name. Reading ends when ctx does.
-func confirm(ctx context.Context, r event.Reporter, name string) error {
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
+func (s *Stack) confirm(ctx context.Context, r event.Reporter) error {
+	if !term.IsTerminal(int(s.Stdin.Fd())) {
 		return &UsageError{Reason: "reset deletes data and there is no terminal to ask on: run mage reset -yes"}
 	}
+	name := s.Config.Stack
 	r.Notice(fmt.Sprintf("this cannot be undone; type the stack's name (%s) to go on:", name))
 	answer := make(chan string, 1)
 	go func() { // ends with the process if the user never answers: a read of a terminal cannot be cancelled
-		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		line, _ := bufio.NewReader(s.Stdin).ReadString('\n')
 		answer <- strings.TrimSpace(line)
 	}()
 	select {

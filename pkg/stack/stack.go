@@ -42,6 +42,7 @@ type Options struct {
 	Runner  runner.Runner       // nil runs programs of this machine
 	Getenv  func(string) string // nil is os.Getenv
 	Engine  Engine              // nil opens one when a phase first needs it
+	Stdin   *os.File            // where Reset asks; nil is os.Stdin
 }
 
 // Stack is one run's view of a checkout's containers. Its phases may run side by side.
@@ -77,6 +78,9 @@ func (o *once[T]) get(make func() (T, error)) (T, error) {
 func Open(ctx context.Context, o Options) (*Stack, context.Context) {
 	if o.Getenv == nil {
 		o.Getenv = os.Getenv
+	}
+	if o.Stdin == nil {
+		o.Stdin = os.Stdin
 	}
 	if o.Runner == nil {
 		o.Runner = runner.Exec{Secrets: o.Secrets}
