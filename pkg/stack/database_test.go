@@ -74,7 +74,7 @@ func TestStartDatabase_with_DATABASE_URL(t *testing.T) {
 func TestStartDatabase_password_of_another_time(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(t *testing.T, path string){
-		"changed": func(t *testing.T, path string) { write(t, path, "another") },
+		"changed": func(t *testing.T, path string) { write(t, path, "pw-of-now") },
 		"lost":    func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) },
 	} {
 		t.Run("a password that was "+name+" is brought in line, and said", func(t *testing.T) {

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/poststack/poststack/pkg/config"
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/secret"
 )
 
 // Class is the kind of work that failed, and the exit status that tells of it.
@@ -32,6 +35,8 @@ type PhaseError struct {
 	Class Class
 	Log   string // path relative to the checkout
 	Err   error
+
+	secrets *secret.Set // not to be in its text
 }
 
 // Unwrap gives the cause.
@@ -40,7 +45,7 @@ func (e *PhaseError) Unwrap() error { return e.Err }
 // summary is the first line of the cause.
 func (e *PhaseError) summary() string {
 	first, _, _ := strings.Cut(strings.TrimSpace(e.Err.Error()), "\n")
-	return first
+	return e.secrets.Redact(first)
 }
 
 func (e *PhaseError) Error() string {
@@ -58,10 +63,32 @@ func (e *PhaseError) details() []string {
 	if errors.As(e.Err, &with) {
 		lines = append(lines, with.Details()...)
 	}
-	if _, rest, more := strings.Cut(strings.TrimSpace(e.Err.Error()), "\n"); more {
-		lines = append(lines, strings.Split(rest, "\n")...)
+	return append(lines, further(e.Err)...)
+}
+
+// further are the lines of an error after its first.
+func further(err error) []string {
+	_, rest, more := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+	if !more {
+		return nil
 	}
-	return lines
+	return strings.Split(rest, "\n")
+}
+
+// redacted returns a sink for which secrets are taken out of what an event says. A report is what was asked
+// for, such as the URL with its password.
+func redacted(sink event.Sink, secrets *secret.Set) event.Sink {
+	if sink == nil {
+		return nil
+	}
+	return func(e event.Event) {
+		e.Text = secrets.Redact(e.Text)
+		e.Detail = slices.Clone(e.Detail)
+		for i, line := range e.Detail {
+			e.Detail[i] = secrets.Redact(line)
+		}
+		sink(e)
+	}
 }
 
 // UsageError is a request that cannot be met as it was put.
@@ -103,7 +130,7 @@ func ExitStatus(err error) int {
 
 // failure names the phase that err ended, and the log to look into.
 func (s *Stack) failure(phase string, class Class, err error) *PhaseError {
-	return &PhaseError{Phase: phase, Class: class, Err: err, Log: s.logOf(err)}
+	return &PhaseError{Phase: phase, Class: class, Err: err, Log: s.logOf(err), secrets: s.Secrets}
 }
 
 // logOf finds the log file that err names, or else that of the run.

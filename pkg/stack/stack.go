@@ -87,6 +87,7 @@ func Open(ctx context.Context, o Options) (*Stack, context.Context) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	o.Secrets.Add(o.Config.Database.URL.Reveal())
+	o.Sink = redacted(o.Sink, o.Secrets)
 	return &Stack{Options: o, cancel: cancel, stop: listen(cancel)}, ctx
 }
 
@@ -94,9 +95,9 @@ func Open(ctx context.Context, o Options) (*Stack, context.Context) {
 func (s *Stack) Close(err error) error {
 	s.stop()
 	s.cancel(nil)
-	problems := []error{err}
+	var problems []error
 	if e := s.engineOnce.value; e != nil && s.Engine == nil {
-		if closeErr := e.Close(); err == nil && closeErr != nil {
+		if closeErr := e.Close(); closeErr != nil {
 			problems = append(problems, fmt.Errorf("close engine: %w", closeErr))
 		}
 	}
@@ -110,7 +111,7 @@ func (s *Stack) Close(err error) error {
 }
 
 // Fail ends the run with err as its cause, so that what runs beside it stops; nil does nothing. It returns
-// the run's cause: the first failure, not the cancellation that followed from it.
+// err.
 func (s *Stack) Fail(err error) error {
 	if err != nil {
 		s.cancel(err)
@@ -187,6 +188,9 @@ func (s *Stack) run(ctx context.Context, phase string, class Class, do task) err
 	case err == nil && how.Outcome == event.Done:
 		s.changed.Store(true)
 	case err != nil && interrupted(ctx, err):
+		for _, line := range further(err) { // what could not be cleaned up is joined to the cancellation
+			r.Warn(line)
+		}
 		err = context.Cause(ctx)
 		end.Outcome = event.Cancelled
 	case err != nil:
