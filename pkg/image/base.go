@@ -37,6 +37,7 @@ type debian struct {
 	timeout time.Duration // of a pull
 	log     io.Writer
 	host    host
+	fresh   bool // what is in the store is used only when nothing newer can be had
 }
 
 // debian gives the resolver with the builder's settings.
@@ -77,20 +78,21 @@ func (d debian) stored(ctx context.Context) (Base, error) {
 }
 
 // resolve gives a Debian to build on: the official image from the store, else from its registry, else the one
-// bootstrapped earlier, else one bootstrapped now from the package sources of this machine.
+// bootstrapped earlier, else one bootstrapped now from the package sources of this machine. A fresh one is
+// pulled or bootstrapped anew; the stored one then serves only where that does not succeed.
 func (d debian) resolve(ctx context.Context, r event.Reporter) (Base, error) {
 	official, err := d.official()
 	if err != nil {
 		return Base{}, err
 	}
-	if base, err := inspectBase(ctx, d.engine, official); err != nil || base.ID != "" {
-		return base, err
-	}
-	own, err := inspectBase(ctx, d.engine, d.own())
+	stored, err := d.stored(ctx)
 	if err != nil {
 		return Base{}, err
 	}
-	if own.ID != "" {
+	if stored.Ref == official && !d.fresh {
+		return stored, nil
+	}
+	if stored.ID != "" {
 		d.timeout = min(d.timeout, shortPullTimeout)
 	}
 	base, pullErr := d.pull(ctx, official, r)
@@ -101,14 +103,18 @@ func (d debian) resolve(ctx context.Context, r event.Reporter) (Base, error) {
 		return Base{}, pullErr
 	}
 	_, _ = fmt.Fprintf(d.log, "%v\n", pullErr)
-	if own.ID != "" {
-		_, _ = fmt.Fprintf(d.log, "standing on %s, bootstrapped earlier\n", own.Ref)
-		return own, nil
+	if stored.Ref == official || (stored.ID != "" && !d.fresh) {
+		_, _ = fmt.Fprintf(d.log, "standing on %s of the local store\n", stored.Ref)
+		return stored, nil
 	}
 	r.Step(fmt.Sprintf("no registry gives %s: bootstrapping Debian %s from this machine's package sources", official, d.suite))
-	base, err = d.bootstrap(ctx, r)
+	base, err = d.bootstrap(ctx, stored.ID, r)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return Base{}, fmt.Errorf("bootstrap debian %s: %w", d.suite, cause)
+	}
+	if err != nil && stored.ID != "" {
+		r.Warn(fmt.Sprintf("no newer Debian %s than the one bootstrapped earlier: %v", d.suite, err))
+		return stored, nil
 	}
 	if err != nil {
 		return Base{}, &BaseError{Suite: d.suite, Pull: pullErr, Bootstrap: err}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -64,7 +63,7 @@ func (b *bootstrapper) Run(ctx context.Context, c runner.Command) (runner.Result
 		return runner.Result{Stdout: "Acquire \"\";\nAcquire::http::Proxy \"http://user:pw@proxy:3142\";\nAcquire::Check-Valid-Until \"false\";\nAPT::Architecture \"amd64\";\n"}, nil
 	case "mmdebstrap":
 	default:
-		return runner.Result{}, exec.ErrNotFound
+		return runner.Result{}, runner.ErrNotFound
 	}
 	b.calls = append(b.calls, c)
 	b.files = map[string]string{}
@@ -173,6 +172,45 @@ func TestResolve_bootstraps_with_the_sources_of_this_machine(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(d.Cache, "locks", "bootstrap.dir"))
 }
 
+func TestResolve_of_a_fresh_one(t *testing.T) {
+	t.Parallel()
+	newer := engine.Image{ID: "sha256:newer"}
+	for _, tc := range []struct {
+		name      string
+		stored    engine.Ref // with the ID sha256:stored
+		registry  bool
+		fail      error
+		want      engine.ImageID
+		bootstrap int
+	}{
+		{"the official one is pulled again", officialDebian, true, nil, "sha256:newer", 0},
+		{"the official one stays without a registry", officialDebian, false, nil, "sha256:stored", 0},
+		{"a bootstrapped one is replaced by the official one", ownDebian, true, nil, "sha256:newer", 0},
+		{"a bootstrapped one is made anew", ownDebian, false, nil, "", 1},
+		{"a bootstrapped one stays when that does not succeed", ownDebian, false, runner.ErrNotFound, "sha256:stored", 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			fake, boot := enginetest.NewFake(), &bootstrapper{fail: tc.fail}
+			fake.AddImage(engine.Image{ID: "sha256:stored", Tags: []engine.Ref{tc.stored}})
+			if tc.registry {
+				fake.Registry = map[engine.Ref]engine.Image{officialDebian: newer}
+			}
+			d := debian(t, fake, boot)
+			d.Fresh = true
+			base, err := d.Resolve(t.Context(), event.Reporter{})
+			require.NoError(t, err)
+			assert.Len(t, boot.calls, tc.bootstrap)
+			if tc.want == "" {
+				assert.Equal(t, ownDebian, base.Ref)
+				assert.NotEqual(t, engine.ImageID("sha256:stored"), base.ID)
+				return
+			}
+			assert.Equal(t, tc.want, base.ID)
+		})
+	}
+}
+
 func TestResolve_bootstraps_once(t *testing.T) {
 	t.Parallel()
 	fake, boot := enginetest.NewFake(), &bootstrapper{}
@@ -196,7 +234,7 @@ func TestResolve_tells_both_causes_and_remedies(t *testing.T) {
 		root map[string]string
 		want string
 	}{
-		{"no mmdebstrap", exec.ErrNotFound, nil, "mmdebstrap is not installed"},
+		{"no mmdebstrap", runner.ErrNotFound, nil, "mmdebstrap is not installed"},
 		{"mmdebstrap fails", &runner.ExitError{Argv: []string{"mmdebstrap", "x"}, Code: 25, Tail: "I: a\nE: apt-get update failed"}, nil, "bootstrap debian bookworm: mmdebstrap: exit status 25: apt-get update failed"},
 		{"another distribution", nil, map[string]string{"etc/apt/sources.list": "deb http://archive.ubuntu.com/ubuntu noble main\n"}, "no package sources of Debian"},
 	} {
@@ -252,7 +290,7 @@ func TestResolve_removes_what_a_killed_bootstrap_left(t *testing.T) {
 
 func TestResolve_does_not_wait_for_a_silent_registry(t *testing.T) {
 	t.Parallel()
-	d := debian(t, silentRegistry{enginetest.NewFake()}, &bootstrapper{fail: exec.ErrNotFound})
+	d := debian(t, silentRegistry{enginetest.NewFake()}, &bootstrapper{fail: runner.ErrNotFound})
 	d.Timeout = 20 * time.Millisecond
 	_, err := d.Resolve(t.Context(), event.Reporter{})
 	require.ErrorContains(t, err, `pull image "docker.io/library/debian:bookworm-slim": no answer within 20ms`)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/runner"
 )
@@ -46,8 +47,9 @@ func imageAptOptions() []string {
 }
 
 // bootstrap makes the image that [debian.own] names with mmdebstrap, one at a time on this machine. It stays
-// bit for bit the same as long as the package sources do. Nothing of it is left behind when ctx ends.
-func (d debian) bootstrap(ctx context.Context, r event.Reporter) (Base, error) {
+// bit for bit the same as long as the package sources do. It replaces the image old; any other that has that
+// name when its turn comes is as new. Nothing of it is left behind when ctx ends.
+func (d debian) bootstrap(ctx context.Context, old engine.ImageID, r event.Reporter) (Base, error) {
 	sources, err := d.host.sources(d.suite)
 	if err != nil {
 		return Base{}, err
@@ -57,7 +59,7 @@ func (d debian) bootstrap(ctx context.Context, r event.Reporter) (Base, error) {
 		return Base{}, err
 	}
 	defer unlock()
-	if base, err := inspectBase(ctx, d.engine, d.own()); err != nil || base.ID != "" {
+	if base, err := inspectBase(ctx, d.engine, d.own()); err != nil || base.ID != old {
 		return base, err // made while we waited
 	}
 	dir, remove, err := d.scratch()

@@ -26,7 +26,7 @@ func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter
 		}
 		err = errors.Join(err, log.Close())
 	}()
-	base, err := b.base(ctx, p, log, r)
+	base, err := b.base(ctx, p, o, log, r)
 	if err != nil {
 		return Result{}, err
 	}
@@ -72,6 +72,9 @@ func (b *Builder) runBuild(ctx context.Context, p plan, base Base, files map[str
 	for k, v := range p.args {
 		args[k] = v
 	}
+	if now, err := b.Digest(p.def.Name); err != nil || now != p.digest {
+		return engine.BuildOutput{}, errors.Join(err, errors.New("the image's files have changed while they were copied: build again"))
+	}
 	return b.Engine.Build(ctx, engine.BuildSpec{
 		Dir: dir, Tags: []engine.Ref{DigestRef(p.def.Name, p.digest)}, Args: args,
 		Labels: b.labels(ctx, p, base), NoCache: o.NoCache, Log: log,
@@ -93,9 +96,11 @@ func (b *Builder) tag(ctx context.Context, p plan, img engine.Image) error {
 }
 
 // base gives the image that p stands on: its parent, or Debian from wherever it can be had.
-func (b *Builder) base(ctx context.Context, p plan, log io.Writer, r event.Reporter) (Base, error) {
+func (b *Builder) base(ctx context.Context, p plan, o Options, log io.Writer, r event.Reporter) (Base, error) {
 	if p.def.Parent == "" {
-		return b.debian(log).resolve(ctx, r)
+		d := b.debian(log)
+		d.fresh = o.NoCache
+		return d.resolve(ctx, r)
 	}
 	if p.base.ID == "" {
 		return Base{}, &ParentError{Image: p.def.Name, Parent: p.def.Parent}

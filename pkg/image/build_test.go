@@ -248,6 +248,21 @@ log: logs/containers/base_build.log`, err.Error())
 	assert.Empty(t, entries(t, filepath.Join(b.CacheDir, "staging")))
 }
 
+func TestBuild_of_files_that_change_meanwhile(t *testing.T) {
+	t.Parallel()
+	dir := family(t)
+	b, fake, _ := newBuilder(t, dir)
+	fake.OnCall = func(method, _ string) error { // between the digest and the copy
+		if method == "ImageInspect" {
+			return os.WriteFile(filepath.Join(dir, "base/entrypoint.sh"), []byte("saved just now"), 0o600)
+		}
+		return nil
+	}
+	_, err := b.Build(t.Context(), "base", image.Options{}, event.Reporter{})
+	require.ErrorContains(t, err, "have changed while they were copied")
+	assert.Empty(t, fake.Builds())
+}
+
 func TestBuild_that_takes_too_long(t *testing.T) {
 	t.Parallel()
 	b, fake, _ := newBuilder(t, family(t))
@@ -376,4 +391,21 @@ func TestImages(t *testing.T) {
 	assert.True(t, got[2].Built)
 	assert.False(t, got[2].Current, "its entrypoint has changed")
 	assert.Equal(t, web.InputDigest, got[2].InputDigest)
+}
+
+func TestBuild_forced_removes_what_it_replaces(t *testing.T) {
+	t.Parallel()
+	b, fake, _ := newBuilder(t, family(t))
+	first := build(t, b, "base", image.Options{})
+	img, err := fake.ImageInspect(t.Context(), first.Ref)
+	require.NoError(t, err)
+	// As docker's classic builder leaves it of a stage that stands on this image.
+	stage := engine.Image{ID: "sha256:stage", Labels: img.Labels}
+	fake.AddImage(stage)
+	second := build(t, b, "base", image.Options{NoCache: true})
+	require.NotEqual(t, first.ID, second.ID)
+	_, err = fake.ImageInspect(t.Context(), engine.Ref(first.ID))
+	require.ErrorIs(t, err, engine.ErrNotFound, "it has lost its tags")
+	_, err = fake.ImageInspect(t.Context(), engine.Ref(stage.ID))
+	require.NoError(t, err, "a stage of another build is its cache")
 }

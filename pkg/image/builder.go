@@ -61,7 +61,7 @@ type Builder struct {
 // Options of one build.
 type Options struct {
 	Force   bool // builds also what is up to date
-	NoCache bool // builds every step anew; it implies Force
+	NoCache bool // builds every step anew, on a Debian pulled or bootstrapped anew; it implies Force
 }
 
 // Result is an image that was built, or found up to date.

@@ -37,12 +37,13 @@ type Debian struct {
 	Cache   string
 	Root    string
 	Timeout time.Duration
+	Fresh   bool
 }
 
 func (d Debian) inner() debian {
 	return debian{
 		engine: d.Engine, runner: d.Runner, suite: d.Suite, cache: d.Cache, timeout: d.Timeout,
-		log: io.Discard, host: host{root: d.Root},
+		log: io.Discard, host: host{root: d.Root}, fresh: d.Fresh,
 	}
 }
 
