@@ -86,13 +86,8 @@ func (d dockerfile) bases(args map[string]string) []Ref {
 	for _, i := range d {
 		switch i.verb {
 		case "ARG":
-			for name, value := range argsOf(i.rest) {
-				if from == 0 {
-					global[name] = expand(value, global)
-				}
-				if given, ok := args[name]; ok && from == 0 {
-					global[name] = given
-				}
+			if from == 0 {
+				define(global, i.rest, args)
 			}
 		case "FROM":
 			from++
@@ -110,6 +105,16 @@ func (d dockerfile) bases(args map[string]string) []Ref {
 		}
 	}
 	return out
+}
+
+// define adds the arguments of an ARG instruction to vars, with the values given instead of the defaults.
+func define(vars map[string]string, rest string, given map[string]string) {
+	for name, value := range argsOf(rest) {
+		vars[name] = expand(value, vars)
+		if v, ok := given[name]; ok {
+			vars[name] = v
+		}
+	}
 }
 
 // argsOf reads `NAME`, `NAME=value` and several of them.

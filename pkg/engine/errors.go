@@ -25,9 +25,18 @@ func apiError(ctx context.Context, verb, name string, err error) error {
 		return nil
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("%s %q: %w", verb, name, errors.Join(context.Cause(ctx), ctx.Err()))
+		return fmt.Errorf("%s %q: %w", verb, name, ended(ctx))
 	}
 	return fmt.Errorf("%s %q: %w", verb, name, classify(err))
+}
+
+// ended is why ctx ended: its cause, which matches the context's own error too.
+func ended(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, ctx.Err()) {
+		return cause
+	}
+	return &classified{kind: ctx.Err(), err: cause}
 }
 
 // classify finds the sentinel of an engine's answer. The engines give a type only for "not found"; a name or

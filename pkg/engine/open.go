@@ -33,7 +33,7 @@ func connect(ctx context.Context, o Options, kind Kind) (*Engine, error) {
 	}
 	e := &Engine{opts: o, info: Info{Kind: kind}, cli: commandLine{runner: o.Runner, kind: kind, program: program}}
 	if kind == Podman {
-		return e, e.connectPodman(o)
+		return e, e.connectPodman(ctx, o)
 	}
 	return e, e.connectDocker(ctx, o)
 }
@@ -64,7 +64,7 @@ func (e *Engine) negotiate(ctx context.Context) error {
 }
 
 // connectPodman honours CONTAINER_HOST; without it the API is a service of our own.
-func (e *Engine) connectPodman(o Options) error {
+func (e *Engine) connectPodman(ctx context.Context, o Options) error {
 	if host := o.Getenv("CONTAINER_HOST"); host != "" {
 		a := address{url: host, source: "CONTAINER_HOST"}
 		if err := a.check(o.Getenv); err != nil {
@@ -78,11 +78,11 @@ func (e *Engine) connectPodman(o Options) error {
 		}
 		return nil
 	}
-	return e.startPrivate(o)
+	return e.startPrivate(ctx, o)
 }
 
 // startPrivate points the API client at a service that starts with the first call.
-func (e *Engine) startPrivate(o Options) error {
+func (e *Engine) startPrivate(ctx context.Context, o Options) error {
 	dir := o.RuntimeDir
 	if dir == "" {
 		dir = o.Getenv("XDG_RUNTIME_DIR")
@@ -90,7 +90,7 @@ func (e *Engine) startPrivate(o Options) error {
 	if dir == "" {
 		dir = os.TempDir()
 	}
-	s, err := newService(e.cli, dir)
+	s, err := newService(ctx, e.cli, dir)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func options(t *testing.T, env map[string]string, programs ...string) engine.Opt
 // shortDir is short enough for a socket's path, which a test's own directory may not be.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "e")
+	dir, err := os.MkdirTemp("", "e") //nolint:usetesting // that one is named after the test
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return dir

@@ -43,12 +43,12 @@ type service struct {
 }
 
 // newService prepares a service and starts nothing.
-func newService(cli commandLine, runtimeDir string) (*service, error) {
+func newService(ctx context.Context, cli commandLine, runtimeDir string) (*service, error) {
 	parent := filepath.Join(runtimeDir, fmt.Sprintf("poststack-%d", os.Getuid()))
 	if err := privateDir(parent); err != nil {
 		return nil, err
 	}
-	removeStale(parent)
+	removeStale(ctx, parent)
 	dir, err := os.MkdirTemp(parent, "p")
 	if err != nil {
 		return nil, fmt.Errorf("make directory for podman's socket: %w", err)
@@ -90,7 +90,7 @@ func privateDir(dir string) error {
 }
 
 // removeStale removes the directories of services that have gone with their owners.
-func removeStale(parent string) {
+func removeStale(ctx context.Context, parent string) {
 	entries, err := os.ReadDir(parent)
 	if err != nil {
 		return
@@ -101,7 +101,7 @@ func removeStale(parent string) {
 			continue // perhaps about to listen
 		}
 		dir := filepath.Join(parent, entry.Name())
-		conn, err := net.DialTimeout("unix", filepath.Join(dir, "s"), time.Second)
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", filepath.Join(dir, "s"))
 		if err == nil {
 			_ = conn.Close()
 			continue

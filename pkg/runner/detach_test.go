@@ -18,7 +18,7 @@ func TestDetach(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	log, err := os.Create(file)
 	require.NoError(t, err)
-	p, err := runner.Detach(runner.Command{Program: "sh", Args: []string{"-c", "echo $WORD; echo $WORD >&2; exec sleep 60"}, Env: []string{"WORD=started"}}, log)
+	p, err := runner.Detach(runner.Command{Program: "sh", Args: []string{"-c", "echo $WORD out; echo $WORD err >&2; exec sleep 60"}, Env: []string{"WORD=started"}}, log)
 	require.NoError(t, err)
 	require.NoError(t, log.Close())
 	defer p.Stop(5 * time.Second)
@@ -27,7 +27,7 @@ func TestDetach(t *testing.T) {
 	assert.Equal(t, p.Pid(), session)
 	assert.Eventually(t, func() bool {
 		text, err := os.ReadFile(file)
-		return err == nil && string(text) == "started\nstarted\n"
+		return err == nil && string(text) == "started out\nstarted err\n"
 	}, 10*time.Second, 10*time.Millisecond)
 	_, err = runner.Detach(runner.Command{Program: "/no/such/program"}, nil)
 	require.Error(t, err)

@@ -30,20 +30,18 @@ func Run(t *testing.T, open func(testing.TB) API) {
 		`ENTRYPOINT ["/program"]`, "LABEL " + contractLabel + "=" + s.name, "ENV FROM_IMAGE=yes",
 	})
 	require.NoError(t, err, "import the image of the contract")
-	cases := append(append(s.imageCases(), s.containerCases()...), s.storeCases()...)
+	lists := []func() []testCase{s.imageCases, s.tagCases, s.containerCases, s.storeCases}
 	if !fake {
-		cases = append(cases, s.runCases()...)
-		cases = append(cases, s.networkCases()...)
-		cases = append(cases, s.fileCases()...)
-		cases = append(cases, s.buildCases()...)
-		cases = append(cases, s.cancelCases()...)
+		lists = append(lists, s.runCases, s.insideCases, s.networkCases, s.fileCases, s.mountCases, s.buildCases, s.cancelCases)
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			c.check(ctx, t)
-		})
+	for _, list := range lists {
+		for _, c := range list() {
+			t.Run(c.name, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				c.check(ctx, t)
+			})
+		}
 	}
 }
 

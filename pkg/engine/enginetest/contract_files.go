@@ -54,6 +54,11 @@ func (s *suite) fileCases() []testCase {
 				assert.Equal(t, text, res.Stdout)
 			}
 		}},
+	}
+}
+
+func (s *suite) mountCases() []testCase {
+	return []testCase{
 		{"a volume keeps what was written and tells its size", s.volumeKeeps},
 		{"files go into a volume too", func(ctx context.Context, t *testing.T) {
 			volume := s.volume(ctx, t)

@@ -41,6 +41,11 @@ func (s *suite) imageCases() []testCase {
 			require.NoError(t, err)
 			assert.Empty(t, images)
 		}},
+	}
+}
+
+func (s *suite) tagCases() []testCase {
+	return []testCase{
 		{"a tag moves, and removing it keeps the image under its other tags", func(ctx context.Context, t *testing.T) {
 			img, err := s.ImageInspect(ctx, s.image)
 			require.NoError(t, err)

@@ -52,6 +52,11 @@ func (s *suite) runCases() []testCase {
 			require.NoError(t, err)
 			assert.Equal(t, engine.Exited, c.State)
 		}},
+	}
+}
+
+func (s *suite) insideCases() []testCase {
+	return []testCase{
 		{"exec returns status, output, user, environment and directory", s.exec},
 		{"exec in a container that does not run is an error", func(ctx context.Context, t *testing.T) {
 			id := s.create(ctx, t, s.spec("wait"))
