@@ -3,6 +3,7 @@ package image
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/runner"
@@ -58,3 +59,33 @@ type ParentError struct {
 func (e *ParentError) Error() string {
 	return fmt.Sprintf("%q stands on %q, which is not built in its present state: build that first (mage build:all builds every image in order)", e.Image, e.Parent)
 }
+
+// tellTool gives a failed program's error in the program's own words: its lines that begin with one of marks,
+// without that. Its other output is in the log.
+func tellTool(err error, marks ...string) error {
+	var failed *runner.ExitError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	var told []string
+	for line := range strings.Lines(failed.Tail) {
+		for _, mark := range marks {
+			if text, ok := strings.CutPrefix(strings.TrimSpace(line), mark); ok && text != "" {
+				told = append(told, text)
+			}
+		}
+	}
+	if len(told) == 0 {
+		return err
+	}
+	return &toolError{text: fmt.Sprintf("%s: exit status %d: %s", failed.Argv[0], failed.Code, strings.Join(told, "; ")), err: err}
+}
+
+// toolError is a program's failure in its own words.
+type toolError struct {
+	text string
+	err  error
+}
+
+func (e *toolError) Error() string { return e.text }
+func (e *toolError) Unwrap() error { return e.err }
