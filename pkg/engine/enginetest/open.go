@@ -15,7 +15,7 @@ import (
 )
 
 // EnvEngines is the variable that lists the engines under test, such as "podman,docker". Without it only the
-// one is tested that auto-detection finds.
+// one is tested that the targets would take: that of POSTSTACK_ENGINE, or else the one that is detected.
 const EnvEngines = "POSTSTACK_TEST_ENGINES"
 
 // Options are what tests open an engine with. The cache is the user's own, so that each test binary does not
@@ -48,7 +48,7 @@ func Kinds(tb testing.TB) []engine.Kind {
 	}
 	list := os.Getenv(EnvEngines)
 	if list == "" {
-		e := Open(tb, "auto")
+		e := Open(tb, engine.Kind(os.Getenv("POSTSTACK_ENGINE")))
 		return []engine.Kind{e.Info().Kind}
 	}
 	var out []engine.Kind
