@@ -95,7 +95,9 @@ type build struct {
 
 func (b *build) run(ctx context.Context) (BuildOutput, error) {
 	var err error
-	if b.dir, err = os.MkdirTemp(b.scratch(), "poststack-build-"); err != nil {
+	sweepScratch(b.scratch())
+	owner := strings.Replace(ownName(), "@", "-", 1)
+	if b.dir, err = os.MkdirTemp(b.scratch(), scratchPrefix+owner+"-"); err != nil {
 		return BuildOutput{}, fmt.Errorf("make directory for a build: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(b.dir) }()

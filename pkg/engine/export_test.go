@@ -100,6 +100,9 @@ func Recall(o Options, key string) (string, bool) {
 	return f.Version, ok
 }
 
+// SweepScratch removes what killed builds have left.
+func SweepScratch(parent string) { sweepScratch(parent) }
+
 // OwnName and Alive name processes.
 func OwnName() string { return ownName() }
 

@@ -216,6 +216,21 @@ func TestRemember(t *testing.T) {
 	require.NoError(t, engine.Remember(o, "11", "4.9.4"))
 }
 
+func TestSweepScratch(t *testing.T) {
+	t.Parallel()
+	parent := t.TempDir()
+	mine := filepath.Join(parent, "poststack-build-"+strings.Replace(engine.OwnName(), "@", "-", 1)+"-123")
+	dead := filepath.Join(parent, "poststack-build-4194999-1-123")
+	foreign := filepath.Join(parent, "poststack-build-notes")
+	for _, dir := range []string{mine, dead, foreign} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "buildah1"), 0o755))
+	}
+	engine.SweepScratch(parent)
+	assert.DirExists(t, mine)
+	assert.DirExists(t, foreign)
+	assert.NoDirExists(t, dead)
+}
+
 func TestAlive(t *testing.T) {
 	t.Parallel()
 	assert.True(t, engine.Alive(engine.OwnName()))
