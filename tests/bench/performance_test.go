@@ -3,7 +3,6 @@
 package bench_test
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
-	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/tests/checkout"
 )
 
@@ -41,7 +39,8 @@ func atMost(t *testing.T, ratio float64, a, b time.Duration, what string) {
 // TestBuild compares builds of the base image: every step anew, from the engine's layer cache, and skipped.
 func TestBuild(t *testing.T) {
 	forEngines(t, func(t *testing.T, kind engine.Kind) {
-		b := builder(t, kind)
+		b, err := checkout.Builder(enginetest.Open(t, kind), filepath.Join("..", ".."), t.TempDir())
+		require.NoError(t, err)
 		cold := build(t, b, image.Options{NoCache: true})
 		cached := build(t, b, image.Options{Force: true})
 		warm := build(t, b, image.Options{})
@@ -51,29 +50,6 @@ func TestBuild(t *testing.T) {
 		atMost(t, 0.1, warm.Duration, cold.Duration, "a build of unchanged inputs against a cold build")
 	})
 }
-
-// builder builds the checkout's own images.
-func builder(t *testing.T, kind engine.Kind) *image.Builder {
-	t.Helper()
-	root := filepath.Join("..", "..")
-	images, err := image.LoadCatalogue(filepath.Join(root, "containers"))
-	require.NoError(t, err)
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	return &image.Builder{
-		Catalogue: images, Engine: enginetest.Open(t, kind), Runner: runner.Exec{}, Root: root, Suite: "bookworm",
-		CacheDir: filepath.Join(cache, "poststack"), OpenLog: func(operation string) (image.LogFile, error) {
-			f, err := os.Create(filepath.Join(t.TempDir(), operation+".log"))
-			return logFile{f}, err
-		},
-	}
-}
-
-// logFile is a file with the name that people are told.
-type logFile struct{ *os.File }
-
-// Path is part of [image.LogFile].
-func (f logFile) Path() string { return f.Name() }
 
 func build(t *testing.T, b *image.Builder, o image.Options) image.Result {
 	t.Helper()

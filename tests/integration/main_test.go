@@ -1,0 +1,56 @@
+package integration_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+	scratch "github.com/poststack/poststack/tests/checkout"
+)
+
+// TestMain has the images of the checkout built on the engines under test. A test that finds an image missing
+// or old would test something else.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if !testing.Short() {
+		if err := prepare(context.Background()); err != nil {
+			fmt.Fprintf(os.Stderr, "build the images under test: %v\n", err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// prepare builds the images on every engine under test.
+func prepare(ctx context.Context) error {
+	wanted := os.Getenv(enginetest.EnvEngines)
+	if wanted == "" {
+		wanted = os.Getenv("POSTSTACK_ENGINE")
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err
+	}
+	for name := range strings.SplitSeq(wanted, ",") {
+		e, err := engine.Open(ctx, engine.Options{
+			Want: strings.TrimSpace(name), Getenv: os.Getenv, CacheDir: filepath.Join(cache, "poststack"),
+		})
+		if err != nil {
+			return err
+		}
+		err = scratch.BuildAll(ctx, e, filepath.Join("..", ".."))
+		if closeErr := e.Close(); err == nil {
+			err = closeErr
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
