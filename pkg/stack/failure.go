@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/poststack/poststack/pkg/config"
+	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/secret"
@@ -128,8 +129,13 @@ func ExitStatus(err error) int {
 	}
 }
 
-// failure names the phase that err ended, and the log to look into.
+// failure names the phase that err ended, and the log to look into. Whatever the phase, a database that cannot
+// be reached is one.
 func (s *Stack) failure(phase string, class Class, err error) *PhaseError {
+	var refused *database.ConnectError
+	if errors.As(err, &refused) || errors.Is(err, errNotSetUp) {
+		class = Database
+	}
 	return &PhaseError{Phase: phase, Class: class, Err: err, Log: s.logOf(err), secrets: s.Secrets}
 }
 

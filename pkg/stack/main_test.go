@@ -204,3 +204,11 @@ func read(t *testing.T, path string) string {
 	require.NoError(t, err)
 	return string(text)
 }
+
+// changelog is the path of the root changelog, whose directory is made.
+func changelog(t *testing.T, b *bench) string {
+	t.Helper()
+	path := filepath.Join(b.config.Root, b.config.Schema.Changelog)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	return path
+}

@@ -84,7 +84,7 @@ func (s *Stack) migrator(target database.Target, e Engine, r event.Reporter) (*s
 func (s *Stack) SchemaStatus(ctx context.Context) error {
 	state, err := s.readSchema(ctx)
 	if err != nil {
-		return s.failure("schema:status", s.classOf(err), err)
+		return s.failure("schema:status", SchemaWork, err)
 	}
 	report := event.Report{Header: []string{"file", "changeset", "context", "labels", "state"}, Data: state}
 	for _, c := range state.Changesets {
@@ -136,15 +136,6 @@ func (s *Stack) engineWithLiquibase(ctx context.Context) (Engine, error) {
 		return nil, nil //nolint:nilnil // as above
 	}
 	return e, err
-}
-
-// classOf tells a database that cannot be reached from a schema that cannot be read.
-func (s *Stack) classOf(err error) Class {
-	var refused *database.ConnectError
-	if errors.As(err, &refused) || errors.Is(err, errNotSetUp) {
-		return Database
-	}
-	return SchemaWork
 }
 
 // schemaState is the schema's state in a word or two, without asking Liquibase.

@@ -107,6 +107,9 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 		if c.State != engine.Running {
 			status.Since = c.Finished
 		}
+		if status.Since.IsZero() { // it was never started
+			status.Since = c.Created
+		}
 		for _, p := range c.Ports {
 			status.Port = p.Host
 		}

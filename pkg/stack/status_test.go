@@ -1,0 +1,174 @@
+package stack_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/config"
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/stack"
+)
+
+// status asks for the status and returns it, and the table by its first column.
+func status(t *testing.T, b *bench) (stack.StatusReport, map[string][]string) {
+	t.Helper()
+	j, err := b.phase(t, (*stack.Stack).Status)
+	require.NoError(t, err)
+	report := j.last(t, event.Result).Report
+	rows := map[string][]string{}
+	for _, row := range report.Rows {
+		rows[row[0]] = row[1:]
+	}
+	return report.Data.(stack.StatusReport), rows
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	t.Run("of nothing", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		report, rows := status(t, b)
+		assert.Equal(t, "none yet; make it with: mage setup", report.Answers)
+		assert.Equal(t, []string{"not there", "start with: mage setup"}, rows[containerName])
+		assert.NotContains(t, rows, "data")
+		assert.NoDirExists(t, b.config.StateDir)
+	})
+	t.Run("of a database that runs", func(t *testing.T) {
+		t.Parallel()
+		b := running(t)
+		b.engine.SetVolumeUsage(volumeName, 48e6)
+		report, rows := status(t, b)
+		assert.Equal(t, "yes", report.Answers)
+		assert.Equal(t, engine.Running, report.Containers[0].State)
+		assert.Equal(t, b.config.Database.Port, report.Containers[0].Port)
+		assert.WithinDuration(t, time.Now(), report.Containers[0].Since, time.Minute)
+		assert.Equal(t, []string{"48MB", volumeName}, rows["data"])
+		assert.NotContains(t, report.Database, read(t, b.state(t, "password")))
+		assert.Len(t, report.Containers, 1)
+	})
+	t.Run("of a database that refuses", func(t *testing.T) {
+		t.Parallel()
+		b := running(t)
+		write(t, b.state(t, "password"), "pw-of-now")
+		report, _ := status(t, b)
+		assert.Contains(t, report.Answers, "28P01")
+		assert.Equal(t, "unknown", report.Schema)
+	})
+	t.Run("of a database that was stopped", func(t *testing.T) {
+		t.Parallel()
+		b := running(t)
+		lookAlikes(t, b)
+		_, err := b.phase(t, (*stack.Stack).Down)
+		require.NoError(t, err)
+		report, rows := status(t, b)
+		assert.Equal(t, "not running; start with: mage setup", report.Answers)
+		assert.Len(t, report.Containers, 1, "nothing that merely looks alike")
+		assert.Equal(t, "exited", rows[containerName][0])
+		assert.Contains(t, rows[containerName][1], "since Less than a second")
+	})
+	t.Run("of a container that never ran", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t).built(t, "postgres")
+		_, err := b.engine.ContainerCreate(t.Context(), engine.ContainerSpec{
+			Name: containerName, Image: b.digestRef(t, "postgres"), Labels: map[string]string{container.LabelStack: "s"},
+		})
+		require.NoError(t, err)
+		report, _ := status(t, b)
+		assert.WithinDuration(t, time.Now(), report.Containers[0].Since, time.Minute)
+	})
+	t.Run("of an external database asks no engine", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		b.config.Database.URL = "postgres://app:s3cr3t-pw@127.0.0.1:1/mail"
+		report, rows := status(t, b)
+		assert.Equal(t, "nothing listens there", report.Answers)
+		assert.NotContains(t, report.Database, "s3cr3t-pw")
+		assert.NotContains(t, rows, containerName)
+		assert.Empty(t, b.engine.Calls())
+	})
+	for _, method := range []string{"ContainerList", "ContainerInspect", "VolumeInspect"} {
+		t.Run("when "+method+" fails", func(t *testing.T) {
+			t.Parallel()
+			b := running(t)
+			inner, broken := b.engine.OnCall, errors.New("broken")
+			b.engine.OnCall = func(m, name string) error {
+				if m == method {
+					return broken
+				}
+				return inner(m, name)
+			}
+			_, err := b.phase(t, (*stack.Stack).Status)
+			assert.ErrorIs(t, err, broken)
+		})
+	}
+}
+
+func TestSetup(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	serve(t, b.engine)
+	j := &journal{}
+	s, ctx := b.openWith(t, j)
+	require.NoError(t, s.StartDatabase(ctx))
+	require.NoError(t, s.Setup(ctx))
+	text := j.last(t, event.Result).Report.Text
+	assert.NotContains(t, text, "nothing had changed")
+	assert.Contains(t, text, `psql "$(mage db:url)"`)
+	assert.NotContains(t, text, read(t, b.state(t, "password")))
+	require.NoError(t, s.Close(nil))
+
+	j, err := b.phase(t, (*stack.Stack).Setup)
+	require.NoError(t, err)
+	assert.Contains(t, j.last(t, event.Result).Report.Text, "nothing had changed")
+
+	_, err = newBench(t).phase(t, (*stack.Stack).Setup)
+	assert.Equal(t, 5, stack.ExitStatus(err))
+}
+
+func TestShowConfig(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var err error
+	b.config, err = config.Load(config.Input{Root: b.config.Root, Environ: []string{
+		"HOME=" + t.TempDir(), "DATABASE_URL=postgres://app:s3cr3t-pw@db.example/mail", "LOG_LEVEL=debug",
+	}})
+	require.NoError(t, err)
+	j, err := b.phase(t, (*stack.Stack).ShowConfig)
+	require.NoError(t, err)
+	found := map[string][]string{}
+	for _, row := range j.last(t, event.Result).Report.Rows {
+		found[row[0]] = row[1:]
+		assert.NotContains(t, row, "s3cr3t-pw")
+	}
+	assert.Equal(t, []string{"debug", "environment LOG_LEVEL", "LOG_LEVEL"}, found["log.level"])
+	assert.Len(t, found, len(config.Reference()))
+}
+
+func TestEngineStatus_without_any(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.engine = nil
+	j, err := b.phase(t, (*stack.Stack).EngineStatus)
+	require.NoError(t, err)
+	report := j.last(t, event.Result).Report
+	require.Len(t, report.Rows, 2)
+	for _, row := range report.Rows {
+		assert.Equal(t, "no", row[1])
+		assert.NotEmpty(t, row[5], "why it was rejected")
+	}
+	assert.Contains(t, j.texts(event.Warning), "no engine works for POSTSTACK_ENGINE=auto; install one with: mage engine:install")
+
+	_, err = b.phase(t, (*stack.Stack).Down)
+	assert.Equal(t, 3, stack.ExitStatus(err))
+	_, err = b.phase(t, (*stack.Stack).Images)
+	assert.Equal(t, 3, stack.ExitStatus(err))
+	b.config.Engine = "nonsense"
+	_, err = b.phase(t, (*stack.Stack).EngineStatus)
+	assert.Error(t, err)
+}
