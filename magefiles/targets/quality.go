@@ -46,5 +46,5 @@ func (Hooks) PreCommit(ctx context.Context) error { return project(ctx, quality.
 
 // project runs work on the checkout.
 func project(ctx context.Context, work func(quality.Project, context.Context) error) error {
-	return exit(quality.Do(ctx, os.Stdout, os.Stderr, work))
+	return quality.Do(ctx, os.Stdout, os.Stderr, work)
 }

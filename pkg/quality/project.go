@@ -37,7 +37,8 @@ func Open(stdout, stderr io.Writer) (Project, error) {
 	return Project{Root: root, Runner: runner.Exec{}, Stdout: stdout, Stderr: stderr, Getenv: os.Getenv}, nil
 }
 
-// Do opens the project around the working directory and runs work on it.
+// Do opens the project around the working directory and runs work on it, until it is done or this process is
+// told to end, which gives an [*InterruptedError].
 func Do(ctx context.Context, stdout, stderr io.Writer, work func(Project, context.Context) error) error {
 	p, err := Open(stdout, stderr)
 	if err != nil {
@@ -46,7 +47,7 @@ func Do(ctx context.Context, stdout, stderr io.Writer, work func(Project, contex
 	if warning := StaleWarning(p.Root); warning != "" {
 		_, _ = fmt.Fprintln(p.Stderr, "warning:", warning)
 	}
-	return work(p, ctx)
+	return interruptible(ctx, func(ctx context.Context) error { return work(p, ctx) })
 }
 
 // ErrNoProject is that neither a directory nor any above it is the root of this module.
