@@ -40,7 +40,7 @@ func interruptible(ctx context.Context, work func(context.Context) error) error 
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	go listen(ctx, cancel, signals)
+	go listen(ctx, cancel, signals, os.Getppid())
 
 	err := work(ctx)
 	cause := context.Cause(ctx)
@@ -59,8 +59,7 @@ func interruptible(ctx context.Context, work func(context.Context) error) error 
 
 // listen ends a context at the first signal. A program that mage compiled for one run hears none when mage is
 // told to end, since mage ends without a word: its sign is that it has another parent.
-func listen(ctx context.Context, cancel context.CancelCauseFunc, signals <-chan os.Signal) {
-	parent := os.Getppid()
+func listen(ctx context.Context, cancel context.CancelCauseFunc, signals <-chan os.Signal, parent int) {
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
 	for {
