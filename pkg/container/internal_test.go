@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -54,6 +53,6 @@ func TestSplitRef(t *testing.T) {
 		"debian":                                    "debian latest",
 	} {
 		name, tag := splitRef(engine.Ref(ref))
-		assert.Equal(t, strings.Fields(want), []string{name, tag}, ref)
+		assert.Equal(t, want, name+" "+tag)
 	}
 }

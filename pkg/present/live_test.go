@@ -184,7 +184,7 @@ func TestView_concurrent_phases(t *testing.T) {
 	var phases sync.WaitGroup
 	for i := range 8 {
 		phases.Go(func() {
-			for j := range 100 {
+			for j := range 40 {
 				name := fmt.Sprintf("phase:%d", i)
 				view.Handle(event.Event{Kind: event.PhaseStarted, Phase: name, At: time.Now()})
 				view.Handle(event.Event{Kind: event.Step, Phase: name, Text: fmt.Sprintf("step %d", j)})

@@ -105,7 +105,10 @@ func (s *Stack) alive(id engine.ContainerID) func(context.Context) error {
 		if errors.Is(err, engine.ErrNotFound) {
 			return err
 		}
-		if err != nil || c.State == engine.Running || c.State == engine.Created {
+		if err != nil {
+			return nil //nolint:nilerr // as said above
+		}
+		if c.State == engine.Running || c.State == engine.Created {
 			return nil
 		}
 		return &ExitedError{Name: c.Name, Code: c.ExitCode, OOMKilled: c.OOMKilled, Lines: container.LastLines(ctx, e, id, 20)}

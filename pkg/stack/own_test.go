@@ -69,7 +69,7 @@ func TestStack_password_file(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, secret.Value(password), target.Password)
 	})
-	for name, make := range map[string]func(t *testing.T, path string){
+	for name, prepare := range map[string]func(t *testing.T, path string){
 		"empty":            func(t *testing.T, path string) { write(t, path, "") },
 		"only a line end":  func(t *testing.T, path string) { write(t, path, "\r\n") },
 		"of several lines": func(t *testing.T, path string) { write(t, path, "s3cr3t-one\ns3cr3t-two\n") },
@@ -81,7 +81,7 @@ func TestStack_password_file(t *testing.T) {
 			t.Parallel()
 			b := newBench(t).built(t, "postgres")
 			b.config.Database.PasswordFile = filepath.Join(t.TempDir(), "pw")
-			make(t, b.config.Database.PasswordFile)
+			prepare(t, b.config.Database.PasswordFile)
 			j, err := b.phase(t, (*stack.Stack).StartDatabase)
 			assert.ErrorContains(t, err, b.config.Database.PasswordFile)
 			assert.NotContains(t, err.Error(), "s3cr3t")

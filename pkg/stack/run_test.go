@@ -49,7 +49,7 @@ func TestExitStatus(t *testing.T) {
 
 func TestPhaseError(t *testing.T) {
 	t.Parallel()
-	cause := errors.New("first line\nsecond line\n")
+	cause := errors.New("first line\nsecond line")
 	err := &stack.PhaseError{Phase: "build:base", Err: cause}
 	assert.EqualError(t, err, "build:base: first line")
 	assert.ErrorIs(t, err, cause)

@@ -28,6 +28,11 @@ type Engine interface {
 	container.Engine
 	image.Engine
 	schema.Containers
+	about
+}
+
+// about is what only this package asks an engine.
+type about interface {
 	Info() engine.Info
 	VolumeUsage(ctx context.Context, name string) (int64, error)
 	Close() error
@@ -68,8 +73,8 @@ type once[T any] struct {
 	err   error
 }
 
-func (o *once[T]) get(make func() (T, error)) (T, error) {
-	o.once.Do(func() { o.value, o.err = make() })
+func (o *once[T]) get(first func() (T, error)) (T, error) {
+	o.once.Do(func() { o.value, o.err = first() })
 	return o.value, o.err
 }
 

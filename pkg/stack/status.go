@@ -135,7 +135,7 @@ func (s *Stack) answers(ctx context.Context, target database.Target) (answers, s
 		}
 		return err.Error(), "unknown"
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing depends on it
+	defer conn.Close(context.WithoutCancel(ctx))
 	state, err = s.schemaState(limited, target)
 	if err != nil {
 		return "yes", err.Error()
