@@ -1,4 +1,4 @@
-// The Dockerfile linter, on its own: it brings in all of BuildKit. CONTRIBUTING.md says how it runs.
+// The Dockerfile linter, on its own: it brings in all of BuildKit. main.go says how it runs.
 module github.com/poststack/poststack/tools/dockerlint
 
 go 1.26.8
