@@ -1,0 +1,156 @@
+package integration_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/tls"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const initDir = "/docker-entrypoint-initdb.d/"
+
+func failedScript(p *postgres) {
+	p.file(initDir+"10-half.sql", "create table half_one (id int);\nselect no_such_function_here();\ncreate table half_two (id int);\n", 0o444)
+	for range 2 {
+		code, log := p.fail()
+		assert.Equal(p, 70, code)
+		assert.Equal(p, `entrypoint: init script "10-half.sql" line 2: ERROR:  function no_such_function_here() does not exist: `+
+			`select no_such_function_here(); nothing was kept, the next start begins anew`, said(log))
+		assert.NotContains(p, log, "ready to accept connections on", "never open")
+	}
+	p.spec.Files = nil
+	conn := p.start()
+	assert.Equal(p, "0", p.query(conn, "select count(*)::text from pg_tables where tablename like 'half%'"))
+	exec(p.T, conn, "create table whole (id int)")
+
+	t := p.logs()
+	assert.Contains(p, t, "an earlier initialisation did not finish")
+	p.file(initDir+"10-half.sql", "drop table whole;\n", 0o444)
+	p.stop()
+	assert.Equal(p, "0", p.query(p.start(), "select count(*)::text from whole"), "a finished database is left alone")
+}
+
+// readyLate asks the health check and TCP all the while: neither may say yes before the script has ended.
+func readyLate(p *postgres) {
+	p.file(initDir+"10-slow.sh", "#!/bin/bash\npsql -v ON_ERROR_STOP=1 -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\" -c 'create table slow_began (id int)'\n"+
+		"sleep 2\npsql -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\" -c 'create table slow_done (id int)'\n", 0o555)
+	p.create()
+	const done = "select to_regclass('slow_done')::text"
+	deadline := time.Now().Add(time.Minute)
+	for {
+		require.Less(p, time.Now(), deadline, "never ready; it said:\n%s", p.logs())
+		healthy := p.healthy()
+		conn, err := p.dial(p.password, "disable")
+		if healthy {
+			require.NoError(p, err, "healthy means that clients get in")
+		}
+		if err == nil {
+			assert.Equal(p, "slow_done", p.query(conn, done))
+			require.NoError(p, conn.Close(p.Context()))
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	for range 5 {
+		conn, err := p.dial(p.password, "disable")
+		require.NoError(p, err, "no no after a yes")
+		require.NoError(p, conn.Close(p.Context()))
+	}
+}
+
+func stoppedWhileInitialising(p *postgres) {
+	p.file(initDir+"10-long.sh", "echo begun\nexec sleep 600\n", 0o444)
+	p.create()
+	require.Eventually(p, func() bool { return bytes.Contains([]byte(p.logs()), []byte("begun")) }, time.Minute, 50*time.Millisecond)
+	code, took := p.stop()
+	assert.Equal(p, 130, code, p.logs())
+	assert.Less(p, took, 10*time.Second)
+
+	p.spec.Files = nil
+	p.start()
+	assert.Contains(p, p.logs(), "an earlier initialisation did not finish")
+}
+
+func initScripts(p *postgres) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, err := w.Write([]byte("insert into ran values ('sql.gz');\n"))
+	require.NoError(p, err)
+	require.NoError(p, w.Close())
+	p.file(initDir+"10.sql", "create table ran (by text);\ninsert into ran values ('sql');\n", 0o444)
+	p.file(initDir+"20.sql.gz", packed.String(), 0o444)
+	p.file(initDir+"30.sh", "POSTGRES_USER=nobody\npsql -U app -d \"$POSTGRES_DB\" -c \"insert into ran values ('sh')\"\necho 'work_mem = 7MB' >> \"$PGDATA/postgresql.conf\"\n", 0o444)
+	p.file(initDir+"40.sh", "#!/usr/bin/env python3\nimport os, subprocess\n"+
+		"subprocess.run(['psql', '-U', os.environ['POSTGRES_USER'], '-d', 'app', '-c', \"insert into ran values ('python')\"], check=True)\n", 0o555)
+	p.file(initDir+"50.txt", "x", 0o444)
+	conn := p.start()
+	assert.Equal(p, "{sql,sql.gz,sh,python}", p.query(conn, "select array_agg(by)::text from ran"))
+	assert.Equal(p, "7MB", p.query(conn, "show work_mem"))
+	assert.Contains(p, p.logs(), "ignoring "+initDir+"50.txt")
+}
+
+func changedPassword(p *postgres) {
+	exec(p.T, p.start(), "create table kept (id int)")
+	p.stop()
+	p.password = "pw-two"
+	conn := p.start()
+	assert.Equal(p, `entrypoint: the password setting has changed: role "app" now has the new one`, said(p.logs()))
+	p.query(conn, "select count(*)::text from kept")
+	_, err := p.dial("pw-one", "disable")
+	assert.ErrorContains(p, err, "28P01")
+
+	p.stop()
+	p.start()
+	assert.Empty(p, said(p.logs()), "once is enough")
+	p.stop()
+	code, log := p.with(map[string]string{"POSTGRES_USER": "other"}).fail()
+	assert.Equal(p, 78, code)
+	assert.Contains(p, said(log), "made with POSTGRES_USER=app")
+}
+
+func passwordFiles(p *postgres) {
+	for _, ending := range []string{"", "\n", "\r\n"} {
+		p.password = "pw-files" + ending
+		p.create()
+		p.login("pw-files")
+		p.stop()
+	}
+	assert.NotContains(p, p.logs(), "has changed", "all of them are the same password")
+	for file, says := range map[string]string{
+		"/dev/null": "/dev/null is empty", "/etc": "/etc is a directory", "/no/such": "there is no file /no/such",
+	} {
+		code, log := p.with(map[string]string{"POSTGRES_PASSWORD_FILE": file}).fail()
+		assert.Equal(p, 66, code)
+		assert.Contains(p, said(log), "POSTGRES_PASSWORD_FILE: "+says)
+	}
+	code, log := p.with(map[string]string{"POSTGRES_PASSWORD": "x"}).fail()
+	assert.Equal(p, 64, code)
+	assert.Contains(p, said(log), "POSTGRES_PASSWORD and POSTGRES_PASSWORD_FILE are both set")
+}
+
+func hardCharacters(p *postgres) {
+	p.start()
+	p.stop()
+	secretText := hardPassword().Reveal()
+	p.password = secretText
+	p.start()
+	_, err := p.dial(secretText[:len(secretText)-1], "disable")
+	assert.ErrorContains(p, err, "28P01", "nothing is cut")
+	assert.NotContains(p, p.logs(), secretText[:27])
+	c, err := p.engine.ContainerInspect(p.Context(), string(p.id))
+	require.NoError(p, err)
+	assert.NotContains(p, c.Env, "POSTGRES_PASSWORD="+secretText)
+}
+
+// tlsState tells what a connection negotiated.
+func tlsState(conn *pgx.Conn) (tls.ConnectionState, bool) {
+	c, ok := conn.PgConn().Conn().(*tls.Conn)
+	if !ok {
+		return tls.ConnectionState{}, false
+	}
+	return c.ConnectionState(), true
+}

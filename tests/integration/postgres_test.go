@@ -1,0 +1,220 @@
+package integration_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+)
+
+const (
+	postgresImage engine.Ref = "localhost/poststack/postgres:latest"
+	postgresUID              = 999 // of the image, fixed
+	passwordPath             = "/run/secrets/postgres_password"
+)
+
+// postgres is one container of the PostgreSQL image, its volume and its settings. start and fail make a new
+// container each time; the volume stays.
+type postgres struct {
+	*testing.T
+	engine   *engine.Engine
+	spec     engine.ContainerSpec
+	password string
+	id       engine.ContainerID
+}
+
+var postgresCount atomic.Int32 //nolint:gochecknoglobals // names within this test binary
+
+func newPostgres(t *testing.T, e *engine.Engine) *postgres {
+	t.Helper()
+	name := fmt.Sprintf("pgtest-%d-%d", os.Getpid(), postgresCount.Add(1))
+	p := &postgres{T: t, engine: e, password: "pw-one", spec: engine.ContainerSpec{
+		Name: name, Image: postgresImage, Labels: container.DisposableLabels(),
+		Env:    map[string]string{"POSTGRES_USER": "app", "POSTGRES_PASSWORD_FILE": passwordPath},
+		Mounts: []engine.Mount{{Volume: name, Target: "/var/lib/postgresql"}},
+		Ports:  []engine.Port{{Container: 5432, HostIP: "127.0.0.1"}},
+	}}
+	require.NoError(t, e.VolumeCreate(t.Context(), name, p.spec.Labels))
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		p.remove(ctx)
+		assert.NoError(t, e.VolumeRemove(ctx, name))
+	})
+	return p
+}
+
+// file adds a file that only the server may read.
+func (p *postgres) file(path, content string, mode int64) {
+	p.spec.Files = append(p.spec.Files, engine.File{Path: path, Mode: mode, UID: postgresUID, GID: postgresUID, Content: []byte(content)})
+}
+
+func (p *postgres) remove(ctx context.Context) {
+	if p.id != "" {
+		assert.NoError(p, p.engine.ContainerRemove(ctx, p.id))
+		p.id = ""
+	}
+}
+
+// create replaces the container by a new one and starts it.
+func (p *postgres) create() {
+	p.Helper()
+	p.remove(p.Context())
+	spec := p.spec
+	if spec.Env["POSTGRES_PASSWORD_FILE"] == passwordPath {
+		spec.Files = append([]engine.File{{Path: passwordPath, Mode: 0o400, UID: postgresUID, GID: postgresUID, Content: []byte(p.password)}}, spec.Files...)
+	}
+	id, err := p.engine.ContainerCreate(p.Context(), spec)
+	require.NoError(p, err)
+	p.id = id
+	require.NoError(p, p.engine.ContainerStart(p.Context(), id))
+}
+
+// start starts a new container and waits until it can be logged in to.
+func (p *postgres) start() *pgx.Conn {
+	p.Helper()
+	p.create()
+	return p.login(p.password)
+}
+
+// fail starts a new container, which must end by itself, and returns its status and output.
+func (p *postgres) fail() (int, string) {
+	p.Helper()
+	p.create()
+	code, err := p.engine.ContainerWait(p.Context(), p.id)
+	require.NoError(p, err)
+	return code, p.logs()
+}
+
+// dial tries to log in over TCP.
+func (p *postgres) dial(password, sslmode string) (*pgx.Conn, error) {
+	p.Helper()
+	c, err := p.engine.ContainerInspect(p.Context(), string(p.id))
+	require.NoError(p, err)
+	require.Equal(p, engine.Running, c.State, "the server runs; it said:\n%s", p.logs())
+	if len(c.Ports) == 0 {
+		return nil, fmt.Errorf("no port of %q is published yet", c.Name)
+	}
+	config, err := pgx.ParseConfig(fmt.Sprintf("host=127.0.0.1 port=%d user=app dbname=app sslmode=%s connect_timeout=2", c.Ports[0].Host, sslmode))
+	require.NoError(p, err)
+	config.Password = password
+	return pgx.ConnectConfig(p.Context(), config)
+}
+
+// login logs in, as soon as that is possible.
+func (p *postgres) login(password string) *pgx.Conn {
+	p.Helper()
+	deadline := time.Now().Add(time.Minute)
+	conn, err := p.dial(password, "disable")
+	for ; err != nil; conn, err = p.dial(password, "disable") {
+		require.Less(p, time.Now(), deadline, "%v; the server said:\n%s", err, p.logs())
+		time.Sleep(50 * time.Millisecond)
+	}
+	p.Cleanup(func() { _ = conn.Close(context.WithoutCancel(p.Context())) })
+	return conn
+}
+
+// query returns the one value that sql yields.
+func (p *postgres) query(conn *pgx.Conn, sql string) (value string) {
+	p.Helper()
+	require.NoError(p, conn.QueryRow(p.Context(), sql).Scan(&value), sql)
+	return value
+}
+
+// inside runs a program in the container and returns what it printed.
+func (p *postgres) inside(argv ...string) string {
+	p.Helper()
+	out, err := p.engine.ContainerExec(p.Context(), p.id, engine.ExecSpec{Command: argv})
+	require.NoError(p, err)
+	require.Zero(p, out.Code, "%q said %s", argv, out.Stderr)
+	return strings.TrimSpace(out.Stdout)
+}
+
+// healthy is what the image's own health check says.
+func (p *postgres) healthy() bool {
+	p.Helper()
+	out, err := p.engine.ContainerExec(p.Context(), p.id, engine.ExecSpec{Command: []string{"healthcheck"}})
+	return err == nil && out.Code == 0
+}
+
+func (p *postgres) logs() string {
+	p.Helper()
+	var out bytes.Buffer
+	require.NoError(p, p.engine.ContainerLogs(p.Context(), p.id, engine.LogOptions{}, &out, &out))
+	return out.String()
+}
+
+// stop stops the container as the image asks for, and returns its status and how long it took.
+func (p *postgres) stop() (int, time.Duration) {
+	p.Helper()
+	begun := time.Now()
+	require.NoError(p, p.engine.ContainerStop(p.Context(), p.id, time.Minute))
+	took := time.Since(begun)
+	c, err := p.engine.ContainerInspect(p.Context(), string(p.id))
+	require.NoError(p, err)
+	return c.ExitCode, took
+}
+
+// with adds environment variables.
+func (p *postgres) with(env map[string]string) *postgres {
+	maps.Copy(p.spec.Env, env)
+	return p
+}
+
+// said is the last line of the entrypoint itself.
+func said(log string) string {
+	last := ""
+	for line := range strings.Lines(log) {
+		if strings.HasPrefix(line, "entrypoint: ") {
+			last = strings.TrimSpace(line)
+		}
+	}
+	return last
+}
+
+func TestPostgres(t *testing.T) {
+	t.Parallel()
+	for _, kind := range enginetest.Kinds(t) {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			e := enginetest.Open(t, kind)
+			for name, test := range postgresTests() {
+				t.Run(name, func(t *testing.T) { test(newPostgres(t, e)) })
+			}
+		})
+	}
+}
+
+func postgresTests() map[string]func(*postgres) {
+	return map[string]func(*postgres){
+		"runs as it says":                             runsAsDocumented,
+		"keeps its data over a stop with a client":    keepsData,
+		"a failed init script leaves nothing":         failedScript,
+		"is not ready while it is being initialised":  readyLate,
+		"ends when it is stopped while initialising":  stoppedWhileInitialising,
+		"every kind of init script is run":            initScripts,
+		"foreign entries beside the data stay":        foreignEntries,
+		"a data directory may have blanks":            blanks,
+		"a volume may be mounted at PGDATA":           mountedAtData,
+		"a changed password is brought in line":       changedPassword,
+		"password files are read as people save them": passwordFiles,
+		"a password may hold every hard character":    hardCharacters,
+		"any user may run it":                         anyUser,
+		"root steps down":                             rootStepsDown,
+		"the root file system may be read-only":       readOnly,
+		"a volume is used by one container at a time": oneAtATime,
+		"a certificate is served and renewed":         certificate,
+	}
+}
