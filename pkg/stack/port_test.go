@@ -1,0 +1,130 @@
+package stack_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/stack"
+)
+
+func TestStartDatabase_port_that_is_taken(t *testing.T) {
+	t.Parallel()
+	t.Run("before anything is made", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t).built(t, "postgres")
+		holder := listen(t, "127.0.0.1:0")
+		b.config.Database.Port = portOf(holder)
+		_, err := b.phase(t, (*stack.Stack).StartDatabase)
+		var taken *stack.PortError
+		require.ErrorAs(t, err, &taken)
+		assert.Equal(t, portOf(holder), taken.Port)
+		assert.Equal(t, fmt.Sprintf("process %d (stack.test)", os.Getpid()), taken.Holder)
+		assert.ErrorContains(t, err, "POSTSTACK_DATABASE_PORT")
+		for _, call := range b.engine.Calls() {
+			assert.NotContains(t, call, "Create")
+		}
+
+		require.NoError(t, holder.Close())
+		serve(t, b.engine)
+		_, err = b.phase(t, (*stack.Stack).StartDatabase)
+		assert.NoError(t, err, "the second call works with no manual step")
+	})
+	t.Run("on all addresses", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t).built(t, "postgres")
+		b.config.Database.Port = portOf(listen(t, ":0"))
+		_, err := b.phase(t, (*stack.Stack).StartDatabase)
+		assert.ErrorAs(t, err, new(*stack.PortError))
+	})
+	t.Run("by what only the engine sees", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t).built(t, "postgres")
+		b.engine.Behave = func(engine.ContainerSpec) enginetest.Outcome {
+			return enginetest.Outcome{StartError: engine.ErrPortInUse}
+		}
+		_, err := b.phase(t, (*stack.Stack).StartDatabase)
+		var taken *stack.PortError
+		require.ErrorAs(t, err, &taken)
+		assert.Equal(t, "another program", taken.Holder)
+		require.ErrorIs(t, err, engine.ErrPortInUse)
+		_, err = b.engine.ContainerInspect(t.Context(), containerName)
+		assert.ErrorIs(t, err, engine.ErrNotFound, "nothing created stays behind")
+	})
+}
+
+func TestStartDatabase_port_choice(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	b.config.Database.Port = 0
+	held := first(t)
+	serve(t, b.engine)
+
+	j, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	spec, _ := b.engine.Spec(containerName)
+	chosen := spec.Ports[0].Host
+	assert.Greater(t, chosen, held, "what is taken is skipped")
+	assert.Contains(t, j.texts(event.Notice), fmt.Sprintf("port 5432 is taken: this stack's database gets port %d", chosen))
+	assert.Equal(t, fmt.Sprint(chosen), read(t, b.state(t, "port.docker")))
+
+	s, ctx, _ := b.open(t)
+	target, err := s.Target(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, chosen, target.Port, "it is remembered")
+
+	b.config.Database.Port = freePort(t)
+	_, err = b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	spec, _ = b.engine.Spec(containerName)
+	assert.Equal(t, b.config.Database.Port, spec.Ports[0].Host, "a port that is set wins")
+}
+
+// first holds the first port from 5432 that is free, until the test ends.
+func first(t *testing.T) uint16 {
+	t.Helper()
+	for port := 5432; port < 6000; port++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			t.Cleanup(func() { _ = l.Close() })
+			return uint16(port)
+		}
+	}
+	require.Fail(t, "no port is free")
+	return 0
+}
+
+func TestStartDatabase_chosen_port_that_was_lost(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	b.config.Database.Port = 0
+	b.engine.Behave = func(engine.ContainerSpec) enginetest.Outcome {
+		return enginetest.Outcome{StartError: engine.ErrPortInUse}
+	}
+	_, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.ErrorAs(t, err, new(*stack.PortError))
+	assert.NoFileExists(t, b.state(t, "port.docker"), "no database ever had it: the next run chooses anew")
+}
+
+func TestStartDatabase_port_file_that_is_none(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "0", "postgres", "70000", "-1"} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t).built(t, "postgres")
+			b.config.Database.Port = 0
+			write(t, b.state(t, "port.docker"), text)
+			_, err := b.phase(t, (*stack.Stack).StartDatabase)
+			assert.ErrorContains(t, err, b.state(t, "port.docker"))
+			assert.ErrorContains(t, err, "delete the file")
+			assert.Equal(t, text, read(t, b.state(t, "port.docker")))
+		})
+	}
+}
