@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/poststack/poststack/pkg/config"
+	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/logging"
 	"github.com/poststack/poststack/pkg/present"
 	"github.com/poststack/poststack/pkg/quality"
@@ -24,7 +26,7 @@ func open(ctx context.Context) (s *stack.Stack, _ context.Context, done func(err
 	}
 	root, err := quality.FindRoot(".")
 	if err != nil {
-		return nil, ctx, nil, err
+		return nil, ctx, nil, &stack.UsageError{Reason: err.Error()}
 	}
 	cfg, err := config.Load(config.Input{Root: root, Environ: os.Environ()})
 	if err != nil {
@@ -40,6 +42,9 @@ func open(ctx context.Context) (s *stack.Stack, _ context.Context, done func(err
 		return nil, ctx, nil, fmt.Errorf("open logs: %w", err)
 	}
 	view.Attach(logs.Logger())
+	if warning := quality.StaleWarning(root); warning != "" {
+		view.Handle(event.Event{Kind: event.Warning, At: time.Now(), Text: warning})
+	}
 	s, ctx = stack.Open(ctx, stack.Options{Config: cfg, Logs: logs, Secrets: secrets, Sink: view.Handle})
 	return s, context.WithValue(ctx, sessionKey{}, s), func(err error) error {
 		err = s.Close(err)
