@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -85,26 +86,59 @@ func nothingPending(t *testing.T, s *site) {
 	assert.Equal(t, before, x.snapshot())
 }
 
+// asked stands for a Liquibase that is only meant to be asked.
+type asked struct{ n int }
+
+// Run finds nothing.
+func (a *asked) Run(context.Context, schema.Invocation) (schema.Output, error) {
+	a.n++
+	return schema.Output{}, nil
+}
+
 func fingerprintEnds(t *testing.T, s *site) {
-	for name, change := range map[string]func(*trial){
-		"a changeset is added": func(x *trial) { x.write("parts/002.sql", sql(set("2", "select 1;"))) },
-		"a changeset is edited": func(x *trial) {
-			x.write("parts/001.sql", sql(set("1", "create table a (id bigint);")))
-		},
-		"a row is deleted":             func(x *trial) { exec(t, x.conn, `delete from databasechangelog`, `drop table a`) },
-		"a row is added":               func(x *trial) { exec(t, x.conn, `update databasechangelog set id = '9'`) },
-		"a checksum is changed":        func(x *trial) { exec(t, x.conn, `update databasechangelog set md5sum = '9:0'`) },
-		"Liquibase is another":         func(x *trial) { x.Image = "image-2" },
-		"other contexts are asked for": func(x *trial) { x.Contexts = "demo" },
-	} {
-		t.Run(name, func(t *testing.T) {
-			x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))})
-			x.update()
-			change(x)
-			_, _ = x.Status(t.Context())
-			assert.EqualValues(t, 2, x.runs.n.Load(), "the fingerprint was believed")
-		})
+	const file = "parts/001.sql"
+	was := sql(set("1", "create table a (id int);"))
+	x := s.trial(t, map[string]string{file: was})
+	x.update()
+	ask := &asked{}
+	x.Liquibase = ask
+	database := func(statement, back string) func() func() {
+		return func() func() {
+			exec(t, x.conn, statement)
+			return func() { exec(t, x.conn, back) }
+		}
 	}
+	for name, change := range map[string]func() func(){
+		"a changeset is added": func() func() {
+			x.write(file, was+set("2", "select 1;"))
+			return func() { x.write(file, was) }
+		},
+		"a changeset is edited": func() func() {
+			x.write(file, strings.Replace(was, "int", "bigint", 1))
+			return func() { x.write(file, was) }
+		},
+		"a row is another": database(`update databasechangelog set id = '9'`, `update databasechangelog set id = '1'`),
+		"a row is added": database(`insert into databasechangelog (id, author, filename, dateexecuted, orderexecuted, exectype)
+			values ('9', 'ops', 'x', now(), 9, 'EXECUTED')`, `delete from databasechangelog where id = '9'`),
+		"a checksum is changed": database(`update databasechangelog set md5sum = reverse(md5sum)`, `update databasechangelog set md5sum = reverse(md5sum)`),
+		"Liquibase is another":  func() func() { x.Image = "image-2"; return func() { x.Image = "image-1" } },
+		"other contexts":        func() func() { x.Contexts = "demo"; return func() { x.Contexts = "" } },
+		"other labels":          func() func() { x.Labels = "demo"; return func() { x.Labels = "" } },
+	} {
+		before := ask.n
+		back := change()
+		_, err := x.Status(t.Context())
+		require.NoError(t, err, name)
+		assert.Equal(t, before+1, ask.n, "the fingerprint was believed: %s", name)
+		back()
+		_, err = x.Status(t.Context())
+		require.NoError(t, err, name)
+		assert.Equal(t, before+1, ask.n, "the fingerprint does not hold any more: %s", name)
+	}
+	exec(t, x.conn, `delete from databasechangelog`)
+	state, err := x.Status(t.Context())
+	require.NoError(t, err)
+	assert.NotEqual(t, schema.Current, state.Kind)
 }
 
 func alwaysRuns(t *testing.T, s *site) {

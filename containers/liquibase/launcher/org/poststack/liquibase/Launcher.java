@@ -100,6 +100,7 @@ public final class Launcher {
     Database database = DatabaseFactory.getInstance().findCorrectDatabaseImplementation(connection);
     LockService lock = LockServiceFactory.getInstance().getLockService(database);
     lock.setChangeLogLockWaitTime(0); // minutes; who waits, and for whom, is decided before this starts
+    lock.setChangeLogLockRecheckTime(0); // seconds; else it sleeps ten before it gives up
     try {
       new Commands(database, options, report).run(command);
       if (command.equals(Commands.STATUS)) {

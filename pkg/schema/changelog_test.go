@@ -1,0 +1,177 @@
+package schema_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/schema"
+)
+
+const includeParts = "databaseChangeLog:\n  - includeAll:\n      path: parts\n      relativeToChangelogFile: true\n"
+
+// write makes a checkout whose changelogs directory holds those files.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, content := range files {
+		path := filepath.Join(root, "changelogs", name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	}
+	return root
+}
+
+// load reads the changelog of those files; without a root it includes the directory parts.
+func load(t *testing.T, files map[string]string) *schema.Changelog {
+	t.Helper()
+	if files[schema.DefaultRoot] == "" {
+		files[schema.DefaultRoot] = includeParts
+	}
+	c, err := schema.LoadChangelog(write(t, files), "changelogs")
+	require.NoError(t, err)
+	return c
+}
+
+func TestLoadChangelogSpellings(t *testing.T) {
+	t.Parallel()
+	root := write(t, map[string]string{schema.DefaultRoot: includeParts, "parts/001.sql": "--liquibase formatted sql\n--changeset a:1\nselect 1;\n"})
+	want, err := schema.LoadChangelog(root, "changelogs")
+	require.NoError(t, err)
+	for _, name := range []string{
+		"changelogs/", "./changelogs", "changelogs/" + schema.DefaultRoot, "changelogs/" + schema.DefaultRoot + "/",
+		filepath.Join(root, "changelogs"), filepath.Join(root, "changelogs", schema.DefaultRoot),
+	} {
+		got, err := schema.LoadChangelog(root, name)
+		require.NoError(t, err, name)
+		assert.Equal(t, want, got, name)
+	}
+	assert.Equal(t, "changelogs", want.Dir)
+	assert.Equal(t, "parts/001.sql", want.Changesets[0].File)
+	assert.Equal(t, "changelogs/parts/001.sql", want.Display("parts/001.sql"))
+
+	elsewhere, err := schema.LoadChangelog(t.TempDir(), filepath.Join(root, "changelogs"))
+	require.NoError(t, err)
+	assert.Equal(t, filepath.Join(root, "changelogs"), elsewhere.Dir)
+	assert.Equal(t, want.Digest(), elsewhere.Digest())
+	assert.Equal(t, want.Changesets, elsewhere.Changesets)
+}
+
+func TestLoadChangelogFollowsLinks(t *testing.T) {
+	t.Parallel()
+	root := write(t, map[string]string{schema.DefaultRoot: includeParts, "parts/001.sql": "--liquibase formatted sql\n--changeset a:1\nselect 1;\n"})
+	want, err := schema.LoadChangelog(root, "changelogs")
+	require.NoError(t, err)
+
+	mounted := t.TempDir() // as Kubernetes mounts a volume
+	require.NoError(t, os.CopyFS(filepath.Join(mounted, "changelogs", "..2026_01"), os.DirFS(filepath.Join(root, "changelogs"))))
+	require.NoError(t, os.Symlink("..2026_01", filepath.Join(mounted, "changelogs", "..data")))
+	for _, name := range []string{"parts", schema.DefaultRoot} {
+		require.NoError(t, os.Symlink("..data/"+name, filepath.Join(mounted, "changelogs", name)))
+	}
+	got, err := schema.LoadChangelog(mounted, "changelogs")
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+
+	require.NoError(t, os.Symlink(".", filepath.Join(root, "changelogs", "loop")))
+	_, err = schema.LoadChangelog(root, "changelogs")
+	require.ErrorContains(t, err, `directory "loop" links to one that holds it`)
+}
+
+func TestLoadChangelogMissing(t *testing.T) {
+	t.Parallel()
+	root := write(t, map[string]string{"other/a.sql": ""})
+	for name, want := range map[string]string{
+		"nowhere/root.yaml": "nowhere/root.yaml: no such file or directory",
+		"changelogs":        "changelogs/" + schema.DefaultRoot + ": no such file or directory",
+	} {
+		_, err := schema.LoadChangelog(root, name)
+		require.EqualError(t, err, want)
+		var failed *schema.Error
+		require.ErrorAs(t, err, &failed)
+		assert.Equal(t, schema.MissingFile, failed.Kind)
+	}
+}
+
+func TestDigest(t *testing.T) {
+	t.Parallel()
+	base := func() map[string]string { return map[string]string{"parts/001.sql": "a", "data.csv": "b"} }
+	digests := map[string]string{}
+	for name, change := range map[string]func(map[string]string){
+		"as it is":           func(map[string]string) {},
+		"a file is edited":   func(f map[string]string) { f["data.csv"] = "c" },
+		"a file is added":    func(f map[string]string) { f["parts/002.sql"] = "a" },
+		"a file is renamed":  func(f map[string]string) { delete(f, "data.csv"); f["datb.csv"] = "b" },
+		"text moves between": func(f map[string]string) { f["parts/001.sql"] = "ab"; f["data.csv"] = "" },
+	} {
+		files := base()
+		change(files)
+		digest := load(t, files).Digest()
+		assert.NotContains(t, digests, digest, name)
+		digests[digest] = name
+	}
+	assert.Contains(t, digests, load(t, base()).Digest())
+	hidden := base()
+	hidden[".swp"] = "editor"
+	assert.Equal(t, "as it is", digests[load(t, hidden).Digest()])
+}
+
+func TestChangesets(t *testing.T) {
+	t.Parallel()
+	c := load(t, map[string]string{
+		schema.DefaultRoot: `databaseChangeLog:
+  - property: {name: owner, value: app}
+  - include: {file: first.sql}
+  - changeSet:
+      id: 2
+      author: ops
+      context: demo
+      labels: later
+      runAlways: true
+      changes:
+        - createTable: {tableName: Boxes}
+  - includeAll: {path: parts/, relativeToChangelogFile: true}
+`,
+		"first.sql":   "\ufeff\n-- Liquibase Formatted SQL logicalFilePath:old/first.sql\n-- ChangeSet \"my ops\":\"1 a\" runInTransaction:false contextFilter:\"a or b\" labels:x,y\ncreate table if not exists public.\"mail\" (id int);\n/* liquibase rollback\ndrop table mail;\n*/\n",
+		"parts/b.sql": "--liquibase formatted sql\r\n--changeset ops:3 failOnError:false\r\ncreate table t ();\r\n--rollback drop table t;\r\n",
+		"parts/a.xml": "<databaseChangeLog/>",
+	})
+	require.Empty(t, c.Problems()[1:])
+	assert.Contains(t, c.Problems()[0].Text, "failOnError:false")
+	assert.Equal(t, []string{"owner"}, c.Properties)
+	var got []string
+	for _, s := range c.Changesets {
+		got = append(got, strings.Join([]string{s.File, s.ID, s.Author, s.Context, s.Labels}, "|"))
+		assert.True(t, s.Rollback, s)
+	}
+	assert.Equal(t, []string{"old/first.sql|1 a|my ops|a or b|x,y", schema.DefaultRoot + "|2|ops|demo|later", "parts/b.sql|3|ops||"}, got)
+	assert.True(t, c.Changesets[0].OutOfTransaction)
+	assert.Equal(t, 3, c.Changesets[0].Line)
+	assert.True(t, c.Changesets[1].RunAlways)
+	assert.True(t, c.Changesets[2].IgnoreFailure)
+}
+
+func TestStatements(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string][]string{
+		"":                                    nil,
+		";;":                                  nil,
+		"select 1; select 2":                  {"select 1", "select 2"},
+		"select 'a;b''c;'; x":                 {"select", "x"},
+		"-- a;b\nselect 1":                    {"select 1"},
+		"/* a; /* b; */ c; */ x; y":           {"x", "y"},
+		"do $$ begin; end $$; z":              {"do", "z"},
+		"do $a$ ; $$ ; $a$; z":                {"do", "z"},
+		"select $1; z":                        {"select $1", "z"},
+		"select 'never closed; z":             {"select"},
+		"create table \"a\" (id int); z":      {"create table \"a\" (id int)", "z"},
+		"/* never closed ; z":                 nil,
+		"select 1 -- last line without break": {"select 1"},
+	} {
+		assert.Equal(t, want, schema.Statements(sql), sql)
+	}
+}

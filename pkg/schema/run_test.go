@@ -1,0 +1,169 @@
+package schema_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/schema"
+)
+
+// recorded plays what the launcher has really printed.
+type recorded struct {
+	name string
+	out  schema.Output
+	err  error
+}
+
+// Run sends the events of the file.
+func (r recorded) Run(_ context.Context, in schema.Invocation) (schema.Output, error) {
+	text, err := os.ReadFile(filepath.Join("testdata", r.name+".jsonl"))
+	if err != nil {
+		return schema.Output{}, err
+	}
+	for line := range bytes.Lines(text) {
+		var e schema.Event
+		if err := json.Unmarshal(line, &e); err != nil {
+			return schema.Output{}, err
+		}
+		in.OnEvent(e)
+	}
+	return r.out, r.err
+}
+
+// played is the changelog that the recordings were made with.
+func played(t *testing.T) *schema.Changelog {
+	return load(t, map[string]string{"parts/001.sql": header + `
+--changeset ops:1
+create table a (id int);
+--rollback drop table a;
+
+--changeset ops:2 runInTransaction:false
+create index concurrently a_id on a (id);
+--rollback drop index a_id;
+
+--changeset ops:3
+create table b (id int);
+--rollback drop table b;
+
+--changeset ops:4
+create table c (
+  id int
+  oops
+);
+--rollback drop table c;
+`})
+}
+
+func names(list []schema.Applied) string {
+	var b strings.Builder
+	for _, a := range list {
+		b.WriteString(a.Changeset + " " + a.Type + ";")
+	}
+	return b.String()
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"update": "3 EXECUTED;4 EXECUTED;", "rollback": "4 ROLLED_BACK;3 ROLLED_BACK;"} {
+		var steps []string
+		m := schema.New(schema.Options{
+			Liquibase: recorded{name: name},
+			Report:    event.Sink(func(e event.Event) { steps = append(steps, e.Text) }).For("schema:update"),
+		})
+		result, err := m.Execute(t.Context(), schema.OpUpdate, schema.Invocation{Changelog: played(t)})
+		require.NoError(t, err)
+		assert.Equal(t, want, names(result.Applied))
+		assert.Equal(t, 14*time.Millisecond, result.Applied[0].Duration)
+		assert.Contains(t, steps, "001.sql 4")
+	}
+}
+
+func TestRunFails(t *testing.T) {
+	t.Parallel()
+	failed := schema.Output{Code: 1}
+	for name, tc := range map[string]struct {
+		play    recorded
+		kind    schema.Kind
+		text    string
+		applied string
+		hint    string
+	}{
+		"a failing changeset": {
+			recorded{"partial", failed, nil}, schema.FailedChangeset,
+			`changelogs/parts/001.sql:18: changeset "4" of ops: ERROR: syntax error at or near "oops"`, "1 EXECUTED;2 EXECUTED;", "",
+		},
+		"an edited changeset": {
+			recorded{"edited", failed, nil}, schema.Edited,
+			`changelogs/parts/001.sql:3: changeset "1" of ops: it was changed after it had been applied: checksum was 9:bc977861bd4473eb06a874429a50b8f6 but is now 9:7fb4de2585e059ba900d3f600e88f1aa`,
+			"", "new changeset",
+		},
+		"an unreadable changelog": {
+			recorded{"changelog", failed, nil}, schema.BadChangelog,
+			"changelogs/db.changelog-root.yaml: The file nope.xml was not found in the configured search path: - /liquibase/changelog More locations can be added with the 'searchPath' parameter.",
+			"", "",
+		},
+		"no database": {recorded{"database", failed, nil}, schema.Connection, `FATAL: database "nodb" does not exist`, "", "verify:db"},
+		"a lock": {
+			recorded{"lock", failed, nil}, schema.Busy,
+			"Could not acquire change log lock. Currently locked by gone (192.0.2.9) since 1/2/26, 3:04 AM", "", "",
+		},
+		"no rollback": {
+			recorded{"norollback", failed, nil}, schema.FailedChangeset,
+			`changelogs/parts/001.sql:15: changeset "4" of ops: Liquibase does not support automatic rollback generation for raw sql changes (did you mean to specify keyword "empty" to ignore rolling back this change?)`,
+			"", "",
+		},
+		"killed": {
+			recorded{"status", schema.Output{Code: 137, Last: "INFO Reading"}, nil}, schema.Crashed,
+			"Liquibase ended with status 137: INFO Reading", "", "killed from outside",
+		},
+		"killed before the end": {
+			recorded{"update", schema.Output{Code: 137}, nil}, schema.Crashed,
+			"Liquibase ended with status 137: it printed nothing", "3 EXECUTED;4 EXECUTED;", "",
+		},
+		"an engine that fails": {recorded{"status", schema.Output{}, errors.New("no room\nat all")}, schema.Crashed, "no room", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := schema.New(schema.Options{Liquibase: tc.play})
+			_, err := m.Execute(t.Context(), schema.OpUpdate, schema.Invocation{Changelog: played(t)})
+			var failed *schema.Error
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, tc.text, failed.Error())
+			assert.Equal(t, tc.kind, failed.Kind)
+			assert.Equal(t, tc.applied, names(failed.Applied))
+			assert.Contains(t, failed.Hint, tc.hint)
+			details := strings.Join(failed.Details(), "\n")
+			assert.Equal(t, tc.applied == "", strings.Contains(details, "as it was"), details)
+		})
+	}
+}
+
+func TestAsk(t *testing.T) {
+	t.Parallel()
+	state, err := schema.New(schema.Options{Liquibase: recorded{name: "status"}}).Ask(t.Context(), played(t))
+	require.NoError(t, err)
+	assert.Len(t, state.Pending(), 4)
+	assert.Equal(t, 3, state.Changesets[0].Line)
+}
+
+// TestRunCancelled: the cause is what the caller gave, not what the engine made of it.
+func TestRunCancelled(t *testing.T) {
+	t.Parallel()
+	reason := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(reason)
+	_, err := schema.New(schema.Options{Liquibase: recorded{"status", schema.Output{}, context.Canceled}}).
+		Execute(ctx, schema.OpUpdate, schema.Invocation{Changelog: played(t)})
+	require.ErrorIs(t, err, reason)
+}
