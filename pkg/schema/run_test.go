@@ -100,35 +100,42 @@ func TestRunFails(t *testing.T) {
 		hint    string
 	}{
 		"a failing changeset": {
-			recorded{"partial", failed, nil}, schema.FailedChangeset,
+			recorded{"partial", failed, nil},
+			schema.FailedChangeset,
 			`changelogs/parts/001.sql:18: changeset "4" of ops: ERROR: syntax error at or near "oops"`, "1 EXECUTED;2 EXECUTED;", "",
 		},
 		"an edited changeset": {
-			recorded{"edited", failed, nil}, schema.Edited,
+			recorded{"edited", failed, nil},
+			schema.Edited,
 			`changelogs/parts/001.sql:3: changeset "1" of ops: it was changed after it had been applied: checksum was 9:bc977861bd4473eb06a874429a50b8f6 but is now 9:7fb4de2585e059ba900d3f600e88f1aa`,
 			"", "new changeset",
 		},
 		"an unreadable changelog": {
-			recorded{"changelog", failed, nil}, schema.BadChangelog,
+			recorded{"changelog", failed, nil},
+			schema.BadChangelog,
 			"changelogs/db.changelog-root.yaml: The file nope.xml was not found in the configured search path: - /liquibase/changelog More locations can be added with the 'searchPath' parameter.",
 			"", "",
 		},
 		"no database": {recorded{"database", failed, nil}, schema.Connection, `FATAL: database "nodb" does not exist`, "", "verify:db"},
 		"a lock": {
-			recorded{"lock", failed, nil}, schema.Busy,
+			recorded{"lock", failed, nil},
+			schema.Busy,
 			"Could not acquire change log lock. Currently locked by gone (192.0.2.9) since 1/2/26, 3:04 AM", "", "",
 		},
 		"no rollback": {
-			recorded{"norollback", failed, nil}, schema.FailedChangeset,
+			recorded{"norollback", failed, nil},
+			schema.FailedChangeset,
 			`changelogs/parts/001.sql:15: changeset "4" of ops: Liquibase does not support automatic rollback generation for raw sql changes (did you mean to specify keyword "empty" to ignore rolling back this change?)`,
 			"", "",
 		},
 		"killed": {
-			recorded{"status", schema.Output{Code: 137, Last: "INFO Reading"}, nil}, schema.Crashed,
+			recorded{"status", schema.Output{Code: 137, Last: "INFO Reading"}, nil},
+			schema.Crashed,
 			"Liquibase ended with status 137: INFO Reading", "", "killed from outside",
 		},
 		"killed before the end": {
-			recorded{"update", schema.Output{Code: 137}, nil}, schema.Crashed,
+			recorded{"update", schema.Output{Code: 137}, nil},
+			schema.Crashed,
 			"Liquibase ended with status 137: it printed nothing", "3 EXECUTED;4 EXECUTED;", "",
 		},
 		"an engine that fails": {recorded{"status", schema.Output{}, errors.New("no room\nat all")}, schema.Crashed, "no room", "", ""},

@@ -6,10 +6,10 @@ set -Eeuo pipefail
 home=/opt/liquibase
 data=/tmp/train
 
-# launch COMMAND: runs the launcher, and writes down which classes it loads.
-launch() {
-  env -i LC_ALL=C.UTF-8 "$home/java/bin/java" "@$home/java.args" "-XX:DumpLoadedClassList=$data/$1.classes" \
-    "-Dorg.postgresql.pgpassfile=$data/pgpass" org.poststack.liquibase.Launcher "$1" \
+# migrate: runs one update with the launcher, and writes down which classes it loads.
+migrate() {
+  env -i LC_ALL=C.UTF-8 "$home/java/bin/java" "@$home/java.args" "-XX:DumpLoadedClassList=$data/classes" \
+    "-Dorg.postgresql.pgpassfile=$data/pgpass" org.poststack.liquibase.Launcher update \
     --url=jdbc:postgresql://127.0.0.1:5999/postgres --username=postgres \
     --search-path=/build/train/changelog --changelog-file=root.yaml --contexts=none --label-filter=none
 }
@@ -26,10 +26,8 @@ main() {
   runuser -u postgres -- "$bin/pg_ctl" -D "$data/db" -s -w -l "$data/log" \
     -o "-p 5999 -c listen_addresses=127.0.0.1 -c unix_socket_directories=$data -c fsync=off" start
   echo '*:*:*:*:train' >"$data/pgpass"
-  launch status
-  launch update
+  migrate
   runuser -u postgres -- "$bin/pg_ctl" -D "$data/db" -s -m immediate stop
-  cat "$data/update.classes" "$data/status.classes" >"$data/classes"
   "$home/java/bin/java" "@$home/java.args" -Xshare:dump "-XX:SharedClassListFile=$data/classes"
   rm -rf "$data"
 }
