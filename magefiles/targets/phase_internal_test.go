@@ -46,7 +46,7 @@ func failing(class stack.Class, text string) work {
 
 // exitStatus is what mage would exit with: it asks the outermost error only.
 func exitStatus(err error) int {
-	if e, ok := err.(interface{ ExitStatus() int }); ok { //nolint:errorlint // as mage does it
+	if e, ok := err.(interface{ ExitStatus() int }); ok {
 		return e.ExitStatus()
 	}
 	return 1
