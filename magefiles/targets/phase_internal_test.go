@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/config"
+	"github.com/poststack/poststack/pkg/interrupt"
 	"github.com/poststack/poststack/pkg/secret"
 	"github.com/poststack/poststack/pkg/stack"
 )
@@ -151,12 +152,12 @@ func TestExit(t *testing.T) {
 	}{
 		"a phase":            {&stack.PhaseError{Class: stack.SchemaWork, Err: errors.New("x")}, 6},
 		"bad usage":          {&stack.UsageError{Reason: "x"}, 2},
-		"SIGTERM":            {&stack.SignalError{Signal: 15}, 143},
-		"SIGHUP":             {&stack.SignalError{Signal: 1}, 129},
+		"SIGTERM":            {&interrupt.Error{Signal: 15}, 143},
+		"SIGHUP":             {&interrupt.Error{Signal: 1}, 129},
 		"mage cancelled":     {context.Canceled, 130},
 		"anything else":      {errors.New("x"), 1},
 		"usage in a phase":   {&stack.PhaseError{Class: stack.Database, Err: &stack.UsageError{Reason: "x"}}, 2},
-		"interrupt in phase": {&stack.PhaseError{Class: stack.BuildWork, Err: &stack.SignalError{Signal: 2}}, 130},
+		"interrupt in phase": {&stack.PhaseError{Class: stack.BuildWork, Err: &interrupt.Error{Signal: 2}}, 130},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -45,7 +45,7 @@ func open(ctx context.Context) (s *stack.Stack, _ context.Context, done func(err
 	if warning := quality.StaleWarning(root); warning != "" {
 		view.Handle(event.Event{Kind: event.Warning, At: time.Now(), Text: warning})
 	}
-	s, ctx = stack.Open(ctx, stack.Options{Config: cfg, Logs: logs, Secrets: secrets, Sink: view.Handle})
+	s, ctx = stack.Open(ctx, stack.Options{Config: cfg, Logs: logs, Secrets: secrets, Sink: view.Handle, Orphans: quality.Built() == ""})
 	return s, context.WithValue(ctx, sessionKey{}, s), func(err error) error {
 		err = s.Close(err)
 		view.Close()

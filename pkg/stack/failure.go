@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
 	"slices"
 	"strings"
 	"syscall"
@@ -14,6 +12,7 @@ import (
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/interrupt"
 	"github.com/poststack/poststack/pkg/secret"
 )
 
@@ -97,25 +96,20 @@ type UsageError struct{ Reason string }
 
 func (e *UsageError) Error() string { return e.Reason }
 
-// SignalError is the cause of a run that was told to end.
-type SignalError struct{ Signal syscall.Signal }
-
-func (e *SignalError) Error() string { return fmt.Sprintf("interrupted by %s", e.Signal) }
-
 // ExitStatus is the status that a process which ends with err should have.
 func ExitStatus(err error) int {
 	var (
-		interrupt *SignalError
-		settings  *config.Error
-		usage     *UsageError
-		engines   *engine.UnusableError
-		phase     *PhaseError
+		told     *interrupt.Error
+		settings *config.Error
+		usage    *UsageError
+		engines  *engine.UnusableError
+		phase    *PhaseError
 	)
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &interrupt):
-		return 128 + int(interrupt.Signal)
+	case errors.As(err, &told):
+		return told.ExitStatus()
 	case errors.As(err, &settings), errors.As(err, &usage):
 		return int(Usage)
 	case errors.As(err, &engines):
@@ -152,22 +146,4 @@ func (s *Stack) logOf(err error) string {
 func interrupted(ctx context.Context, err error) bool {
 	cause := context.Cause(ctx)
 	return cause != nil && (errors.Is(err, cause) || errors.Is(err, context.Canceled))
-}
-
-// listen cancels the run when this process is told to end. A second signal ends it at once, as if nobody
-// listened. SIGINT is mage's: it cancels the context that we were given, and waits five seconds.
-func listen(cancel context.CancelCauseFunc) (stop func()) {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	done := make(chan struct{})
-	go func() {
-		select {
-		case sig := <-signals:
-			number, _ := sig.(syscall.Signal)
-			cancel(&SignalError{Signal: number})
-			signal.Reset(syscall.SIGTERM, syscall.SIGHUP)
-		case <-done:
-		}
-	}()
-	return func() { signal.Stop(signals); close(done) }
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/poststack/poststack/pkg/config"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/interrupt"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -35,9 +36,9 @@ func TestExitStatus(t *testing.T) {
 		"the database, wrapped":                {fmt.Errorf("run: %w", in(stack.Database, errors.New("x"))), 5},
 		"the schema":                           {in(stack.SchemaWork, errors.New("x")), 6},
 		"the schema, joined with its clean-up": {errors.Join(in(stack.SchemaWork, errors.New("x")), errors.New("y")), 6},
-		"SIGINT":                               {&stack.SignalError{Signal: syscall.SIGINT}, 130},
-		"SIGTERM in a phase":                   {in(stack.BuildWork, &stack.SignalError{Signal: syscall.SIGTERM}), 143},
-		"SIGHUP":                               {&stack.SignalError{Signal: syscall.SIGHUP}, 129},
+		"SIGINT":                               {&interrupt.Error{Signal: syscall.SIGINT}, 130},
+		"SIGTERM in a phase":                   {in(stack.BuildWork, &interrupt.Error{Signal: syscall.SIGTERM}), 143},
+		"SIGHUP":                               {&interrupt.Error{Signal: syscall.SIGHUP}, 129},
 		"mage's own cancellation":              {context.Canceled, 130},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +68,7 @@ func TestOpen_signals(t *testing.T) { //nolint:paralleltest // as said
 			require.NoError(t, syscall.Kill(os.Getpid(), sig))
 			<-ctx.Done()
 			err := s.Close(s.StartDatabase(ctx))
-			assert.Equal(t, &stack.SignalError{Signal: sig}, err)
+			assert.Equal(t, &interrupt.Error{Signal: sig}, err)
 			assert.Equal(t, 128+int(sig), stack.ExitStatus(err))
 			assert.Equal(t, event.Cancelled, j.last(t, event.PhaseEnded).Outcome)
 		})

@@ -17,6 +17,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
+	"github.com/poststack/poststack/pkg/interrupt"
 	"github.com/poststack/poststack/pkg/logging"
 	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/schema"
@@ -48,6 +49,7 @@ type Options struct {
 	Getenv  func(string) string // nil is os.Getenv
 	Engine  Engine              // nil opens one when a phase first needs it
 	Stdin   *os.File            // where Reset asks; nil is os.Stdin
+	Orphans bool                // the run ends with the parent of this process, which mage is
 }
 
 // Stack is one run's view of a checkout's containers. Its phases may run side by side.
@@ -93,7 +95,7 @@ func Open(ctx context.Context, o Options) (*Stack, context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	o.Secrets.Add(o.Config.Database.URL.Reveal())
 	o.Sink = redacted(o.Sink, o.Secrets)
-	return &Stack{Options: o, cancel: cancel, stop: listen(cancel)}, ctx
+	return &Stack{Options: o, cancel: cancel, stop: interrupt.Watch(cancel, o.Orphans)}, ctx
 }
 
 // Close releases what the run held, and returns err, or what went wrong in closing if err is nil.
