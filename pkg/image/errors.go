@@ -1,6 +1,7 @@
 package image
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,6 +27,10 @@ func (e *BuildError) Error() string {
 	text := fmt.Sprintf("build image %q: ", e.Image)
 	if e.Step.Text != "" {
 		text += stepName(e.Step) + ": "
+	}
+	var failed *runner.ExitError
+	if e.Step.Text != "" && errors.As(e.Err, &failed) && !errors.Is(e.Err, context.Canceled) {
+		return fmt.Sprintf("%sexit status %d", text, failed.Code) // the command line is long, and in the log
 	}
 	return text + e.Err.Error()
 }

@@ -31,7 +31,7 @@ func (e *InterruptedError) Unwrap() error { return e.Err }
 func interruptible(ctx context.Context, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer interrupt.Watch(cancel, Built() == "")()
+	defer interrupt.Watch(cancel, Built() == "")() //nolint:contextcheck // it ends the context, and lives until then
 
 	err := work(ctx)
 	cause := context.Cause(ctx)

@@ -22,8 +22,8 @@ import (
 
 const (
 	postgresImage engine.Ref = "localhost/poststack/postgres:latest"
-	postgresUID              = 999 // of the image, fixed
-	passwordPath             = "/run/secrets/postgres_password"
+	postgresUID   int        = 999 // of the image, fixed
+	passwordPath  string     = "/run/secrets/postgres_password"
 )
 
 // postgres is one container of the PostgreSQL image, its volume and its settings. start and fail make a new
