@@ -117,7 +117,9 @@ func rootStepsDown(p *postgres) {
 
 func readOnly(p *postgres) {
 	p.spec.ReadOnly = true
-	p.spec.Tmpfs = []string{"/tmp", "/run/postgresql"}
+	if p.engine.Info().Kind == engine.Docker { // podman gives such a container a writable /run and /tmp by itself
+		p.spec.Tmpfs = []string{"/tmp", "/run/postgresql"}
+	}
 	p.spec.Env["POSTGRES_PASSWORD"] = p.password // the engines copy no files into a read-only container
 	delete(p.spec.Env, "POSTGRES_PASSWORD_FILE")
 	p.start()
