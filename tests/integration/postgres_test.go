@@ -3,11 +3,10 @@ package integration_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
-	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,11 +35,9 @@ type postgres struct {
 	id       engine.ContainerID
 }
 
-var postgresCount atomic.Int32 //nolint:gochecknoglobals // names within this test binary
-
 func newPostgres(t *testing.T, e *engine.Engine) *postgres {
 	t.Helper()
-	name := fmt.Sprintf("pgtest-%d-%d", os.Getpid(), postgresCount.Add(1))
+	name := "pgtest-" + strings.ToLower(rand.Text())
 	p := &postgres{T: t, engine: e, password: "pw-one", spec: engine.ContainerSpec{
 		Name: name, Image: postgresImage, Labels: container.DisposableLabels(),
 		Env:    map[string]string{"POSTGRES_USER": "app", "POSTGRES_PASSWORD_FILE": passwordPath},
