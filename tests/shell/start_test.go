@@ -92,12 +92,17 @@ func TestStart_Existing(t *testing.T) {
 	got = s.script("entrypoint.sh", app("SINGLE_FAILS", "1"))
 	require.Zero(t, got.code, got.stderr)
 	assert.Contains(t, got.stderr, "keeps the one it has")
+}
 
-	t.Log("another major version")
+func TestStart_OtherVersion(t *testing.T) {
+	s := newStage(t)
+	require.Zero(t, s.script("entrypoint.sh", app()).code)
+	s.calls()
 	s.write("volume/data/PG_VERSION", "14\n")
-	got = s.script("entrypoint.sh", app())
+	got := s.script("entrypoint.sh", app("POSTGRES_PASSWORD", "another"))
 	assert.Equal(t, 78, got.code)
 	assert.Contains(t, got.stderr, "was made by PostgreSQL 14, this image has 15")
+	assert.Empty(t, s.calls(), "nothing opens it")
 }
 
 func TestStart_InitdbFails(t *testing.T) {
