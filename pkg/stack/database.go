@@ -35,7 +35,7 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		}
 		c, change, err := container.Ensure(ctx, e, service)
 		if err != nil {
-			return ended{}, s.portProblem(err, target.Port)
+			return ended{}, portProblem(ctx, e, err, target.Port)
 		}
 		if err := s.rememberPort(ctx, target.Port); err != nil {
 			return ended{}, err
@@ -72,7 +72,7 @@ func (s *Stack) ready(ctx context.Context, r event.Reporter, service container.S
 	}
 	c, err = container.Replace(ctx, e, service)
 	if err != nil {
-		return change, s.portProblem(err, target.Port)
+		return change, portProblem(ctx, e, err, target.Port)
 	}
 	return container.Replaced, s.await(ctx, c, target)
 }

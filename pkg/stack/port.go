@@ -38,19 +38,23 @@ func (s *Stack) checkPort(ctx context.Context, e Engine, service container.Servi
 	if portFree(port.Host) {
 		return nil
 	}
-	return &PortError{Port: port.Host, Holder: holder(port.Host)}
+	return &PortError{Port: port.Host, Holder: holder(ctx, e, port.Host)}
 }
 
 // portProblem names the port when the engine says that it is in use after all.
-func (s *Stack) portProblem(err error, port uint16) error {
+func portProblem(ctx context.Context, e Engine, err error, port uint16) error {
 	if !errors.Is(err, engine.ErrPortInUse) {
 		return err
 	}
-	return &PortError{Port: port, Holder: holder(port), Err: err}
+	return &PortError{Port: port, Holder: holder(ctx, e, port), Err: err}
 }
 
-// holder names the process that has the port, as far as that can be told.
-func holder(port uint16) string {
+// holder names the container or the process that has the port, as far as that can be told. A published port
+// is held by a process of the engine's, which would tell nobody anything.
+func holder(ctx context.Context, e Engine, port uint16) string {
+	if name, err := e.ContainerOnPort(ctx, port); err == nil {
+		return fmt.Sprintf("container %q", name)
+	}
 	if who := listener(port); who != "" {
 		return who
 	}

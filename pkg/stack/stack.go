@@ -35,6 +35,7 @@ type Engine interface {
 // about is what only this package asks an engine.
 type about interface {
 	Info() engine.Info
+	ContainerOnPort(ctx context.Context, port uint16) (string, error)
 	VolumeUsage(ctx context.Context, name string) (int64, error)
 	Close() error
 }

@@ -16,6 +16,7 @@ type API interface {
 	Containers
 	ContainerSignals
 	ContainerInside
+	Ports
 	Volumes
 	Measures
 	Networks
@@ -57,6 +58,11 @@ type ContainerInside interface {
 	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
 	ContainerExec(ctx context.Context, id engine.ContainerID, spec engine.ExecSpec) (engine.ExecResult, error)
 	ContainerCopyTo(ctx context.Context, id engine.ContainerID, files []engine.File) error
+}
+
+// Ports finds who publishes one.
+type Ports interface {
+	ContainerOnPort(ctx context.Context, port uint16) (string, error)
 }
 
 // Volumes makes, finds and removes volumes.

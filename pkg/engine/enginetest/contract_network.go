@@ -41,6 +41,11 @@ func (s *suite) published(ctx context.Context, t *testing.T) {
 	assert.Equal(t, uint16(7000), c.Ports[0].Container)
 	assert.Equal(t, "127.0.0.1", c.Ports[0].HostIP)
 	require.NotZero(t, c.Ports[0].Host)
+	name, err := s.ContainerOnPort(ctx, c.Ports[0].Host)
+	require.NoError(t, err)
+	assert.Equal(t, c.Name, name, "who publishes a port can be told")
+	_, err = s.ContainerOnPort(ctx, 7000)
+	require.ErrorIs(t, err, engine.ErrNotFound, "the port inside is not the host's")
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(c.Ports[0].Host)))
 	assert.Equal(t, "hello from inside", dial(ctx, t, address))
 }

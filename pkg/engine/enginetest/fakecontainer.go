@@ -126,6 +126,22 @@ func (f *Fake) ContainerList(ctx context.Context, labels map[string]string) ([]e
 	return out, nil
 }
 
+// ContainerOnPort names the running container that publishes a port.
+func (f *Fake) ContainerOnPort(ctx context.Context, port uint16) (string, error) {
+	if err := f.enter(ctx, "ContainerOnPort", ""); err != nil {
+		return "", err
+	}
+	defer f.mu.Unlock()
+	for _, c := range f.containers {
+		for _, p := range c.Ports {
+			if c.State == engine.Running && p.Host == port {
+				return c.Name, nil
+			}
+		}
+	}
+	return "", engine.ErrNotFound
+}
+
 // ContainerWait waits for the end of a container.
 func (f *Fake) ContainerWait(ctx context.Context, id engine.ContainerID) (int, error) {
 	c, err := f.reach(ctx, "ContainerWait", id)
