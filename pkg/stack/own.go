@@ -25,7 +25,7 @@ const (
 	passwordPath  = "/run/secrets/postgres-password" // in the container
 	dataPath      = "/var/lib/postgresql"            // where the volume is mounted
 	postgresUID   = 999                              // of the image's postgres user
-	ownShmBytes   = 128 << 20                        // engines give 64 MB, too little for parallel queries
+	ownShmBytes   = 256 << 20                        // engines give 64 MB, too little for parallel queries
 	ownPasswordLn = 32
 )
 
