@@ -1,8 +1,11 @@
 //go:build mage
 
-// Package main lists the targets of this project for mage. It holds none: they are in targets, a package
-// that "go build" and the linters see too.
+// Poststack: one PostgreSQL database, built, started, verified and migrated on podman or docker.
+// Start with: mage setup
 package main
+
+// mage shows the text above in its list. There are no targets here: they are in a package that "go build" and
+// the linters see too.
 
 import (
 	//mage:import
