@@ -41,8 +41,10 @@ func TestBaseImage(t *testing.T) {
 			t.Parallel()
 			e := enginetest.Open(t, kind)
 			for _, test := range []struct{ name, script, want string }{
-				{"the certificate user and group have their numbers", "id certuser; getent group certgroup; getent passwd certuser | cut -d: -f6,7",
-					"uid=9999(certuser) gid=9999(certgroup) groups=9999(certgroup)\ncertgroup:x:9999:\n/nonexistent:/usr/sbin/nologin"},
+				{
+					"the certificate user and group have their numbers", "id certuser; getent group certgroup; getent passwd certuser | cut -d: -f6,7",
+					"uid=9999(certuser) gid=9999(certgroup) groups=9999(certgroup)\ncertgroup:x:9999:\n/nonexistent:/usr/sbin/nologin",
+				},
 				{"certificates belong to that user", "stat -c '%U:%G %a' /etc/certs", "certuser:certgroup 755"},
 				{"python is that of the virtual environment", "python3 -c 'import sys; print(sys.prefix)'; bash -lc 'command -v pip'", "/data/.venv\n/data/.venv/bin/pip"},
 				{"pip works", "/data/.venv/bin/pip --version >/dev/null && python3 -m pip list --format=freeze | grep -c ^pip=", "1"},
