@@ -116,9 +116,10 @@ func TestImages(t *testing.T) {
 	}
 	assert.Len(t, rows, 4)
 	assert.Equal(t, "current", rows["base-debian"][0])
-	assert.Contains(t, rows["base-debian"][1], "latest")
-	assert.Equal(t, []string{"outdated", "latest", "400MB", "3 hours", "0123456789ab"}, rows["extra"])
-	assert.Equal(t, []string{"not built", "", "", "", ""}, rows["postgres"])
+	assert.Contains(t, rows["base-debian"][2], rows["base-debian"][1], "the digest is a tag, too")
+	assert.Contains(t, rows["base-debian"][2], "latest")
+	assert.Equal(t, []string{"outdated", "", "latest", "400MB", "3 hours", "0123456789ab"}, rows["extra"])
+	assert.Equal(t, []string{"not built", "", "", "", "", ""}, rows["postgres"])
 }
 
 func TestImages_failure(t *testing.T) {
