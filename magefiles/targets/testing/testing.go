@@ -9,8 +9,8 @@ import (
 	"github.com/poststack/poststack/pkg/quality"
 )
 
-// Unit runs the tests that need no engine, with the race detector where a C compiler allows it. Example:
-// mage test:unit
+// Unit runs the tests that need no engine, with the race detector where a C compiler allows it.
+// Example: mage test:unit
 func Unit(ctx context.Context) error { return project(ctx, quality.Project.Unit) }
 
 // Integration runs the tests of single parts against a real engine. POSTSTACK_TEST_ENGINES=podman,docker
