@@ -1,0 +1,117 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/tests/checkout"
+)
+
+// TestLifecycle starts and stops the database under conditions that people have.
+func TestLifecycle(t *testing.T) {
+	forEngines(t, func(t *testing.T, kind engine.Kind) {
+		c := checkout.New(t, kind)
+		e := enginetest.Open(t, kind)
+		t.Run("a volume with foreign entries is used beside them, or refused by name", func(t *testing.T) { foreignVolume(t, kind, e) })
+		t.Run("two set-ups at once take turns", func(t *testing.T) { twoAtOnce(t, c) })
+		t.Run("a client that never leaves does not hold up the stop", func(t *testing.T) { stayingClient(t, c, e) })
+	})
+}
+
+// foreignVolume is a data volume made by hand, as a file system's own root looks.
+func foreignVolume(t *testing.T, kind engine.Kind, e *engine.Engine) {
+	t.Helper()
+	c := checkout.New(t, kind)
+	c.OK(t, "build:postgres")
+	name := "poststack-" + c.Stack(t)
+	volume := name + "-data"
+	require.NoError(t, e.VolumeCreate(t.Context(), volume, nil))
+	t.Cleanup(func() { // reset leaves it: it carries no label of ours
+		ctx := context.WithoutCancel(t.Context())
+		_ = e.ContainerRemove(ctx, engine.ContainerID(name+"-postgres"))
+		assert.NoError(t, e.VolumeRemove(ctx, volume))
+	})
+	inVolume := func(script string) string {
+		id, err := e.ContainerCreate(t.Context(), engine.ContainerSpec{
+			Image: "localhost/poststack/postgres:latest", Entrypoint: []string{"bash", "-c"}, Command: []string{script},
+			User: "0", Mounts: []engine.Mount{{Volume: volume, Target: "/v"}},
+		})
+		require.NoError(t, err)
+		defer func() { assert.NoError(t, e.ContainerRemove(context.WithoutCancel(t.Context()), id)) }()
+		require.NoError(t, e.ContainerStart(t.Context(), id))
+		_, err = e.ContainerWait(t.Context(), id)
+		require.NoError(t, err)
+		var out bytes.Buffer
+		require.NoError(t, e.ContainerLogs(t.Context(), id, engine.LogOptions{}, &out, &out))
+		return out.String()
+	}
+	inVolume("chown root:root /v && chmod 755 /v && mkdir -p /v/lost+found && touch /v/.keep")
+
+	r := c.Mage(t, nil, "db:start")
+	if r.Code != 0 {
+		assert.Equal(t, 5, r.Code)
+		assert.Contains(t, r.Stderr, "lost+found", "the entry is named")
+		assert.Contains(t, r.Stderr, "PGDATA", "and what to set")
+	}
+	assert.Contains(t, inVolume("ls -A /v"), ".keep\nlost+found", "foreign entries are untouched")
+}
+
+func twoAtOnce(t *testing.T, c *checkout.Checkout) {
+	t.Helper()
+	c.OK(t, "install") // of mage itself, two at once in one directory overwrite each other's generated main file
+	c.OK(t, "build:all")
+	var both [2]bytes.Buffer
+	var wait sync.WaitGroup
+	for i := range both {
+		wait.Go(func() {
+			cmd := exec.CommandContext(t.Context(), filepath.Join(c.Dir, "bin", "poststack"), "setup")
+			cmd.Dir, cmd.Env = c.Dir, c.Command(t.Context(), nil).Env
+			cmd.Stdout, cmd.Stderr = &both[i], &both[i]
+			assert.NoError(t, cmd.Run())
+		})
+	}
+	wait.Wait()
+	text := both[0].String() + both[1].String()
+	assert.Equal(t, 1, strings.Count(text, "nothing had changed"), "one works, the other finds nothing to do:\n%s", text)
+	assert.Contains(t, text, "waiting for process", "and says for whom it waits")
+}
+
+func stayingClient(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
+	t.Helper()
+	c.OK(t, "db:start")
+	conn := connect(t, c.URL(t))
+	left := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(context.WithoutCancel(t.Context()), `select pg_sleep(900)`)
+		left <- err
+	}()
+	assert.Eventually(t, func() bool {
+		var sleeping int
+		err := connect(t, c.URL(t)).QueryRow(t.Context(), `select count(*) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()`).Scan(&sleeping)
+		return err == nil && sleeping == 1
+	}, 20*time.Second, 50*time.Millisecond)
+
+	start := time.Now()
+	c.OK(t, "down")
+	assert.Less(t, time.Since(start), 30*time.Second, "it does not wait for the client, which stays for 15 minutes")
+	require.Error(t, <-left)
+	c.OK(t, "db:start")
+	var log bytes.Buffer
+	found, err := e.ContainerInspect(t.Context(), "poststack-"+c.Stack(t)+"-postgres")
+	require.NoError(t, err)
+	require.NoError(t, e.ContainerLogs(t.Context(), found.ID, engine.LogOptions{}, &log, &log))
+	assert.Contains(t, log.String(), "received fast shutdown request")
+	assert.Contains(t, log.String(), "database system is shut down")
+	assert.NotContains(t, log.String(), "not properly shut down")
+}
