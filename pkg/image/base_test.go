@@ -28,13 +28,13 @@ const (
 
 const debianSources = `Types: deb deb-src
 # a comment
-URIs: http://deb.debian.org/debian
+URIs: http://mirror.example.org/debian
 Suites: bookworm bookworm-updates bookworm-backports
 Components: main non-free-firmware
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 Types: deb
-URIs: http://deb.debian.org/debian-security
+URIs: http://mirror.example.org/debian-security
 Suites: bookworm-security
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
@@ -163,9 +163,9 @@ func TestResolve_bootstraps_with_the_sources_of_this_machine(t *testing.T) {
 	assert.Contains(t, boot.files["apt.conf"], `Acquire::http::Proxy "http://user:pw@proxy:3142";`)
 	assert.Contains(t, strings.Join(args, "\n"), `Acquire::Check-Valid-Until "false";`)
 	assert.Equal(t, strings.Join([]string{
-		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main non-free-firmware",
-		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-updates main non-free-firmware",
-		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian-security bookworm-security main",
+		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example.org/debian bookworm main non-free-firmware",
+		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example.org/debian bookworm-updates main non-free-firmware",
+		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example.org/debian-security bookworm-security main",
 	}, "\n")+"\n", boot.files["sources.list"])
 	assert.Contains(t, steps, "bootstrapping Debian: downloading packages")
 	assert.NoDirExists(t, filepath.Dir(args[len(args)-1]), "nothing is left behind")
@@ -314,8 +314,8 @@ func TestSources(t *testing.T) {
 		want  []string
 	}{
 		{"another suite comes from the same mirrors", "trixie", map[string]string{"etc/apt/sources.list.d/debian.sources": debianSources}, []string{
-			"http://deb.debian.org/debian trixie main non-free-firmware", "http://deb.debian.org/debian trixie-updates main non-free-firmware",
-			"http://deb.debian.org/debian-security trixie-security main",
+			"http://mirror.example.org/debian trixie main non-free-firmware", "http://mirror.example.org/debian trixie-updates main non-free-firmware",
+			"http://mirror.example.org/debian-security trixie-security main",
 		}},
 		{"one-line sources", "bookworm", map[string]string{"etc/apt/sources.list": `
 # deb http://old.debian.org/debian bookworm main
@@ -324,21 +324,21 @@ deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] https:
 deb-src https://mirror.example/debian/ bookworm main
 deb	http://security.debian.org/debian-security bookworm-security main
 `}, []string{"https://mirror.example/debian/ bookworm main contrib", "http://security.debian.org/debian-security bookworm-security main"}},
-		{"the wanted suite alone where there are several", "trixie", map[string]string{"etc/apt/sources.list": "deb http://deb.debian.org/debian bookworm main\ndeb http://deb.debian.org/debian trixie main\n"}, []string{"http://deb.debian.org/debian trixie main"}},
+		{"the wanted suite alone where there are several", "trixie", map[string]string{"etc/apt/sources.list": "deb http://mirror.example.org/debian bookworm main\ndeb http://mirror.example.org/debian trixie main\n"}, []string{"http://mirror.example.org/debian trixie main"}},
 		{"others' sources are left out", "bookworm", map[string]string{
 			"etc/apt/sources.list.d/a.sources": debianSources,
 			"etc/apt/sources.list.d/b.sources": "Types: deb\nURIs: https://deb.nodesource.com/node_20.x\nSuites: nodistro\nComponents: main\nSigned-By: /usr/share/keyrings/nodesource.gpg\n",
 			"etc/apt/sources.list.d/c.list":    "deb https://packages.cloud.google.com/apt cloud-sdk-bookworm main\ndeb [signed-by=/etc/apt/keyrings/docker.asc] https://download.docker.com/linux/debian bookworm stable\ndeb [signed-by=/usr/share/keyrings/hashicorp.gpg] https://apt.releases.hashicorp.com bookworm main\ndeb https://packagecloud.example/some/debian bookworm main\ndeb http://apt.postgresql.org/pub/repos/apt bookworm-pgdg main\n",
 		}, []string{
-			"http://deb.debian.org/debian bookworm main non-free-firmware", "http://deb.debian.org/debian bookworm-updates main non-free-firmware",
-			"http://deb.debian.org/debian-security bookworm-security main",
+			"http://mirror.example.org/debian bookworm main non-free-firmware", "http://mirror.example.org/debian bookworm-updates main non-free-firmware",
+			"http://mirror.example.org/debian-security bookworm-security main",
 		}},
 		{"a mirror without a key named", "bookworm", map[string]string{"etc/apt/sources.list": "deb http://mirror.local/pub/debian bookworm main\n"}, []string{"http://mirror.local/pub/debian bookworm main"}},
 		{"a mirror beside Debian's own security archive", "bookworm", map[string]string{"etc/apt/sources.list": "deb http://mirror.local/debian bookworm main\ndeb http://security.debian.org/debian-security bookworm-security main\n"}, []string{"http://mirror.local/debian bookworm main", "http://security.debian.org/debian-security bookworm-security main"}},
 		{"disabled entries are left out", "bookworm", map[string]string{
-			"etc/apt/sources.list":             "deb http://deb.debian.org/debian bookworm main\n",
+			"etc/apt/sources.list":             "deb http://mirror.example.org/debian bookworm main\n",
 			"etc/apt/sources.list.d/x.sources": strings.ReplaceAll(debianSources, "Types:", "Enabled: no\nTypes:"),
-		}, []string{"http://deb.debian.org/debian bookworm main"}},
+		}, []string{"http://mirror.example.org/debian bookworm main"}},
 		{"several addresses in one field", "bookworm", map[string]string{"etc/apt/sources.list.d/x.sources": "Types: deb\nURIs: http://a.debian.org/debian\n http://b.debian.org/debian\nSuites: bookworm\nComponents: main\n"}, []string{"http://a.debian.org/debian bookworm main", "http://b.debian.org/debian bookworm main"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -354,7 +354,7 @@ deb	http://security.debian.org/debian-security bookworm-security main
 	}
 	t.Run("without Debian's keys there are none", func(t *testing.T) {
 		t.Parallel()
-		_, err := image.Debian{Suite: "bookworm", Root: tree(t, map[string]string{"etc/apt/sources.list": "deb http://deb.debian.org/debian bookworm main\n"})}.Sources()
+		_, err := image.Debian{Suite: "bookworm", Root: tree(t, map[string]string{"etc/apt/sources.list": "deb http://mirror.example.org/debian bookworm main\n"})}.Sources()
 		require.ErrorContains(t, err, "debian-archive-keyring")
 	})
 }
