@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/poststack/poststack/pkg/interrupt"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -94,6 +96,10 @@ func exit(err error) error {
 	var has status
 	if errors.As(err, &has) {
 		return has
+	}
+	var told *interrupt.Error
+	if errors.Is(err, context.Canceled) && !errors.As(err, &told) { // mage cancels its context on Ctrl-C
+		err = &interrupt.Error{Signal: syscall.SIGINT}
 	}
 	return status{error: err, code: stack.ExitStatus(err)}
 }

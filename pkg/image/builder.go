@@ -119,20 +119,10 @@ func (b *Builder) Build(ctx context.Context, name string, o Options, r event.Rep
 	if err != nil {
 		return Result{}, err
 	}
-	unlock, err := lock(ctx, b.CacheDir, "build-"+name, func() {
-		r.Step(fmt.Sprintf("waiting for another process that builds %s", name))
-	})
-	if err != nil {
-		return Result{}, &BuildError{Image: name, Err: err}
-	}
-	defer unlock()
 	p := plan{def: def, digest: digest, args: def.expandArgs(b.Suite)}
-	if p.base, err = b.storedBase(ctx, p); err != nil {
-		return Result{}, &BuildError{Image: name, Err: err}
-	}
-	res, done, err := b.upToDate(ctx, p, o)
+	res, done, err := b.upToDate(ctx, &p, o)
 	if err == nil && !done {
-		res, err = b.build(ctx, p, o, r)
+		res, err = b.buildAlone(ctx, p, o, r)
 	}
 	if err != nil {
 		return Result{}, err
@@ -141,14 +131,36 @@ func (b *Builder) Build(ctx context.Context, name string, o Options, r event.Rep
 	return res, nil
 }
 
-// upToDate looks for an image that need not be built, and puts its tags right.
-func (b *Builder) upToDate(ctx context.Context, p plan, o Options) (Result, bool, error) {
+// buildAlone builds p, one process at a time; who had to wait may find it built.
+func (b *Builder) buildAlone(ctx context.Context, p plan, o Options, r event.Reporter) (Result, error) {
+	unlock, err := lock(ctx, b.CacheDir, "build-"+p.def.Name, func() {
+		r.Step(fmt.Sprintf("waiting for another process that builds %s", p.def.Name))
+	})
+	if err != nil {
+		return Result{}, &BuildError{Image: p.def.Name, Err: err}
+	}
+	defer unlock()
+	res, done, err := b.upToDate(ctx, &p, o)
+	if err != nil || done {
+		return res, err
+	}
+	return b.build(ctx, p, o, r)
+}
+
+// upToDate looks for an image that need not be built, and puts its tags right. It notes in p what p would stand
+// on.
+func (b *Builder) upToDate(ctx context.Context, p *plan, o Options) (Result, bool, error) {
+	base, err := b.storedBase(ctx, *p)
+	if err != nil {
+		return Result{}, false, &BuildError{Image: p.def.Name, Err: err}
+	}
+	p.base = base
 	if o.Force || o.NoCache {
 		return Result{}, false, nil
 	}
-	img, ok, err := b.find(ctx, p)
+	img, ok, err := b.find(ctx, *p)
 	if err == nil && ok {
-		err = b.tag(ctx, p, img)
+		err = b.tag(ctx, *p, img)
 	}
 	if err != nil {
 		return Result{}, false, &BuildError{Image: p.def.Name, Err: err}

@@ -4,17 +4,18 @@ package interrupt
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Error is the cause of a context that [Watch] ended.
 type Error struct{ Signal syscall.Signal }
 
-func (e *Error) Error() string { return fmt.Sprintf("interrupted by %s", e.Signal) }
+func (e *Error) Error() string { return "interrupted by " + unix.SignalName(e.Signal) }
 
 // ExitStatus is 128 and the signal's number, as shells have it.
 func (e *Error) ExitStatus() int { return 128 + int(e.Signal) }

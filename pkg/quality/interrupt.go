@@ -17,7 +17,7 @@ type InterruptedError struct {
 
 // Error names the signal.
 func (e *InterruptedError) Error() string {
-	return fmt.Sprintf("interrupted by %s: %v", e.Signal, e.Err)
+	return fmt.Sprintf("%v: %v", &interrupt.Error{Signal: e.Signal}, e.Err)
 }
 
 // ExitStatus is what mage exits with.

@@ -102,6 +102,6 @@ func TestDo(t *testing.T) {
 		var interrupted *quality.InterruptedError
 		require.ErrorAs(t, err, &interrupted)
 		assert.Equal(t, 130, interrupted.ExitStatus())
-		assert.EqualError(t, err, "interrupted by interrupt: context canceled")
+		assert.EqualError(t, err, "interrupted by SIGINT: context canceled")
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/poststack/poststack/pkg/container"
@@ -40,6 +41,9 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if err := s.rememberPort(ctx, target.Port); err != nil {
 			return ended{}, err
 		}
+		if change == container.Made {
+			s.sayOther(r, e.Info().Kind)
+		}
 		if change != container.Kept {
 			r.Step(fmt.Sprintf("container %s %s; waiting until it answers", c.Name, change))
 		}
@@ -52,6 +56,15 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		}
 		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s, %s", text, change)}, nil
 	})
+}
+
+// sayOther tells someone whose engine has changed where the data of before is.
+func (s *Stack) sayOther(r event.Reporter, used engine.Kind) {
+	for _, kind := range []engine.Kind{engine.Podman, engine.Docker} {
+		if _, err := os.Stat(s.portFileOf(kind)); err == nil && kind != used {
+			r.Notice(fmt.Sprintf("this database is new; the stack has another one on %s: POSTSTACK_ENGINE=%s uses that", kind, kind))
+		}
+	}
 }
 
 // ready waits until the server answers a query. A server that refuses the password was made with another one:

@@ -47,7 +47,7 @@ func (s *Stack) EngineStatus(ctx context.Context) error {
 	for _, c := range found {
 		notes := strings.Join(c.Info.Workarounds, "; ")
 		if !c.Works {
-			notes = c.Reason
+			notes = strings.Join(strings.Fields(c.Reason), " ")
 		}
 		report.Rows = append(report.Rows, []string{string(c.Kind), yesNo(c.Selected), c.Info.Version, yesNo(c.Info.Rootless), c.Info.StorageDriver, notes})
 		used = used || c.Selected

@@ -42,10 +42,17 @@ type PhaseError struct {
 // Unwrap gives the cause.
 func (e *PhaseError) Unwrap() error { return e.Err }
 
-// summary is the first line of the cause.
+// summary is the first line of the cause; one that ends in a colon goes on with the lines that it announces.
 func (e *PhaseError) summary() string {
-	first, _, _ := strings.Cut(strings.TrimSpace(e.Err.Error()), "\n")
-	return e.secrets.Redact(first)
+	text, rest, _ := strings.Cut(strings.TrimSpace(e.Err.Error()), "\n")
+	if strings.HasSuffix(text, ":") {
+		var parts []string
+		for line := range strings.Lines(rest) {
+			parts = append(parts, strings.TrimSpace(line))
+		}
+		text += " " + strings.Join(parts, "; ")
+	}
+	return e.secrets.Redact(text)
 }
 
 func (e *PhaseError) Error() string {

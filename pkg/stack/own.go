@@ -143,7 +143,11 @@ func (s *Stack) portFile(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(s.Config.StateDir, "port."+string(e.Info().Kind)), nil
+	return s.portFileOf(e.Info().Kind), nil
+}
+
+func (s *Stack) portFileOf(kind engine.Kind) string {
+	return filepath.Join(s.Config.StateDir, "port."+string(kind))
 }
 
 // rememberedPort is the port that the own database has, from the settings or from its first start.

@@ -23,6 +23,7 @@ func (s *Stack) Reset(ctx context.Context, yes bool) error {
 		if err != nil {
 			return ended{}, err
 		}
+		s.sayOwn(r)
 		found, err := s.belongings(ctx, e)
 		if err != nil {
 			return ended{}, err

@@ -34,6 +34,7 @@ func (s *Stack) Down(ctx context.Context) error {
 		if err != nil {
 			return ended{}, err
 		}
+		s.sayOwn(r)
 		containers, err := e.ContainerList(ctx, map[string]string{container.LabelStack: s.Config.Stack})
 		if err != nil {
 			return ended{}, err
@@ -54,6 +55,13 @@ func (s *Stack) Down(ctx context.Context) error {
 		}
 		return ended{Outcome: event.Done, Text: fmt.Sprintf("%d stopped; the data stays in volume %s; start again with: mage db:start", stopped, s.volumeName())}, nil
 	})
+}
+
+// sayOwn tells someone who works with another database what is stopped or deleted here.
+func (s *Stack) sayOwn(r event.Reporter) {
+	if s.External() {
+		r.Notice("this is about Poststack's own database; the one that DATABASE_URL names is not touched")
+	}
 }
 
 // belongings are what a reset deletes.
