@@ -15,7 +15,7 @@ import (
 
 func TestPhaseError_that_announces_lines(t *testing.T) {
 	t.Parallel()
-	err := &stack.PhaseError{Phase: "build:base", Err: errors.New("no Debian to build on:\n  registry: no answer\n  bootstrap: no mmdebstrap\n")}
+	err := &stack.PhaseError{Phase: "build:base", Err: errors.New("no Debian to build on:\n  registry: no answer\n  bootstrap: no mmdebstrap")}
 	assert.Equal(t, "build:base: no Debian to build on: registry: no answer; bootstrap: no mmdebstrap", err.Error(), "one line, not cut at its colon")
 }
 
