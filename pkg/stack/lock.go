@@ -17,6 +17,9 @@ import (
 // lockPoll is how often a waiting run asks whether the stack is free.
 const lockPoll = 200 * time.Millisecond
 
+// holderWait is how long a waiting run gives the other one to say who it is.
+const holderWait = time.Second
+
 // lock is held by the one run that may change a stack. It is the kernel's, and so ends with its holder. The
 // file stays: deleting it would let two runs lock two different files. Who holds it stands beside it.
 type lock struct {
@@ -35,7 +38,7 @@ func (s *Stack) acquire(ctx context.Context, r event.Reporter) error {
 		l := &lock{file: flock.New(filepath.Join(dir, "lock")), holder: filepath.Join(dir, "lock.holder")}
 		free, err := l.file.TryLock()
 		if err == nil && !free {
-			r.Notice(fmt.Sprintf("waiting for %s, which works on stack %q", l.held(), s.Config.Stack))
+			r.Notice(fmt.Sprintf("waiting for %s, which works on stack %q", l.held(ctx), s.Config.Stack))
 			_, err = l.file.TryLockContext(ctx, lockPoll)
 		}
 		if err != nil {
@@ -47,13 +50,20 @@ func (s *Stack) acquire(ctx context.Context, r event.Reporter) error {
 	return err
 }
 
-// held tells who has the lock.
-func (l *lock) held() string {
-	who, err := os.ReadFile(l.holder)
-	if err != nil || len(who) == 0 {
-		return "another run"
+// held tells who has the lock. A run that has only just taken it may not have written down yet who it is.
+func (l *lock) held(ctx context.Context) string {
+	for deadline := time.After(holderWait); ; {
+		if who, err := os.ReadFile(l.holder); err == nil && len(who) > 0 {
+			return string(who)
+		}
+		select {
+		case <-ctx.Done():
+			return "another run"
+		case <-deadline:
+			return "another run"
+		case <-time.After(holderWait / 20):
+		}
 	}
-	return string(who)
 }
 
 // release lets the next run have the stack.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -198,6 +199,30 @@ func TestStack_lock(t *testing.T) {
 		assert.Equal(t, event.Cancelled, j.last(t, event.PhaseEnded).Outcome)
 		require.NoError(t, first.Close(nil))
 		assert.NoFileExists(t, b.state(t, "lock.holder"))
+	})
+	t.Run("a holder that has only just taken it is named all the same", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		b.config.Database.URL = "postgres://app@db.example/mail"
+		first, ctx := b.openWith(t, &journal{})
+		require.NoError(t, first.StartDatabase(ctx))
+		holder := b.state(t, "lock.holder")
+		require.NoError(t, os.Remove(holder))
+
+		var second *stack.Stack
+		j := &journal{}
+		j.on = func(e event.Event) {
+			switch e.Kind {
+			case event.PhaseStarted: // it tells who it is after the other has looked for the first time
+				time.AfterFunc(100*time.Millisecond, func() { _ = os.WriteFile(holder, []byte("process 4711 (setup)"), 0o600) })
+			case event.Notice:
+				_ = second.Fail(errors.New("told to end"))
+			}
+		}
+		second, ctx = b.openWith(t, j)
+		require.Error(t, second.Close(second.StartDatabase(ctx)))
+		assert.Contains(t, j.texts(event.Notice)[0], "waiting for process 4711 (setup)")
+		require.NoError(t, first.Close(nil))
 	})
 	t.Run("phases of one run share it", func(t *testing.T) {
 		t.Parallel()
