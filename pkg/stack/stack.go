@@ -149,7 +149,7 @@ func (s *Stack) engine(ctx context.Context) (Engine, error) {
 func (s *Stack) engineOptions(r event.Reporter) engine.Options {
 	return engine.Options{
 		Want: s.Config.Engine, Runner: s.Runner, Getenv: s.Getenv, Secrets: s.Secrets, Report: r,
-		CacheDir: s.Config.CacheDir, RuntimeDir: s.Getenv("XDG_RUNTIME_DIR"),
+		CacheDir: s.Config.CacheDir,
 	}
 }
 

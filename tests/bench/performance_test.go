@@ -17,17 +17,6 @@ import (
 	"github.com/poststack/poststack/tests/checkout"
 )
 
-// forEngines runs a measurement for each engine that is to be tested.
-func forEngines(t *testing.T, measure func(t *testing.T, kind engine.Kind)) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("-short: needs a container engine")
-	}
-	for _, kind := range enginetest.Kinds(t) {
-		t.Run(string(kind), func(t *testing.T) { measure(t, kind) })
-	}
-}
-
 // atMost asserts that a took no longer than ratio times b, and logs both.
 func atMost(t *testing.T, ratio float64, a, b time.Duration, what string) {
 	t.Helper()
@@ -38,7 +27,7 @@ func atMost(t *testing.T, ratio float64, a, b time.Duration, what string) {
 
 // TestBuild compares builds of the base image: every step anew, from the engine's layer cache, and skipped.
 func TestBuild(t *testing.T) {
-	forEngines(t, func(t *testing.T, kind engine.Kind) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		b, err := checkout.Builder(enginetest.Open(t, kind), filepath.Join("..", ".."), t.TempDir())
 		require.NoError(t, err)
 		cold := build(t, b, image.Options{NoCache: true})
@@ -61,7 +50,7 @@ func build(t *testing.T, b *image.Builder, o image.Options) image.Result {
 // TestSetup compares a set-up with nothing to do against the one that made the database, with the images built
 // before both.
 func TestSetup(t *testing.T) {
-	forEngines(t, func(t *testing.T, kind engine.Kind) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		c.OK(t, "build:all")
 		first := elapsed(func() { c.OK(t, "setup") })

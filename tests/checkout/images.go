@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/runner"
@@ -18,12 +19,12 @@ func Builder(e image.Engine, root, logDir string) (*image.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache, err := os.UserCacheDir()
+	cache, err := enginetest.CacheDir()
 	if err != nil {
-		return nil, fmt.Errorf("find the cache directory: %w", err)
+		return nil, err
 	}
 	return &image.Builder{
-		Catalogue: images, Engine: e, Runner: runner.Exec{}, Root: root, Suite: "bookworm", CacheDir: filepath.Join(cache, "poststack"),
+		Catalogue: images, Engine: e, Runner: runner.Exec{}, Root: root, Suite: "bookworm", CacheDir: cache,
 		OpenLog: func(operation string) (image.LogFile, error) {
 			f, err := os.CreateTemp(logDir, operation+"_*.log")
 			return logFile{f}, err

@@ -20,7 +20,7 @@ import (
 
 // TestFailures gives the targets what people run into, and looks at what they are told and what is left.
 func TestFailures(t *testing.T) {
-	forEngines(t, func(t *testing.T, kind engine.Kind) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		e := enginetest.Open(t, kind)
 		t.Run("a broken base image stops everything behind it", func(t *testing.T) { brokenBase(t, c, e) })
@@ -120,7 +120,7 @@ func brokenChangeset(t *testing.T, c *checkout.Checkout) {
 
 // TestUsage gives settings and arguments that are wrong: each is refused before anything happens.
 func TestUsage(t *testing.T) {
-	forEngines(t, func(t *testing.T, kind engine.Kind) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		t.Run("every problem of the configuration at once", func(t *testing.T) {
 			c.Write(t, "poststack.yaml", func(string) string { return "domian: example.org\ndatabase:\n  port: many\n" })
@@ -144,7 +144,7 @@ func TestUsage(t *testing.T) {
 
 // TestExternalDatabase migrates a server that is not Poststack's, and starts none of its own.
 func TestExternalDatabase(t *testing.T) {
-	forEngines(t, func(t *testing.T, kind engine.Kind) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		theirs := checkout.New(t, kind)
 		theirs.OK(t, "db:start")
 		ours := checkout.New(t, kind)

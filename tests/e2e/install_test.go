@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/tests/checkout"
 )
 
 // TestInstall compiles the targets into one program and uses that.
 func TestInstall(t *testing.T) {
-	forEngines(t, func(t *testing.T, kind engine.Kind) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		list := c.OK(t, "-l").Stdout
 		c.OK(t, "install")

@@ -20,7 +20,7 @@ import (
 
 // TestLifecycle starts and stops the database under conditions that people have.
 func TestLifecycle(t *testing.T) {
-	forEngines(t, func(t *testing.T, kind engine.Kind) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		e := enginetest.Open(t, kind)
 		t.Run("a volume with foreign entries is used beside them, or refused by name", func(t *testing.T) { foreignVolume(t, kind, e) })

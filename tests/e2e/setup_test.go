@@ -19,17 +19,6 @@ import (
 	"github.com/poststack/poststack/tests/checkout"
 )
 
-// forEngines runs a test for each engine that is to be tested.
-func forEngines(t *testing.T, test func(t *testing.T, kind engine.Kind)) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("-short: needs a container engine")
-	}
-	for _, kind := range enginetest.Kinds(t) {
-		t.Run(string(kind), func(t *testing.T) { test(t, kind) })
-	}
-}
-
 // tables are those of the schema, sorted.
 var tables = []string{"accounts", "aliases", "certificates", "dns_records", "dns_zones", "domains", "services", "settings"} //nolint:gochecknoglobals // a table
 
@@ -63,7 +52,7 @@ func outcome(r checkout.Result, phase string) string {
 
 // TestSetup follows a user from nothing to a migrated database and back, on each engine.
 func TestSetup(t *testing.T) {
-	forEngines(t, func(t *testing.T, kind engine.Kind) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		name := c.Stack(t)
 		lookAlikes := makeLookAlikes(t, kind, name)

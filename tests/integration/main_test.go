@@ -33,13 +33,13 @@ func prepare(ctx context.Context) error {
 	if wanted == "" {
 		wanted = os.Getenv("POSTSTACK_ENGINE")
 	}
-	cache, err := os.UserCacheDir()
+	cache, err := enginetest.CacheDir()
 	if err != nil {
 		return err
 	}
 	for name := range strings.SplitSeq(wanted, ",") {
 		e, err := engine.Open(ctx, engine.Options{
-			Want: strings.TrimSpace(name), Getenv: os.Getenv, CacheDir: filepath.Join(cache, "poststack"),
+			Want: strings.TrimSpace(name), Getenv: os.Getenv, CacheDir: cache,
 		})
 		if err != nil {
 			return err

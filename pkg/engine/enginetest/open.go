@@ -3,6 +3,7 @@
 package enginetest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,9 +23,26 @@ const EnvEngines = "POSTSTACK_TEST_ENGINES"
 // probe anew; everything else of the user's is left alone.
 func Options(tb testing.TB, kind engine.Kind) engine.Options {
 	tb.Helper()
+	cache, err := CacheDir()
+	require.NoError(tb, err)
+	return engine.Options{Want: string(kind), Getenv: os.Getenv, CacheDir: cache}
+}
+
+// CacheDir is the user's own cache, where the targets have theirs unless it is set otherwise.
+func CacheDir() (string, error) {
 	cache, err := os.UserCacheDir()
-	require.NoError(tb, err, "find the cache directory")
-	return engine.Options{Want: string(kind), Getenv: os.Getenv, CacheDir: filepath.Join(cache, "poststack")}
+	if err != nil {
+		return "", fmt.Errorf("find the cache directory: %w", err)
+	}
+	return filepath.Join(cache, "poststack"), nil
+}
+
+// ForEach runs test for every engine under test, one after the other, as [Kinds] lists them.
+func ForEach(t *testing.T, test func(t *testing.T, kind engine.Kind)) {
+	t.Helper()
+	for _, kind := range Kinds(t) {
+		t.Run(string(kind), func(t *testing.T) { test(t, kind) })
+	}
 }
 
 // Open opens a real engine until the test ends. Under -short the test is skipped; an engine that is missing
