@@ -88,8 +88,22 @@ func (e *Engine) ContainerWait(ctx context.Context, id ContainerID) (int, error)
 // container that does not run is left as it is.
 func (e *Engine) ContainerStop(ctx context.Context, id ContainerID, timeout time.Duration) error {
 	seconds := int(math.Ceil(timeout.Seconds()))
-	_, err := e.api.ContainerStop(ctx, string(id), client.ContainerStopOptions{Timeout: &seconds})
-	return apiError(ctx, "stop container", string(id), err)
+	return unlessNoticed(func() error {
+		_, err := e.api.ContainerStop(ctx, string(id), client.ContainerStopOptions{Timeout: &seconds})
+		return apiError(ctx, "stop container", string(id), err)
+	})
+}
+
+// unlessNoticed ends a container once more when podman noticed only in doing so that its process had died
+// together with the monitor that should have told of it. It is noted as stopped then.
+func unlessNoticed(end func() error) error {
+	err := end()
+	for _, sign := range []string{"container state improper", "timed out waiting for file"} {
+		if err != nil && strings.Contains(err.Error(), sign) {
+			return end()
+		}
+	}
+	return err
 }
 
 // ContainerKill sends a signal, such as SIGHUP, to the first process of a running container.
@@ -101,8 +115,10 @@ func (e *Engine) ContainerKill(ctx context.Context, id ContainerID, signal strin
 // ContainerRemove ends a container at once and removes it with its anonymous volumes. One that does not
 // exist is no error.
 func (e *Engine) ContainerRemove(ctx context.Context, id ContainerID) error {
-	_, err := e.api.ContainerRemove(ctx, string(id), client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	err = unlessAbsent(apiError(ctx, "remove container", string(id), err))
+	err := unlessNoticed(func() error {
+		_, err := e.api.ContainerRemove(ctx, string(id), client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		return unlessAbsent(apiError(ctx, "remove container", string(id), err))
+	})
 	if err != nil && strings.Contains(err.Error(), "already in progress") { // docker, 409
 		return e.awaitRemoval(ctx, id)
 	}

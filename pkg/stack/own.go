@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -205,14 +204,4 @@ func (s *Stack) rememberPort(ctx context.Context, port uint16) error {
 		return fmt.Errorf("remember port: %w", err)
 	}
 	return nil
-}
-
-// portFree tells whether nothing listens on the port of 127.0.0.1 or of all addresses.
-func portFree(port uint16) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port)))) //nolint:noctx // binds at once
-	if err != nil {
-		return false
-	}
-	_ = l.Close()
-	return true
 }

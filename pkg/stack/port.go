@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"time"
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
@@ -58,5 +60,44 @@ func holder(ctx context.Context, e Engine, port uint16) string {
 	if who := listener(port); who != "" {
 		return who
 	}
+	if l, err := listenOn(port); err == nil {
+		_ = l.Close()
+		if portFree(port) {
+			return "another program"
+		}
+		return "a firewall rule that leads its connections elsewhere (iptables -t nat -S; a container that was killed may have left it)"
+	}
 	return "another program"
+}
+
+// echoTime is how long a connection to ourselves may take.
+const echoTime = 250 * time.Millisecond
+
+// portFree tells whether nothing has the port of 127.0.0.1 or of all addresses. Being able to listen does not
+// say it all: an engine publishes ports by firewall rules too, and those of a container that died without the
+// engine noticing take every connection to an address where nobody is. So a connection must reach us.
+func portFree(port uint16) bool {
+	l, err := listenOn(port)
+	if err != nil {
+		return false
+	}
+	defer l.Close()
+	out, err := net.DialTimeout("tcp", l.Addr().String(), echoTime) //nolint:noctx // bounded by its time
+	if err != nil {
+		return false
+	}
+	defer out.Close()
+	if err := l.SetDeadline(time.Now().Add(echoTime)); err != nil {
+		return false
+	}
+	in, err := l.Accept()
+	if err != nil {
+		return false
+	}
+	defer in.Close()
+	return in.RemoteAddr().String() == out.LocalAddr().String()
+}
+
+func listenOn(port uint16) (*net.TCPListener, error) {
+	return net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(port)})
 }

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -24,6 +25,7 @@ func TestLifecycle(t *testing.T) {
 		c := checkout.New(t, kind)
 		e := enginetest.Open(t, kind)
 		t.Run("a volume with foreign entries is used beside them, or refused by name", func(t *testing.T) { foreignVolume(t, kind, e) })
+		t.Run("a port whose connections are led elsewhere is refused", func(t *testing.T) { divertedPort(t, c) })
 		t.Run("two set-ups at once take turns", func(t *testing.T) { twoAtOnce(t, c) })
 		t.Run("a client that never leaves does not hold up the stop", func(t *testing.T) { stayingClient(t, c, e) })
 	})
@@ -114,4 +116,27 @@ func stayingClient(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	assert.Contains(t, log.String(), "received fast shutdown request")
 	assert.Contains(t, log.String(), "database system is shut down")
 	assert.NotContains(t, log.String(), "not properly shut down")
+}
+
+// divertedPort is a port on which one can listen, but whose connections a firewall rule leads elsewhere: what
+// is left when a container and its monitor are killed without the engine noticing.
+func divertedPort(t *testing.T, c *checkout.Checkout) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	rule := []string{"OUTPUT", "-d", "127.0.0.1", "-p", "tcp", "--dport", port, "-j", "DNAT", "--to-destination", "127.0.0.1:1"}
+	iptables := func(verb string) {
+		out, err := exec.Command("iptables", append([]string{"-w", "-t", "nat", verb}, rule...)...).CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	iptables("-I")
+	t.Cleanup(func() { iptables("-D") })
+
+	c.OK(t, "build:postgres")
+	r := c.Mage(t, []string{"POSTSTACK_DATABASE_PORT=" + port}, "db:start")
+	assert.Equal(t, 5, r.Code)
+	assert.Contains(t, lastLine(r), "publish port "+port+" of 127.0.0.1: a firewall rule that leads its connections elsewhere")
 }

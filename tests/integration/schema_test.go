@@ -71,7 +71,7 @@ type trial struct {
 	conn  *pgx.Conn
 	dir   string
 	runs  *counter
-	label string // of Liquibase's containers
+	label string // of this run's Liquibase containers
 
 	mu   sync.Mutex
 	said []string
@@ -94,7 +94,7 @@ func (c *counter) Run(ctx context.Context, in schema.Invocation) (schema.Output,
 func (s *site) trial(t *testing.T, files map[string]string, change ...func(*schema.Options)) *trial {
 	t.Helper()
 	dir := t.TempDir()
-	x := &trial{T: t, site: s, dir: dir, label: t.Name()}
+	x := &trial{T: t, site: s, dir: dir, label: t.Name() + " " + container.Session()}
 	if files != nil && files[schema.DefaultRoot] == "" {
 		x.write(schema.DefaultRoot, "databaseChangeLog:\n  - includeAll:\n      path: parts\n      relativeToChangelogFile: true\n")
 	}
