@@ -40,6 +40,7 @@ type Event struct {
 	Detail  []string      // more about a failure, line by line: the end of a build's output, for example
 	Log     string        // path of the log file relative to the checkout, if there is one
 	Report  *Report       // of a Result
+	Data    any           // of a phase that ended: what it made, as a value for machines; nil for none
 }
 
 // Report is what a target was asked for: text, a table, or both. Data is the same as a value for machines.

@@ -79,10 +79,10 @@ func (s *Stack) build(ctx context.Context, phase, name string) error {
 		s.remember(res)
 		text := fmt.Sprintf("%s, %s", res.DigestRef, units.HumanSize(float64(res.SizeBytes)))
 		if res.Skipped {
-			return ended{Outcome: event.Unchanged, Text: text}, nil
+			return ended{Outcome: event.Unchanged, Text: text, Data: imageData(res)}, nil
 		}
 		text += fmt.Sprintf(", ID %s, %d of %d steps cached", shortID(string(res.ID)), res.CachedSteps, res.Steps)
-		return ended{Outcome: event.Done, Text: text, Log: res.Log}, nil
+		return ended{Outcome: event.Done, Text: text, Log: res.Log, Data: imageData(res)}, nil
 	})
 }
 

@@ -176,6 +176,7 @@ type ended struct {
 	Outcome event.Outcome
 	Text    string // what there is now, in a few words
 	Log     string // path of the log file of its own, if it has one
+	Data    any    // the same as a value for machines; nil for none
 }
 
 // task is the work of a phase.
@@ -191,7 +192,7 @@ func (s *Stack) run(ctx context.Context, phase string, class Class, do task) err
 	if err == nil {
 		how, err = do(ctx, r)
 	}
-	end := event.Event{Kind: event.PhaseEnded, Phase: phase, Elapsed: time.Since(start), Outcome: how.Outcome, Text: how.Text, Log: how.Log}
+	end := event.Event{Kind: event.PhaseEnded, Phase: phase, Elapsed: time.Since(start), Outcome: how.Outcome, Text: how.Text, Log: how.Log, Data: how.Data}
 	switch {
 	case err == nil && how.Outcome == event.Done:
 		s.changed.Store(true)
