@@ -21,11 +21,17 @@ type work func(*stack.Stack, context.Context) error
 // opens the stack, hands it down in ctx and closes it. The first failure cancels what runs beside it, and is
 // returned by every target above it, so that mage exits with its status.
 func phase(ctx context.Context, do work, needs ...any) (err error) {
-	s, ctx, done, err := open(ctx)
+	s, ctx, done, err := open(ctx, caller)
 	if err != nil {
-		return exit(err)
+		return err
 	}
-	defer func() { err = exit(done(err)) }()
+	defer func() {
+		if failed := recover(); failed != nil {
+			done(fmt.Errorf("panic: %v", failed)) //nolint:errcheck // the panic goes on, and tells more
+			panic(failed)
+		}
+		err = done(err)
+	}()
 	if err := deps(ctx, needs...); err != nil {
 		return err
 	}

@@ -2,8 +2,10 @@ package targets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/poststack/poststack/pkg/config"
@@ -15,43 +17,96 @@ import (
 	"github.com/poststack/poststack/pkg/stack"
 )
 
+// lastSetup is the file in the log directory that tells of the last set-up.
+const lastSetup = "last-setup.json"
+
 // sessionKey finds the open stack in a context.
 type sessionKey struct{}
 
-// open returns the stack that ctx carries, or opens one. done closes what open opened, and nothing else; it
-// takes the target's error and returns the one to report.
-func open(ctx context.Context) (s *stack.Stack, _ context.Context, done func(error) error, err error) {
+// invocation is one target as it was named on the command line, and what shows it.
+type invocation struct {
+	target  string
+	logDir  string
+	secrets *secret.Set
+	view    *present.View
+	logs    *logging.Logs // nil until the configuration is read
+}
+
+// open returns the stack that ctx carries, or opens one for the target that name gives. done closes what open
+// opened, and nothing else; it takes the target's error and returns the one to report, with its exit status.
+func open(ctx context.Context, name func() string) (s *stack.Stack, _ context.Context, done func(error) error, err error) {
 	if s, ok := ctx.Value(sessionKey{}).(*stack.Stack); ok {
-		return s, ctx, func(err error) error { return err }, nil
+		return s, ctx, exit, nil
 	}
 	root, err := quality.FindRoot(".")
 	if err != nil {
-		return nil, ctx, nil, &stack.UsageError{Reason: err.Error()}
+		err = &stack.UsageError{Reason: err.Error()}
 	}
-	cfg, err := config.Load(config.Input{Root: root, Environ: os.Environ()})
+	var cfg config.Config
+	if err == nil {
+		cfg, err = config.Load(config.Input{Root: root, Environ: os.Environ()})
+	}
+	run := newInvocation(name(), root, cfg)
+	if err == nil {
+		err = run.openLogs(cfg)
+	}
 	if err != nil {
-		return nil, ctx, nil, err
+		return nil, ctx, nil, run.close(err)
 	}
-	secrets := &secret.Set{}
-	view := present.Open(present.Options{Mode: present.Mode(cfg.Output), Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv})
-	logs, err := logging.Open(logging.Options{
-		Dir: cfg.LogDir(), Level: cfg.LogLevel, Keep: cfg.LogKeep, Secrets: secrets, Args: os.Args[1:],
-		Console: view.Console(), Colour: view.Colour(),
+	if warning := quality.StaleWarning(root); warning != "" {
+		run.view.Handle(event.Event{Kind: event.Warning, At: time.Now(), Text: warning})
+	}
+	s, ctx = stack.Open(ctx, stack.Options{
+		Config: cfg, Logs: run.logs, Secrets: run.secrets, Sink: run.view.Handle, Orphans: quality.Built() == "",
+	})
+	return s, context.WithValue(ctx, sessionKey{}, s), func(err error) error { return run.close(s.Close(err)) }, nil
+}
+
+// newInvocation opens the view, also where the configuration could not be read: that has to be told of, too.
+func newInvocation(target, root string, cfg config.Config) *invocation {
+	run := &invocation{target: target, secrets: &secret.Set{}}
+	if root != "" {
+		run.logDir = config.Config{Root: root}.LogDir()
+	}
+	run.view = present.Open(present.Options{
+		Mode: present.Mode(cfg.Output), Target: target, Secrets: run.secrets, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+	})
+	return run
+}
+
+// openLogs makes the view write to the logs.
+func (r *invocation) openLogs(cfg config.Config) (err error) {
+	r.logs, err = logging.Open(logging.Options{
+		Dir: r.logDir, Level: cfg.LogLevel, Keep: cfg.LogKeep, Secrets: r.secrets, Args: os.Args[1:],
+		Console: r.view.Console(), Colour: r.view.Colour(),
 	})
 	if err != nil {
-		return nil, ctx, nil, fmt.Errorf("open logs: %w", err)
+		return fmt.Errorf("open logs: %w", err)
 	}
-	view.Attach(logs.Logger())
-	if warning := quality.StaleWarning(root); warning != "" {
-		view.Handle(event.Event{Kind: event.Warning, At: time.Now(), Text: warning})
-	}
-	s, ctx = stack.Open(ctx, stack.Options{Config: cfg, Logs: logs, Secrets: secrets, Sink: view.Handle, Orphans: quality.Built() == ""})
-	return s, context.WithValue(ctx, sessionKey{}, s), func(err error) error {
-		err = s.Close(err)
-		view.Close()
-		if closeErr := logs.Close(); err == nil && closeErr != nil {
-			return fmt.Errorf("close logs: %w", closeErr)
+	r.view.Attach(r.logs.Logger())
+	return nil
+}
+
+// close ends the target with err, and keeps what there is to tell of a set-up.
+func (r *invocation) close(err error) error {
+	end := present.End{}
+	if r.logs != nil {
+		end.Log = r.logs.Path()
+		if closeErr := r.logs.Close(); err == nil && closeErr != nil {
+			err = fmt.Errorf("close logs: %w", closeErr)
 		}
+	}
+	err = exit(err)
+	var has status
+	if errors.As(err, &has) {
+		end.Err, end.Status = has.error, has.code
+	}
+	document := r.view.Close(end)
+	if r.target != "setup" || r.logDir == "" {
 		return err
-	}, nil
+	}
+	if keepErr := document.Keep(filepath.Join(r.logDir, lastSetup), r.secrets); keepErr != nil && err == nil {
+		return exit(fmt.Errorf("keep the set-up for mage report: %w", keepErr))
+	}
+	return err
 }

@@ -28,7 +28,7 @@ type Input struct {
 type Config struct {
 	Root     string // absolute
 	Engine   string // auto, podman or docker
-	Output   string // auto, live, plain or quiet
+	Output   string // auto, live, plain, json or quiet
 	LogLevel string // error, warn, info, debug or trace
 	LogKeep  int    // files of each operation that pruning leaves; at least 1
 
@@ -99,7 +99,8 @@ func Reference() []Setting {
 }
 
 // Load reads and validates all settings. Its error is an [*Error] with every problem of every source, also of
-// a value that another source overrides.
+// a value that another source overrides. Then only Root and Output are set, so that it can be told of; Output
+// is "" if that is what is wrong.
 func Load(in Input) (Config, error) {
 	root, err := filepath.Abs(in.Root)
 	if err != nil {
@@ -111,7 +112,7 @@ func Load(in Input) (Config, error) {
 	cfg := Config{Root: root}
 	l.apply(&cfg, file, env)
 	if len(l.problems) > 0 {
-		return Config{}, &Error{Problems: l.problems}
+		return Config{Root: root, Output: cfg.Output}, &Error{Problems: l.problems}
 	}
 	return cfg, nil
 }

@@ -34,10 +34,10 @@ func generalOptions() []option {
 		},
 		{
 			Setting: Setting{
-				Key: "output", Env: "POSTSTACK_OUTPUT", Default: "auto", Allowed: "auto, live, plain, quiet",
+				Key: "output", Env: "POSTSTACK_OUTPUT", Default: "auto", Allowed: "auto, live, plain, json, quiet",
 				Help: "How progress is shown; auto is live on a terminal and plain elsewhere",
 			},
-			set: oneOf(func(c *Config) *string { return &c.Output }, "auto", "live", "plain", "quiet"),
+			set: oneOf(func(c *Config) *string { return &c.Output }, "auto", "live", "plain", "json", "quiet"),
 		},
 		{
 			Setting: Setting{

@@ -41,6 +41,13 @@ type Event struct {
 	Log     string        // path of the log file relative to the checkout, if there is one
 	Report  *Report       // of a Result
 	Data    any           // of a phase that ended: what it made, as a value for machines; nil for none
+	Place   Place         // of a failure: the file that is to blame; zero if none is
+}
+
+// Place is a file of the checkout, and a line in it.
+type Place struct {
+	File string // relative to the checkout, with slashes
+	Line int    // from 1; 0 if it is not known
 }
 
 // Report is what a target was asked for: text, a table, or both. Data is the same as a value for machines.

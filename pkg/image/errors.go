@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/poststack/poststack/pkg/engine"
@@ -40,6 +41,14 @@ func (e *BuildError) Details() []string { return e.Tail }
 
 // LogPath is the path of the build's log relative to the checkout; "" if there is none.
 func (e *BuildError) LogPath() string { return e.Log }
+
+// Where is the image's Dockerfile if a step of it failed.
+func (e *BuildError) Where() (file string, line int) {
+	if e.Step.Text == "" {
+		return "", 0
+	}
+	return path.Join("containers", e.Image, "Dockerfile"), 0
+}
 
 // newBuildError takes the step and its output over from the engine's error.
 func newBuildError(name, log string, err error) *BuildError {

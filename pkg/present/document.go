@@ -16,9 +16,10 @@ type Document struct {
 	Target     string        `json:"target"` // as named on the command line
 	Started    time.Time     `json:"started"`
 	Seconds    float64       `json:"seconds"`
-	Outcome    event.Outcome `json:"outcome"`
+	Outcome    event.Outcome `json:"outcome"` // done if any phase changed something
 	ExitStatus int           `json:"exit_status"`
 	Error      string        `json:"error,omitempty"` // one line
+	Place      *Place        `json:"place,omitempty"` // the file that is to blame for the error
 	Log        string        `json:"log,omitempty"`   // path relative to the checkout
 	Phases     []Phase       `json:"phases"`          // in the order in which they began
 	Messages   []Message     `json:"messages"`        // notices and warnings, in order
@@ -30,12 +31,19 @@ type Phase struct {
 	Name    string        `json:"name"`
 	Started time.Time     `json:"started"`
 	Seconds float64       `json:"seconds"`
-	Outcome event.Outcome `json:"outcome"` // empty while it runs
+	Outcome event.Outcome `json:"outcome"`
 	Text    string        `json:"text,omitempty"`
 	Log     string        `json:"log,omitempty"`
 	Detail  []string      `json:"detail,omitempty"` // more about a failure
+	Place   *Place        `json:"place,omitempty"`  // the file that is to blame for a failure
 	Steps   []Step        `json:"steps"`
 	Data    any           `json:"data,omitempty"` // what it made, such as an image with its steps and size
+}
+
+// Place is a file of the checkout, and a line in it.
+type Place struct {
+	File string `json:"file"`
+	Line int    `json:"line,omitempty"` // from 1
 }
 
 // Step is what a phase said it was doing, and when it began that.

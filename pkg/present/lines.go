@@ -40,7 +40,7 @@ func (v *View) level(e event.Event) logrus.Level {
 		return logrus.WarnLevel
 	case e.Outcome == event.Failed:
 		return logrus.ErrorLevel
-	case v.mode == Quiet:
+	case v.mode == Quiet || v.mode == JSON:
 		return logrus.DebugLevel
 	case v.live != nil && e.Kind != event.Notice:
 		return logrus.DebugLevel

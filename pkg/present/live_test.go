@@ -82,7 +82,7 @@ func TestView_live(t *testing.T) {
 			for _, e := range run() {
 				view.Handle(e)
 			}
-			view.Close()
+			view.Close(present.End{})
 			lines := screen.close()
 
 			text := strings.Join(lines, "\n")
@@ -103,7 +103,7 @@ func TestView_live(t *testing.T) {
 		view.Handle(event.Event{Kind: event.PhaseStarted, Phase: "build:base", At: time.Now()})
 		view.Handle(event.Event{Kind: event.Notice, Phase: "build:base", Text: "taken from the local store"})
 		view.Handle(event.Event{Kind: event.PhaseEnded, Phase: "build:base", Outcome: event.Done, Elapsed: time.Second, Text: "77 MB"})
-		view.Close()
+		view.Close(present.End{})
 		lines := screen.close()
 
 		notice, phase := lineOf(lines, "taken from the local store"), lineOf(lines, "77 MB")
@@ -116,7 +116,7 @@ func TestView_live(t *testing.T) {
 		for _, e := range run() {
 			view.Handle(e)
 		}
-		view.Close()
+		view.Close(present.End{})
 		screen.close()
 		assert.NotRegexp(t, `\x1b\[[0-9;]*m`, screen.raw.String())
 	})
@@ -124,7 +124,7 @@ func TestView_live(t *testing.T) {
 		t.Parallel()
 		screen, view := terminal(t, 80, nil)
 		view.Handle(event.Event{Kind: event.PhaseStarted, Phase: "build:base", At: time.Now()})
-		view.Close()
+		view.Close(present.End{})
 		assert.GreaterOrEqual(t, lineOf(screen.close(), "build:base"), 0)
 	})
 	t.Run("without phases there are only the lines that were logged", func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestView_live(t *testing.T) {
 		screen, view := terminal(t, 80, nil)
 		view.Handle(event.Event{Kind: event.Warning, Text: "no engine works"})
 		view.Handle(event.Event{Kind: event.Result, Report: &event.Report{Text: "a result"}})
-		view.Close()
+		view.Close(present.End{})
 		lines := screen.close()
 		assert.GreaterOrEqual(t, lineOf(lines, "no engine works"), 0)
 		assert.GreaterOrEqual(t, lineOf(lines, "a result"), 0)
@@ -140,7 +140,7 @@ func TestView_live(t *testing.T) {
 	t.Run("what is said after the end is still shown", func(t *testing.T) {
 		t.Parallel()
 		screen, view := terminal(t, 80, nil)
-		view.Close()
+		view.Close(present.End{})
 		view.Handle(event.Event{Kind: event.PhaseStarted, Phase: "late", At: time.Now()})
 		view.Handle(event.Event{Kind: event.Warning, Text: "late, but not lost"})
 		assert.GreaterOrEqual(t, lineOf(screen.close(), "late, but not lost"), 0)
@@ -151,7 +151,7 @@ func TestView_live(t *testing.T) {
 		for _, e := range run() {
 			view.Handle(e)
 		}
-		view.Close()
+		view.Close(present.End{})
 		screen.close()
 		assert.NotContains(t, screen.raw.String(), "\x1b[")
 	})
@@ -168,7 +168,7 @@ func TestView_table_on_a_narrow_terminal(t *testing.T) {
 			view.Handle(event.Event{Kind: event.Result, Report: &event.Report{
 				Header: []string{"image", "tags", "size"}, Rows: [][]string{{"postgres", tags, "400 MB"}, {"base", "latest", "80 MB"}},
 			}})
-			view.Close()
+			view.Close(present.End{})
 			lines := screen.close()
 
 			assert.LessOrEqual(t, screen.widest, columns, strings.Join(lines, "\n"))
@@ -193,7 +193,7 @@ func TestView_concurrent_phases(t *testing.T) {
 		})
 	}
 	phases.Wait()
-	view.Close()
+	view.Close(present.End{})
 	lines := screen.close()
 	for i := range 8 {
 		assert.GreaterOrEqual(t, lineOf(lines, fmt.Sprintf("phase:%d", i), "done"), 0)
@@ -215,7 +215,7 @@ func TestView_modes(t *testing.T) {
 			for _, e := range run() {
 				view.Handle(e)
 			}
-			view.Close()
+			view.Close(present.End{})
 			screen.close()
 			assert.NotContains(t, screen.raw.String(), "\x1b[")
 		})
@@ -226,7 +226,7 @@ func TestView_modes(t *testing.T) {
 		view := present.Open(present.Options{Mode: present.Plain, Stdout: &out, Stderr: &out, Getenv: func(string) string { return "" }})
 		view.Handle(event.Event{Kind: event.Notice, Text: "unheard"})
 		view.Handle(event.Event{Kind: event.Result, Report: &event.Report{Text: "ready"}})
-		view.Close()
+		view.Close(present.End{})
 		assert.Equal(t, "ready\n", out.String())
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/logging"
+	"github.com/poststack/poststack/pkg/secret"
 )
 
 // Mode is how events are shown.
@@ -24,14 +25,17 @@ const (
 	Live  Mode = "live"
 	Plain Mode = "plain"
 	Quiet Mode = "quiet" // warnings, failures and results only
+	JSON  Mode = "json"  // a Document on stdout; warnings and failures on stderr as Quiet shows them
 )
 
 // Options say where a [View] writes.
 type Options struct {
-	Mode   Mode
-	Stdout io.Writer // receives results, and nothing else
-	Stderr io.Writer // receives progress
-	Getenv func(string) string
+	Mode    Mode
+	Target  string      // as named on the command line
+	Stdout  io.Writer   // receives results, and nothing else
+	Stderr  io.Writer   // receives progress
+	Secrets *secret.Set // are masked in what is kept or printed for machines; may be nil
+	Getenv  func(string) string
 }
 
 // View shows the events of one run. Its methods may be called from several goroutines.
@@ -42,18 +46,24 @@ type View struct {
 	live   *live // nil unless the mode is Live
 	stderr io.Writer
 
-	mu     sync.Mutex
-	logger *logrus.Logger
-	ended  []event.Event // the phases that ended, in that order
+	secrets *secret.Set
+
+	mu       sync.Mutex
+	recorder *recorder
+	logger   *logrus.Logger
+	ended    []event.Event // the phases that ended, in that order
 }
 
 // Open returns a view. In Auto and Live mode it looks at whether Stderr is a terminal: asked for Live without
 // one, it shows plain lines, since there is no screen to redraw.
 func Open(o Options) *View {
 	terminal := isTerminal(o.Stderr)
-	v := &View{mode: o.Mode, stdout: o.Stdout, stderr: o.Stderr, colour: logging.Colour(terminal, o.Getenv)}
+	v := &View{
+		mode: o.Mode, stdout: o.Stdout, stderr: o.Stderr, secrets: o.Secrets, recorder: newRecorder(o.Target),
+		colour: logging.Colour(terminal, o.Getenv),
+	}
 	switch {
-	case v.mode == Quiet || v.mode == Plain:
+	case v.mode == Quiet || v.mode == Plain || v.mode == JSON:
 	case terminal && o.Getenv("TERM") != "dumb" && width(o.Stderr) > 0: // a terminal may not know its width
 		v.mode, v.live = Live, newLive(o.Stderr, v.colour)
 	default:
@@ -87,6 +97,7 @@ func (v *View) Attach(logger *logrus.Logger) { v.logger = logger }
 func (v *View) Handle(e event.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.recorder.handle(e)
 	if e.Kind == event.Result {
 		v.record(e)
 		v.print(e.Report)
@@ -104,6 +115,9 @@ func (v *View) Handle(e event.Event) {
 // print writes a result to stdout, behind the phases that led to it. A reader that went away (mage images |
 // head -1) is no failure of ours.
 func (v *View) print(r *event.Report) {
+	if v.mode == JSON {
+		return // the document has it
+	}
 	v.sumUp()
 	if r.Text != "" {
 		_, _ = fmt.Fprintln(v.stdout, r.Text)
@@ -113,11 +127,27 @@ func (v *View) print(r *event.Report) {
 	}
 }
 
-// Close ends the live view, and shows the phases in a table if there were several.
-func (v *View) Close() {
+// Close ends the live view, shows the phases in a table if there were several, and returns the run as a value. In
+// JSON mode it prints that.
+func (v *View) Close(end End) Document {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.sumUp()
+	document := v.recorder.close(end)
+	if v.mode == JSON {
+		v.printDocument(document)
+	}
+	return document
+}
+
+// printDocument writes the document to stdout.
+func (v *View) printDocument(d Document) {
+	text, err := d.encode(v.secrets)
+	if err != nil {
+		_, _ = fmt.Fprintln(v.stderr, err)
+		return
+	}
+	_, _ = v.stdout.Write(text)
 }
 
 // sumUp ends the live view and shows the phases that ended since it was last called, if there were several.
@@ -126,7 +156,7 @@ func (v *View) sumUp() {
 		v.live.close()
 		v.live = nil
 	}
-	if len(v.ended) > 1 && v.mode != Quiet {
+	if len(v.ended) > 1 && v.mode != Quiet && v.mode != JSON {
 		_, _ = fmt.Fprintln(v.stderr, phaseTable(v.ended, width(v.stderr)))
 	}
 	v.ended = nil

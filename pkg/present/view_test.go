@@ -25,7 +25,7 @@ func show(t *testing.T, mode present.Mode, level logrus.Level, events ...event.E
 	for _, e := range events {
 		view.Handle(e)
 	}
-	view.Close()
+	view.Close(present.End{})
 	return out.String(), err.String()
 }
 

@@ -56,6 +56,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // LogPath is the path of Liquibase's log.
 func (e *Error) LogPath() string { return e.Log }
 
+// Where is the changelog's file and line that is to blame.
+func (e *Error) Where() (file string, line int) { return e.File, e.Line }
+
 // Error is one line: where, which changeset, why.
 func (e *Error) Error() string {
 	var b strings.Builder

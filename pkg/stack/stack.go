@@ -205,6 +205,7 @@ func (s *Stack) run(ctx context.Context, phase string, class Class, do task) err
 	case err != nil:
 		failed := s.failure(phase, class, err)
 		end.Outcome, end.Text, end.Detail, end.Log = event.Failed, failed.summary(), failed.details(), failed.Log
+		end.Place = place(err)
 		err = failed
 	}
 	s.Sink.Send(end)

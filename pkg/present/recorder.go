@@ -1,0 +1,135 @@
+package present
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/poststack/poststack/pkg/event"
+)
+
+// End is how a run ended.
+type End struct {
+	Err    error  // nil if all went well
+	Status int    // exit status; above 128 the run was interrupted
+	Log    string // path of the run's log relative to the checkout; "" if nothing was logged
+}
+
+// recorder makes a [Document] of the events of a run.
+type recorder struct {
+	document Document
+	running  map[string]int // index of a phase that has not ended, by name
+	text     []string       // of results that have no value for machines
+}
+
+func newRecorder(target string) *recorder {
+	return &recorder{
+		document: Document{Version: DocumentVersion, Target: target, Started: time.Now(), Phases: []Phase{}, Messages: []Message{}},
+		running:  map[string]int{},
+	}
+}
+
+// handle takes over what e says.
+func (r *recorder) handle(e event.Event) {
+	at, known := r.running[e.Phase]
+	switch e.Kind {
+	case event.PhaseStarted:
+		r.running[e.Phase] = len(r.document.Phases)
+		r.document.Phases = append(r.document.Phases, Phase{Name: e.Phase, Started: e.At, Steps: []Step{}})
+	case event.PhaseEnded:
+		if known {
+			r.document.Phases[at].end(e)
+			delete(r.running, e.Phase)
+		}
+	case event.Step:
+		if known {
+			phase := &r.document.Phases[at]
+			phase.Steps = append(phase.Steps, Step{Started: e.At, Text: e.Text})
+		}
+	case event.Notice, event.Warning:
+		r.document.Messages = append(r.document.Messages, Message{At: e.At, Kind: e.Kind, Phase: e.Phase, Text: e.Text})
+	case event.Result:
+		r.result(e.Report)
+	}
+}
+
+// result keeps the value of a report, or its text if it has none.
+func (r *recorder) result(report *event.Report) {
+	switch {
+	case report.Data != nil:
+		r.document.Result = report.Data
+	case report.Text != "":
+		r.text = append(r.text, report.Text)
+	}
+}
+
+// end takes over how a phase ended.
+func (p *Phase) end(e event.Event) {
+	p.Seconds, p.Outcome, p.Text, p.Log = e.Elapsed.Seconds(), e.Outcome, e.Text, e.Log
+	p.Detail, p.Data, p.Place = e.Detail, e.Data, place(e.Place)
+}
+
+// place is p, or nil for none.
+func place(p event.Place) *Place {
+	if p.File == "" {
+		return nil
+	}
+	return &Place{File: p.File, Line: p.Line}
+}
+
+// close returns the whole run. Phases that have not ended were cut off with it.
+func (r *recorder) close(end End) Document {
+	d, now := r.document, time.Now()
+	for _, at := range r.running {
+		d.Phases[at].Outcome, d.Phases[at].Seconds = event.Cancelled, now.Sub(d.Phases[at].Started).Seconds()
+	}
+	d.Seconds, d.ExitStatus, d.Log = now.Sub(d.Started).Seconds(), end.Status, end.Log
+	if d.Result == nil && len(r.text) > 0 {
+		d.Result = strings.Join(r.text, "\n")
+	}
+	d.Outcome = d.outcome()
+	if end.Err != nil {
+		d.Error, d.Place = oneLine(end.Err), blame(end.Err)
+		if d.Outcome = event.Failed; end.Status > 128 {
+			d.Outcome = event.Cancelled
+		}
+	}
+	return d
+}
+
+// outcome is how a run ended that did not fail: it changed something, or else as the phase of its own name did.
+func (d Document) outcome() event.Outcome {
+	outcome := event.Unchanged
+	for _, phase := range d.Phases {
+		if phase.Outcome == event.Done {
+			return event.Done
+		}
+		if phase.Name == d.Target {
+			outcome = phase.Outcome
+		}
+	}
+	return outcome
+}
+
+// oneLine is an error's text with its lines joined.
+func oneLine(err error) string {
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
+// blame is the file that err says is to blame, or nil.
+func blame(err error) *Place {
+	var with interface {
+		Where() (file string, line int)
+	}
+	if !errors.As(err, &with) {
+		return nil
+	}
+	file, line := with.Where()
+	return place(event.Place{File: file, Line: line})
+}
