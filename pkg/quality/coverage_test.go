@@ -95,6 +95,7 @@ func TestProject_Coverage(t *testing.T) {
 func TestProject_Check(t *testing.T) {
 	t.Parallel()
 	root := sources(t)
+	write(t, root, criteria())
 	run := measuring(root, "mode: atomic\nm/pkg/a/a.go:1.1,2.2 1 0\n")
 	p, out := project(root, run, nil)
 	err := p.Check(t.Context())

@@ -85,14 +85,27 @@ func (p Project) E2E(ctx context.Context) error {
 	return p.test(ctx, layer{name: "e2e", packages: []string{"./tests/e2e/..."}, flags: engineFlags(40 * time.Minute), listed: true})
 }
 
-// Performance compares warm runs with cold ones, on an engine.
+// Performance compares warm runs with cold ones, on an engine, and then looks at the criteria that are about speed.
 func (p Project) Performance(ctx context.Context) error {
-	return p.test(ctx, layer{name: "performance", packages: []string{"./tests/bench/..."}, flags: engineFlags(40 * time.Minute), listed: true})
+	err := p.test(ctx, layer{name: "performance", packages: []string{"./tests/bench/..."}, flags: engineFlags(40 * time.Minute), listed: true})
+	if err != nil {
+		return err
+	}
+	return p.judgeCriteria("performance")
 }
 
-// Test runs the unit, integration and end-to-end layers in this order, and stops after the first that fails.
+// Test runs the unit, integration and end-to-end layers in this order, and stops after the first that fails. In
+// the end every criterion of the documents must have had its tests.
 func (p Project) Test(ctx context.Context) error {
-	return p.inOrder(ctx, "test", step{"unit", p.Unit}, step{"integration", p.Integration}, step{"e2e", p.E2E})
+	return p.inOrder(
+		ctx, "test",
+		step{"unit", p.Unit}, step{"integration", p.Integration}, step{"e2e", p.E2E}, step{"criteria", p.criteria},
+	)
+}
+
+// criteria compares the documents with the layers of the tests but performance.
+func (p Project) criteria(context.Context) error {
+	return p.judgeCriteria("unit", "integration", "e2e")
 }
 
 // ErrNoTests is that a layer ran no test at all: a mistake in the layer, not a success.
@@ -115,6 +128,9 @@ func (p Project) test(ctx context.Context, l layer, more ...string) error {
 	}
 	took := time.Since(start).Round(100 * time.Millisecond)
 	p.say("%s tests: %s in %s", l.name, rep.counts, took)
+	if recordErr := p.recordPassed(l.name, rep.passed); err == nil {
+		err = recordErr
+	}
 	if err == nil && rep.counts.total() == 0 {
 		err = ErrNoTests
 	}

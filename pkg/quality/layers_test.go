@@ -117,7 +117,9 @@ func TestProject_engineLayers(t *testing.T) {
 	const list = "--- PASS: TestA (1.50s)\n"
 
 	run := &fake{answers: []answer{{prefix: "go list", stdout: packages}, {prefix: "go test", stdout: passing}}}
-	p, out := project(t.TempDir(), run, nil)
+	root := t.TempDir()
+	write(t, root, criteria())
+	p, out := project(root, run, nil)
 	require.NoError(t, p.Integration(t.Context()))
 	require.NoError(t, p.E2E(t.Context()))
 	require.NoError(t, p.Performance(t.Context()))
@@ -145,7 +147,9 @@ func TestProject_Test(t *testing.T) {
 		t.Parallel()
 		summary := filepath.Join(t.TempDir(), "summary.md")
 		run := &fake{answers: []answer{{prefix: "go test", stdout: passing}}}
-		p, out := project(t.TempDir(), run, map[string]string{"GITHUB_STEP_SUMMARY": summary})
+		root := t.TempDir()
+		write(t, root, criteria())
+		p, out := project(root, run, map[string]string{"GITHUB_STEP_SUMMARY": summary})
 		require.NoError(t, p.Test(t.Context()))
 		assert.Len(t, run.ran("go test"), 3)
 		assert.Contains(t, run.ran("go test")[2], "./tests/e2e/...")
@@ -159,7 +163,7 @@ func TestProject_Test(t *testing.T) {
 		t.Parallel()
 		run := &fake{answers: []answer{{prefix: "go test", stdout: failing, code: 1}}}
 		p, _ := project(t.TempDir(), run, nil)
-		require.EqualError(t, p.Test(t.Context()), "test: unit failed; integration and e2e did not run")
+		require.EqualError(t, p.Test(t.Context()), "test: unit failed; integration, e2e and criteria did not run")
 		assert.Len(t, run.ran("go test"), 1)
 	})
 }

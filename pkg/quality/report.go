@@ -27,6 +27,7 @@ type report struct {
 	out    io.Writer
 	listed bool
 	counts counts
+	passed []testID // those that passed, and of those with subtests the ones in which a subtest did
 
 	line  []byte // an event that is not complete yet
 	tests map[testID]*testLog
@@ -41,6 +42,7 @@ type testLog struct {
 	output   []string
 	parent   bool // it has subtests
 	failures int  // of its subtests
+	passes   int  // likewise
 }
 
 // testEvent is one line of go test -json, as go doc test2json describes it.
@@ -148,6 +150,12 @@ func (r *report) endTest(e testEvent) error {
 	l := r.log(id)
 	delete(r.tests, id)
 	up, sub := id.parent()
+	if e.Action == "pass" && (!l.parent || l.passes > 0) {
+		r.passed = append(r.passed, id)
+		if sub {
+			r.log(up).passes++
+		}
+	}
 	switch {
 	case e.Action == "fail":
 		if l.failures == 0 {
