@@ -22,6 +22,7 @@ import (
 type Server interface {
 	Info() engine.Info
 	Endpoint(ctx context.Context) (string, error)
+	Guard() error
 }
 
 // DisposableSpec is a container that lives no longer than a check or a test.
@@ -42,8 +43,8 @@ type Disposable struct {
 	resource *dockertest.Resource
 }
 
-// StartDisposable starts a container through dockertest, labelled with this process so that [Sweep] finds it
-// when nobody closes it. Three of dockertest's habits are kept away: it publishes on every address, it negotiates
+// StartDisposable starts a container through dockertest, labelled with this process so that the engine's
+// watchdog or [Sweep] removes it when nobody closes it. Three of dockertest's habits are kept away: it publishes on every address, it negotiates
 // by asking for the server's version, and it leaves behind a container that does not start.
 func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Disposable, error) {
 	pool, err := newPool(ctx, s)
@@ -92,6 +93,9 @@ func removeNamed(ctx context.Context, pool *dockertest.Pool, name string) error 
 
 // newPool connects dockertest to the engine, at the API version that is negotiated already.
 func newPool(ctx context.Context, s Server) (*dockertest.Pool, error) {
+	if err := s.Guard(); err != nil {
+		return nil, err
+	}
 	endpoint, err := s.Endpoint(ctx)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/session"
 )
 
 // api is an engine's API as far as one disposable container needs it, on a socket of its own. It keeps what it
@@ -60,6 +61,9 @@ func serveAPI(t *testing.T, fails string) *api {
 
 // Info is part of container.Server.
 func (a *api) Info() engine.Info { return engine.Info{APIVersion: "1.41"} }
+
+// Guard is part of container.Server.
+func (a *api) Guard() error { return nil }
 
 // Endpoint is part of container.Server.
 func (a *api) Endpoint(context.Context) (string, error) { return "unix://" + a.socket, nil }
@@ -114,7 +118,7 @@ func TestStartDisposable(t *testing.T) {
 	assert.Equal(t, disposableImage, a.created.Image)
 	assert.Equal(t, []string{"A=b"}, a.created.Env)
 	assert.Equal(t, "postgres", a.created.User)
-	assert.Equal(t, map[string]string{"test": "x", container.LabelDisposable: "true", container.LabelSession: container.Session()}, a.created.Labels)
+	assert.Equal(t, map[string]string{"test": "x", container.LabelDisposable: "true", container.LabelSession: session.Name()}, a.created.Labels)
 	assert.False(t, a.created.HostConfig.PublishAllPorts)
 	for _, b := range a.created.HostConfig.PortBindings["5432/tcp"] {
 		assert.Equal(t, "127.0.0.1", b.HostIp, "nothing is published beyond this machine")

@@ -8,24 +8,23 @@ import (
 	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/session"
 )
 
 // The labels on everything that is made here, so that it is found again by its label and never by a name
 // that merely looks alike.
 const (
-	LabelStack   = "org.poststack.stack"   // the stack's name
-	LabelRole    = "org.poststack.role"    // what it is in the stack: "postgres", "liquibase"
-	LabelSpec    = "org.poststack.spec"    // hash of the declaration it was made from
-	LabelSession = "org.poststack.session" // on disposable things: who made it, as [Session] spells it
+	LabelStack   = "org.poststack.stack" // the stack's name
+	LabelRole    = "org.poststack.role"  // what it is in the stack: "postgres", "liquibase"
+	LabelSpec    = "org.poststack.spec"  // hash of the declaration it was made from
+	LabelSession = session.Label         // on disposable things: who made it
 
-	LabelDisposable = "org.poststack.disposable" // "true" on things that must not outlive their session
+	LabelDisposable = session.LabelDisposable // "true" on things that must not outlive their session
 )
 
 // DisposableLabels are the labels of a thing that this process makes and will remove; [Sweep] removes it when
 // this process died before it could.
-func DisposableLabels() map[string]string {
-	return map[string]string{LabelDisposable: "true", LabelSession: Session()}
-}
+func DisposableLabels() map[string]string { return session.Labels() }
 
 // Engine is what this package needs of a container engine; *engine.Engine has it.
 type Engine interface {

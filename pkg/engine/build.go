@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/session"
 )
 
 // maxTailLines is how many lines of a failing step a [BuildError] quotes.
@@ -94,10 +95,12 @@ type build struct {
 }
 
 func (b *build) run(ctx context.Context) (BuildOutput, error) {
+	if err := b.engine.Guard(); err != nil {
+		return BuildOutput{}, err
+	}
 	var err error
-	sweepScratch(b.scratch())
-	owner := strings.Replace(ownName(), "@", "-", 1)
-	if b.dir, err = os.MkdirTemp(b.scratch(), scratchPrefix+owner+"-"); err != nil {
+	session.SweepTemp(b.engine.scratch(), "build")
+	if b.dir, err = os.MkdirTemp(b.engine.scratch(), session.Temp("build")); err != nil {
 		return BuildOutput{}, fmt.Errorf("make directory for a build: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(b.dir) }()
@@ -150,11 +153,11 @@ func (b *build) supervise(ctx context.Context, command runner.Command) error {
 }
 
 // scratch is where big temporary files may go.
-func (b *build) scratch() string {
-	if dir := b.engine.opts.Getenv("TMPDIR"); dir != "" {
+func (e *Engine) scratch() string {
+	if dir := e.opts.Getenv("TMPDIR"); dir != "" {
 		return dir
 	}
-	if b.engine.cli.kind == Podman {
+	if e.cli.kind == Podman {
 		if info, err := os.Stat("/var/tmp"); err == nil && info.IsDir() {
 			return "/var/tmp" // podman's own default: /tmp may be in memory
 		}

@@ -95,20 +95,6 @@ func (b *build) workingContainers() []string {
 	return out
 }
 
-// scratchPrefix begins the name of a build's scratch directory; its owner follows.
-const scratchPrefix = "poststack-build-"
-
-// sweepScratch removes the scratch directories of builds whose process was killed.
-func sweepScratch(parent string) {
-	dirs, _ := filepath.Glob(filepath.Join(parent, scratchPrefix+"*-*-*")) // a parent with brackets is not swept
-	for _, dir := range dirs {
-		part := strings.Split(strings.TrimPrefix(filepath.Base(dir), scratchPrefix), "-")
-		if len(part) == 3 && !alive(part[0]+"@"+part[1]) {
-			_ = os.RemoveAll(dir)
-		}
-	}
-}
-
 func isLoopbackURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && isLoopback(u.Hostname())

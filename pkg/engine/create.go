@@ -27,6 +27,9 @@ func (e *Engine) ContainerCreate(ctx context.Context, spec ContainerSpec) (Conta
 	if err != nil {
 		return "", fmt.Errorf("create container %q: %w", spec.Name, err)
 	}
+	if err := e.guardLabels(spec.Labels); err != nil {
+		return "", fmt.Errorf("create container %q: %w", spec.Name, err)
+	}
 	res, err := e.api.ContainerCreate(ctx, options)
 	if err != nil {
 		e.removeNamed(ctx, spec.Name)

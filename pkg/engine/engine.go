@@ -37,6 +37,8 @@ type Engine struct {
 	cli     commandLine
 	facts   facts
 	service *service // of podman; nil for an engine that runs by itself
+
+	watchdog watchdog
 }
 
 // Open returns the engine to use. "auto" takes the first that works, podman before docker; a DOCKER_HOST or
@@ -119,9 +121,10 @@ func (e *Engine) Endpoint(ctx context.Context) (string, error) {
 	return e.info.Endpoint, nil
 }
 
-// Close ends what Open started: podman's private service. Containers go on.
+// Close ends what was started: podman's private service and the watchdog. Containers go on.
 func (e *Engine) Close() error {
 	err := e.api.Close()
+	e.watchdog.close()
 	if e.service != nil {
 		e.service.close()
 	}

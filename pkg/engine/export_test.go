@@ -99,12 +99,3 @@ func Recall(o Options, key string) (string, bool) {
 	f, ok := o.recall(Podman, key)
 	return f.Version, ok
 }
-
-// SweepScratch removes what killed builds have left.
-func SweepScratch(parent string) { sweepScratch(parent) }
-
-// OwnName and Alive name processes.
-func OwnName() string { return ownName() }
-
-// Alive tells whether the process of that name runs.
-func Alive(name string) bool { return alive(name) }

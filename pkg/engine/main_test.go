@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 		os.Exit(fakeDockerd(os.Args[1:]))
 	case "opener":
 		os.Exit(openPodman(os.Args[1], os.Args[2]))
+	case "doomed":
+		os.Exit(doomed(os.Args[1:]))
 	}
 	os.Exit(m.Run())
 }

@@ -14,6 +14,9 @@ func (e *Engine) NetworkCreate(ctx context.Context, name string, labels map[stri
 	if _, err := e.NetworkInspect(ctx, name); err == nil {
 		return fmt.Errorf("create network %q: %w", name, ErrConflict)
 	}
+	if err := e.guardLabels(labels); err != nil {
+		return fmt.Errorf("create network %q: %w", name, err)
+	}
 	_, err := e.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Labels: labels})
 	return apiError(ctx, "create network", name, err)
 }

@@ -215,26 +215,3 @@ func TestRemember(t *testing.T) {
 	assert.False(t, ok)
 	require.NoError(t, engine.Remember(o, "11", "4.9.4"))
 }
-
-func TestSweepScratch(t *testing.T) {
-	t.Parallel()
-	parent := t.TempDir()
-	mine := filepath.Join(parent, "poststack-build-"+strings.Replace(engine.OwnName(), "@", "-", 1)+"-123")
-	dead := filepath.Join(parent, "poststack-build-4194999-1-123")
-	foreign := filepath.Join(parent, "poststack-build-notes")
-	for _, dir := range []string{mine, dead, foreign} {
-		require.NoError(t, os.MkdirAll(filepath.Join(dir, "buildah1"), 0o755))
-	}
-	engine.SweepScratch(parent)
-	assert.DirExists(t, mine)
-	assert.DirExists(t, foreign)
-	assert.NoDirExists(t, dead)
-}
-
-func TestAlive(t *testing.T) {
-	t.Parallel()
-	assert.True(t, engine.Alive(engine.OwnName()))
-	pid, _, _ := strings.Cut(engine.OwnName(), "@")
-	assert.False(t, engine.Alive(pid+"@1"), "another process had that number")
-	assert.False(t, engine.Alive("nonsense"))
-}

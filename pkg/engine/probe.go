@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/poststack/poststack/pkg/session"
 )
 
 const (
@@ -31,12 +33,12 @@ func (e *Engine) probe(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	tag := Ref("localhost/poststack/probe:" + strings.NewReplacer("@", "-").Replace(ownName()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36))
+	tag := Ref("localhost/poststack/probe:" + strings.Trim(session.Mark(), "-") + "-" + strconv.FormatInt(time.Now().UnixNano(), 36))
 	rootfs, err := probeRootfs(program)
 	if err != nil {
 		return err
 	}
-	if _, err := e.ImageImport(ctx, rootfs, tag, []string{"LABEL " + probeLabel + "=" + ownName()}); err != nil {
+	if _, err := e.ImageImport(ctx, rootfs, tag, []string{"LABEL " + probeLabel + "=" + session.Process()}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.forget(ctx)) }()
@@ -53,7 +55,7 @@ func (e *Engine) probe(ctx context.Context) (err error) {
 func (e *Engine) forget(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
-	images, err := e.ImageList(ctx, probeLabel+"="+ownName())
+	images, err := e.ImageList(ctx, probeLabel+"="+session.Process())
 	for _, img := range images {
 		for _, tag := range append(img.Tags, Ref(img.ID)) {
 			err = errors.Join(err, e.ImageRemove(ctx, tag))
@@ -129,7 +131,8 @@ func ask(ctx context.Context, address string) (string, error) {
 }
 
 func (e *Engine) startProbe(ctx context.Context, spec ContainerSpec) (ContainerID, error) {
-	spec.Labels = map[string]string{probeLabel: ownName()}
+	spec.Labels = session.Labels()
+	spec.Labels[probeLabel] = session.Process()
 	id, err := e.ContainerCreate(ctx, spec)
 	if err != nil {
 		return "", err
@@ -142,7 +145,7 @@ func (e *Engine) startProbe(ctx context.Context, spec ContainerSpec) (ContainerI
 
 // probeBuild builds with a RUN step, which needs a runtime and a network of the builder's own.
 func (e *Engine) probeBuild(ctx context.Context, tag Ref) (err error) {
-	dir, err := os.MkdirTemp("", "poststack-probe-")
+	dir, err := os.MkdirTemp("", session.Temp("probe"))
 	if err != nil {
 		return err
 	}
@@ -152,7 +155,7 @@ func (e *Engine) probeBuild(ctx context.Context, tag Ref) (err error) {
 		return err
 	}
 	built := tag + "-built"
-	spec := BuildSpec{Dir: dir, Tags: []Ref{built}, NoCache: true, Labels: map[string]string{probeLabel: ownName()}}
+	spec := BuildSpec{Dir: dir, Tags: []Ref{built}, NoCache: true, Labels: map[string]string{probeLabel: session.Process()}}
 	_, err = e.Build(ctx, spec)
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/session"
 )
 
 const (
@@ -106,7 +107,7 @@ func removeStale(ctx context.Context, parent string) {
 			_ = conn.Close()
 			continue
 		}
-		if owner, err := os.ReadFile(filepath.Join(dir, "owner")); err == nil && alive(string(owner)) {
+		if owner, err := os.ReadFile(filepath.Join(dir, "owner")); err == nil && len(owner) > 0 && session.Alive(string(owner)) {
 			continue
 		}
 		_ = os.RemoveAll(dir)
@@ -135,7 +136,7 @@ func (s *service) ensure(ctx context.Context) error {
 			return nil
 		}
 	}
-	if err := os.WriteFile(filepath.Join(s.dir, "owner"), []byte(ownName()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.dir, "owner"), []byte(session.Process()), 0o600); err != nil {
 		return fmt.Errorf("start podman's service: %w", err)
 	}
 	_ = os.Remove(s.socket) // podman would refuse one that is left over

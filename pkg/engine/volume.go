@@ -13,6 +13,9 @@ import (
 
 // VolumeCreate makes a named volume. One that exists is left as it is, with its labels.
 func (e *Engine) VolumeCreate(ctx context.Context, name string, labels map[string]string) error {
+	if err := e.guardLabels(labels); err != nil {
+		return fmt.Errorf("create volume %q: %w", name, err)
+	}
 	_, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: name, Labels: labels})
 	err = apiError(ctx, "create volume", name, err)
 	if errors.Is(err, ErrConflict) {

@@ -15,6 +15,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/session"
 )
 
 // bootstrapGrace is how long a cancelled mmdebstrap has to remove its root directory.
@@ -83,7 +84,7 @@ func (d debian) scratch() (dir string, remove func(), err error) {
 	if left, err := os.ReadFile(note); err == nil && strings.HasPrefix(filepath.Base(string(left)), scratchPrefix) {
 		removeUnmounted(string(left))
 	}
-	if dir, err = os.MkdirTemp("", scratchPrefix); err != nil {
+	if dir, err = os.MkdirTemp("", session.Temp("debian")); err != nil {
 		return "", nil, err
 	}
 	remove = func() {

@@ -29,6 +29,14 @@ func TestDetach(t *testing.T) {
 		text, err := os.ReadFile(file)
 		return err == nil && string(text) == "started out\nstarted err\n"
 	}, 10*time.Second, 10*time.Millisecond)
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	q, err := runner.Detach(runner.Command{Program: "cat", Stdin: read}, nil)
+	require.NoError(t, err)
+	require.NoError(t, read.Close())
+	require.NoError(t, write.Close())
+	<-q.Done()
+	require.NoError(t, q.Err(), "it reads its standard input to the end, and may write nowhere")
 	_, err = runner.Detach(runner.Command{Program: "/no/such/program"}, nil)
 	require.Error(t, err)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/schema"
 	"github.com/poststack/poststack/pkg/secret"
+	"github.com/poststack/poststack/pkg/session"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -46,7 +47,7 @@ func TestStack_migrator(t *testing.T) {
 			assert.Equal(t, tc.hostNetwork, run.HostNetwork)
 			assert.Equal(t, b.digestRef(t, "liquibase"), run.Image)
 			assert.Equal(t, map[string]string{
-				container.LabelDisposable: "true", container.LabelSession: container.Session(), container.LabelRole: "liquibase",
+				container.LabelDisposable: "true", container.LabelSession: session.Name(), container.LabelRole: "liquibase",
 			}, run.Labels, "no label of the stack: down and reset leave it to its run")
 			assert.Equal(t, tc.inside, m.Inside.Address())
 			assert.Equal(t, target, m.Target)

@@ -16,6 +16,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/health"
 	"github.com/poststack/poststack/pkg/schema"
+	"github.com/poststack/poststack/pkg/session"
 )
 
 func schemaPaths() []schemaTest {
@@ -70,9 +71,9 @@ func otherSchema(t *testing.T, s *site) {
 // overNetwork is how Poststack's own database is migrated: Liquibase reaches it by its alias on the stack's
 // network, this process by a port of the loopback address.
 func overNetwork(t *testing.T, s *site) {
-	pid, _, _ := strings.Cut(container.Session(), "@")
+	pid, _, _ := strings.Cut(session.Name(), "@")
 	name := "poststack-schematest-" + pid
-	labels := map[string]string{container.LabelSession: container.Session()}
+	labels := container.DisposableLabels()
 	require.NoError(t, s.engine.NetworkCreate(t.Context(), name, labels))
 	t.Cleanup(func() { assert.NoError(t, s.engine.NetworkRemove(context.Background(), name)) })
 	id, err := s.engine.ContainerCreate(t.Context(), engine.ContainerSpec{

@@ -21,6 +21,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/schema"
+	"github.com/poststack/poststack/pkg/session"
 )
 
 const liquibaseImage engine.Ref = "localhost/poststack/liquibase:latest"
@@ -94,7 +95,7 @@ func (c *counter) Run(ctx context.Context, in schema.Invocation) (schema.Output,
 func (s *site) trial(t *testing.T, files map[string]string, change ...func(*schema.Options)) *trial {
 	t.Helper()
 	dir := t.TempDir()
-	x := &trial{T: t, site: s, dir: dir, label: t.Name() + " " + container.Session()}
+	x := &trial{T: t, site: s, dir: dir, label: t.Name() + " " + session.Name()}
 	if files != nil && files[schema.DefaultRoot] == "" {
 		x.write(schema.DefaultRoot, "databaseChangeLog:\n  - includeAll:\n      path: parts\n      relativeToChangelogFile: true\n")
 	}
@@ -105,7 +106,7 @@ func (s *site) trial(t *testing.T, files map[string]string, change ...func(*sche
 	x.conn = connect(t, target)
 	x.runs = &counter{Liquibase: schema.Container{
 		Engine: s.engine, Image: liquibaseImage, HostNetwork: true,
-		Labels: map[string]string{container.LabelSession: container.Session(), "test": x.label},
+		Labels: map[string]string{container.LabelDisposable: "true", container.LabelSession: session.Name(), "test": x.label},
 	}}
 	o := schema.Options{
 		Root: dir, Changelog: "changelogs", Target: target, Liquibase: x.runs, Image: "image-1",

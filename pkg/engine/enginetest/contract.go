@@ -26,10 +26,7 @@ func Run(t *testing.T, open func(testing.TB) API) {
 	_, fake := s.API.(*Fake)
 	t.Cleanup(func() { s.sweep(t) })
 	s.image = s.ref("base")
-	_, err := s.ImageImport(t.Context(), rootfs(t), s.image, []string{
-		`ENTRYPOINT ["/program"]`, "LABEL " + contractLabel + "=" + s.name, "ENV FROM_IMAGE=yes",
-	})
-	require.NoError(t, err, "import the image of the contract")
+	importProgram(t, s.API, s.image, "LABEL "+contractLabel+"="+s.name, "ENV FROM_IMAGE=yes")
 	lists := []func() []testCase{s.imageCases, s.tagCases, s.containerCases, s.storeCases}
 	if !fake {
 		lists = append(lists, s.runCases, s.insideCases, s.networkCases, s.fileCases, s.mountCases, s.buildCases, s.cancelCases)

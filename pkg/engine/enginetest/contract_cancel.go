@@ -33,7 +33,7 @@ func (s *suite) cancelBuild(ctx context.Context, t *testing.T) {
 	spec.OnStep = func(st engine.Step) {
 		if strings.HasPrefix(st.Text, "RUN") && st.Duration == 0 {
 			go func() {
-				awaitProcesses(s.name, true)
+				AwaitProcesses(s.name, true)
 				cancel()
 			}()
 		}
@@ -42,25 +42,25 @@ func (s *suite) cancelBuild(ctx context.Context, t *testing.T) {
 	_, err := s.Build(ctx, spec)
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Less(t, time.Since(start), 30*time.Second)
-	assert.Empty(t, awaitProcesses(s.name, false), "processes left behind")
-	assert.Empty(t, notes(s.name), "working containers left behind")
+	assert.Empty(t, AwaitProcesses(s.name, false), "processes left behind")
+	assert.Empty(t, Notes(s.name), "working containers left behind")
 	_, err = s.ImageInspect(context.WithoutCancel(ctx), spec.Tags[0])
 	require.ErrorIs(t, err, engine.ErrNotFound)
 }
 
-// awaitProcesses waits up to 10 seconds until there are processes of the RUN step, or none any more, and
+// AwaitProcesses waits up to 10 seconds until there are processes of the RUN step, or none any more, and
 // returns those there are.
-func awaitProcesses(mark string, want bool) []string {
+func AwaitProcesses(mark string, want bool) []string {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		found := processes(mark)
+		found := Processes(mark)
 		if (len(found) > 0) == want || time.Now().After(deadline) {
 			return found
 		}
 	}
 }
 
-// processes finds the programs of a RUN step, also in other name spaces, by an argument of theirs.
-func processes(mark string) []string {
+// Processes finds the programs of a RUN step, also in other name spaces, by an argument of theirs.
+func Processes(mark string) []string {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well-formed
 	var out []string
 	for _, f := range files {
@@ -72,8 +72,8 @@ func processes(mark string) []string {
 	return out
 }
 
-// notes finds the working containers that buildah noted the run's base image for, in the usual store.
-func notes(mark string) []string {
+// Notes finds the working containers that buildah noted the run's base image for, in the usual store.
+func Notes(mark string) []string {
 	home, _ := os.UserHomeDir() // without one only the other store is looked at
 	var out []string
 	for _, root := range []string{"/var/lib/containers/storage", filepath.Join(home, ".local/share/containers/storage")} {

@@ -3,13 +3,17 @@ package enginetest
 import (
 	"archive/tar"
 	"bytes"
+	"context"
+	"crypto/rand"
 	_ "embed"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/runner"
 )
 
@@ -29,6 +33,21 @@ func Program(tb testing.TB) string {
 	})
 	require.NoError(tb, err, "compile the program of the contract")
 	return out
+}
+
+// ProgramImage makes an image of the program alone until the test ends.
+func ProgramImage(tb testing.TB, e API) engine.Ref {
+	tb.Helper()
+	ref := engine.Ref("localhost/poststack-program-" + strings.ToLower(rand.Text()[:8]) + ":1")
+	importProgram(tb, e, ref)
+	tb.Cleanup(func() { require.NoError(tb, e.ImageRemove(context.WithoutCancel(tb.Context()), ref)) })
+	return ref
+}
+
+func importProgram(tb testing.TB, e API, ref engine.Ref, changes ...string) {
+	tb.Helper()
+	_, err := e.ImageImport(tb.Context(), rootfs(tb), ref, append(changes, `ENTRYPOINT ["/program"]`))
+	require.NoError(tb, err, "import the image of the contract")
 }
 
 // rootfs packs the program as the archive of a root file system, with a directory for temporary files.

@@ -1,0 +1,41 @@
+package container
+
+import (
+	"context"
+	"errors"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/session"
+)
+
+// Sweep removes the disposable containers and networks whose owner is dead, of every stack on this engine. It
+// returns their names.
+func Sweep(ctx context.Context, e Engine) ([]string, error) {
+	var swept []string
+	var problems []error
+	containers, err := e.ContainerList(ctx, map[string]string{LabelDisposable: "true"})
+	problems = append(problems, err)
+	for _, c := range containers {
+		if session.Alive(c.Labels[LabelSession]) {
+			continue
+		}
+		if err := e.ContainerRemove(ctx, c.ID); err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		swept = append(swept, c.Name)
+	}
+	networks, err := e.NetworkList(ctx, map[string]string{LabelDisposable: "true"})
+	problems = append(problems, err)
+	for _, n := range networks {
+		if session.Alive(n.Labels[LabelSession]) {
+			continue
+		}
+		if err := e.NetworkRemove(ctx, n.Name); err != nil && !errors.Is(err, engine.ErrNotFound) {
+			problems = append(problems, err)
+			continue
+		}
+		swept = append(swept, n.Name)
+	}
+	return swept, errors.Join(problems...)
+}
