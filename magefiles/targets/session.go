@@ -102,6 +102,9 @@ func (r *invocation) close(err error) error {
 		end.Err, end.Status = has.error, has.code
 	}
 	document := r.view.Close(end)
+	if err != nil {
+		err = status{error: r.view.Error(has.error), code: has.code}
+	}
 	if r.target != "setup" || r.logDir == "" {
 		return err
 	}

@@ -28,7 +28,7 @@ type Input struct {
 type Config struct {
 	Root     string // absolute
 	Engine   string // auto, podman or docker
-	Output   string // auto, live, plain, json or quiet
+	Output   string // auto, live, plain, github, json or quiet
 	LogLevel string // error, warn, info, debug or trace
 	LogKeep  int    // files of each operation that pruning leaves; at least 1
 

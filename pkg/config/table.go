@@ -34,10 +34,10 @@ func generalOptions() []option {
 		},
 		{
 			Setting: Setting{
-				Key: "output", Env: "POSTSTACK_OUTPUT", Default: "auto", Allowed: "auto, live, plain, json, quiet",
-				Help: "How progress is shown; auto is live on a terminal and plain elsewhere",
+				Key: "output", Env: "POSTSTACK_OUTPUT", Default: "auto", Allowed: "auto, live, plain, github, json, quiet",
+				Help: "How progress is shown; auto is live on a terminal, github under GitHub Actions and plain elsewhere",
 			},
-			set: oneOf(func(c *Config) *string { return &c.Output }, "auto", "live", "plain", "json", "quiet"),
+			set: oneOf(func(c *Config) *string { return &c.Output }, "auto", "live", "plain", "github", "json", "quiet"),
 		},
 		{
 			Setting: Setting{

@@ -19,13 +19,14 @@ import (
 // Mode is how events are shown.
 type Mode string
 
-// The modes. Auto is Live on a terminal and Plain elsewhere.
+// The modes. Auto is Live on a terminal, GitHub under GitHub Actions, and Plain elsewhere.
 const (
-	Auto  Mode = "auto"
-	Live  Mode = "live"
-	Plain Mode = "plain"
-	Quiet Mode = "quiet" // warnings, failures and results only
-	JSON  Mode = "json"  // a Document on stdout; warnings and failures on stderr as Quiet shows them
+	Auto   Mode = "auto"
+	Live   Mode = "live"
+	Plain  Mode = "plain"
+	GitHub Mode = "github" // groups, annotations and a summary on the run's page
+	JSON   Mode = "json"   // a Document on stdout; warnings and failures on stderr as Quiet shows them
+	Quiet  Mode = "quiet"  // warnings, failures and results only
 )
 
 // Options say where a [View] writes.
@@ -43,15 +44,18 @@ type View struct {
 	mode   Mode
 	colour bool
 	stdout io.Writer
-	live   *live // nil unless the mode is Live
 	stderr io.Writer
+	live   *live   // nil unless the mode is Live
+	github *github // nil unless the mode is GitHub
 
 	secrets *secret.Set
 
 	mu       sync.Mutex
 	recorder *recorder
 	logger   *logrus.Logger
-	ended    []event.Event // the phases that ended, in that order
+	ended    []event.Event  // the phases that ended, in that order
+	summary  string         // file for the summary of GitHub; "" for none
+	reports  []event.Report // for that
 }
 
 // Open returns a view. In Auto and Live mode it looks at whether Stderr is a terminal: asked for Live without
@@ -62,9 +66,12 @@ func Open(o Options) *View {
 		mode: o.Mode, stdout: o.Stdout, stderr: o.Stderr, secrets: o.Secrets, recorder: newRecorder(o.Target),
 		colour: logging.Colour(terminal, o.Getenv),
 	}
+	live := terminal && o.Getenv("TERM") != "dumb" && width(o.Stderr) > 0 // a terminal may not know its width
 	switch {
 	case v.mode == Quiet || v.mode == Plain || v.mode == JSON:
-	case terminal && o.Getenv("TERM") != "dumb" && width(o.Stderr) > 0: // a terminal may not know its width
+	case v.mode == GitHub, v.mode != Live && !live && o.Getenv("GITHUB_ACTIONS") == "true":
+		v.mode, v.github, v.summary = GitHub, &github{out: o.Stderr}, o.Getenv("GITHUB_STEP_SUMMARY")
+	case live:
 		v.mode, v.live = Live, newLive(o.Stderr, v.colour)
 	default:
 		v.mode = Plain
@@ -79,9 +86,13 @@ func isTerminal(w io.Writer) bool {
 }
 
 // Console is where a logger for the console writes, so that its lines stand above what is redrawn.
+// Under GitHub the view writes all of it.
 func (v *View) Console() io.Writer {
 	if v.live != nil {
 		return v.live
+	}
+	if v.github != nil {
+		return io.Discard
 	}
 	return v.stderr
 }
@@ -109,6 +120,9 @@ func (v *View) Handle(e event.Event) {
 	if v.live != nil {
 		v.live.handle(e)
 	}
+	if v.github != nil {
+		v.github.handle(e)
+	}
 	v.write(e)
 }
 
@@ -119,16 +133,41 @@ func (v *View) print(r *event.Report) {
 		return // the document has it
 	}
 	v.sumUp()
+	if v.summary != "" {
+		v.reports = append(v.reports, *r)
+	}
 	if r.Text != "" {
-		_, _ = fmt.Fprintln(v.stdout, r.Text)
+		_, _ = fmt.Fprintln(v.stdout, v.safe(r.Text))
 	}
 	if len(r.Header) > 0 {
-		_, _ = fmt.Fprintln(v.stdout, renderTable(r.Header, r.Rows, width(v.stdout)))
+		_, _ = fmt.Fprintln(v.stdout, v.safe(renderTable(r.Header, r.Rows, width(v.stdout))))
 	}
 }
 
-// Close ends the live view, shows the phases in a table if there were several, and returns the run as a value. In
-// JSON mode it prints that.
+// safe is text as it may be printed: under GitHub it must not be taken for a command.
+func (v *View) safe(text string) string {
+	if v.github != nil {
+		return harmless(text)
+	}
+	return text
+}
+
+// Error is err as the terminal may show it: under GitHub its text must not be taken for a command.
+func (v *View) Error(err error) error {
+	if v.github == nil || err == nil {
+		return err
+	}
+	return &harmlessError{err}
+}
+
+// harmlessError is an error with another text.
+type harmlessError struct{ error }
+
+func (e *harmlessError) Error() string { return harmless(e.error.Error()) }
+func (e *harmlessError) Unwrap() error { return e.error }
+
+// Close ends the view: no line is redrawn, no group is open. It shows the phases in a table if there were several,
+// and returns the run as a value, which it prints in JSON mode.
 func (v *View) Close(end End) Document {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -136,6 +175,14 @@ func (v *View) Close(end End) Document {
 	document := v.recorder.close(end)
 	if v.mode == JSON {
 		v.printDocument(document)
+	}
+	if v.github != nil && end.Err != nil {
+		v.github.fail(document.Target, v.secrets.Redact(end.Err.Error()), document.Place)
+	}
+	if v.summary != "" {
+		if err := appendSummary(v.summary, document, v.reports, v.secrets); err != nil {
+			_, _ = fmt.Fprintln(v.stderr, v.safe(err.Error()))
+		}
 	}
 	return document
 }
@@ -156,8 +203,11 @@ func (v *View) sumUp() {
 		v.live.close()
 		v.live = nil
 	}
+	if v.github != nil {
+		v.github.close()
+	}
 	if len(v.ended) > 1 && v.mode != Quiet && v.mode != JSON {
-		_, _ = fmt.Fprintln(v.stderr, phaseTable(v.ended, width(v.stderr)))
+		_, _ = fmt.Fprintln(v.stderr, v.safe(phaseTable(v.ended, width(v.stderr))))
 	}
 	v.ended = nil
 }
