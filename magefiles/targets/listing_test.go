@@ -19,7 +19,7 @@ var want = map[string][]string{ //nolint:gochecknoglobals // a table
 	"engine:install": nil, "engine:status": nil, "format": nil, "hooks:install": nil, "hooks:preCommit": nil, "images": nil, "install": nil,
 	"lint": nil, "reset": {"-yes"}, "schema:init": nil, "schema:status": nil, "schema:update": nil, "setup": nil,
 	"status": nil, "test": nil, "test:e2e": nil, "test:integration": nil, "test:performance": nil, "test:unit": nil,
-	"verify:db": nil,
+	"verify:base": nil, "verify:db": nil, "verify:liquibase": nil, "verify:postgres": nil, "verify:runtime": nil,
 }
 
 // run runs a program of the go command in the root of the checkout, and returns what it printed.

@@ -32,9 +32,11 @@ type DisposableSpec struct {
 	Env     map[string]string
 	Labels  map[string]string // beside the session's
 	User    string
-	Ports   []uint16 // published on free ports of 127.0.0.1
-	Volumes map[string]string
+	Ports   []uint16          // published on free ports of 127.0.0.1
+	Volumes map[string]string // volume → path
+	Locked  map[string]string // the same, mounted read-only
 	Tmpfs   map[string]string // path → options, such as "rw,size=256m"
+	Network string            // name of a network; "" is the engine's default
 }
 
 // Disposable is a container that [StartDisposable] started.
@@ -69,9 +71,13 @@ func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Dispo
 	for volume, target := range spec.Volumes {
 		options.Mounts = append(options.Mounts, volume+":"+target)
 	}
+	for volume, target := range spec.Locked {
+		options.Mounts = append(options.Mounts, volume+":"+target+":ro")
+	}
 	resource, err := pool.RunWithOptions(options, func(c *docker.HostConfig) {
 		c.PublishAllPorts = false
 		c.Tmpfs = spec.Tmpfs
+		c.NetworkMode = spec.Network
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("run image %q: %w", spec.Image, err), removeNamed(ctx, pool, options.Name))

@@ -8,7 +8,7 @@ import (
 	"github.com/poststack/poststack/pkg/session"
 )
 
-// Sweep removes the disposable containers and networks whose owner is dead, of every stack on this engine. It
+// Sweep removes the disposable containers, networks and volumes whose owner is dead, of every stack on this engine. It
 // returns their names.
 func Sweep(ctx context.Context, e Engine) ([]string, error) {
 	var swept []string
@@ -36,6 +36,18 @@ func Sweep(ctx context.Context, e Engine) ([]string, error) {
 			continue
 		}
 		swept = append(swept, n.Name)
+	}
+	volumes, err := e.VolumeList(ctx, map[string]string{LabelDisposable: "true"})
+	problems = append(problems, err)
+	for _, v := range volumes {
+		if session.Alive(v.Labels[LabelSession]) {
+			continue
+		}
+		if err := e.VolumeRemove(ctx, v.Name); err != nil && !errors.Is(err, engine.ErrNotFound) {
+			problems = append(problems, err)
+			continue
+		}
+		swept = append(swept, v.Name)
 	}
 	return swept, errors.Join(problems...)
 }

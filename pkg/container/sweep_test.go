@@ -21,6 +21,7 @@ func litter(t *testing.T, e *enginetest.Fake, name string, labels map[string]str
 	_, err := e.ContainerCreate(t.Context(), engine.ContainerSpec{Name: name, Image: "localhost/poststack/postgres:1", Labels: labels})
 	require.NoError(t, err)
 	require.NoError(t, e.NetworkCreate(t.Context(), name+"-net", labels))
+	require.NoError(t, e.VolumeCreate(t.Context(), name+"-vol", labels))
 }
 
 func TestSweep(t *testing.T) {
@@ -35,11 +36,13 @@ func TestSweep(t *testing.T) {
 
 	swept, err := container.Sweep(t.Context(), e)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"dead", "dead-net"}, swept)
+	assert.Equal(t, []string{"dead", "dead-net", "dead-vol"}, swept)
 	for _, name := range []string{"alive", "unknown-owner", "no-owner", "foreign", "not-disposable"} {
 		_, err := e.ContainerInspect(t.Context(), name)
 		assert.NoError(t, err)
 		_, err = e.NetworkInspect(t.Context(), name+"-net")
+		assert.NoError(t, err)
+		_, err = e.VolumeInspect(t.Context(), name+"-vol")
 		assert.NoError(t, err)
 	}
 
@@ -67,7 +70,7 @@ func TestSweep_goes_on_after_a_failure(t *testing.T) {
 		return nil
 	}
 	swept, err := container.Sweep(t.Context(), e)
-	assert.Equal(t, []string{"two", "one-net"}, swept)
+	assert.ElementsMatch(t, []string{"two", "one-net", "one-vol", "two-vol"}, swept)
 	assert.ErrorIs(t, err, stuck)
 	assert.ErrorIs(t, err, full)
 }

@@ -21,6 +21,7 @@ type Definition struct {
 	Environment []Variable
 	Stop        Stop
 	Artifacts   []Artifact
+	Runtime     Runtime
 }
 
 // SuiteVariable is what stands for the Debian suite in the value of a build argument. No other variable is
@@ -39,6 +40,7 @@ type Stop struct {
 	Signal   string        // such as "SIGINT"; "" is the engine's default
 	Timeout  time.Duration // before it is killed; 0 is the engine's default
 	ExitCode int           // of a clean end
+	Log      string        // regular expression that its log then must match; "" is anything
 }
 
 // Artifact is something that is downloaded on the host and copied into the image. A TLS-intercepting proxy's
@@ -86,6 +88,7 @@ type definitionFile struct {
 		Signal   string        `yaml:"signal"`
 		Timeout  time.Duration `yaml:"timeout"`
 		ExitCode int           `yaml:"exit_code"`
+		Log      string        `yaml:"log"`
 	} `yaml:"stop"`
 	Artifacts []struct {
 		Name    string `yaml:"name"`
@@ -100,13 +103,15 @@ type definitionFile struct {
 			To     string `yaml:"to"`
 		} `yaml:"files"`
 	} `yaml:"artifacts"`
+	Runtime Runtime `yaml:"runtime"`
 }
 
 // definition copies f into the form that the rest of the package uses.
 func (f definitionFile) definition(name, dir string) Definition {
 	d := Definition{
 		Name: name, Dir: dir, Description: f.Description, Parent: f.Parent, Args: f.Args, User: f.User,
-		Stop: Stop{Signal: f.Stop.Signal, Timeout: f.Stop.Timeout, ExitCode: f.Stop.ExitCode},
+		Stop:    Stop{Signal: f.Stop.Signal, Timeout: f.Stop.Timeout, ExitCode: f.Stop.ExitCode, Log: f.Stop.Log},
+		Runtime: f.Runtime,
 	}
 	for _, v := range f.Environment {
 		d.Environment = append(d.Environment, Variable{Name: v.Name, Default: v.Default, Help: v.Help})

@@ -39,7 +39,11 @@ func (f *definitionFile) validate(root *yaml.Node, p *problems) {
 	if c := f.Stop.ExitCode; c < 0 || c > 255 {
 		p.add(lineOf(root, "stop", "exit_code"), "stop.exit_code %d is not within 0 to 255", c)
 	}
+	if _, err := regexp.Compile(f.Stop.Log); err != nil {
+		p.add(lineOf(root, "stop", "log"), "stop.log is not a regular expression: %v", err)
+	}
 	f.validateArtifacts(root, p)
+	f.Runtime.validate(child(root, "runtime"), p)
 }
 
 // validateArg checks one build argument: its name, and that no variable but [SuiteVariable] is meant.

@@ -81,6 +81,9 @@ func (p *problems) syntax(err error) {
 
 // checkKeys refuses keys of n that t, a struct, does not have; path is where n stands.
 func checkKeys(n *yaml.Node, t reflect.Type, path string, p *problems) {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
 	switch {
 	case n.Kind == yaml.AliasNode:
 		checkKeys(n.Alias, t, path, p)
@@ -91,7 +94,9 @@ func checkKeys(n *yaml.Node, t reflect.Type, path string, p *problems) {
 	case n.Kind == yaml.MappingNode && t.Kind() == reflect.Struct:
 		known := make(map[string]reflect.Type, t.NumField())
 		for f := range t.Fields() {
-			known[f.Tag.Get("yaml")] = f.Type
+			if name := f.Tag.Get("yaml"); name != "-" {
+				known[name] = f.Type
+			}
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]

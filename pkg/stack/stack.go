@@ -22,6 +22,7 @@ import (
 	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/schema"
 	"github.com/poststack/poststack/pkg/secret"
+	"github.com/poststack/poststack/pkg/verify"
 )
 
 // Engine is what the phases need of a container engine; *engine.Engine has it.
@@ -32,12 +33,17 @@ type Engine interface {
 	about
 }
 
-// about is what only this package asks an engine.
+// about is what only this package asks an engine, and what the checks of images need.
 type about interface {
-	Info() engine.Info
+	verifying
 	ContainerOnPort(ctx context.Context, port uint16) (string, error)
 	VolumeUsage(ctx context.Context, name string) (int64, error)
 	Close() error
+}
+
+type verifying interface {
+	verify.Engine
+	container.Server
 }
 
 // Options are what a stack is opened with.

@@ -70,6 +70,9 @@ func NewFake() *Fake {
 // Info returns Identity.
 func (f *Fake) Info() engine.Info { return f.Identity }
 
+// Guard does nothing: what is in memory ends with the process.
+func (f *Fake) Guard() error { return nil }
+
 // Close does nothing.
 func (f *Fake) Close() error { return nil }
 

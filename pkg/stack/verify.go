@@ -1,0 +1,124 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/verify"
+)
+
+// ImageChecks are the checks of one image, as a value for machines.
+type ImageChecks struct {
+	Image  string          `json:"image"`
+	Ref    string          `json:"ref"`
+	Checks []verify.Result `json:"checks"`
+	Error  string          `json:"error,omitempty"` // why checks could not be made; empty when all were
+
+	err error
+}
+
+// VerifyRuntime checks every image of the catalogue; they must be built.
+func (s *Stack) VerifyRuntime(ctx context.Context) error {
+	images, err := s.catalogue()
+	if err != nil {
+		return s.failure("verify:runtime", Usage, err)
+	}
+	return s.verify(ctx, "verify:runtime", images.Names()...)
+}
+
+// VerifyBase checks the base image; it must be built.
+func (s *Stack) VerifyBase(ctx context.Context) error { return s.verify(ctx, "verify:base", baseImage) }
+
+// VerifyPostgres checks the PostgreSQL image; it must be built.
+func (s *Stack) VerifyPostgres(ctx context.Context) error {
+	return s.verify(ctx, "verify:postgres", postgresImage)
+}
+
+// VerifyLiquibase checks the Liquibase image; it must be built.
+func (s *Stack) VerifyLiquibase(ctx context.Context) error {
+	return s.verify(ctx, "verify:liquibase", liquibaseImage)
+}
+
+// verify checks images side by side, and reports every check whether or not one failed.
+func (s *Stack) verify(ctx context.Context, phase string, names ...string) error {
+	return s.run(ctx, phase, Unexpected, func(ctx context.Context, r event.Reporter) (ended, error) {
+		start := time.Now()
+		found := make([]ImageChecks, len(names))
+		var all sync.WaitGroup
+		for i, name := range names {
+			all.Go(func() { found[i] = s.verifyImage(ctx, name, r) })
+		}
+		all.Wait()
+		report := event.Report{Header: []string{"image", "check", "expected", "seen", "time"}, Data: found}
+		checks := 0
+		var problems []error
+		for _, f := range found {
+			checks += len(f.Checks)
+			report.Rows = append(report.Rows, rows(f)...)
+			problems = append(problems, f.err)
+		}
+		err := errors.Join(problems...)
+		if context.Cause(ctx) != nil {
+			return ended{}, err
+		}
+		s.Sink.Result(report)
+		text := fmt.Sprintf("%s of %s in %s", count(checks, "check"), count(len(names), "image"), time.Since(start).Round(100*time.Millisecond))
+		return ended{Outcome: event.Passed, Text: text, Data: found}, err
+	})
+}
+
+// verifyImage checks one image.
+func (s *Stack) verifyImage(ctx context.Context, name string, r event.Reporter) ImageChecks {
+	out := ImageChecks{Image: name}
+	out.Checks, out.err = func() ([]verify.Result, error) {
+		e, err := s.engine(ctx)
+		if err != nil {
+			return nil, err
+		}
+		images, err := s.catalogue()
+		if err != nil {
+			return nil, err
+		}
+		definition, err := images.Get(name)
+		if err != nil {
+			return nil, err
+		}
+		ref, err := s.imageRef(name)
+		if err != nil {
+			return nil, err
+		}
+		out.Ref = string(ref)
+		return verify.Image(ctx, verify.Options{Engine: e, Start: verify.Dockertest(e), Image: definition, Ref: ref, Report: r})
+	}()
+	var failed *verify.Error
+	if out.err != nil && !errors.As(out.err, &failed) {
+		out.Error = out.err.Error()
+	}
+	return out
+}
+
+// cell cuts what a check has seen to what a table can show; the whole of it is in the failure and in the data.
+func cell(text string) string {
+	const limit = 80
+	if r := []rune(text); len(r) > limit {
+		return string(r[:limit-1]) + "…"
+	}
+	return text
+}
+
+// rows are the lines of an image in the table.
+func rows(f ImageChecks) [][]string {
+	var list [][]string
+	for _, c := range f.Checks {
+		mark := "ok"
+		if !c.OK {
+			mark = "FAILED"
+		}
+		list = append(list, []string{f.Image, c.Check, cell(c.Expected), cell(mark + ": " + c.Seen), fmt.Sprintf("%.2fs", c.Seconds)})
+	}
+	return list
+}

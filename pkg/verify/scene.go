@@ -1,0 +1,215 @@
+package verify
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/secret"
+)
+
+// cleanupTime is how long removing a scene may take after the work itself was cancelled.
+const cleanupTime = 30 * time.Second
+
+// scene is a container of the image with a network and volumes of its own.
+type scene struct {
+	*verification
+	name     string // of the network, and what the volumes' names begin with
+	box      Disposable
+	cleanup  []func(context.Context) error // last first
+	trust    pair                          // in its volume, if the image asks for one
+	password secret.Value
+	locked   map[string]string // volumes that are mounted read-only
+}
+
+// prepare makes what the declared container needs. The scene must be closed also when there is an error.
+func (s *scene) prepare(ctx context.Context) error {
+	s.name, s.locked = "poststack-verify-"+strings.ToLower(rand.Text()[:12]), map[string]string{}
+	s.later(func(ctx context.Context) error { return s.Engine.NetworkRemove(ctx, s.name) })
+	if err := s.Engine.NetworkCreate(ctx, s.name, container.DisposableLabels()); err != nil {
+		return err
+	}
+	if c := s.Image.Runtime.Start.Certificate; c != nil {
+		var err error
+		if s.trust, err = newPair(); err != nil {
+			return err
+		}
+		err = s.lock(ctx, "certificate", c.Path,
+			owned(engine.File{Path: path.Join(c.Path, "fullchain.pem"), Mode: octal(c.Mode), Content: s.trust.certificate}, c.Owner),
+			owned(engine.File{Path: path.Join(c.Path, "privkey.pem"), Mode: octal(c.Mode), Content: s.trust.key}, c.Owner))
+		if err != nil {
+			return err
+		}
+	}
+	if f := s.Image.Runtime.Start.Password; f != nil {
+		s.password = secret.Value(rand.Text())
+		err := s.lock(ctx, "password", path.Dir(f.Path), owned(engine.File{Path: f.Path, Mode: 0o400, Content: []byte(s.password.Reveal())}, f.Owner))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// later has something removed when the scene is closed.
+func (s *scene) later(remove func(context.Context) error) { s.cleanup = append(s.cleanup, remove) }
+
+// volume makes an empty volume.
+func (s *scene) volume(ctx context.Context, purpose string) (string, error) {
+	name := s.name + "-" + purpose
+	s.later(func(ctx context.Context) error { return s.Engine.VolumeRemove(ctx, name) })
+	return name, s.Engine.VolumeCreate(ctx, name, container.DisposableLabels())
+}
+
+// lock makes a volume with files in it that the container mounts read-only at target. They go in through a
+// container that never starts: what it is given appears in no argument and no inspect.
+func (s *scene) lock(ctx context.Context, purpose, target string, files ...engine.File) (err error) {
+	name, err := s.volume(ctx, purpose)
+	if err != nil {
+		return err
+	}
+	id, err := s.Engine.ContainerCreate(ctx, engine.ContainerSpec{
+		Name: name, Image: s.Ref, Labels: container.DisposableLabels(),
+		Mounts: []engine.Mount{{Volume: name, Target: target}}, Files: files,
+	})
+	if err != nil {
+		return err
+	}
+	s.locked[name] = target
+	remove, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	return s.Engine.ContainerRemove(remove, id)
+}
+
+// serve starts the container that image.yaml declares, with env over its environment, and publishes its ports.
+func (s *scene) serve(ctx context.Context, env map[string]string) error {
+	declared := s.Image.Runtime.Start
+	spec := container.DisposableSpec{
+		Command: declared.Command, Env: maps.Clone(env), Ports: s.ports(), Network: s.name, Locked: s.locked,
+		Volumes: map[string]string{}, Tmpfs: map[string]string{},
+	}
+	for name, value := range declared.Environment {
+		if _, set := env[name]; !set {
+			spec.Env[name] = value
+		}
+	}
+	for _, target := range declared.Tmpfs {
+		spec.Tmpfs[target] = "rw"
+	}
+	for i, target := range declared.Volumes {
+		name, err := s.volume(ctx, "data"+strconv.Itoa(i))
+		if err != nil {
+			return err
+		}
+		spec.Volumes[name] = target
+	}
+	return s.start(ctx, spec)
+}
+
+// start starts a container of the image.
+func (s *scene) start(ctx context.Context, spec container.DisposableSpec) error {
+	spec.Image = s.Ref
+	box, err := s.Start(ctx, spec)
+	if err != nil {
+		return err
+	}
+	s.box = box
+	s.later(func(context.Context) error { return box.Close() })
+	return nil
+}
+
+// ports are those that health checks ask on.
+func (s *scene) ports() []uint16 {
+	var ports []uint16
+	seen := map[uint16]bool{0: true}
+	for _, c := range s.Image.Runtime.Checks {
+		if p := c.Port(); !seen[p] {
+			seen[p] = true
+			ports = append(ports, p)
+		}
+	}
+	return ports
+}
+
+// close removes everything, also when ctx has ended.
+func (s *scene) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	var problems []error
+	for i := len(s.cleanup) - 1; i >= 0; i-- {
+		if err := s.cleanup[i](ctx); err != nil && !errors.Is(err, engine.ErrNotFound) {
+			problems = append(problems, fmt.Errorf("clean up: %w", err))
+		}
+	}
+	s.cleanup = nil
+	return errors.Join(problems...)
+}
+
+// owned gives f to "UID:GID", which image.yaml's validation has seen to be digits.
+func owned(f engine.File, ids string) engine.File {
+	uid, gid, _ := strings.Cut(ids, ":")
+	f.UID, _ = strconv.Atoi(uid)
+	f.GID, _ = strconv.Atoi(gid)
+	return f
+}
+
+// octal reads permission bits that validation has seen to be octal.
+func octal(mode string) int64 {
+	bits, _ := strconv.ParseInt(mode, 8, 64)
+	return bits
+}
+
+// alive fails once the container has exited, or is gone. An engine that does not answer for a moment says
+// nothing about the container.
+func (s *scene) alive(ctx context.Context) error {
+	c, err := s.Engine.ContainerInspect(ctx, string(s.box.ID()))
+	if errors.Is(err, engine.ErrNotFound) {
+		return err
+	}
+	if err != nil || c.State == engine.Running || c.State == engine.Created {
+		return nil //nolint:nilerr // as said above
+	}
+	text := fmt.Sprintf("the container exited with status %d", c.ExitCode)
+	if c.OOMKilled {
+		text += " (out of memory)"
+	}
+	return errors.New(text)
+}
+
+// tail is the last lines that the container printed.
+const tail = 20
+
+// printed is everything that the container printed, or the last n lines of it.
+func (s *scene) printed(ctx context.Context, n int) (string, error) {
+	var out strings.Builder
+	err := s.Engine.ContainerLogs(ctx, s.box.ID(), engine.LogOptions{Tail: n}, &out, &out)
+	return strings.ReplaceAll(out.String(), "\r\n", "\n"), err
+}
+
+// keepLog keeps the last lines of the container for the error, if it is the first with a failed check.
+func (s *scene) keepLog(ctx context.Context, since int) {
+	failed := false
+	for _, r := range s.results[since:] {
+		failed = failed || !r.OK
+	}
+	if s.box == nil || !failed || len(s.log) > 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	text, err := s.printed(ctx, tail)
+	if err != nil {
+		text = fmt.Sprintf("read the container's log: %v", err)
+	}
+	if text = strings.TrimRight(text, "\n"); text != "" {
+		s.log = strings.Split(text, "\n")
+	}
+}
