@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -65,7 +66,7 @@ func called(code string) []string {
 		words := strings.Fields(m[1])
 		for i, word := range words {
 			option := strings.HasPrefix(word, "-")
-			argument := i > 0 && words[i-1] == "-d"
+			argument := i > 0 && slices.Contains([]string{"-d", "shell", "completion"}, words[i-1]) // of mage, or of a target
 			placeholder := strings.ToUpper(word) == word
 			if !option && !argument && !placeholder && unicode.IsLetter(rune(word[0])) {
 				out = append(out, word)
@@ -81,6 +82,7 @@ func TestCalled(t *testing.T) {
 		"go tool mage engine:install setup   # from nothing": {"engine:install", "setup"},
 		`psql "$(mage db:url)" -c '\dt'`:                     {"db:url"},
 		"mage build:all -force":                              {"build:all"},
+		"mage shell postgres":                                {"shell"},
 		"mage -d PATH setup":                                 {"setup"},
 		"mage install && bin/poststack status":               {"install", "status"},
 		"go run magefile.go TARGET":                          nil,

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/term"
 
 	"github.com/poststack/poststack/pkg/runner"
 )
@@ -76,6 +77,16 @@ func child(role string, args []string) int {
 	case "stopped": // hears nothing until it is continued
 		fmt.Println("ready")
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		time.Sleep(time.Minute)
+	case "terminal": // ROLE: gives its terminal to that child, and says how it ended
+		own := runner.Terminal{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+		told := make(chan os.Signal, 1)
+		signal.Notify(told, syscall.SIGINT)
+		code, err := own.Run(context.Background(), runner.Command{Program: os.Args[0], Env: []string{childEnv + "=" + args[0]}})
+		fmt.Printf("code %d, error %v, interactive %v, signals %d\n", code, err, own.Interactive(), len(told))
+	case "raw": // leaves the terminal raw
+		_, err := term.MakeRaw(int(os.Stdin.Fd()))
+		fmt.Println("ready", err)
 		time.Sleep(time.Minute)
 	case "killed":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)

@@ -103,6 +103,15 @@ type UsageError struct{ Reason string }
 
 func (e *UsageError) Error() string { return e.Reason }
 
+// EndedError is a program of the user's, such as psql, that ended with another status than 0. The process ends
+// with the same one.
+type EndedError struct {
+	Program string
+	Code    int
+}
+
+func (e *EndedError) Error() string { return fmt.Sprintf("%s ended with status %d", e.Program, e.Code) }
+
 // ExitStatus is the status that a process which ends with err should have.
 func ExitStatus(err error) int {
 	var (
@@ -111,12 +120,15 @@ func ExitStatus(err error) int {
 		usage    *UsageError
 		engines  *engine.UnusableError
 		phase    *PhaseError
+		program  *EndedError
 	)
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &told):
 		return told.ExitStatus()
+	case errors.As(err, &program):
+		return program.Code
 	case errors.As(err, &settings), errors.As(err, &usage):
 		return int(Usage)
 	case errors.As(err, &engines):

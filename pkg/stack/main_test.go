@@ -38,6 +38,8 @@ type bench struct {
 	engine *enginetest.Fake
 	config config.Config
 	stdin  *os.File
+	term   stack.Terminal
+	path   string // PATH of the run
 }
 
 // newBench has the images of a small catalogue built, and a port for the database that is free.
@@ -165,8 +167,13 @@ func (b *bench) openWith(t *testing.T, j *journal) (*stack.Stack, context.Contex
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, logs.Close()) })
 	o := stack.Options{
-		Config: b.config, Logs: logs, Secrets: secrets, Sink: j.sink, Stdin: b.stdin,
-		Getenv: func(string) string { return "" },
+		Config: b.config, Logs: logs, Secrets: secrets, Sink: j.sink, Stdin: b.stdin, Term: b.term,
+		Getenv: func(name string) string {
+			if name == "PATH" {
+				return b.path
+			}
+			return ""
+		},
 		Runner: runner.Func(func(context.Context, runner.Command) (runner.Result, error) {
 			return runner.Result{Stdout: "0123abc\n"}, nil
 		}),

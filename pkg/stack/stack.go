@@ -30,10 +30,27 @@ type Engine interface {
 	container.Engine
 	image.Engine
 	schema.Containers
-	about
+	onlyHere
 }
 
-// about is what only this package asks an engine, and what the checks of images need.
+// onlyHere is what only this package asks an engine.
+type onlyHere interface {
+	about
+	inside
+}
+
+// inside is what the user's own programs need of a container that runs.
+type inside interface {
+	ExecCommand(id engine.ContainerID, spec engine.ExecSpec, tty bool) runner.Command
+}
+
+// Terminal runs a program that talks to the user itself, and returns its exit status; [runner.Terminal] does.
+type Terminal interface {
+	Run(ctx context.Context, c runner.Command) (int, error)
+	Interactive() bool // a person can type and see
+}
+
+// about is what is told of the engine and of what it has, and what the checks of images need.
 type about interface {
 	verifying
 	ContainerOnPort(ctx context.Context, port uint16) (string, error)
@@ -55,6 +72,7 @@ type Options struct {
 	Runner  runner.Runner       // nil runs programs of this machine
 	Getenv  func(string) string // nil is os.Getenv
 	Engine  Engine              // nil opens one when a phase first needs it
+	Term    Terminal            // for psql and shells; only they need it
 	Stdin   *os.File            // where Reset asks; nil is os.Stdin
 	Orphans bool                // the run ends with the parent of this process, which mage is
 }

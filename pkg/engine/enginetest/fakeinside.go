@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/runner"
 )
 
 // ContainerExec asks OnExec.
@@ -58,4 +59,13 @@ func (f *Fake) find(nameOrID string) *fakeContainer {
 		}
 	}
 	return nil
+}
+
+// ExecCommand is a command that does not exist; its arguments are those of the container's.
+func (f *Fake) ExecCommand(id engine.ContainerID, spec engine.ExecSpec, tty bool) runner.Command {
+	args := []string{"exec"}
+	if tty {
+		args = append(args, "--tty")
+	}
+	return runner.Command{Program: "fake-engine", Args: append(append(args, string(id)), spec.Command...)}
 }

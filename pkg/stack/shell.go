@@ -1,0 +1,103 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// removeTime bounds the removal of a disposable container.
+const removeTime = 30 * time.Second
+
+// Shell runs bash in the container of this stack that has the image of that name and runs, or else in a
+// disposable one, which is removed afterwards. An exit status other than 0 is an [EndedError].
+func (s *Stack) Shell(ctx context.Context, name string) error {
+	return s.programEnded(ctx, "shell", Unexpected, s.shell(ctx, name))
+}
+
+func (s *Stack) shell(ctx context.Context, name string) error {
+	name, err := s.imageName(name)
+	if err != nil {
+		return err
+	}
+	e, err := s.engine(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := e.ContainerList(ctx, map[string]string{container.LabelStack: s.Config.Stack, container.LabelRole: name})
+	if err != nil {
+		return err
+	}
+	bash := engine.ExecSpec{Command: []string{"bash"}, Env: s.screen()}
+	for _, c := range found {
+		if c.State == engine.Running {
+			return s.attach(ctx, "bash", e.ExecCommand(c.ID, bash, s.Term.Interactive()))
+		}
+	}
+	s.Sink.For("").Notice(fmt.Sprintf("no container of image %q runs: this one is removed when the shell ends", name))
+	return s.disposable(ctx, name, engine.ContainerSpec{Env: map[string]string{
+		"DOMAIN": s.Config.Domain, "LE_EMAIL": s.Config.LEEmail, "CERT_PATH": s.Config.CertPath, "LOG_LEVEL": s.Config.LogLevel,
+	}}, bash)
+}
+
+// imageName is the image that name means: its own, or the only one that begins like that, so that "base" is
+// base-debian, as in the targets' names.
+func (s *Stack) imageName(name string) (string, error) {
+	images, err := s.catalogue()
+	if err != nil {
+		return "", err
+	}
+	all := images.Names()
+	if slices.Contains(all, name) {
+		return name, nil
+	}
+	var like []string
+	for _, n := range all {
+		if name != "" && strings.HasPrefix(n, name) {
+			like = append(like, n)
+		}
+	}
+	if len(like) == 1 {
+		return like[0], nil
+	}
+	return "", &UsageError{Reason: fmt.Sprintf("there is no image %q; the images are: %s", name, strings.Join(all, ", "))}
+}
+
+// disposable runs a program in a new container of the image, and removes the container whatever happens. Its own
+// main process does nothing: an engine's command line that is killed leaves alone what it has started.
+func (s *Stack) disposable(ctx context.Context, name string, spec engine.ContainerSpec, program engine.ExecSpec) (err error) {
+	e, err := s.engine(ctx)
+	if err != nil {
+		return err
+	}
+	if spec.Image, err = s.imageRef(name); err != nil {
+		return err
+	}
+	if _, err := e.ImageInspect(ctx, spec.Image); errors.Is(err, engine.ErrNotFound) {
+		return &UsageError{Reason: fmt.Sprintf("image %q is not built, or not current; build it with: mage build:all", name)}
+	} else if err != nil {
+		return err
+	}
+	spec.Entrypoint, spec.Command = []string{"sleep"}, []string{"infinity"}
+	spec.Labels = container.DisposableLabels()
+	spec.Labels[container.LabelRole] = name
+	id, err := e.ContainerCreate(ctx, spec)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+		defer cancel()
+		err = errors.Join(err, e.ContainerRemove(ctx, id))
+	}()
+	if err := e.ContainerStart(ctx, id); err != nil {
+		return err
+	}
+	return s.attach(ctx, program.Command[0], e.ExecCommand(id, program, s.Term.Interactive()))
+}
