@@ -1,0 +1,81 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// reason is why a command of the documents is not run, and what is looked at instead.
+type reason struct {
+	why   string
+	check func(*reader, command)
+}
+
+// notRun lists the commands that TestDocuments leaves out. That each target they name exists is checked by
+// TestDocuments_targets, also for these.
+func notRun() map[string]reason {
+	tests := reason{"it runs the tests, this one among them", namesTests}
+	linters := reason{"it compiles the linters, which takes minutes; .ci/run runs it", nothing}
+	system := reason{"it changes the machine", nothing}
+	network := reason{"it needs the internet", nothing}
+	name := reason{"it names a program and is nothing to type", nothing}
+	terminal := reason{"it waits for a person at a terminal", nothing}
+	other := reason{"it needs a program that is not part of a checkout", nothing}
+	return map[string]reason{
+		"mage engine:install test":         tests,
+		"go tool mage engine:install test": tests,
+		"mage check":                       tests,
+		"mage coverage":                    tests,
+		"mage test":                        tests,
+		"mage test:e2e":                    tests,
+		"mage test:integration":            tests,
+		"mage test:performance":            tests,
+		"mage test:unit":                   tests,
+		".ci/run":                          tests,
+		"go test -short ./pkg/config":      tests,
+		"go test -short -run 'TestParseURL_refuses' ./pkg/database":                       tests,
+		"go test -count=1 -run 'TestSetup/docker' ./tests/e2e":                            tests,
+		"POSTSTACK_TEST_ENGINES=podman go test -count=1 -run 'TestContract' ./pkg/engine": tests,
+		"mage lint":   linters,
+		"mage format": linters,
+		"mage reset":  terminal,
+		"go install github.com/magefile/mage@latest": network,
+		"sudo usermod -aG docker USER":               system,
+		"docker context use default":                 system,
+		"pre-commit install":                         other,
+		"podman exec NAME reload-certificates":       {"the service with that certificate is not part of the stack; tests/integration runs it", nothing},
+		"go tool":                                    name,
+		"go test":                                    name,
+		"docker exec":                                name,
+	}
+}
+
+// endsWith has the exit status of the commands that are shown because they fail.
+func endsWith() map[string]int {
+	return map[string]int{"mage setup -yes": 2}
+}
+
+// nothing is left to check.
+func nothing(*reader, command) {}
+
+// namesTests checks that a call of go test names a package and a test that are there.
+func namesTests(r *reader, c command) {
+	m := regexp.MustCompile(`go test .*?(?:-run '(\w+)\S*' )?\./(\S+)$`).FindStringSubmatch(c.text)
+	if m == nil {
+		return
+	}
+	files, err := filepath.Glob(filepath.Join(r.c.Dir, filepath.FromSlash(m[2]), "*_test.go"))
+	assert.NoError(r, err)
+	assert.NotEmpty(r, files, "%s: %s", c.document, c.text)
+	found := m[1] == ""
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		assert.NoError(r, err)
+		found = found || strings.Contains(string(text), "func "+m[1]+"(")
+	}
+	assert.True(r, found, "%s: %s: there is no such test", c.document, c.text)
+}
