@@ -22,6 +22,7 @@ func notRun() map[string]reason {
 	linters := reason{"it compiles the linters, which takes minutes; .ci/run runs it", nothing}
 	system := reason{"it changes the machine", nothing}
 	network := reason{"it needs the internet", nothing}
+	parts := reason{"it is the three verify targets at once, which are run one by one", nothing}
 	name := reason{"it names a program and is nothing to type", nothing}
 	terminal := reason{"it waits for a person at a terminal", nothing}
 	other := reason{"it needs a program that is not part of a checkout", nothing}
@@ -51,6 +52,9 @@ func notRun() map[string]reason {
 		"go tool":                                    name,
 		"go test":                                    name,
 		"docker exec":                                name,
+		"mage shell":                                 name,
+		"mage verify:runtime":                        parts,
+		"psql ended with status …":                   name,
 	}
 }
 

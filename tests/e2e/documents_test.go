@@ -174,7 +174,7 @@ func (r *reader) fill(text string) string {
 	if strings.Contains(text, "USER:PASSWORD@HOST") {
 		text = strings.ReplaceAll(text, "postgresql://USER:PASSWORD@HOST:5432/DATABASE", r.c.URL(r.T))
 	}
-	return regexp.MustCompile(`\b(PATH|TARGET)\b`).ReplaceAllStringFunc(text, func(word string) string {
-		return map[string]string{"PATH": r.c.Dir, "TARGET": "status"}[word]
+	return regexp.MustCompile(`\b(PATH|TARGET|NAME)\b`).ReplaceAllStringFunc(text, func(word string) string {
+		return map[string]string{"PATH": r.c.Dir, "TARGET": "status", "NAME": "postgres"}[word]
 	})
 }
