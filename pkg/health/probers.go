@@ -2,21 +2,34 @@ package health
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"time"
 )
 
-// TCP asks whether address ("host:port") takes connections. Beware of published ports: an engine's proxy takes
-// them although nobody listens in the container.
+// closedWithin is how soon an engine's proxy closes a connection that it could not pass on.
+const closedWithin = 50 * time.Millisecond
+
+// TCP asks whether address ("host:port") takes connections, and keeps them for a moment: on a published port an
+// engine's proxy takes them although nobody listens in the container, and closes them at once.
 func TCP(address string) Prober {
 	return prober{"TCP " + address, func(ctx context.Context) error {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		if err != nil {
 			return err
 		}
-		return c.Close()
+		defer c.Close()
+		if err := c.SetReadDeadline(time.Now().Add(closedWithin)); err != nil {
+			return err
+		}
+		_, err = c.Read(make([]byte, 1))
+		if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
+		return fmt.Errorf("the connection was taken and closed at once: %w", err)
 	}}
 }
 

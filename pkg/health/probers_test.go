@@ -25,6 +25,33 @@ func TestTCP(t *testing.T) {
 	require.ErrorIs(t, p.Probe(t.Context()), syscall.ECONNREFUSED)
 }
 
+func TestTCP_proxy_without_a_server(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	go func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			_ = c.Close()
+		}
+	}()
+	require.ErrorContains(t, health.TCP(l.Addr().String()).Probe(t.Context()), "taken and closed at once")
+}
+
+func TestTCP_server_that_speaks_first(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			_, _ = c.Write([]byte("220 ready\r\n"))
+			_ = c.Close()
+		}
+	}()
+	require.NoError(t, health.TCP(l.Addr().String()).Probe(t.Context()))
+}
+
 func TestHTTP(t *testing.T) {
 	t.Parallel()
 	mux := http.NewServeMux()

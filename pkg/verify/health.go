@@ -75,10 +75,11 @@ func (s *scene) deadline(ctx context.Context) (context.Context, context.CancelFu
 // runs checks that the container did not end at once.
 func (s *scene) runs() question {
 	return question{check: "start", expected: "runs", ask: func(ctx context.Context) (answer, error) {
-		if err := s.alive(ctx); err != nil {
-			return answer{}, err
+		c, err := s.Engine.ContainerInspect(ctx, string(s.box.ID()))
+		if err == nil {
+			err = exited(c)
 		}
-		return answer{seen: "runs", ok: true}, nil
+		return answer{seen: "runs", ok: true}, err
 	}}
 }
 

@@ -174,8 +174,16 @@ func (s *scene) alive(ctx context.Context) error {
 	if errors.Is(err, engine.ErrNotFound) {
 		return err
 	}
-	if err != nil || c.State == engine.Running || c.State == engine.Created {
+	if err != nil {
 		return nil //nolint:nilerr // as said above
+	}
+	return exited(c)
+}
+
+// exited is an error if the container has ended.
+func exited(c engine.Container) error {
+	if c.State == engine.Running || c.State == engine.Created {
+		return nil
 	}
 	text := fmt.Sprintf("the container exited with status %d", c.ExitCode)
 	if c.OOMKilled {

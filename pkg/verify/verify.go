@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/poststack/poststack/pkg/container"
@@ -171,7 +172,7 @@ func (v *verification) ask(ctx context.Context, q question) bool {
 	start := time.Now()
 	found, err := q.ask(ctx)
 	if err != nil {
-		found = answer{seen: err.Error()}
+		found = answer{seen: strings.ReplaceAll(err.Error(), "\n", "; ")}
 	}
 	v.results = append(v.results, Result{
 		Check: q.check, Expected: q.expected, Seen: found.seen, Seconds: time.Since(start).Seconds(), OK: found.ok, Line: q.line,

@@ -1,0 +1,164 @@
+package image_test
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/image"
+)
+
+func TestLoadCatalogue_reads_the_runtime(t *testing.T) {
+	t.Parallel()
+	d, err := load(t, tree(t, map[string]string{"x/Dockerfile": plainDockerfile, "x/image.yaml": `description: x
+stop: { log: "ended (well|anyway)" }
+runtime:
+  ready: 5s
+  start:
+    command: [serve]
+    environment: { A: b }
+    tmpfs: [/scratch]
+    volumes: [/data]
+    certificate: { path: /etc/certs, owner: "9999:9999", mode: "0640" }
+    password: { path: /run/x/password, owner: "1:2" }
+  checks:
+    - tcp: { port: 80 }
+    - { http: { port: 443, path: /up, tls: true } }
+    - sql: { port: 5432, user: a, database: b, tls: true }
+    - exec: { run: [up] }
+    - file: { path: /a, type: file, owner: "root:root", mode: 0600 }
+    - process: { name: serve, user: web }
+    - listening: { port: 80 }
+    - access: { path: /a, user: web, read: true }
+    - command: { run: [id], exit_code: 3, output: "^x$" }
+    - variable: { name: A, value: c, run: [env], default: b, output: c }
+    - restart: { write: [w], read: [r], output: kept }
+    - once: { command: [v], environment: { A: b }, exit_code: 2, output: v }
+`})).Get("x")
+	require.NoError(t, err)
+	assert.Equal(t, "ended (well|anyway)", d.Stop.Log)
+	r := d.Runtime
+	assert.Equal(t, 5*time.Second, r.Ready)
+	assert.Equal(t, image.Start{
+		Command: []string{"serve"}, Environment: map[string]string{"A": "b"}, Tmpfs: []string{"/scratch"}, Volumes: []string{"/data"},
+		Certificate: &image.Certificate{Path: "/etc/certs", Owner: "9999:9999", Mode: "0640"},
+		Password:    &image.Password{Path: "/run/x/password", Owner: "1:2"},
+	}, r.Start)
+	require.Len(t, r.Checks, 12, "every kind of check")
+	assert.Equal(t, 13, r.Checks[0].Line)
+	assert.Equal(t, 24, r.Checks[11].Line)
+	var health, ports []int
+	for i, c := range r.Checks {
+		if c.Health() {
+			health = append(health, i)
+		}
+		if c.Port() != 0 {
+			ports = append(ports, int(c.Port()))
+		}
+	}
+	assert.Equal(t, []int{0, 1, 2, 3}, health)
+	assert.Equal(t, []int{80, 443, 5432}, ports)
+	assert.Equal(t, "0600", r.Checks[4].File.Mode, "as it was written, also without quotes")
+}
+
+func TestLoadCatalogue_refuses_a_runtime(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ yaml, want string }{
+		"without checks":                     {"runtime: { ready: 5s }", "image.yaml:2: runtime.checks is missing"},
+		"an unknown key":                     {"runtime:\n  redy: 5s", `image.yaml:3: unknown key "runtime.redy": did you mean "ready"?`},
+		"an unknown check":                   {"runtime:\n  checks:\n    - htp: { port: 80 }", `image.yaml:4: unknown key "runtime.checks.htp": did you mean "http"?`},
+		"an unknown value of a check":        {"runtime:\n  checks:\n    - tcp:\n        prt: 80", `image.yaml:5: unknown key "runtime.checks.tcp.prt": did you mean "port"?`},
+		"a wrong type":                       {"runtime:\n  checks:\n    - tcp: { port: http }", "image.yaml:4: cannot unmarshal !!str `http` into uint16"},
+		"a port that is none":                {"runtime:\n  checks:\n    - tcp: { port: 70000 }", "image.yaml:4: cannot unmarshal !!int `70000` into uint16"},
+		"a deadline without a unit":          {"runtime:\n  ready: 5\n  checks: [ { tcp: { port: 1 } } ]", "image.yaml:3: "},
+		"a negative deadline":                {"runtime:\n  ready: -5s\n  checks: [ { tcp: { port: 1 } } ]", "image.yaml:3: runtime.ready -5s is negative"},
+		"a list that is none":                {"runtime:\n  checks: { tcp: { port: 1 } }", "image.yaml:3: cannot unmarshal !!map into []image.Check"},
+		"a check that is two":                {"runtime:\n  checks:\n    - { tcp: { port: 1 }, exec: { run: [a] } }", "image.yaml:4: runtime.checks: a check is one kind and its values"},
+		"a check without values":             {"runtime:\n  checks:\n    - tcp:", "image.yaml:4: runtime.checks: a check is one kind and its values"},
+		"a missing port":                     {"runtime:\n  checks:\n    - tcp: {}", "image.yaml:4: runtime.checks: tcp: port is missing"},
+		"a missing port to listen on":        {"runtime:\n  checks:\n    - listening: {}", "image.yaml:4: runtime.checks: listening: port is missing"},
+		"a page that is none":                {"runtime:\n  checks:\n    - http: { port: 80, path: up }", `image.yaml:4: runtime.checks: http: path "up" must begin with /`},
+		"TLS without a certificate":          {"runtime:\n  checks:\n    - http: { port: 80, path: /, tls: true }", "image.yaml:4: runtime.checks: http: tls needs runtime.start.certificate"},
+		"a missing user":                     {"runtime:\n  checks:\n    - sql: { port: 1, database: b }", "image.yaml:4: runtime.checks: sql: user is missing"},
+		"a missing command":                  {"runtime:\n  checks:\n    - exec: {}", "image.yaml:4: runtime.checks: exec: run is missing"},
+		"a file without a type":              {"runtime:\n  checks:\n    - file: { path: /a, owner: \"a:b\", mode: \"0600\" }", `image.yaml:4: runtime.checks: file: type "" must be one of file, directory, link, socket`},
+		"a mode that is none":                {"runtime:\n  checks:\n    - file: { path: /a, type: file, owner: \"a:b\", mode: rw }", `image.yaml:4: runtime.checks: file: mode "rw" must be permission bits in octal`},
+		"an owner that is none":              {"runtime:\n  checks:\n    - file: { path: /a, type: file, owner: a, mode: \"0600\" }", `image.yaml:4: runtime.checks: file: owner "a" must be USER:GROUP`},
+		"a path that is not absolute":        {"runtime:\n  checks:\n    - access: { path: a, user: b }", `image.yaml:4: runtime.checks: access: path "a" must be an absolute clean path`},
+		"a name longer than the kernel's":    {"runtime:\n  checks:\n    - process: { name: abcdefghijklmnop, user: b }", "is longer than the 15 letters"},
+		"a pattern that is none":             {"runtime:\n  checks:\n    - command: { run: [a], output: \"(\" }", "image.yaml:4: runtime.checks: command: output \"(\" is not a regular expression: missing closing )"},
+		"an exit status that is none":        {"runtime:\n  checks:\n    - once: { exit_code: 256 }", "image.yaml:4: runtime.checks: once: exit_code 256 is not within 0 to 255"},
+		"a variable that changes nothing":    {"runtime:\n  checks:\n    - variable: { name: A, value: b, run: [env], default: x, output: x }", "image.yaml:4: runtime.checks: variable: default and output are the same"},
+		"a variable with two values":         {"runtime:\n  checks:\n    - variable: { name: A, value: b, run: [env], output: x }\n    - variable: { name: A, value: c, run: [env], output: x }", "image.yaml:5: runtime.checks: variable: A has two values"},
+		"a name that is no variable's":       {"runtime:\n  start: { environment: { A-B: c } }\n  checks: [ { tcp: { port: 1 } } ]", `image.yaml:3: runtime.start.environment: "A-B" is not the name of a variable`},
+		"a restart that reads nothing":       {"runtime:\n  checks:\n    - restart: { write: [a], output: b }", "image.yaml:4: runtime.checks: restart: read is missing"},
+		"a volume that is no path":           {"runtime:\n  start:\n    volumes:\n      - /a\n      - b\n  checks: [ { tcp: { port: 1 } } ]", `image.yaml:6: runtime.start.volumes: a path "b" must be an absolute clean path`},
+		"a certificate of a name":            {"runtime:\n  start:\n    certificate: { path: /a, owner: certuser, mode: \"0640\" }\n  checks: [ { tcp: { port: 1 } } ]", `image.yaml:4: runtime.start.certificate: owner "certuser" must be UID:GID`},
+		"a password beside everything":       {"runtime:\n  start:\n    password: { path: /a, owner: \"1:1\" }\n  checks: [ { tcp: { port: 1 } } ]", `image.yaml:4: runtime.start.password: path "/a" must be in a directory of its own`},
+		"a log pattern of stop that is none": {"stop: { log: \"[\" }", "image.yaml:2: stop.log is not a regular expression"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := image.LoadCatalogue(tree(t, map[string]string{"x/Dockerfile": plainDockerfile, "x/image.yaml": "description: x\n" + tc.yaml + "\n"}))
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+}
+
+// What docs/image-yaml.md says is every key that there is.
+func TestRuntime_is_documented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/image-yaml.md")
+	require.NoError(t, err)
+	var look func(typ reflect.Type)
+	look = func(typ reflect.Type) {
+		for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
+			typ = typ.Elem()
+		}
+		if typ.Kind() != reflect.Struct {
+			return
+		}
+		for f := range typ.Fields() {
+			if key := f.Tag.Get("yaml"); key != "-" {
+				assert.Contains(t, string(text), "`"+key+"`", "%s of %s", key, typ.Name())
+			}
+			look(f.Type)
+		}
+	}
+	look(reflect.TypeFor[image.Runtime]())
+}
+
+func TestLoadCatalogue_images_of_the_checkout_declare_checks(t *testing.T) {
+	t.Parallel()
+	c := load(t, "../../containers")
+	for _, name := range c.Names() {
+		d, err := c.Get(name)
+		require.NoError(t, err)
+		assert.NotEmpty(t, d.Runtime.Checks, name)
+	}
+}
+
+// The example of docs/adding-a-service.md is one that works.
+func TestLoadCatalogue_accepts_the_documented_service(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/adding-a-service.md")
+	require.NoError(t, err)
+	block := func(language string) string {
+		_, rest, found := strings.Cut(string(text), "```"+language+"\n")
+		require.True(t, found, language)
+		content, _, _ := strings.Cut(rest, "```")
+		return content
+	}
+	c := load(t, tree(t, map[string]string{
+		"base-debian/image.yaml": "description: the base\n", "base-debian/Dockerfile": plainDockerfile,
+		"nginx/image.yaml": block("yaml"), "nginx/Dockerfile": block("dockerfile"),
+	}))
+	d, err := c.Get("nginx")
+	require.NoError(t, err)
+	assert.Len(t, d.Runtime.Checks, 10)
+}
