@@ -18,7 +18,7 @@ import (
 
 const (
 	// probeVersion changes when the probe asks for more than before: what passed the old one is probed again.
-	probeVersion = "1"
+	probeVersion = "2"
 	// probeAge is for how long an outcome is believed.
 	probeAge = 30 * 24 * time.Hour
 )

@@ -17,7 +17,7 @@ type facts struct {
 	APIVersion    string
 	Rootless      bool
 	StorageDriver string
-	GraphRoot     string   `json:",omitempty"` // podman: where its store is
+	GraphRoot     string   `json:",omitempty"` // where its store is
 	Buildx        bool     `json:",omitempty"` // docker: BuildKit can be used
 	Workarounds   []string `json:",omitempty"` // names of [workaround]s in force
 }
@@ -102,7 +102,7 @@ func (e *Engine) try(ctx context.Context, names []string) (facts, error) {
 // adopt puts what is known into force: podman's configuration for its command line and its service.
 func (e *Engine) adopt(f facts) error {
 	e.facts = f
-	e.info.Version, e.info.Rootless, e.info.StorageDriver = f.Version, f.Rootless, f.StorageDriver
+	e.info.Version, e.info.Rootless, e.info.StorageDriver, e.info.StoreDir = f.Version, f.Rootless, f.StorageDriver, f.GraphRoot
 	if f.APIVersion != "" {
 		e.info.APIVersion = f.APIVersion
 	}
@@ -147,8 +147,11 @@ func (e *Engine) learnPodman(ctx context.Context, f *facts) error {
 		return fmt.Errorf("ask podman about itself: %w", err)
 	}
 	var answer struct {
-		Host    struct{ Security struct{ Rootless bool } }
-		Store   struct{ GraphDriverName, GraphRoot string }
+		Host  struct{ Security struct{ Rootless bool } }
+		Store struct {
+			GraphDriverName, GraphRoot string
+			GraphOptions               map[string]any
+		}
 		Version struct{ Version string }
 	}
 	if err := json.Unmarshal([]byte(res.Stdout), &answer); err != nil {
@@ -156,6 +159,9 @@ func (e *Engine) learnPodman(ctx context.Context, f *facts) error {
 	}
 	f.Version, f.Rootless = answer.Version.Version, answer.Host.Security.Rootless
 	f.StorageDriver, f.GraphRoot = answer.Store.GraphDriverName, answer.Store.GraphRoot
+	if _, program := answer.Store.GraphOptions["overlay.mount_program"]; program {
+		f.StorageDriver = "fuse-overlayfs" // podman calls it overlay, too
+	}
 	return nil
 }
 
@@ -166,7 +172,7 @@ func (e *Engine) learnDocker(ctx context.Context, f *facts) error {
 	if err != nil {
 		return fmt.Errorf("ask docker about itself: %w", err)
 	}
-	f.Version, f.StorageDriver = res.Info.ServerVersion, res.Info.Driver
+	f.Version, f.StorageDriver, f.GraphRoot = res.Info.ServerVersion, res.Info.Driver, res.Info.DockerRootDir
 	for _, o := range res.Info.SecurityOptions {
 		f.Rootless = f.Rootless || strings.HasPrefix(o, "name=rootless")
 	}

@@ -38,7 +38,8 @@ type Info struct {
 	APIVersion    string // negotiated: "1.41"
 	Endpoint      string // the API's address: "unix:///run/docker.sock"
 	Rootless      bool
-	StorageDriver string   // "overlay2", "overlay", "vfs" …
+	StorageDriver string   // "overlay2", "overlay", "fuse-overlayfs", "vfs" …
+	StoreDir      string   // where images and volumes are
 	Workarounds   []string // in force, one line each; empty when none was needed
 }
 

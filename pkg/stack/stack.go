@@ -83,9 +83,10 @@ type Stack struct {
 	cancel context.CancelCauseFunc
 	stop   func() // ends listening for signals
 
-	engineOnce once[Engine]
-	imagesOnce once[*image.Catalogue]
-	lockOnce   once[*lock]
+	engineOnce  once[Engine]
+	enginesOnce once[[]engine.Candidate] // of the doctor
+	imagesOnce  once[*image.Catalogue]
+	lockOnce    once[*lock]
 
 	changed atomic.Bool // a phase of this run changed something
 
@@ -154,8 +155,13 @@ func (s *Stack) Fail(err error) error {
 // External tells whether the database in use is not Poststack's own.
 func (s *Stack) External() bool { return s.Config.Database.URL != "" }
 
-// engine opens the container engine, once.
+// engine opens the container engine, once, and removes what runs that died have left on it.
 func (s *Stack) engine(ctx context.Context) (Engine, error) {
+	return s.openEngine(ctx, s.sweep)
+}
+
+// openEngine opens the container engine, once; then is done with one that was opened here.
+func (s *Stack) openEngine(ctx context.Context, then func(context.Context, Engine)) (Engine, error) {
 	return s.engineOnce.get(func() (Engine, error) {
 		if s.Engine != nil {
 			return s.Engine, nil
@@ -164,7 +170,7 @@ func (s *Stack) engine(ctx context.Context) (Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.sweep(ctx, e)
+		then(ctx, e)
 		return e, nil
 	})
 }

@@ -143,7 +143,7 @@ func TestTerminal(t *testing.T) {
 		assert.Empty(t, leftovers, "no password file stays")
 
 		s := sit(t, c, nil, "shell", "base")
-		s.see("$ ")
+		s.see("# ")
 		s.keys("stty size; sleep 60\r")
 		s.see("24 80")
 		require.NoError(t, pty.Setsize(s.tty, &pty.Winsize{Rows: 30, Cols: 100}))

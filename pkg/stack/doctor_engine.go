@@ -1,0 +1,149 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/doctor"
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// seenEngine is the engine in use as the doctor opens it: nothing is swept. It waits until all engines have been
+// looked at: an engine that is seen for the first time is tried out, and two trials at once disturb each other.
+func (s *Stack) seenEngine(ctx context.Context) (Engine, error) {
+	if _, err := s.engines(ctx); err != nil {
+		return nil, err
+	}
+	return s.openEngine(ctx, func(context.Context, Engine) {})
+}
+
+// engines asks every engine, once.
+func (s *Stack) engines(ctx context.Context) ([]engine.Candidate, error) {
+	return s.enginesOnce.get(func() ([]engine.Candidate, error) {
+		if s.Engine != nil {
+			return []engine.Candidate{{Info: s.Engine.Info(), Works: true, Selected: true}}, nil
+		}
+		return engine.Status(ctx, s.engineOptions(s.Sink.For("")))
+	})
+}
+
+// unanswered is a question that failed: a problem, or only a sign of a busy machine when the time was over.
+func unanswered(ctx context.Context, remedy string, err error) doctor.Finding {
+	if ctx.Err() != nil {
+		return finding(doctor.Warning, remedy, "no answer in time; the machine may be busy")
+	}
+	return finding(doctor.Problem, remedy, "%v", err)
+}
+
+// noEngine is what a check says that needs an engine where none works, which has a line of its own.
+func noEngine() []doctor.Finding {
+	return []doctor.Finding{finding(doctor.OK, "", "not looked at: no engine works")}
+}
+
+// checkEngines tells which engine works and which does not.
+func (s *Stack) checkEngines(ctx context.Context) []doctor.Finding {
+	candidates, err := s.engines(ctx)
+	if err != nil {
+		return []doctor.Finding{unanswered(ctx, "mage engine:status", err)}
+	}
+	var out []doctor.Finding
+	used := false
+	for _, c := range candidates {
+		used = used || c.Selected
+		switch {
+		case c.Works && c.Selected:
+			out = append(out, finding(doctor.OK, "", "%s %s, which is used %s", c.Kind, c.Info.Version, strings.Join(c.Info.Workarounds, "; ")))
+		case c.Works:
+			out = append(out, finding(doctor.OK, "", "%s %s works, too", c.Kind, c.Info.Version))
+		case c.Program == "":
+			out = append(out, finding(doctor.OK, "", "%s is not installed", c.Kind))
+		default:
+			out = append(out, finding(doctor.Warning, fmt.Sprintf("POSTSTACK_ENGINE=%s mage engine:install", c.Kind), "%s does not work: %s", c.Kind, c.Reason))
+		}
+	}
+	if !used {
+		out = append(out, finding(doctor.Problem, "mage engine:install", "none works for POSTSTACK_ENGINE=%s", s.Config.Engine))
+	}
+	return out
+}
+
+// checkStorage tells whether the engine's images are on something slow. Measured for one build: native overlay
+// 0.7 s, fuse-overlayfs 7 s, vfs 11 s.
+func (s *Stack) checkStorage(ctx context.Context) []doctor.Finding {
+	e, err := s.seenEngine(ctx)
+	if err != nil {
+		return noEngine()
+	}
+	switch driver := e.Info().StorageDriver; driver {
+	case "vfs", "fuse-overlayfs":
+		return []doctor.Finding{finding(doctor.Warning, "use native overlay: docs/troubleshooting.md", "%s: builds take about ten times as long as on native overlay", driver)}
+	default:
+		return []doctor.Finding{finding(doctor.OK, "", "%s", driver)}
+	}
+}
+
+// checkSpace looks at where the engine, the cache and the checkout are.
+func (s *Stack) checkSpace(ctx context.Context) []doctor.Finding {
+	places := []doctor.Place{{What: "checkout", Path: s.Config.Root}, {What: "cache", Path: s.Config.CacheDir}}
+	if e, err := s.seenEngine(ctx); err == nil && e.Info().StoreDir != "" {
+		places = append(places, doctor.Place{What: "engine", Path: e.Info().StoreDir})
+	}
+	return doctor.Space(places, nil).Look(ctx)
+}
+
+// checkOwnPort tells whether the own database has its port, or could have it.
+func (s *Stack) checkOwnPort(ctx context.Context) []doctor.Finding {
+	if s.External() {
+		return []doctor.Finding{finding(doctor.OK, "", "DATABASE_URL is set: none is needed")}
+	}
+	e, err := s.seenEngine(ctx)
+	if err != nil {
+		return noEngine()
+	}
+	port, err := s.rememberedPort(ctx)
+	if errors.Is(err, errNotSetUp) {
+		return []doctor.Finding{finding(doctor.OK, "", "none is chosen yet; the first free one from %d will be", postgresPort)}
+	}
+	if err != nil {
+		return []doctor.Finding{unanswered(ctx, "mage status", err)}
+	}
+	c, err := e.ContainerInspect(ctx, s.containerName())
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return []doctor.Finding{unanswered(ctx, "mage status", err)}
+	}
+	if err == nil && c.State == engine.Running {
+		for _, p := range c.Ports {
+			if p.Host == port {
+				return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 is this stack's database", port)}
+			}
+		}
+	}
+	if portFree(port) {
+		return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 is free for this stack's database", port)}
+	}
+	return []doctor.Finding{finding(doctor.Problem, "end that, or set POSTSTACK_DATABASE_PORT", "%d of 127.0.0.1 is held by %s", port, holder(ctx, e, port))}
+}
+
+// checkLeftovers looks for what runs that died have left on the engine.
+func (s *Stack) checkLeftovers(ctx context.Context) []doctor.Finding {
+	e, err := s.seenEngine(ctx)
+	if err != nil {
+		return noEngine()
+	}
+	names, err := container.Leftovers(ctx, e)
+	switch {
+	case err != nil:
+		return []doctor.Finding{unanswered(ctx, "mage engine:status", err)}
+	case len(names) == 0:
+		return []doctor.Finding{finding(doctor.OK, "", "none of runs that died")}
+	}
+	f := finding(doctor.Warning, "mage doctor -fix", "left by runs that died: %s", strings.Join(names, ", "))
+	f.Fix = func(ctx context.Context) (string, error) {
+		swept, err := container.Sweep(ctx, e)
+		return "removed " + strings.Join(swept, ", "), err
+	}
+	return []doctor.Finding{f}
+}
