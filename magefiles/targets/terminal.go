@@ -10,6 +10,18 @@ import (
 	"github.com/poststack/poststack/pkg/stack"
 )
 
+// lastLines is how much of a log is shown when nobody says how much.
+const lastLines = 50
+
+// Logs shows the log of a container of the stack, of the newest build of an image, of an operation of Liquibase, or of the last run. Without -of it is that of the database, or else of the last run; an unknown name lists all. -last=0 shows everything. Secrets are masked. Example: mage logs -of=postgres -last=20 -follow
+func Logs(ctx context.Context, of *string, last *int, follow *bool) error {
+	o := stack.LogsOptions{Of: orZero(of), Last: lastLines, Follow: isSet(follow)}
+	if last != nil {
+		o.Last = *last
+	}
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.ShowLogs(ctx, o) })
+}
+
 // Psql opens psql on the database in use, with its password already given. It takes the client of this machine, or else the one in the image of PostgreSQL, and ends with its exit status. With -command='select 1' it runs that and ends. It starts no database. Setting: DATABASE_URL. Example: mage psql
 func Psql(ctx context.Context, command *string) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Psql(ctx, orZero(command)) })

@@ -14,6 +14,7 @@ const (
 	Step         Kind = "step"          // what the phase does now, one line
 	Notice       Kind = "notice"        // something worth telling, also when all is well
 	Warning      Kind = "warning"       // something the user should look at
+	Output       Kind = "output"        // one line of what a target was asked for, as it comes
 	Result       Kind = "result"        // what a target was asked for; Report has it
 )
 

@@ -109,6 +109,10 @@ func (v *View) Handle(e event.Event) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.recorder.handle(e)
+	if e.Kind == event.Output {
+		v.pass(e.Text)
+		return
+	}
 	if e.Kind == event.Result {
 		v.record(e)
 		v.print(e.Report)
@@ -124,6 +128,14 @@ func (v *View) Handle(e event.Event) {
 		v.github.handle(e)
 	}
 	v.write(e)
+}
+
+// pass writes a line of a result that has no end yet to stdout, and to no log: it may come from one.
+func (v *View) pass(line string) {
+	if v.mode != JSON {
+		v.sumUp()
+		_, _ = fmt.Fprintln(v.stdout, v.safe(line))
+	}
 }
 
 // print writes a result to stdout, behind the phases that led to it. A reader that went away (mage images |

@@ -11,7 +11,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 )
 
-// seenEngine is the engine in use as the doctor opens it: nothing is swept. It waits until all engines have been
+// seenEngine is the engine in use as those open it that only look: nothing is swept. It waits until all engines have been
 // looked at: an engine that is seen for the first time is tried out, and two trials at once disturb each other.
 func (s *Stack) seenEngine(ctx context.Context) (Engine, error) {
 	if _, err := s.engines(ctx); err != nil {
