@@ -26,6 +26,7 @@ asks_only() {
 step_down() {
   load_settings
   make_data_directory
+  make_wal_directory
   export HOME=/var/lib/postgresql
   exec setpriv --reuid=postgres --regid=postgres --init-groups --inh-caps=-all -- "$BASH" "${BASH_SOURCE[0]}" "$@"
 }
@@ -43,6 +44,19 @@ prepare() {
   [[ ! -d $PGDATA/$FINISHED ]] || rmdir -- "$PGDATA/$FINISHED"
   check_version
   apply_password
+  keep_login
+}
+
+# serve ARGUMENT...: becomes the server. A mode of it must be its first argument. PGPASSFILE is for those who enter
+# the container; a server that is a client of others looks in its home directory.
+serve() {
+  local -a mode=()
+  case ${1-} in
+    --single | --check | --boot) mode=("$1") && shift ;;
+  esac
+  unset POSTGRES_PASSWORD PGPASSWORD
+  [[ ${PGPASSFILE-} != "$RUN_DIR/.pgpass" ]] || unset PGPASSFILE
+  exec postgres "${mode[@]}" "${LOG_ARGS[@]}" "${TLS_ARGS[@]}" "$@"
 }
 
 main() {
@@ -52,8 +66,7 @@ main() {
   catch_signals
   prepare "$@"
   trap - INT TERM
-  unset POSTGRES_PASSWORD PGPASSWORD
-  exec postgres "${LOG_ARGS[@]}" "${TLS_ARGS[@]}" "${@:2}"
+  serve "${@:2}"
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then main "$@"; fi

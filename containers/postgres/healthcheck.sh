@@ -7,6 +7,7 @@ main() {
   local -a status
   [[ -r $PGDATA/postmaster.pid ]] || return 1
   mapfile -t status <"$PGDATA/postmaster.pid"
+  unset PGHOSTADDR PGSERVICE
   # The names are given because the user of `run --user` has none; they need not exist.
   exec pg_isready --quiet --host="${PGHOST:-127.0.0.1}" --port="${status[3]-5432}" \
     --username="${POSTGRES_USER:-postgres}" --dbname=postgres

@@ -119,6 +119,7 @@ func TestImageBuild(t *testing.T) {
 			t.Run("what is unchanged is skipped", w.testSkip)
 			t.Run("only what changed is rebuilt", w.testChange)
 			t.Run("a changed argument is never an old image", w.testArgument)
+			t.Run("a health check never vanishes", w.testHealthcheck)
 			t.Run("a failed build keeps the last good image", w.testFailure)
 			t.Run("a cancelled build leaves nothing", w.testCancel)
 			t.Run("old images are removed", w.testPrune)

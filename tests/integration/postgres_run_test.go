@@ -38,11 +38,13 @@ func runsAsDocumented(p *postgres) {
 	assert.Equal(p, "SIGINT", img.StopSignal)
 	assert.Equal(p, "postgres", img.User)
 	assert.LessOrEqual(p, img.SizeBytes, int64(450_000_000))
+	// k19: podman's default format would have dropped it.
 	check, err := p.engine.ImageHealthcheck(p.Context(), postgresImage)
 	require.NoError(p, err)
 	assert.Equal(p, []string{"CMD", "healthcheck"}, check)
 }
 
+// keepsData is k03: a client that never leaves does not keep the server from a clean end.
 func keepsData(p *postgres) {
 	conn := p.start()
 	exec(p.T, conn, "create table kept (id int)", "insert into kept values (1)")
@@ -62,6 +64,7 @@ func keepsData(p *postgres) {
 	assert.NotContains(p, p.logs(), "entrypoint:", "nothing is made anew")
 }
 
+// foreignEntries is k04: the root of the volume is not empty.
 func foreignEntries(p *postgres) {
 	p.spec.User, p.spec.Entrypoint = "0", []string{"bash", "-c"}
 	p.spec.Command = []string{"cd /var/lib/postgresql && rmdir data && mkdir -m 700 lost+found && touch .keep && chown 0:0 . && chmod 755 ."}
@@ -82,6 +85,7 @@ func foreignEntries(p *postgres) {
 	p.query(p.start(), "select count(*)::text from kept")
 }
 
+// blanks is k04: the data is further below the mount, in a directory with a blank in its name.
 func blanks(p *postgres) {
 	p.with(map[string]string{"PGDATA": "/var/lib/postgresql/one/two three"})
 	exec(p.T, p.start(), "create table kept (id int)")

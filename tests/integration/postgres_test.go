@@ -142,7 +142,13 @@ func (p *postgres) inside(argv ...string) string {
 // healthy is what the image's own health check says.
 func (p *postgres) healthy() bool {
 	p.Helper()
-	out, err := p.engine.ContainerExec(p.Context(), p.id, engine.ExecSpec{Command: []string{"healthcheck"}})
+	return p.answers("healthcheck")
+}
+
+// answers tells whether a command inside the container ends well.
+func (p *postgres) answers(argv ...string) bool {
+	p.Helper()
+	out, err := p.engine.ContainerExec(p.Context(), p.id, engine.ExecSpec{Command: argv})
 	return err == nil && out.Code == 0
 }
 
@@ -151,6 +157,26 @@ func (p *postgres) logs() string {
 	var out bytes.Buffer
 	require.NoError(p, p.engine.ContainerLogs(p.Context(), p.id, engine.LogOptions{}, &out, &out))
 	return out.String()
+}
+
+// says waits until the container's output has text.
+func (p *postgres) says(text string) {
+	p.Helper()
+	require.Eventually(p, func() bool { return strings.Contains(p.logs(), text) }, time.Minute, 20*time.Millisecond, text)
+}
+
+// ready waits until the image's own health check says yes.
+func (p *postgres) ready() {
+	p.Helper()
+	require.Eventually(p, p.healthy, time.Minute, 50*time.Millisecond)
+}
+
+// kill ends the container as a lost machine does.
+func (p *postgres) kill() {
+	p.Helper()
+	require.NoError(p, p.engine.ContainerKill(p.Context(), p.id, "SIGKILL"))
+	_, err := p.engine.ContainerWait(p.Context(), p.id)
+	require.NoError(p, err)
 }
 
 // stop stops the container as the image asks for, and returns its status and how long it took.
@@ -187,8 +213,10 @@ func TestPostgres(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			e := enginetest.Open(t, kind)
-			for name, test := range postgresTests() {
-				t.Run(name, func(t *testing.T) { test(newPostgres(t, e)) })
+			for _, tests := range []map[string]func(*postgres){postgresTests(), conventionTests(), existingTests()} {
+				for name, test := range tests {
+					t.Run(name, func(t *testing.T) { test(newPostgres(t, e)) })
+				}
 			}
 		})
 	}
@@ -201,6 +229,7 @@ func postgresTests() map[string]func(*postgres) {
 		"a failed init script leaves nothing":         failedScript,
 		"is not ready while it is being initialised":  readyLate,
 		"ends when it is stopped while initialising":  stoppedWhileInitialising,
+		"a lost machine leaves nothing half done":     killedWhileInitialising,
 		"every kind of init script is run":            initScripts,
 		"foreign entries beside the data stay":        foreignEntries,
 		"a data directory may have blanks":            blanks,

@@ -9,14 +9,15 @@ PASSWORD_RECORD=poststack_password
 initialise() {
   # shellcheck disable=SC2153 # STAGE is of directory.sh
   local stage=$PGDATA/$STAGE
-  refuse_strays
   discard_stage
+  refuse_strays
+  refuse_wal_directory
   [[ $POSTGRES_HOST_AUTH_METHOD != trust ]] ||
     note "POSTGRES_HOST_AUTH_METHOD=trust: whoever reaches the port is let in without a password"
   mkdir -m 0700 -- "$stage"
   note "making a new database in $PGDATA"
   run make_cluster "$stage" || die 70 "initdb did not work, see above; nothing was kept"
-  if [[ $POSTGRES_DB != postgres ]]; then
+  if [[ $POSTGRES_DB != postgres && $POSTGRES_DB != template1 ]]; then
     run create_database "$stage" || die 70 "cannot create database \"$POSTGRES_DB\", see above; nothing was kept"
   fi
   run_init_scripts "$stage" "$@"
@@ -83,16 +84,29 @@ password_applied() {
 # apply_password brings a role's password in line with a setting that has changed, before any client can
 # connect. A password changed in the database itself stays as long as the setting does.
 apply_password() {
+  local why="the password setting has changed" password="the new one"
   [[ -n ${POSTGRES_PASSWORD-} ]] || return 0
   password_applied && return 0
+  [[ -e $PGDATA/$PASSWORD_RECORD ]] ||
+    why="the database has no record of a password, as one that another image made" password="the one that is set"
   if [[ -e $PGDATA/standby.signal || -e $PGDATA/recovery.signal ]]; then
-    note "the password setting has changed; a server in recovery keeps the one it has"
+    note "$why; a server in recovery keeps the one it has"
     return 0
   fi
   run set_password ||
     die 78 "cannot set the password of role \"$POSTGRES_USER\", see above; was the database made with another POSTGRES_USER?"
   record_password "$PGDATA"
-  note "the password setting has changed: role \"$POSTGRES_USER\" now has the new one"
+  note "$why: role \"$POSTGRES_USER\" now has $password"
+}
+
+# keep_login: psql and pg_dump in the container (`exec NAME psql`) then need not ask the superuser's password, which
+# whoever may read this file could read anyway. It is for the local socket and loopback only.
+keep_login() {
+  local file=$RUN_DIR/.pgpass user=${POSTGRES_USER//\\/\\\\} password=${POSTGRES_PASSWORD-}
+  rm -f -- "$file"
+  [[ -n $password ]] || return 0
+  password=${password//\\/\\\\}
+  (umask 077 && printf 'localhost:*:*:%s:%s\n' "${user//:/\\:}" "${password//:/\\:}" >"$file")
 }
 
 set_password() {

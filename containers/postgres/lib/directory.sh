@@ -7,6 +7,8 @@
 
 STAGE=.poststack-init
 FINISHED=.poststack-finished
+LENT=.lent # in STAGE: the links of lend_configuration are, or were, in PGDATA
+CONFIGURATION=(postgresql.conf pg_hba.conf pg_ident.conf)
 
 # data_state prints what PGDATA holds: a "complete" database, one that is "finished" and only has to move up,
 # or "none".
@@ -31,14 +33,49 @@ describe() {
 
 # refuse_directory DIR: DIR stands in the way of PGDATA.
 refuse_directory() {
-  die 73 "cannot keep a database in $PGDATA: user $EUID has no use of $(describe "$1");" \
-    "set PGDATA to a directory below a mount that this user may write to, or give it to user $EUID"
+  local dir=$1 owner
+  owner=$(stat -c %u -- "$dir")
+  [[ $owner != 70 || (-x $dir && ! -e $dir/PG_VERSION) ]] ||
+    die 73 "$PGDATA was made by an Alpine image (owner 70), which sorts text in another way: indexes would be wrong;" \
+      "dump it with that image and restore it here"
+  die 73 "cannot keep a database in $PGDATA: user $EUID has no use of $(describe "$dir");" \
+    "set PGDATA to a directory below a mount that this user may write to, give it to user $EUID," \
+    "or start the container as root (--user 0), which hands over an empty one"
+}
+
+# make_wal_directory makes POSTGRES_INITDB_WALDIR for postgres where only root can. One that holds something stays.
+make_wal_directory() {
+  local dir=${POSTGRES_INITDB_WALDIR-}
+  [[ -n $dir && $(data_state) == none ]] || return 0
+  mkdir -p -- "$dir"
+  [[ -n $(ls -A -- "$dir") ]] || chown postgres:postgres -- "$dir"
+}
+
+# refuse_elsewhere: a whole database a directory further up or down is a volume that is mounted in another place than
+# before, and no reason to begin a new one beside it.
+refuse_elsewhere() {
+  local name
+  [[ ! -s $PGDATA/PG_VERSION && ! -d $PGDATA/$FINISHED ]] || return 0
+  for name in "${PGDATA%/*}"/PG_VERSION "$PGDATA"/*/PG_VERSION; do
+    [[ ! -s $name ]] ||
+      die 73 "there is no database in $PGDATA, but one in ${name%/*}: mount the volume at the place it was made for," \
+        "or set PGDATA=${name%/*}"
+  done
+}
+
+# refuse_wal_directory: initdb would say less.
+refuse_wal_directory() {
+  local dir=${POSTGRES_INITDB_WALDIR-}
+  [[ ! -d $dir || -w $dir ]] ||
+    die 73 "POSTGRES_INITDB_WALDIR: user $EUID may not write to $(describe "$dir");" \
+      "give it to that user, or start the container as root (--user 0), which hands over an empty one"
 }
 
 # make_data_directory makes PGDATA. One of somebody else changes hands only when it is empty: root gives it to
 # postgres, another user makes it again where that is allowed.
 make_data_directory() {
   local parent=$PGDATA
+  refuse_elsewhere
   if [[ -d $PGDATA ]]; then
     [[ -z $(ls -A -- "$PGDATA" 2>/dev/null || echo closed) ]] || return 0
     [[ ! -O $PGDATA ]] || ((EUID == 0)) || return 0
@@ -75,13 +112,37 @@ discard_stage() {
     find "$wal/" -mindepth 1 -maxdepth 1 -regextype posix-extended \
       \( -regex '.*/[0-9A-F]{24}(\.partial)?' -o -name archive_status -o -name summaries \) -exec rm -rf -- {} +
   fi
+  [[ ! -e $stage/$LENT ]] || take_configuration "$stage"
   rm -rf -- "$stage"
+}
+
+# lend_configuration STAGE: while scripts run, the files that they change lie under PGDATA too: many name
+# /var/lib/postgresql/data instead of asking for it. take_configuration takes them back, also those that an
+# editor has put in the place of a link.
+lend_configuration() {
+  local name
+  : >"$1/$LENT"
+  for name in "${CONFIGURATION[@]}"; do
+    ln -s -- "${1##*/}/$name" "$PGDATA/$name"
+  done
+}
+
+take_configuration() {
+  local name
+  for name in "${CONFIGURATION[@]}"; do
+    if [[ -L $PGDATA/$name ]]; then
+      rm -f -- "$PGDATA/$name"
+    elif [[ -f $PGDATA/$name ]]; then
+      mv -T -- "$PGDATA/$name" "$1/$name"
+    fi
+  done
+  rm -f -- "$1/$LENT"
 }
 
 # refuse_strays: parts of a database without its PG_VERSION are somebody's loss, not a place for a new one.
 refuse_strays() {
   local name
-  for name in base global pg_wal pg_xact postgresql.conf pg_hba.conf; do
+  for name in base global pg_wal pg_xact "${CONFIGURATION[@]}"; do
     [[ ! -e $PGDATA/$name ]] ||
       die 73 "$PGDATA holds $name but no PG_VERSION: a damaged database, or a file mounted too early;" \
         "move it away, or set PGDATA to another directory"

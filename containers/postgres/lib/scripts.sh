@@ -6,26 +6,43 @@
 run_init_scripts() {
   local dir=$1 script
   shift
-  local -a scripts
-  shopt -s nullglob
-  scripts=("$INIT_SCRIPTS"/*)
-  shopt -u nullglob
+  local -a scripts=()
+  init_scripts scripts
   ((${#scripts[@]} > 0)) || return 0
   INIT_SOCKET=$(mktemp -d "$RUN_DIR/init.XXXXXX")
+  lend_configuration "$dir"
   start_private_server "$dir" "$@"
   for script in "${scripts[@]}"; do
     run_init_script "$dir" "$script"
   done
   stop_private_server "$dir"
+  take_configuration "$dir"
   rm -rf -- "$INIT_SOCKET"
 }
 
+# init_scripts ARRAY: the names, in the order that the well-known image gives them: its locale is en_US.utf8.
+init_scripts() {
+  local -n names=$1
+  local LC_ALL
+  { LC_ALL=en_US.utf8; } 2>/dev/null # bash complains where there is none; then the order is that of bytes
+  shopt -s nullglob
+  # shellcheck disable=SC2034 # the caller reads it
+  names=("$INIT_SCRIPTS"/*)
+  shopt -u nullglob
+}
+
+# start_private_server DIR SERVER_ARGUMENT...: whoever reaches its socket is any role, as scripts expect that
+# make a role and then work as it. The rules are read-only, so that a script which looks for them in the server
+# fails instead of writing to a file that goes.
 start_private_server() {
-  local dir=$1
+  local dir=$1 rules=$INIT_SOCKET/pg_hba.conf
   shift
   local -a status
+  printf '%s\n' "# While init scripts run; afterwards it is \$PGDATA/pg_hba.conf." \
+    "local all all trust" "local replication all trust" >"$rules"
+  chmod 0400 -- "$rules"
   postgres "${@:2}" -D "$dir" -c listen_addresses= -c unix_socket_directories="$INIT_SOCKET" -c port=5432 \
-    -c ssl=off -c fsync=off &
+    -c hba_file="$rules" -c ssl=off -c fsync=off &
   SERVER=$!
   until [[ ${status[7]-} == ready* ]]; do
     kill -0 "$SERVER" 2>/dev/null || die 70 "the server for the init scripts ended, see above; nothing was kept"
@@ -42,8 +59,7 @@ stop_private_server() {
   unset SERVER
 }
 
-# run_init_script DIR FILE: a script that is not executable is run by bash, not sourced: it cannot change the
-# entrypoint. Inside, PGDATA is where the database is being made.
+# run_init_script DIR FILE: inside, PGDATA is where the database is being made.
 run_init_script() {
   local dir=$1 file=$2
   case $file in
@@ -61,23 +77,39 @@ run_init_script() {
   esac
 }
 
-# script_environment DIR COMMAND...: what libpq's programs need to reach the private server.
+# script_environment DIR COMMAND...: what libpq's programs need to reach the private server, and nothing that
+# would lead them elsewhere.
 script_environment() {
   local dir=$1
   shift
+  unset PGHOSTADDR PGSERVICE
   export PGDATA=$dir PGHOST=$INIT_SOCKET PGPORT=5432 PGPASSWORD=${PGPASSWORD-${POSTGRES_PASSWORD-}}
   "$@"
 }
 
+# run_shell FILE: what is not executable is sourced, by a shell of its own that stops at the first error: it may
+# return, exit and unset what it likes, and cannot change the entrypoint. (A subshell would not do: bash ignores
+# errors in one whose status is asked for.)
 run_shell() {
-  if [[ -x $1 ]]; then "$1"; else bash "$1"; fi
+  if [[ -x $1 ]]; then
+    "$1"
+  else
+    export -f docker_process_sql
+    # shellcheck disable=SC2016 # the other shell expands it
+    "$BASH" -e -o pipefail -c 'psql=(docker_process_sql); source "$1"' "$0" "$1"
+  fi
+}
+
+# docker_process_sql ARGUMENT...: psql on the new database. Scripts know it, and "${psql[@]}", by these names from
+# the well-known image.
+docker_process_sql() {
+  psql -v ON_ERROR_STOP=1 --no-password --no-psqlrc --username="$POSTGRES_USER" --dbname="$POSTGRES_DB" "$@"
 }
 
 # run_sql FILE ERRORS: feeds FILE to psql, which stops at the first error; stderr is also kept in ERRORS.
 run_sql() {
   local file=$1 errors=$2
-  local -a psql=(psql -v ON_ERROR_STOP=1 --no-password --no-psqlrc --echo-errors --quiet
-    --username="$POSTGRES_USER" --dbname="$POSTGRES_DB")
+  local -a psql=(docker_process_sql --echo-errors --quiet)
   {
     case $file in
       *.gz) gzip -dc -- "$file" | "${psql[@]}" --file=- ;;

@@ -22,7 +22,8 @@ from_file() {
   [[ -z ${!var-} ]] || die 64 "$var and $file_var are both set; set one"
   [[ -e $file ]] || die 66 "$file_var: there is no file $file"
   [[ ! -d $file ]] || die 66 "$file_var: $file is a directory, not a file"
-  [[ -r $file ]] || die 66 "$file_var: user $(id -u) may not read $file"
+  [[ -r $file ]] ||
+    die 66 "$file_var: user $EUID may not read $file; give it to that user, or start the container as root (--user 0)"
   value=$(<"$file")
   value=${value%$'\r'}
   [[ -n $value ]] || die 66 "$file_var: $file is empty"
@@ -47,8 +48,10 @@ load_settings() {
   local var
   for var in POSTGRES_USER POSTGRES_PASSWORD POSTGRES_DB POSTGRES_INITDB_ARGS; do
     from_file "$var"
-    one_line "$var"
+    [[ $var == POSTGRES_INITDB_ARGS ]] || one_line "$var"
   done
+  POSTGRES_INITDB_ARGS=${POSTGRES_INITDB_ARGS-}
+  POSTGRES_INITDB_ARGS=${POSTGRES_INITDB_ARGS//[$'\n\r']/ } # a block of YAML has line ends
   export POSTGRES_USER=${POSTGRES_USER:-postgres}
   export POSTGRES_DB=${POSTGRES_DB:-$POSTGRES_USER}
   POSTGRES_HOST_AUTH_METHOD=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}

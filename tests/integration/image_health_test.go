@@ -1,0 +1,46 @@
+package integration_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/image"
+	"github.com/poststack/poststack/pkg/runner"
+)
+
+// testHealthcheck is k19: podman's own format drops HEALTHCHECK with a warning, and what it has cached that way must
+// not come back. The detour is somebody's `podman build` by hand.
+func (w *workshop) testHealthcheck(t *testing.T) {
+	file := filepath.Join(w.dir, w.app, "Dockerfile")
+	before, err := os.ReadFile(file)
+	require.NoError(t, err)
+	defer w.write(t, w.app+"/Dockerfile", string(before))
+	w.write(t, w.app+"/Dockerfile", "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nHEALTHCHECK --interval=7s CMD [\"cat\", \"/hello\"]\nCOPY entrypoint.sh /\n")
+	base, app := w.build(t)
+	for range 2 {
+		check, err := w.engine.ImageHealthcheck(t.Context(), app.Ref)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"CMD", "cat", "/hello"}, check)
+		log, err := os.ReadFile(app.Log)
+		require.NoError(t, err)
+		assert.NotContains(t, string(log), "not supported for OCI")
+
+		if w.engine.Info().Kind == engine.Podman {
+			_, err = runner.Exec{}.Run(t.Context(), runner.Command{Program: "podman", Args: []string{
+				"build", "--quiet", "--pull=never", "--build-arg", "BASE_IMAGE=" + string(base.Ref), "--tag", string(app.Ref), filepath.Dir(file),
+			}})
+			require.NoError(t, err)
+			check, err = w.engine.ImageHealthcheck(t.Context(), app.Ref)
+			require.NoError(t, err)
+			assert.Empty(t, check, "the detour leads somewhere")
+		}
+		app, err = w.Build(t.Context(), w.app, image.Options{Force: true}, event.Reporter{})
+		require.NoError(t, err)
+	}
+}
