@@ -13,7 +13,7 @@ import (
 // lastLines is how much of a log is shown when nobody says how much.
 const lastLines = 50
 
-// Logs shows the log of a container of the stack, of the newest build of an image, of an operation of Liquibase, or of the last run. Without -of it is that of the database, or else of the last run; an unknown name lists all. -last=0 shows everything. Secrets are masked. Example: mage logs -of=postgres -last=20 -follow
+// Logs shows the end of a log, or follows it. There is one of each container of the stack, build of an image (build:base), operation of Liquibase (liquibase:update), and of the last run (run). Without -of it is that of the database, or else of the last run; an unknown name lists all. -last=0 shows everything. Secrets are masked. Example: mage logs -of=postgres -last=20 -follow
 func Logs(ctx context.Context, of *string, last *int, follow *bool) error {
 	o := stack.LogsOptions{Of: orZero(of), Last: lastLines, Follow: isSet(follow)}
 	if last != nil {

@@ -94,7 +94,7 @@ func TestCIRun(t *testing.T) {
 		t.Helper()
 		root, tools := t.TempDir(), t.TempDir()
 		write(t, root, map[string]string{".ci/run": read(t, repo(t), ".ci/run")})
-		write(t, tools, map[string]string{"go": stubGo, "shellcheck": "#!/bin/sh\n"})
+		write(t, tools, map[string]string{"go": stubGo, "shellcheck": "#!/bin/sh\n", "zsh": "#!/bin/sh\n", "fish": "#!/bin/sh\n"})
 		if fail != "" {
 			write(t, tools, map[string]string{"fail": fail})
 		}

@@ -35,6 +35,7 @@ func TestDoctor(t *testing.T) {
 		conn := connect(t, c.URL(t))
 		_, err = conn.Exec(t.Context(), `update databasechangeloglock set locked = true, lockgranted = now(), lockedby = 'a run that died'`)
 		require.NoError(t, err)
+		require.NoError(t, conn.Close(t.Context()), "a client without a name could be a Liquibase")
 		cache := t.TempDir()
 		require.NoError(t, os.MkdirAll(filepath.Join(cache, "artifacts"), 0o755))
 		env := []string{"POSTSTACK_CACHE_DIR=" + cache}
