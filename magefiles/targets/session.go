@@ -12,13 +12,11 @@ import (
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/logging"
 	"github.com/poststack/poststack/pkg/present"
+	"github.com/poststack/poststack/pkg/present/report"
 	"github.com/poststack/poststack/pkg/quality"
 	"github.com/poststack/poststack/pkg/secret"
 	"github.com/poststack/poststack/pkg/stack"
 )
-
-// lastSetup is the file in the log directory that tells of the last set-up.
-const lastSetup = "last-setup.json"
 
 // sessionKey finds the open stack in a context.
 type sessionKey struct{}
@@ -108,7 +106,7 @@ func (r *invocation) close(err error) error {
 	if r.target != "setup" || r.logDir == "" {
 		return err
 	}
-	if keepErr := document.Keep(filepath.Join(r.logDir, lastSetup), r.secrets); keepErr != nil && err == nil {
+	if keepErr := document.Keep(filepath.Join(r.logDir, report.SetupFile), r.secrets); keepErr != nil && err == nil {
 		return exit(fmt.Errorf("keep the set-up for mage report: %w", keepErr))
 	}
 	return err

@@ -41,6 +41,16 @@ type Report struct {
 // is rolled back. Each part, the login and the questions, takes at most t.ConnectTimeout. Errors are
 // *[ConnectError], unless ctx was cancelled; the report then holds what was learnt until then.
 func Verify(ctx context.Context, t Target) (Report, error) {
+	return ask(ctx, t, (*Report).facts, (*Report).latency, (*Report).schema, (*Report).write)
+}
+
+// Look logs in and asks what server this is, like [Verify], but tries nothing out.
+func Look(ctx context.Context, t Target) (Report, error) {
+	return ask(ctx, t, (*Report).facts, (*Report).latency)
+}
+
+// ask logs in and runs checks.
+func ask(ctx context.Context, t Target, checks ...func(*Report, context.Context, *pgx.Conn, Target) error) (Report, error) {
 	t = t.withDefaults()
 	report := Report{Target: t.Redacted()}
 	conn, err := t.Connect(ctx)
@@ -50,10 +60,8 @@ func Verify(ctx context.Context, t Target) (Report, error) {
 	defer closeConn(ctx, conn)
 	limited, cancel := context.WithTimeout(ctx, t.ConnectTimeout)
 	defer cancel()
-	for _, check := range []func(context.Context, *pgx.Conn, Target) error{
-		report.facts, report.latency, report.schema, report.write,
-	} {
-		err := check(limited, conn, t)
+	for _, check := range checks {
+		err := check(&report, limited, conn, t)
 		if ctx.Err() == context.Canceled {
 			return report, fmt.Errorf("verify database %q: %w", t.Redacted(), context.Cause(ctx))
 		}

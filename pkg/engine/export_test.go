@@ -63,6 +63,9 @@ func WriteConf(o Options, version string) (string, error) {
 // Classify finds the sentinel of an engine's answer.
 func Classify(err error) error { return classify(err) }
 
+// Instruction is a step of an image's history as it stood in the Dockerfile.
+func Instruction(createdBy string) string { return readable(createdBy) }
+
 // NextWorkaround names the workaround that an error asks for, "" if none.
 func NextWorkaround(inForce []string, err error) string {
 	w, _ := nextWorkaround(workarounds(func() string { return "" }), inForce, err)

@@ -37,6 +37,13 @@ type Engine interface {
 type onlyHere interface {
 	about
 	inside
+	contents
+}
+
+// contents is what an inventory asks an engine.
+type contents interface {
+	ImageHistory(ctx context.Context, ref engine.Ref) ([]engine.Layer, error)
+	ContainerFile(ctx context.Context, id engine.ContainerID, path string) ([]byte, error)
 }
 
 // inside is what the user's own programs need of a container that runs.

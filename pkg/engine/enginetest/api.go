@@ -58,6 +58,7 @@ type ContainerInside interface {
 	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
 	ContainerExec(ctx context.Context, id engine.ContainerID, spec engine.ExecSpec) (engine.ExecResult, error)
 	ContainerCopyTo(ctx context.Context, id engine.ContainerID, files []engine.File) error
+	ContainerFile(ctx context.Context, id engine.ContainerID, path string) ([]byte, error)
 }
 
 // Ports finds who publishes one.
@@ -76,6 +77,7 @@ type Volumes interface {
 // Measures asks for what is seldom needed.
 type Measures interface {
 	ImageHealthcheck(ctx context.Context, ref engine.Ref) ([]string, error)
+	ImageHistory(ctx context.Context, ref engine.Ref) ([]engine.Layer, error)
 	VolumeUsage(ctx context.Context, name string) (int64, error)
 }
 

@@ -32,6 +32,29 @@ func (s *suite) imageCases() []testCase {
 			require.NoError(t, err)
 			assert.Equal(t, img.ID, byID.ID)
 		}},
+		{"the history of an image adds up to its size", func(ctx context.Context, t *testing.T) {
+			img, err := s.ImageInspect(ctx, s.image)
+			require.NoError(t, err)
+			layers, err := s.ImageHistory(ctx, s.image)
+			require.NoError(t, err)
+			var sum int64
+			for _, l := range layers {
+				sum += l.SizeBytes
+			}
+			assert.InEpsilon(t, img.SizeBytes, sum, 0.02, "%+v", layers)
+			_, err = s.ImageHistory(ctx, s.ref("unknown"))
+			require.ErrorIs(t, err, engine.ErrNotFound)
+		}},
+		{"a file of a container that does not run can be read", func(ctx context.Context, t *testing.T) {
+			spec := s.spec("wait")
+			spec.Files = []engine.File{{Path: "/etc/kept", Mode: 0o600, Content: []byte("as it\x00was")}}
+			id := s.create(ctx, t, spec)
+			content, err := s.ContainerFile(ctx, id, "/etc/kept")
+			require.NoError(t, err)
+			assert.Equal(t, "as it\x00was", string(content))
+			_, err = s.ContainerFile(ctx, id, "/etc/none")
+			require.ErrorIs(t, err, engine.ErrNotFound)
+		}},
 		{"images are listed by label and value", func(ctx context.Context, t *testing.T) {
 			images, err := s.ImageList(ctx, contractLabel+"="+s.name)
 			require.NoError(t, err)

@@ -25,6 +25,11 @@ type Fake struct {
 	OnBuild func(spec engine.BuildSpec) error
 	// OnExec, if set, answers an exec; without it every command succeeds and prints nothing.
 	OnExec func(c engine.Container, spec engine.ExecSpec) (engine.ExecResult, error)
+	// OnHistory, if set, gives the layers of an image.
+	OnHistory func(engine.Image) []engine.Layer
+	// OnFile, if set, gives a file of an image; others than those that were put into a container are not there
+	// without it.
+	OnFile func(image engine.Ref, path string) []byte
 	// Behave, if set, says what a container's program does when it starts.
 	Behave func(spec engine.ContainerSpec) Outcome
 	// Registry are the images that can be pulled.

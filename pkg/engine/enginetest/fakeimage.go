@@ -51,6 +51,18 @@ func (f *Fake) ImageHealthcheck(ctx context.Context, ref engine.Ref) ([]string, 
 	return nil, err
 }
 
+// ImageHistory gives one layer of the image's size, or what OnHistory says.
+func (f *Fake) ImageHistory(ctx context.Context, ref engine.Ref) ([]engine.Layer, error) {
+	img, err := f.ImageInspect(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	if f.OnHistory != nil {
+		return f.OnHistory(img), nil
+	}
+	return []engine.Layer{{Instruction: "fake", SizeBytes: img.SizeBytes}}, nil
+}
+
 // ImageTag moves a tag.
 func (f *Fake) ImageTag(ctx context.Context, id engine.ImageID, ref engine.Ref) error {
 	if err := f.enter(ctx, "ImageTag", string(ref)); err != nil {

@@ -38,6 +38,24 @@ func (f *Fake) ContainerCopyTo(ctx context.Context, id engine.ContainerID, files
 	return nil
 }
 
+// ContainerFile finds a file that was put into the container, or asks OnFile.
+func (f *Fake) ContainerFile(ctx context.Context, id engine.ContainerID, path string) ([]byte, error) {
+	c, err := f.reach(ctx, "ContainerFile", id)
+	if err != nil {
+		return nil, err
+	}
+	defer f.mu.Unlock()
+	if file, ok := c.files[path]; ok {
+		return file.Content, nil
+	}
+	if f.OnFile != nil {
+		if content := f.OnFile(c.spec.Image, path); content != nil {
+			return content, nil
+		}
+	}
+	return nil, fmt.Errorf("read file of container %q: %w", path, engine.ErrNotFound)
+}
+
 // reach begins a call on a container; the lock is held unless it returns an error.
 func (f *Fake) reach(ctx context.Context, method string, id engine.ContainerID) (*fakeContainer, error) {
 	if err := f.enter(ctx, method, string(id)); err != nil {

@@ -1,0 +1,214 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"slices"
+
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/inventory"
+	"github.com/poststack/poststack/pkg/present"
+)
+
+// page is what the template draws.
+type page struct {
+	Style     template.CSS
+	StyleHash string
+	Stack     string
+	Title     string // one sentence: how the last setup ended
+	Lead      string
+	Facts     []fact
+	Setup     *setupView // nil if there was none
+	Images    []imageView
+	Disk      string // what all images take together
+	Schema    schemaView
+	Database  []pair
+	Versions  []inventory.Version
+	Problems  []string
+	Taken     string
+}
+
+// fact is one of the numbers at the top.
+type fact struct{ Name, Value, More string }
+
+// pair is a name and its value.
+type pair struct{ Name, Value string }
+
+// setupView is a setup as it is drawn.
+type setupView struct {
+	Class, Word string
+	Error, Log  string
+	Timeline    timeline
+	Messages    []message
+}
+
+// message is a notice or a warning.
+type message struct{ Kind, Phase, Text string }
+
+// schemaView is the schema as it is drawn.
+type schemaView struct {
+	inventory.Schema
+	Applied, Pending, Skipped int
+	Bars                      []bar
+}
+
+// bar is a part of the line that shows how far the schema is.
+type bar struct {
+	Class     string
+	At, Width float64
+}
+
+func newPage(r Report) page {
+	i := r.Inventory
+	p := page{
+		Stack: i.Stack, Images: newImages(i.Images), Schema: newSchema(i.Schema), Versions: i.Versions,
+		Problems: i.Problems, Taken: moment(i.Taken), Disk: size(onDisk(i.Images)), Database: database(i.Database),
+		Title: "No setup has been recorded", Lead: "Stack " + i.Stack,
+	}
+	took := fact{"Last setup", "none", "run: mage setup"}
+	if doc := r.Setup; doc != nil {
+		p.Setup = newSetup(doc)
+		took = fact{"Last setup", present.Duration(seconds(doc.Seconds)), count(len(doc.Phases), "phase") + ", " + p.Setup.Word}
+		p.Title = title(doc)
+		p.Lead = fmt.Sprintf("Stack %s, %s", i.Stack, moment(doc.Started))
+	}
+	answers := fact{"Database", "answers", place(i.Database.URL)}
+	if i.Database.Answers != "yes" {
+		answers.Value, answers.More = "no answer", i.Database.Answers
+	}
+	p.Facts = []fact{
+		took,
+		{"Images on disk", p.Disk, count(builtOf(i.Images), "image") + ", shared layers once"},
+		{"Schema", p.Schema.summary(), p.Schema.State},
+		answers,
+	}
+	return p
+}
+
+// place is where a database is: its host, port and name.
+func place(target string) string {
+	u, err := url.Parse(target)
+	if err != nil {
+		return ""
+	}
+	return u.Host + u.Path
+}
+
+// title tells how a setup ended.
+func title(doc *present.Document) string {
+	took := present.Duration(seconds(doc.Seconds))
+	switch doc.Outcome {
+	case event.Failed:
+		return "The last setup failed after " + took
+	case event.Cancelled:
+		return "The last setup was interrupted after " + took
+	case event.Unchanged:
+		return "Nothing had changed: the last setup took " + took
+	case event.Done, event.Passed:
+		return "The last setup took " + took
+	}
+	return "The last setup did not end"
+}
+
+func newSetup(doc *present.Document) *setupView {
+	v := &setupView{Error: doc.Error, Log: doc.Log, Timeline: newTimeline(doc)}
+	v.Class, v.Word = outcome(doc.Outcome)
+	for _, m := range doc.Messages {
+		v.Messages = append(v.Messages, message{string(m.Kind), m.Phase, m.Text})
+	}
+	return v
+}
+
+func newSchema(s inventory.Schema) schemaView {
+	v := schemaView{Schema: s}
+	for _, c := range s.Changesets {
+		switch c.State {
+		case "applied":
+			v.Applied++
+		case "pending":
+			v.Pending++
+		default:
+			v.Skipped++
+		}
+	}
+	at, all := 0.0, float64(max(len(s.Changesets), 1))
+	for _, part := range []struct {
+		class string
+		n     int
+	}{{"done", v.Applied}, {"cancelled", v.Pending}, {"unchanged", v.Skipped}} {
+		if part.n > 0 {
+			v.Bars = append(v.Bars, bar{part.class, at, float64(part.n) / all})
+			at += float64(part.n) / all
+		}
+	}
+	return v
+}
+
+// summary is the schema in two words.
+func (s schemaView) summary() string {
+	switch {
+	case len(s.Changesets) == 0:
+		return "unknown"
+	case s.Pending > 0:
+		return fmt.Sprintf("%d pending", s.Pending)
+	}
+	return fmt.Sprintf("%d applied", s.Applied)
+}
+
+// database lists what is known of the server.
+func database(d inventory.Database) []pair {
+	pairs := []pair{{"Answers", d.Answers}}
+	add := func(name, value string) {
+		if value != "" {
+			pairs = append(pairs, pair{name, value})
+		}
+	}
+	add("URL", d.URL)
+	if d.Encoding != "" {
+		encrypted := d.TLS
+		if encrypted == "" {
+			encrypted = "none"
+		}
+		add("Encryption", encrypted)
+	}
+	add("Encoding", d.Encoding)
+	add("Role", d.User)
+	if d.Latency > 0 {
+		add("Round trip", d.Latency.String())
+	}
+	if d.VolumeBytes > 0 {
+		add("Data volume", size(d.VolumeBytes))
+	}
+	return pairs
+}
+
+// onDisk is what images take together: what a child shares with its parent counts once.
+func onDisk(images []inventory.Image) int64 {
+	var sum int64
+	for _, i := range images {
+		for _, l := range i.Layers {
+			if !l.Inherited {
+				sum += l.SizeBytes
+			}
+		}
+	}
+	return sum
+}
+
+func builtOf(images []inventory.Image) int {
+	n := 0
+	for _, i := range images {
+		if i.ID != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// bySize sorts layers for a table.
+func bySize(layers []layerView) []layerView {
+	sorted := slices.Clone(layers)
+	slices.SortStableFunc(sorted, func(a, b layerView) int { return int(min(max(b.bytes-a.bytes, -1), 1)) })
+	return sorted
+}

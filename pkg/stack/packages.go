@@ -1,0 +1,128 @@
+package stack
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/inventory"
+)
+
+const (
+	dpkgStatus   = "/var/lib/dpkg/status" // where Debian keeps what is installed
+	keepPackages = 30                     // how many images' lists stay in the cache
+	cleanupTime  = 30 * time.Second
+)
+
+// packages lists the Debian packages of an image, the largest first. An image's list never changes: it is kept
+// in the cache by the image's ID.
+func (s *Stack) packages(ctx context.Context, e Engine, id engine.ImageID) ([]inventory.Package, error) {
+	dir := filepath.Join(s.Config.CacheDir, "packages")
+	path := filepath.Join(dir, strings.TrimPrefix(string(id), "sha256:")+".json")
+	var list []inventory.Package
+	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &list) == nil {
+		return list, nil
+	}
+	status, err := s.fileOf(ctx, e, id, dpkgStatus)
+	if err != nil && !errors.Is(err, engine.ErrNotFound) { // an image without dpkg has no packages
+		return nil, err
+	}
+	list = installed(status)
+	text, err := json.Marshal(list)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err == nil {
+		err = renameio.WriteFile(path, text, 0o644)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keep packages of image %q: %w", id, err)
+	}
+	return list, pruneOldest(dir, keepPackages)
+}
+
+// fileOf reads a file of an image, from a container that is made for that and never started.
+func (s *Stack) fileOf(ctx context.Context, e Engine, id engine.ImageID, path string) (content []byte, err error) {
+	made, err := e.ContainerCreate(ctx, engine.ContainerSpec{Image: engine.Ref(id), Labels: container.DisposableLabels()})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+		defer cancel()
+		err = errors.Join(err, e.ContainerRemove(ctx, made))
+	}()
+	return e.ContainerFile(ctx, made, path)
+}
+
+// installed reads dpkg's status file: the packages that are installed, the largest first.
+// Source: deb-control(5), Installed-Size is in units of 1024 bytes; dpkg-query(1), the third word of Status.
+func installed(status []byte) []inventory.Package {
+	var list []inventory.Package
+	var p inventory.Package
+	there := false
+	end := func() {
+		if there && p.Name != "" {
+			list = append(list, p)
+		}
+		p, there = inventory.Package{}, false
+	}
+	lines := bufio.NewScanner(bytes.NewReader(status))
+	lines.Buffer(nil, len(status)+1)
+	for lines.Scan() {
+		field, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimSpace(value)
+		switch field {
+		case "":
+			end()
+		case "Package":
+			p.Name = value
+		case "Version":
+			p.Version = value
+		case "Installed-Size":
+			kib, err := strconv.ParseInt(value, 10, 64)
+			if err == nil && kib > 0 {
+				p.SizeBytes = kib << 10
+			}
+		case "Status":
+			there = strings.HasSuffix(value, " installed")
+		}
+	}
+	end()
+	slices.SortStableFunc(list, func(a, b inventory.Package) int { return int(min(max(b.SizeBytes-a.SizeBytes, -1), 1)) })
+	return list
+}
+
+// pruneOldest leaves the last keep files in dir.
+func pruneOldest(dir string, keep int) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("read cache %q: %w", dir, err)
+	}
+	age := func(e os.DirEntry) time.Time {
+		if info, err := e.Info(); err == nil {
+			return info.ModTime()
+		}
+		return time.Time{} // it is gone already
+	}
+	slices.SortStableFunc(entries, func(a, b os.DirEntry) int { return age(b).Compare(age(a)) })
+	for _, e := range entries[min(keep, len(entries)):] {
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("prune cache: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package browser_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/inventory"
+	"github.com/poststack/poststack/pkg/present"
+	"github.com/poststack/poststack/pkg/present/report"
+)
+
+// looks are the pages' widths and colours.
+func looks() []look {
+	return []look{
+		{"wide-light", 1280, 900, false},
+		{"wide-dark", 1280, 900, true},
+		{"phone-light", 360, 740, false},
+		{"phone-dark", 360, 740, true},
+	}
+}
+
+// write draws a report and returns its path.
+func write(t *testing.T, r report.Report) string {
+	t.Helper()
+	path, err := report.Write(t.TempDir(), r)
+	require.NoError(t, err)
+	return path
+}
+
+// example is the report of the set-up that the unit tests of the report use.
+func example(t *testing.T) report.Report {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "pkg", "present", "report", "testdata", "setup.json"))
+	require.NoError(t, err)
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, report.SetupFile), text, 0o600))
+	doc, err := report.ReadSetup(dir)
+	require.NoError(t, err)
+	packages := []inventory.Package{
+		{Name: "libllvm14", Version: "1:14.0.6-12", SizeBytes: 110e6},
+		{Name: "postgresql-15", Version: "15.20", SizeBytes: 55e6},
+		{Name: "coreutils", Version: "9.1", SizeBytes: 18e6, Inherited: true},
+		{Name: "libc6", Version: "2.36", SizeBytes: 13e6, Inherited: true},
+	}
+	return report.Report{Setup: doc, Inventory: inventory.Inventory{
+		Taken: time.Date(2026, 11, 25, 9, 20, 0, 0, time.UTC), Stack: "shop-1a2b3c",
+		Versions: []inventory.Version{{Of: "liquibase", Version: "4.28.0", From: "containers/liquibase/image.yaml"}},
+		Images: []inventory.Image{{
+			Name: "postgres", Parent: "base-debian", ID: "sha256:1", Current: true, SizeBytes: 400e6, Packages: packages,
+			Layers: []inventory.Layer{{Instruction: "RUN install-packages bash", SizeBytes: 150e6, Inherited: true}, {Instruction: "RUN install-packages postgresql", SizeBytes: 250e6}},
+		}},
+		Database: inventory.Database{URL: "postgresql://poststack@127.0.0.1:5432/poststack?sslmode=disable", Answers: "yes", Encoding: "UTF8"},
+		Schema: inventory.Schema{State: "outdated (1 pending)", Changelog: "changelogs/db.changelog-root.yaml", Changesets: []inventory.Changeset{
+			{File: "001_functions.sql", ID: "001-touch", State: "applied"}, {File: "002_domains.sql", ID: "002-domains", State: "pending"},
+		}},
+	}}
+}
+
+func TestReport(t *testing.T) {
+	path := write(t, example(t))
+	for _, l := range looks() {
+		t.Run(l.name, func(t *testing.T) {
+			s := see(t, path, l)
+			keep(t, "report-"+l.name, s.picture)
+			assert.Empty(t, s.trouble, "the console is empty, and nothing but the page is asked for")
+			assert.LessOrEqual(t, s.wide, l.width, "nothing stands out to the right")
+			assert.Equal(t, l.dark, ask[bool](t, s, `matchMedia("(prefers-color-scheme: dark)").matches`))
+			assert.Less(t, ask[float64](t, s, lowestContrast), 21.1)
+			assert.GreaterOrEqual(t, ask[float64](t, s, lowestContrast), 4.5, "%s", ask[string](t, s, lowestContrastText))
+			assert.Greater(t, ask[float64](t, s, `document.querySelector("[aria-labelledby=timeline-title]").getBoundingClientRect().height`), 200.0)
+			assert.Equal(t, 1, ask[int](t, s, `document.querySelectorAll("h1").length`))
+			assert.Zero(t, ask[int](t, s, `[...document.querySelectorAll("svg[role=img]")].filter(e => !document.getElementById(e.getAttribute("aria-labelledby"))).length`),
+				"each chart has a name")
+		})
+	}
+}
+
+// contrasts lists each text with its contrast against what lies behind it: in a chart the block that it stands on.
+const contrasts = `(() => {
+  const rgb = c => c.match(/[\d.]+/g).map(Number);
+  const lum = c => { const [r, g, b] = c.slice(0, 3).map(v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; }); return .2126 * r + .7152 * g + .0722 * b; };
+  const back = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
+  document.querySelectorAll("details").forEach(d => d.open = true);
+  const all = [];
+  for (const e of document.querySelectorAll("body *")) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || e.closest("title") || !e.getClientRects().length) continue;
+    let front = getComputedStyle(e).color, behind = back(e);
+    if (e instanceof SVGTextElement) {
+      front = getComputedStyle(e).fill;
+      const block = e.parentElement.querySelector(":scope > rect.block");
+      if (block) behind = rgb(getComputedStyle(block).fill);
+    }
+    const [a, b] = [lum(rgb(front)), lum(behind)].sort((x, y) => y - x);
+    all.push([(a + .05) / (b + .05), e.textContent.trim().slice(0, 40)]);
+  }
+  return all.sort((x, y) => x[0] - y[0])[0];
+})()`
+
+const (
+	lowestContrast     = contrasts + `[0]`
+	lowestContrastText = contrasts + `[1]`
+)
+
+// TestReport_open looks at the tables that stand behind the charts, at the width of a phone.
+func TestReport_open(t *testing.T) {
+	s := see(t, write(t, example(t)), look{"phone", 360, 740, false})
+	ask[bool](t, s, `document.querySelectorAll("details").forEach(d => d.open = true), true`)
+	assert.LessOrEqual(t, ask[int64](t, s, `document.documentElement.scrollWidth`), int64(360))
+	assert.Greater(t, ask[int](t, s, `document.querySelectorAll("tbody tr").length`), 60)
+}
+
+// TestReport_hostile holds texts from outside to being texts.
+func TestReport_hostile(t *testing.T) {
+	const evil = `"><script>window.owned = 1</script><img src=x onerror="window.owned = 1"></title></style></svg><style>body{display:none}</style>`
+	r := example(t)
+	r.Setup.Error, r.Setup.Phases[0].Name, r.Setup.Phases[0].Text = evil, evil, strings.Repeat("x", 3000)
+	r.Setup.Phases[0].Steps = []present.Step{{Started: r.Setup.Started, Text: evil}}
+	r.Inventory.Stack, r.Inventory.Images[0].Name, r.Inventory.Images[0].Packages[0].Name = evil, evil, evil
+	s := see(t, write(t, r), look{"phone", 360, 740, false})
+	assert.Empty(t, s.trouble)
+	assert.LessOrEqual(t, s.wide, int64(360))
+	assert.Equal(t, "undefined", ask[string](t, s, `typeof window.owned`))
+	assert.Zero(t, ask[int](t, s, `document.querySelectorAll("script, img").length`))
+	assert.Equal(t, 1, ask[int](t, s, `document.styleSheets.length`))
+}
+
+// TestReport_empty looks at a page that has nothing to tell.
+func TestReport_empty(t *testing.T) {
+	s := see(t, write(t, report.Report{}), look{"phone", 360, 740, false})
+	keep(t, "report-empty", s.picture)
+	assert.Empty(t, s.trouble)
+	assert.LessOrEqual(t, s.wide, int64(360))
+	assert.Contains(t, ask[string](t, s, `document.body.innerText`), "mage setup")
+}
