@@ -139,11 +139,11 @@ func Clock(ahead time.Duration, other string) Finding {
 	ahead = ahead.Round(time.Second)
 	switch {
 	case ahead > skew:
-		return warn("date; timedatectl", "%s ahead of %s", ahead, other)
+		return warn("date; timedatectl", "this machine's clock is %s ahead of %s", ahead, other)
 	case ahead < -skew:
-		return warn("date; timedatectl", "%s behind %s: apt refuses package lists from the future", -ahead, other)
+		return warn("date; timedatectl", "this machine's clock is %s behind %s: apt refuses package lists from the future", -ahead, other)
 	default:
-		return well("agrees with %s", other)
+		return well("this machine's clock agrees with %s", other)
 	}
 }
 

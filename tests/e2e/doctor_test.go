@@ -53,7 +53,7 @@ func TestDoctor(t *testing.T) {
 
 		r = c.Mage(t, env, "doctor", "-fix")
 		assert.Zero(t, r.Code)
-		for _, done := range []string{"its mode is 0600 now", "removed the note of it", "released it", "the next build fetches it"} {
+		for _, done := range []string{"its mode is 0600 now", "removed the note of it", "released it", "removed it; the next build fetches it"} {
 			assert.Contains(t, r.Stdout, "fixed: "+done)
 		}
 		assert.Zero(t, c.Mage(t, env, "doctor").Code, "all is well afterwards")

@@ -142,7 +142,13 @@ func TestTerminal(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, leftovers, "no password file stays")
 
-		s := sit(t, c, nil, "shell", "base")
+		s := sit(t, c, nil, "logs", "-follow")
+		s.see("ready to accept connections")
+		s.keys("\x03")
+		assert.Equal(t, 130, s.end(), "Ctrl-C ends what is followed")
+		assert.Contains(t, c.OK(t, "logs", "-of=postgres", "-last=0").Stdout, "ready to accept connections")
+
+		s = sit(t, c, nil, "shell", "base")
 		s.see("# ")
 		s.keys("stty size; sleep 60\r")
 		s.see("24 80")
