@@ -103,7 +103,7 @@ apply_password() {
 # whoever may read this file could read anyway. It is for the local socket and loopback only.
 keep_login() {
   local file=$RUN_DIR/.pgpass user=${POSTGRES_USER//\\/\\\\} password=${POSTGRES_PASSWORD-}
-  rm -f -- "$file"
+  [[ ! -e $file ]] || rm -f -- "$file"
   [[ -n $password ]] || return 0
   password=${password//\\/\\\\}
   (umask 077 && printf 'localhost:*:*:%s:%s\n' "${user//:/\\:}" "${password//:/\\:}" >"$file")
