@@ -90,7 +90,7 @@ func alpineVolume(p *postgres) {
 
 // rootsDirectory is what docker makes of a bind mount that is not there: an empty directory of root.
 func rootsDirectory(p *postgres) {
-	p.byAnother("0", "cd /var/lib/postgresql && chown 0:0 data && chmod 755 data && touch .keep")
+	p.byAnother("0", "cd /var/lib/postgresql && touch .keep && chown 0:0 . data && chmod 755 . data")
 	code, log := p.fail()
 	assert.Equal(p, 73, code)
 	assert.Contains(p, said(log), "or start the container as root (--user 0), which hands over an empty one")

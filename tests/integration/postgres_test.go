@@ -90,8 +90,10 @@ func (p *postgres) start() *pgx.Conn {
 func (p *postgres) fail() (int, string) {
 	p.Helper()
 	p.create()
-	code, err := p.engine.ContainerWait(p.Context(), p.id)
-	require.NoError(p, err)
+	ctx, cancel := context.WithTimeout(p.Context(), time.Minute)
+	defer cancel()
+	code, err := p.engine.ContainerWait(ctx, p.id)
+	require.NoError(p, err, "it goes on; it said:\n%s", p.logs())
 	return code, p.logs()
 }
 
