@@ -18,7 +18,7 @@ var want = map[string][]string{ //nolint:gochecknoglobals // a table
 	"check": nil, "completion": nil, "config:show": nil, "coverage": nil, "db:start": nil, "db:url": nil, "docs": nil, "doctor": {"-fix"}, "down": nil,
 	"engine:install": nil, "engine:status": nil, "format": nil, "hooks:install": nil, "hooks:preCommit": nil, "images": nil, "install": nil,
 	"lint": nil, "logs": {"-of", "-last", "-follow"}, "report": {"-open"}, "reset": {"-yes"}, "schema:init": nil, "schema:status": nil, "schema:update": nil, "setup": nil, "psql": {"-command"}, "shell": nil,
-	"status": nil, "test": nil, "test:e2e": nil, "test:integration": nil, "test:performance": nil, "test:unit": nil,
+	"status": nil, "test": nil, "test:browser": nil, "test:e2e": nil, "test:integration": nil, "test:performance": nil, "test:unit": nil,
 	"verify:base": nil, "verify:db": nil, "verify:liquibase": nil, "verify:postgres": nil, "verify:runtime": nil,
 }
 

@@ -16,7 +16,7 @@ func Lint(ctx context.Context) error { return project(ctx, quality.Project.Lint)
 // Format rewrites Go files and shell scripts in the layout that lint accepts. Example: mage format
 func Format(ctx context.Context) error { return project(ctx, quality.Project.Format) }
 
-// Test runs the unit, integration and end-to-end tests for the detected engine. It stops after the first of
+// Test runs the unit, browser, integration and end-to-end tests for the detected engine. It stops after the first of
 // these that fails, and in the end finds the tests that docs/phases.md and docs/cases.md name among those that
 // passed. POSTSTACK_TEST_ENGINES=podman,docker names other engines. Example: mage test
 func Test(ctx context.Context) error { return project(ctx, quality.Project.Test) }

@@ -37,7 +37,7 @@ func (p Project) Check(ctx context.Context) error {
 	tests := func(ctx context.Context) error {
 		return p.inOrder(
 			ctx, "tests",
-			step{"unit", p.coverUnit}, step{"integration", p.coverIntegration},
+			step{"unit", p.coverUnit}, step{"browser", p.Browser}, step{"integration", p.coverIntegration},
 			step{"e2e", p.E2E}, step{"criteria", p.criteria}, step{"coverage", p.judgeCoverage},
 		)
 	}

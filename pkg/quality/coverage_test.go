@@ -97,7 +97,8 @@ func TestProject_Check(t *testing.T) {
 	root := sources(t)
 	write(t, root, criteria())
 	run := measuring(root, "mode: atomic\nm/pkg/a/a.go:1.1,2.2 1 0\n")
-	p, out := project(root, run, nil)
+	write(t, root, map[string]string{"bin/chromium": "#!/bin/sh\n"})
+	p, out := project(root, run, map[string]string{"PATH": filepath.Join(root, "bin")})
 	err := p.Check(t.Context())
 	require.EqualError(t, err, "check: lint and tests failed")
 	var low *quality.CoverageError
@@ -105,5 +106,5 @@ func TestProject_Check(t *testing.T) {
 	var stale *quality.StaleError
 	require.ErrorAs(t, err, &stale)
 	assert.Contains(t, out.String(), "tests: coverage failed\n")
-	assert.Len(t, run.ran("go test"), 3, "each layer once")
+	assert.Len(t, run.ran("go test"), 4, "each layer once")
 }

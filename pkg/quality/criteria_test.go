@@ -82,7 +82,8 @@ func TestProject_Test_criteria(t *testing.T) {
 			t.Parallel()
 			root := t.TempDir()
 			write(t, root, criteria("| It works | by working | "+tc.named+" | met |"))
-			p, out := project(root, &fake{answers: []answer{{prefix: "go test", stdout: some}}}, nil)
+			write(t, root, map[string]string{"bin/chromium": "#!/bin/sh\n"})
+			p, out := project(root, &fake{answers: []answer{{prefix: "go test", stdout: some}}}, map[string]string{"PATH": filepath.Join(root, "bin")})
 			err := p.Test(t.Context())
 			if tc.want == "" {
 				require.NoError(t, err, out)

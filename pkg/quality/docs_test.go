@@ -40,7 +40,10 @@ func (Build) NoCache(ctx context.Context, force *bool, name string) error {
 type DB mg.Namespace
 
 // URL prints.
-func (DB) URL(ctx context.Context) error { return phase(ctx, (*stack.Stack).URL, own(Build.Base)) }
+func (DB) URL(ctx context.Context) error {
+	open(stack.Options{Setup: ctx}) // a field that is named like a target
+	return phase(ctx, (*stack.Stack).URL, own(Build.Base))
+}
 
 // Setup does it all.
 func Setup(ctx context.Context) error {

@@ -103,6 +103,10 @@ func (g graph) inspect(node ast.Node, own bool, seen map[string]bool, report fun
 			}
 			return false
 		}
+		if pair, ok := n.(*ast.KeyValueExpr); ok {
+			g.inspect(pair.Value, own, seen, report) // the key is a field's name
+			return false
+		}
 		expr, ok := n.(ast.Expr)
 		if !ok {
 			return true

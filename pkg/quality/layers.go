@@ -94,18 +94,18 @@ func (p Project) Performance(ctx context.Context) error {
 	return p.judgeCriteria("performance")
 }
 
-// Test runs the unit, integration and end-to-end layers in this order, and stops after the first that fails. In
+// Test runs the unit, browser, integration and end-to-end layers in this order, and stops after the first that fails. In
 // the end every criterion of the documents must have had its tests.
 func (p Project) Test(ctx context.Context) error {
 	return p.inOrder(
 		ctx, "test",
-		step{"unit", p.Unit}, step{"integration", p.Integration}, step{"e2e", p.E2E}, step{"criteria", p.criteria},
+		step{"unit", p.Unit}, step{"browser", p.Browser}, step{"integration", p.Integration}, step{"e2e", p.E2E}, step{"criteria", p.criteria},
 	)
 }
 
 // criteria compares the documents with the layers of the tests but performance.
 func (p Project) criteria(context.Context) error {
-	return p.judgeCriteria("unit", "integration", "e2e")
+	return p.judgeCriteria("unit", "browser", "integration", "e2e")
 }
 
 // ErrNoTests is that a layer ran no test at all: a mistake in the layer, not a success.

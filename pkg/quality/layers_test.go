@@ -149,13 +149,15 @@ func TestProject_Test(t *testing.T) {
 		run := &fake{answers: []answer{{prefix: "go test", stdout: passing}}}
 		root := t.TempDir()
 		write(t, root, criteria())
-		p, out := project(root, run, map[string]string{"GITHUB_STEP_SUMMARY": summary})
+		write(t, root, map[string]string{"bin/chromium": "#!/bin/sh\n"})
+		p, out := project(root, run, map[string]string{"GITHUB_STEP_SUMMARY": summary, "PATH": filepath.Join(root, "bin")})
 		require.NoError(t, p.Test(t.Context()))
-		assert.Len(t, run.ran("go test"), 3)
-		assert.Contains(t, run.ran("go test")[2], "./tests/e2e/...")
+		assert.Len(t, run.ran("go test"), 4)
+		assert.Equal(t, "go test -json -count=1 -timeout=10m0s ./tests/browser/...", run.ran("go test")[1])
+		assert.Contains(t, run.ran("go test")[3], "./tests/e2e/...")
 		assert.Contains(t, out.String(), "== integration\n")
 		text := read(t, summary)
-		assert.Equal(t, 3, strings.Count(text, "\n"))
+		assert.Equal(t, 4, strings.Count(text, "\n"))
 		assert.True(t, strings.HasPrefix(text, "- **unit tests**: 1 passed, 0 failed, 0 skipped in "), text)
 	})
 
@@ -163,7 +165,7 @@ func TestProject_Test(t *testing.T) {
 		t.Parallel()
 		run := &fake{answers: []answer{{prefix: "go test", stdout: failing, code: 1}}}
 		p, _ := project(t.TempDir(), run, nil)
-		require.EqualError(t, p.Test(t.Context()), "test: unit failed; integration, e2e and criteria did not run")
+		require.EqualError(t, p.Test(t.Context()), "test: unit failed; browser, integration, e2e and criteria did not run")
 		assert.Len(t, run.ran("go test"), 1)
 	})
 }
