@@ -117,6 +117,7 @@ func walDirectory(p *postgres) {
 		assert.NoError(p, p.engine.VolumeRemove(ctx, name))
 	})
 	p.spec.Mounts = append(p.spec.Mounts, engine.Mount{Volume: name, Target: "/wal"})
+	p.byAnother("0", "chown 0:0 /wal && chmod 755 /wal") // podman gives a new volume to the container's user by itself
 	p.with(map[string]string{"POSTGRES_INITDB_WALDIR": "/wal"})
 	code, log := p.fail()
 	assert.Equal(p, 73, code)
