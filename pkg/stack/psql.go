@@ -126,12 +126,8 @@ func (s *Stack) insidePsql(ctx context.Context, target database.Target, args []s
 	if err != nil {
 		return err
 	}
-	script := []string{"bash", "-c", ownPsql, "psql", passwordPath}
-	spec := engine.ExecSpec{
-		Command: append(append(script, args...), "--dbname="+target.WithHost("localhost", postgresPort).Redacted()),
-		Env:     s.screen(),
-	}
-	return s.attach(ctx, "psql", e.ExecCommand(c.ID, spec, s.Term.Interactive()))
+	args = append(append([]string{passwordPath}, args...), "--dbname="+target.WithHost("localhost", postgresPort).Redacted())
+	return s.attachInside(ctx, e, c.ID, program{name: "psql", script: ownPsql, args: args})
 }
 
 // imagePsql runs psql in a disposable container of PostgreSQL's image.

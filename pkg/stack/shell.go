@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,13 +38,39 @@ func (s *Stack) shell(ctx context.Context, name string) error {
 	bash := engine.ExecSpec{Command: []string{"bash"}, Env: s.screen()}
 	for _, c := range found {
 		if c.State == engine.Running {
-			return s.attach(ctx, "bash", e.ExecCommand(c.ID, bash, s.Term.Interactive()))
+			return s.attachInside(ctx, e, c.ID, program{name: "bash", script: `bash; exit $?`})
 		}
 	}
 	s.Sink.For("").Notice(fmt.Sprintf("no container of image %q runs: this one is removed when the shell ends", name))
 	return s.disposable(ctx, name, engine.ContainerSpec{Env: map[string]string{
 		"DOMAIN": s.Config.Domain, "LE_EMAIL": s.Config.LEEmail, "CERT_PATH": s.Config.CertPath, "LOG_LEVEL": s.Config.LogLevel,
 	}}, bash)
+}
+
+// program is a script of bash that runs one program in a container that stays.
+type program struct {
+	name, script string
+	args         []string
+}
+
+// hangUp sends SIGHUP to the children of the bash that has the mark $1 among its arguments: their terminal is gone.
+const hangUp = `pkill -HUP -P "$(pgrep -o -f "$1")"`
+
+// attachInside gives the terminal to a program in a container that stays. The engine's command line that is killed
+// leaves alone what it has started there (seen with podman 4.3), so when the run is told to end, that is ended
+// by a mark which nothing else has.
+func (s *Stack) attachInside(ctx context.Context, e Engine, id engine.ContainerID, p program) error {
+	mark := "poststack-" + rand.Text()
+	spec := engine.ExecSpec{Command: append([]string{"bash", "-c", p.script, mark}, p.args...), Env: s.screen()}
+	err := s.attach(ctx, p.name, e.ExecCommand(id, spec, s.Term.Interactive()))
+	if ctx.Err() == nil {
+		return err
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+	defer cancel()
+	// The pattern does not match the command that it stands in.
+	_, failed := e.ContainerExec(ending, id, engine.ExecSpec{Command: []string{"bash", "-c", hangUp, "hang-up", "[p]" + mark[1:]}})
+	return errors.Join(err, failed)
 }
 
 // imageName is the image that name means: its own, or the only one that begins like that, so that "base" is

@@ -137,6 +137,28 @@ func TestPsql_ofTheContainer(t *testing.T) {
 	assert.Len(t, b.containers(t), 1, "nothing was started")
 }
 
+func TestPsql_leavesNothingInTheContainer(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.runningServer(t)
+	var ended []string
+	b.engine.OnExec = func(c engine.Container, spec engine.ExecSpec) (engine.ExecResult, error) {
+		assert.Equal(t, id, c.ID)
+		ended = spec.Command
+		return engine.ExecResult{}, nil
+	}
+	term := &fakeTerminal{err: assert.AnError}
+	b.term = term
+	s, ctx := b.openWith(t, &journal{})
+	term.on = func(runner.Command) { _ = s.Fail(assert.AnError) } // the run is told to end
+	require.ErrorIs(t, s.Psql(ctx, ""), assert.AnError)
+	require.NoError(t, s.Close(nil))
+	require.NotEmpty(t, ended)
+	pattern := ended[len(ended)-1]
+	assert.Regexp(t, pattern, strings.Join(term.ran[0].Args, " "), "it finds what was started")
+	assert.NotRegexp(t, pattern, strings.Join(ended, " "), "and not itself")
+}
+
 func TestPsql_ofAnotherServer(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -164,7 +186,7 @@ func TestShell(t *testing.T) {
 	_, err := b.phase(t, shell("postgres"))
 	assert.Equal(t, 7, stack.ExitStatus(err), "the shell's own status")
 	require.Len(t, term.ran, 1)
-	assert.Equal(t, []string{"exec", "--tty", string(id), "bash"}, term.ran[0].Args, "where it runs")
+	assert.Equal(t, []string{"exec", "--tty", string(id), "bash", "-c", "bash; exit $?"}, term.ran[0].Args[:6], "where it runs")
 
 	term.code = 0
 	journal, err := b.phase(t, shell("base"))
