@@ -39,6 +39,7 @@ type api struct {
 			PortBindings    map[string][]struct{ HostIp, HostPort string } //nolint:revive // as the engines spell it
 			Tmpfs           map[string]string
 			Binds           []string
+			NetworkMode     string
 		}
 	}
 }
@@ -110,7 +111,8 @@ func TestStartDisposable(t *testing.T) {
 	a := serveAPI(t, "")
 	d, err := container.StartDisposable(t.Context(), a, container.DisposableSpec{
 		Image: disposableImage, Env: map[string]string{"A": "b"}, Labels: map[string]string{"test": "x"}, User: "postgres",
-		Ports: []uint16{5432}, Volumes: map[string]string{"v": "/data"}, Tmpfs: map[string]string{"/tmp": "rw"},
+		Ports: []uint16{5432}, Volumes: map[string]string{"v": "/data"}, Locked: map[string]string{"c": "/etc/certs"}, Tmpfs: map[string]string{"/tmp": "rw"},
+		Network: "n",
 	})
 	require.NoError(t, err)
 	assert.Equal(t, engine.ContainerID("c1"), d.ID())
@@ -123,7 +125,8 @@ func TestStartDisposable(t *testing.T) {
 	for _, b := range a.created.HostConfig.PortBindings["5432/tcp"] {
 		assert.Equal(t, "127.0.0.1", b.HostIp, "nothing is published beyond this machine")
 	}
-	assert.Equal(t, []string{"v:/data"}, a.created.HostConfig.Binds)
+	assert.Equal(t, []string{"v:/data", "c:/etc/certs:ro"}, a.created.HostConfig.Binds)
+	assert.Equal(t, "n", a.created.HostConfig.NetworkMode)
 	assert.Equal(t, map[string]string{"/tmp": "rw"}, a.created.HostConfig.Tmpfs)
 
 	require.NoError(t, d.Close())

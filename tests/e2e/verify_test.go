@@ -1,0 +1,38 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/tests/checkout"
+)
+
+func TestVerifyRuntime(t *testing.T) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
+		c := checkout.New(t, kind)
+		r := c.OK(t, "verify:runtime")
+		assert.Regexp(t, `postgres +sql 5432 postgres/postgres +answers within 1m0s +ok: answers after`, r.Stdout)
+		assert.Regexp(t, `passed in .* – \d+ checks of 3 images`, r.Stdout+r.Stderr)
+		assert.NotContains(t, r.Stdout, "FAILED")
+
+		// A list that expects what is not so fails with its line, and the table says what was seen.
+		const line = `    - file: { path: /scratch, type: directory, owner: "root:root", mode: "1777" }`
+		c.Write(t, "containers/base-debian/image.yaml", func(s string) string {
+			return strings.Replace(s, line, strings.Replace(line, "1777", "0700", 1), 1)
+		})
+		r = c.Mage(t, nil, "verify:base")
+		assert.Equal(t, 1, r.Code)
+		assert.Regexp(t, `containers/base-debian/image\.yaml:\d+: file /scratch: expected directory, root:root, 0700, seen: directory, root:root, 1777`, r.Stderr)
+		assert.Regexp(t, `file /scratch +directory, root:root, 0700 +FAILED: directory, root:root, 1777`, r.Stdout)
+
+		// So does one that cannot be read, before anything is built or started.
+		c.Write(t, "containers/base-debian/image.yaml", func(s string) string { return strings.Replace(s, "    - file:", "    - fil:", 1) })
+		r = c.Mage(t, nil, "verify:base")
+		assert.NotZero(t, r.Code)
+		assert.Regexp(t, `containers/base-debian/image\.yaml:\d+: unknown key "runtime.checks.fil": did you mean "file"`, r.Stderr)
+	})
+}
