@@ -41,6 +41,9 @@ func lastLine(text string) string {
 
 // commandText is a command in one line, cut where it is long.
 func commandText(command []string) string {
+	if len(command) == 0 {
+		return "its own command"
+	}
 	text := strings.Join(strings.Fields(strings.Join(command, " ")), " ")
 	const limit = 48
 	if r := []rune(text); len(r) > limit {
