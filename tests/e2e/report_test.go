@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -35,8 +36,10 @@ func TestReport(t *testing.T) {
 		for _, text := range []string{"build:base", "schema:update", "postgresql-15", "applied, 0 pending", "RUN install-packages", "the running server", string(kind)} {
 			assert.Contains(t, string(page), text)
 		}
-		password, err := os.ReadFile(filepath.Join(c.State, "password"))
+		with, err := url.Parse(c.URL(t))
 		require.NoError(t, err)
-		assert.NotContains(t, string(page), string(password))
+		password, _ := with.User.Password()
+		require.NotEmpty(t, password)
+		assert.NotContains(t, string(page), password)
 	})
 }
