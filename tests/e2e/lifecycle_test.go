@@ -27,6 +27,7 @@ func TestLifecycle(t *testing.T) {
 		t.Run("a volume with foreign entries is used beside them, or refused by name", func(t *testing.T) { foreignVolume(t, kind, e) })
 		t.Run("a port whose connections are led elsewhere is refused", func(t *testing.T) { divertedPort(t, c) })
 		t.Run("two set-ups at once take turns", func(t *testing.T) { twoAtOnce(t, c) })
+		t.Run("two checkouts do not meet", func(t *testing.T) { twoCheckouts(t, kind, c, e) })
 		t.Run("a client that never leaves does not hold up the stop", func(t *testing.T) { stayingClient(t, c, e) })
 	})
 }
@@ -139,4 +140,24 @@ func divertedPort(t *testing.T, c *checkout.Checkout) {
 	r := c.Mage(t, []string{"POSTSTACK_DATABASE_PORT=" + port}, "db:start")
 	assert.Equal(t, 5, r.Code)
 	assert.Contains(t, lastLine(r), "publish port "+port+" of 127.0.0.1: a firewall rule that leads its connections elsewhere")
+}
+
+// twoCheckouts sets another checkout up beside c, and takes it away again.
+func twoCheckouts(t *testing.T, kind engine.Kind, c *checkout.Checkout, e *engine.Engine) {
+	t.Helper()
+	c.OK(t, "setup")
+	other := checkout.New(t, kind)
+	other.OK(t, "setup")
+	assert.NotEqual(t, c.Stack(t), other.Stack(t))
+	assert.NotEqual(t, c.URL(t), other.URL(t), "another port, another password")
+	conn := connect(t, c.URL(t))
+	_, err := conn.Exec(t.Context(), `insert into domains (name) values ('first.example')`)
+	require.NoError(t, err)
+	assert.Zero(t, domains(t, other), "what one writes the other does not see")
+
+	other.OK(t, "reset", "-yes")
+	assert.Equal(t, 1, domains(t, c), "the reset of one leaves the other alone")
+	_, err = e.VolumeInspect(t.Context(), "poststack-"+c.Stack(t)+"-data")
+	require.NoError(t, err)
+	assert.Equal(t, "unchanged", outcome(c.OK(t, "setup"), "db:start"))
 }
