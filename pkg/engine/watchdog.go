@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -66,6 +67,7 @@ func (e *Engine) watchdogCommand(stdin *os.File) runner.Command {
 		"WATCH_MARK=" + session.Mark(),
 		"WATCH_SCRATCH=" + e.scratch(),
 		"WATCH_TEMP=" + os.TempDir(),
+		"WATCH_STAGING=" + filepath.Join(e.opts.CacheDir, "staging"),
 	}, e.cli.env...)
 	store, service := "", ""
 	if e.service != nil {

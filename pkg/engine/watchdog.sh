@@ -7,6 +7,7 @@
 #   WATCH_MARK     what the names of its temporary files hold
 #   WATCH_SCRATCH  where its builds work
 #   WATCH_TEMP     where its other temporary files are
+#   WATCH_STAGING  where the contexts of its builds are
 #   WATCH_STORE    podman: where containers are kept
 #   WATCH_SERVICE  podman: the directory of the API's socket
 set -u
@@ -86,7 +87,8 @@ disposable() {
 
 # files removes the temporary directories in which nothing is mounted.
 files() {
-  for dir in "$WATCH_SCRATCH"/poststack-*"$WATCH_MARK"* "$WATCH_TEMP"/poststack-*"$WATCH_MARK"*; do
+  for dir in "$WATCH_SCRATCH"/poststack-*"$WATCH_MARK"* "$WATCH_TEMP"/poststack-*"$WATCH_MARK"* \
+    "$WATCH_STAGING"/poststack-*"$WATCH_MARK"*; do
     if [ -e "$dir" ] && ! grep -qsF " $dir/" /proc/self/mountinfo; then rm -rf -- "$dir"; fi
   done
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/session"
 )
 
 // build builds p, tags it and removes what is old.
@@ -59,12 +60,16 @@ func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter
 // runBuild stages the context in a directory of its own and builds it under its digest tag: nobody's :latest
 // moves before the image is whole.
 func (b *Builder) runBuild(ctx context.Context, p plan, base Base, files map[string]string, o Options, log io.Writer, r event.Reporter) (engine.BuildOutput, error) {
-	// The image's lock is held: what is there was left by a process that was killed.
-	dir := filepath.Join(b.CacheDir, "staging", p.def.Name)
-	defer func() { _ = os.RemoveAll(dir) }()
-	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
+	staging := filepath.Join(b.CacheDir, "staging")
+	session.SweepTemp(staging, "context")
+	if err := os.MkdirAll(staging, 0o755); err != nil {
 		return engine.BuildOutput{}, fmt.Errorf("stage the build context: %w", err)
 	}
+	dir, err := os.MkdirTemp(staging, session.Temp("context"))
+	if err != nil {
+		return engine.BuildOutput{}, fmt.Errorf("stage the build context: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
 	if err := stage(p.def, files, dir); err != nil {
 		return engine.BuildOutput{}, err
 	}

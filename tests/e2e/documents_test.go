@@ -55,7 +55,7 @@ func documentsOf(t *testing.T, root string) []string {
 }
 
 // fence is a block of a document, with its language.
-var fence = regexp.MustCompile("(?ms)^ *```([a-z]*)\n(.*?)^ *```") //nolint:gochecknoglobals // a constant in all but name
+var fence = regexp.MustCompile("(?ms)^ *```([a-z]*)\n(.*?)^ *```")
 
 // blockCommands are the lines of the blocks whose language is a shell.
 func blockCommands(t *testing.T, root string) []command {

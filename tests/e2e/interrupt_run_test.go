@@ -62,7 +62,7 @@ type run struct {
 // begin starts cmd with its output in a pipe, or on a terminal of its own whose foreground it is.
 func begin(t *testing.T, cmd *exec.Cmd, terminal bool) *run {
 	t.Helper()
-	temp, err := os.MkdirTemp("", "e2e") // short: sockets lie below it
+	temp, err := os.MkdirTemp("", "e2e") //nolint:usetesting // a short path: sockets lie below it
 	require.NoError(t, err)
 	r := &run{cmd: cmd, mark: filepath.Base(temp), temp: temp, read: make(chan struct{})}
 	cmd.Env = append(cmd.Env, markVariable+"="+r.mark, "TMPDIR="+temp)

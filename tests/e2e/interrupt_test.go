@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func ways() map[string]way {
 		"bin/poststack, SIGHUP":  {launch: compiled, tell: signalled(syscall.SIGHUP), status: 129},
 		"mage, SIGTERM":          {launch: mage, tell: signalled(syscall.SIGTERM), status: 143},
 		"bin/poststack, SIGKILL": {launch: compiled, tell: signalled(syscall.SIGKILL), status: 137},
-		"mage -t":                {launch: mage, options: []string{"-t", "5s"}, tell: func(*run) error { return nil }, status: 1},
+		"mage -t":                {launch: mage, options: []string{"-t", "8s"}, tell: func(*run) error { return nil }, status: 1},
 	}
 }
 
@@ -78,7 +79,9 @@ func TestInterrupt(t *testing.T) {
 func (s *site) interrupt(t *testing.T, st stage, w way) {
 	t.Helper()
 	images := s.images(t)
-	s.before = s.disposables(t)
+	staging, err := filepath.Glob(filepath.Join(s.cache, "staging", "*"))
+	require.NoError(t, err)
+	s.before = append(s.disposables(t), staging...)
 	r := begin(t, w.launch(s.c, st.env, append(w.options, st.args...)...), w.terminal)
 	require.Eventually(t, func() bool { return st.reached(r) }, time.Minute, 20*time.Millisecond, "it does not come to the phase")
 
