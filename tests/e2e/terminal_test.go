@@ -154,8 +154,8 @@ func TestTerminal(t *testing.T) {
 		s.see("24 80")
 		require.NoError(t, pty.Setsize(s.tty, &pty.Winsize{Rows: 30, Cols: 100}))
 		s.keys("\x03")
-		s.keys("stty size; exit 9\r")
-		s.see("30 100")
+		s.keys("until [ \"$(stty size)\" = '30 100' ]; do :; done; echo resized-$((1 + 1)); exit 9\r")
+		s.see("resized-2") // the engine passes the new size on in its own time
 		assert.Equal(t, 9, s.end(), "the shell's own status")
 		mine, err := e.ContainerList(t.Context(), map[string]string{container.LabelRole: "base-debian"})
 		require.NoError(t, err)
