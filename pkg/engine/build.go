@@ -104,7 +104,7 @@ func (b *build) run(ctx context.Context) (BuildOutput, error) {
 		return BuildOutput{}, fmt.Errorf("make directory for a build: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(b.dir) }()
-	b.mark = filepath.Base(b.dir)
+	b.mark = b.dir
 	command, err := b.command()
 	if err != nil {
 		return BuildOutput{}, err

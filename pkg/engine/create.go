@@ -14,6 +14,8 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
+
+	"github.com/poststack/poststack/pkg/session"
 )
 
 // cleanupTime bounds the removal of what a failed or cancelled call made.
@@ -70,7 +72,7 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 	}
 	cfg := &container.Config{
 		Image: string(spec.Image), Entrypoint: spec.Entrypoint, Cmd: spec.Command, Env: envList(spec.Env),
-		Labels: spec.Labels, User: spec.User, ExposedPorts: exposed,
+		Labels: session.WithOrigin(spec.Labels, e.opts.Getenv), User: spec.User, ExposedPorts: exposed,
 	}
 	if spec.StopTimeout > 0 {
 		seconds := int(math.Ceil(spec.StopTimeout.Seconds()))

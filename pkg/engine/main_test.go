@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
 )
 
 // TestMain lets the test binary act as another program when it is called by that one's name.
@@ -23,8 +25,11 @@ func TestMain(m *testing.M) {
 		os.Exit(openPodman(os.Args[1], os.Args[2]))
 	case "doomed":
 		os.Exit(doomed(os.Args[1:]))
+	case "leaky":
+		os.Exit(enginetest.MainWithin(leaky{engine.Kind(os.Args[1]), os.Args[2], os.Args[3]}, 5*time.Second))
 	}
-	os.Exit(m.Run())
+	flag.Parse()
+	os.Exit(enginetest.Main(m, testing.Short()))
 }
 
 // openPodman opens podman, prints where it answers, and waits to be killed.

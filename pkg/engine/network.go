@@ -6,6 +6,8 @@ import (
 
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
+
+	"github.com/poststack/poststack/pkg/session"
 )
 
 // NetworkCreate makes a bridge network on which containers find each other by name and alias. A name that
@@ -17,7 +19,7 @@ func (e *Engine) NetworkCreate(ctx context.Context, name string, labels map[stri
 	if err := e.guardLabels(labels); err != nil {
 		return fmt.Errorf("create network %q: %w", name, err)
 	}
-	_, err := e.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Labels: labels})
+	_, err := e.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Labels: session.WithOrigin(labels, e.opts.Getenv)})
 	return apiError(ctx, "create network", name, err)
 }
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/moby/moby/api/types/volume"
 	"github.com/moby/moby/client"
+
+	"github.com/poststack/poststack/pkg/session"
 )
 
 // VolumeCreate makes a named volume. One that exists is left as it is, with its labels.
@@ -16,7 +18,7 @@ func (e *Engine) VolumeCreate(ctx context.Context, name string, labels map[strin
 	if err := e.guardLabels(labels); err != nil {
 		return fmt.Errorf("create volume %q: %w", name, err)
 	}
-	_, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: name, Labels: labels})
+	_, err := e.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: name, Labels: session.WithOrigin(labels, e.opts.Getenv)})
 	err = apiError(ctx, "create volume", name, err)
 	if errors.Is(err, ErrConflict) {
 		return nil

@@ -20,7 +20,7 @@ const (
 
 // Labels are those of a disposable thing that this process makes.
 func Labels() map[string]string {
-	return map[string]string{LabelDisposable: "true", Label: Name()}
+	return WithOrigin(map[string]string{LabelDisposable: "true", Label: Name()}, os.Getenv)
 }
 
 // Name names this process for other machines, too: its pid, its start time, since a pid alone is given again

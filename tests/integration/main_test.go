@@ -15,7 +15,7 @@ import (
 )
 
 // TestMain has the images of the checkout built on the engines under test. A test that finds an image missing
-// or old would test something else.
+// or old would test something else. What the tests leave behind fails them.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if !testing.Short() {
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	os.Exit(m.Run())
+	os.Exit(enginetest.Main(m, testing.Short()))
 }
 
 // prepare builds the images on every engine under test.

@@ -1,0 +1,15 @@
+package e2e_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+)
+
+// TestMain fails a run that leaves something behind, on an engine or on this machine.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(enginetest.Main(m, testing.Short()))
+}
