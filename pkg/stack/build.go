@@ -144,7 +144,7 @@ func (s *Stack) Images(ctx context.Context) error {
 	if err != nil {
 		return s.failure("images", Unexpected, err)
 	}
-	report := event.Report{Header: []string{"image", "state", "digest", "tags", "size", "age", "id"}, Data: images}
+	report := event.Report{Header: []string{"image", "state", "digest", "tags", "size", "age", "id"}, Data: imagesData(images)}
 	for _, i := range images {
 		row := []string{i.Name, "not built", "", "", "", "", ""}
 		if i.Built {

@@ -1,6 +1,12 @@
 package stack
 
-import "github.com/poststack/poststack/pkg/image"
+import (
+	"time"
+
+	"github.com/poststack/poststack/pkg/config"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/image"
+)
 
 // ImageData is an image that a phase built or found unchanged, as a value for machines.
 type ImageData struct {
@@ -33,4 +39,77 @@ func imageData(res image.Result) ImageData {
 		data.Steps[i] = ImageStep{Text: step.Text, Cached: step.Cached, Seconds: step.Duration.Seconds()}
 	}
 	return data
+}
+
+// ListedImage is what there is of one image of the catalogue.
+type ListedImage struct {
+	Name        string       `json:"name"`
+	Description string       `json:"description"`
+	Built       bool         `json:"built"`   // if not, what follows is empty
+	Current     bool         `json:"current"` // it is what the files in the checkout say
+	ID          string       `json:"id"`
+	InputDigest string       `json:"input_digest"`
+	Tags        []engine.Ref `json:"tags"`
+	SizeBytes   int64        `json:"size_bytes"`
+	Created     *time.Time   `json:"created"` // null unless built
+}
+
+// imagesData are images as a value for machines.
+func imagesData(images []image.Status) []ListedImage {
+	list := make([]ListedImage, 0, len(images))
+	for _, i := range images {
+		data := ListedImage{
+			Name: i.Name, Description: i.Description, Built: i.Built, Current: i.Current, ID: string(i.ID),
+			InputDigest: string(i.InputDigest), Tags: append([]engine.Ref{}, i.Tags...), SizeBytes: i.SizeBytes,
+		}
+		if i.Built {
+			data.Created = &i.Created
+		}
+		list = append(list, data)
+	}
+	return list
+}
+
+// EngineData is an engine that could be used, and what became of it.
+type EngineData struct {
+	Engine        engine.Kind `json:"engine"`
+	Used          bool        `json:"used"`
+	Works         bool        `json:"works"`
+	Reason        string      `json:"reason,omitempty"` // why it does not work
+	Program       string      `json:"program"`          // path of its command line; "" when there is none
+	Version       string      `json:"version"`
+	Endpoint      string      `json:"endpoint"`
+	Rootless      bool        `json:"rootless"`
+	StorageDriver string      `json:"storage_driver"`
+	Workarounds   []string    `json:"workarounds"`
+}
+
+// enginesData are engines as a value for machines.
+func enginesData(found []engine.Candidate) []EngineData {
+	list := make([]EngineData, 0, len(found))
+	for _, c := range found {
+		list = append(list, EngineData{
+			Engine: c.Info.Kind, Used: c.Selected, Works: c.Works, Reason: c.Reason, Program: c.Program, Version: c.Info.Version,
+			Endpoint: c.Info.Endpoint, Rootless: c.Info.Rootless, StorageDriver: c.Info.StorageDriver,
+			Workarounds: append([]string{}, c.Info.Workarounds...),
+		})
+	}
+	return list
+}
+
+// SettingData is a setting and its value.
+type SettingData struct {
+	Key         string `json:"key"`
+	Value       string `json:"value"` // as it is written in poststack.yaml; masked if it is secret
+	Source      string `json:"source"`
+	Environment string `json:"environment"` // the variable that sets it
+}
+
+// settingsData are settings as a value for machines.
+func settingsData(settings []config.Setting) []SettingData {
+	list := make([]SettingData, 0, len(settings))
+	for _, s := range settings {
+		list = append(list, SettingData{Key: s.Key, Value: s.Value, Source: s.Source, Environment: s.Env})
+	}
+	return list
 }

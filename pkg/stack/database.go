@@ -176,7 +176,7 @@ func (s *Stack) VerifyDatabase(ctx context.Context) error {
 		if err != nil {
 			state = "unknown: " + err.Error()
 		}
-		return ended{Outcome: event.Passed, Text: summary(report) + ", schema " + state}, nil
+		return ended{Outcome: event.Passed, Text: summary(report) + ", schema " + state, Data: serverData(report, state)}, nil
 	})
 }
 
@@ -195,6 +195,8 @@ func (s *Stack) PrintURL(ctx context.Context) error {
 	if err != nil {
 		return s.failure("db:url", Database, err)
 	}
-	s.Sink.Result(event.Report{Text: target.URL(), Data: target})
+	s.Sink.Result(event.Report{Text: target.URL(), Data: URLData{
+		URL: target.URL(), Host: target.Host, Port: target.Port, User: target.User, Database: target.Database,
+	}})
 	return nil
 }

@@ -42,7 +42,7 @@ func (s *Stack) EngineStatus(ctx context.Context) error {
 	if err != nil {
 		return s.failure("engine:status", NoEngine, err)
 	}
-	report := event.Report{Header: []string{"engine", "used", "version", "rootless", "storage", "notes"}, Data: found}
+	report := event.Report{Header: []string{"engine", "used", "version", "rootless", "storage", "notes"}, Data: enginesData(found)}
 	used := false
 	for _, c := range found {
 		notes := strings.Join(c.Info.Workarounds, "; ")

@@ -46,9 +46,9 @@ func (s *Stack) migrate(ctx context.Context, phase string, operate func(*schema.
 			return ended{}, err
 		}
 		if len(res.Applied) == 0 {
-			return ended{Outcome: event.Unchanged, Text: "nothing to do: the schema is " + res.State.String()}, nil
+			return ended{Outcome: event.Unchanged, Text: "nothing to do: the schema is " + res.State.String(), Data: migrationData(res)}, nil
 		}
-		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s applied; the schema is %s", count(len(res.Applied), "changeset"), res.State), Log: res.Log}, nil
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s applied; the schema is %s", count(len(res.Applied), "changeset"), res.State), Log: res.Log, Data: migrationData(res)}, nil
 	})
 }
 
@@ -86,7 +86,7 @@ func (s *Stack) SchemaStatus(ctx context.Context) error {
 	if err != nil {
 		return s.failure("schema:status", SchemaWork, err)
 	}
-	report := event.Report{Header: []string{"file", "changeset", "context", "labels", "state"}, Data: state}
+	report := event.Report{Header: []string{"file", "changeset", "context", "labels", "state"}, Data: schemaData(state)}
 	for _, c := range state.Changesets {
 		report.Rows = append(report.Rows, []string{c.File, c.ID, c.Context, c.Labels, string(c.Will)})
 	}

@@ -22,7 +22,7 @@ func (s *Stack) Setup(ctx context.Context) error {
 	}
 	s.Sink.Result(event.Report{
 		Text: fmt.Sprintf("%s%s is ready; connect with: psql \"$(mage db:url)\"", changed, target.Redacted()),
-		Data: map[string]string{"database": target.Redacted()},
+		Data: ReadyData{Database: target.Redacted(), Changed: s.changed.Load()},
 	})
 	return nil
 }

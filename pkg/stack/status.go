@@ -63,7 +63,7 @@ func (s *Stack) Status(ctx context.Context) error {
 
 // status asks the engine and the database.
 func (s *Stack) status(ctx context.Context) (StatusReport, error) {
-	report := StatusReport{Stack: s.Config.Stack, Answers: "not running; start with: mage setup", Schema: "unknown"}
+	report := StatusReport{Stack: s.Config.Stack, Containers: []ContainerStatus{}, Answers: "not running; start with: mage setup", Schema: "unknown"}
 	if !s.External() {
 		if err := s.containers(ctx, &report); err != nil {
 			return report, err

@@ -1,0 +1,114 @@
+package stack
+
+import (
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/schema"
+)
+
+// SchemaData is what is known of a database's schema.
+type SchemaData struct {
+	State      schema.StateKind `json:"state"`
+	Summary    string           `json:"summary"`   // one line
+	Estimated  bool             `json:"estimated"` // Liquibase was not asked
+	Locked     string           `json:"locked,omitempty"`
+	Problem    string           `json:"problem,omitempty"` // why an update would fail
+	Warnings   []string         `json:"warnings"`
+	Changesets []ChangesetData  `json:"changesets"` // in the order in which they run
+	Unknown    []ChangesetData  `json:"unknown"`    // applied, but in none of the changelog's files
+}
+
+// ChangesetData is one changeset.
+type ChangesetData struct {
+	File    string      `json:"file"`
+	ID      string      `json:"id"`
+	Author  string      `json:"author"`
+	Context string      `json:"context"`
+	Labels  string      `json:"labels"`
+	State   schema.Will `json:"state"`
+}
+
+// schemaData is a schema's state as a value for machines.
+func schemaData(s schema.State) SchemaData {
+	data := SchemaData{
+		State: s.Kind, Summary: s.String(), Estimated: s.Estimated, Warnings: append([]string{}, s.Warnings...),
+		Changesets: make([]ChangesetData, 0, len(s.Changesets)), Unknown: make([]ChangesetData, 0, len(s.Unknown)),
+	}
+	if s.Lock != nil {
+		data.Locked = s.Lock.String()
+	}
+	if s.Problem != nil {
+		data.Problem = s.Problem.Error()
+	}
+	for _, c := range s.Changesets {
+		data.Changesets = append(data.Changesets, changesetData(c.Changeset, c.Will))
+	}
+	for _, c := range s.Unknown {
+		data.Unknown = append(data.Unknown, changesetData(c, schema.Ran))
+	}
+	return data
+}
+
+func changesetData(c schema.Changeset, state schema.Will) ChangesetData {
+	return ChangesetData{File: c.File, ID: c.ID, Author: c.Author, Context: c.Context, Labels: c.Labels, State: state}
+}
+
+// URLData is how to connect to the database in use. The URL holds the password.
+type URLData struct {
+	URL      string `json:"url"`
+	Host     string `json:"host"`
+	Port     uint16 `json:"port"`
+	User     string `json:"user"`
+	Database string `json:"database"`
+}
+
+// ReadyData is a database that was set up.
+type ReadyData struct {
+	Database string `json:"database"` // URL without the password
+	Changed  bool   `json:"changed"`  // something was built, started or migrated
+}
+
+// MigrationData is what a schema operation did.
+type MigrationData struct {
+	State   schema.StateKind `json:"state"`
+	Applied []AppliedData    `json:"applied"` // in order; empty when there was nothing to do
+}
+
+// AppliedData is a changeset that ran.
+type AppliedData struct {
+	File    string  `json:"file"`
+	ID      string  `json:"id"`
+	Author  string  `json:"author"`
+	Type    string  `json:"type"` // Liquibase's word: EXECUTED, RERAN, MARK_RAN …
+	Seconds float64 `json:"seconds"`
+}
+
+// migrationData is the result of a schema operation as a value for machines.
+func migrationData(res schema.Result) MigrationData {
+	data := MigrationData{State: res.State.Kind, Applied: make([]AppliedData, 0, len(res.Applied))}
+	for _, a := range res.Applied {
+		data.Applied = append(data.Applied, AppliedData{File: a.File, ID: a.Changeset, Author: a.Author, Type: a.Type, Seconds: a.Duration.Seconds()})
+	}
+	return data
+}
+
+// ServerData is a database server that was verified.
+type ServerData struct {
+	Database       string   `json:"database"` // URL without the password
+	Version        string   `json:"version"`
+	VersionNumber  int      `json:"version_number"` // 150018
+	TLS            string   `json:"tls"`            // "" when the connection is not encrypted
+	LatencySeconds float64  `json:"latency_seconds"`
+	Encoding       string   `json:"encoding"`
+	TimeZone       string   `json:"time_zone"`
+	Writable       bool     `json:"writable"`
+	Schema         string   `json:"schema"` // its state in a word or two
+	Warnings       []string `json:"warnings"`
+}
+
+// serverData is a verification as a value for machines.
+func serverData(r database.Report, state string) ServerData {
+	return ServerData{
+		Database: r.Target, Version: r.Version, VersionNumber: r.VersionNumber, TLS: r.TLS, LatencySeconds: r.Latency.Seconds(),
+		Encoding: r.Encoding, TimeZone: r.TimeZone, Writable: r.Writable, Schema: state, Warnings: append([]string{}, r.Warnings...),
+	}
+}
