@@ -74,7 +74,7 @@ func lineOf(lines []string, words ...string) int {
 
 func TestView_live(t *testing.T) {
 	t.Parallel()
-	for _, columns := range []int{80, 40} {
+	for _, columns := range []int{120, 80, 40} {
 		t.Run(fmt.Sprintf("no line is wider than %d columns, and the last state stays", columns), func(t *testing.T) {
 			t.Parallel()
 			screen := openScreen(t, columns)
@@ -159,7 +159,7 @@ func TestView_live(t *testing.T) {
 
 func TestView_table_on_a_narrow_terminal(t *testing.T) {
 	t.Parallel()
-	for _, columns := range []int{80, 40} {
+	for _, columns := range []int{120, 80, 40} {
 		t.Run(fmt.Sprintf("%d columns hold all of it", columns), func(t *testing.T) {
 			t.Parallel()
 			screen := openScreen(t, columns)
