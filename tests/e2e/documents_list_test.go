@@ -55,6 +55,9 @@ func notRun() map[string]reason {
 		"docker exec":                                name,
 		"mage report -open":                          {"it opens a browser on the machine of who runs the tests; TestReport runs it without a display", nothing},
 		"mage shell":                                 name,
+		"mage -t":                                    name,
+		"mage -t TIME":                               {"it cuts short whatever it runs; the tests of interrupts do that", nothing},
+		"mage logs -of=postgres -last=20 -follow":    {"it ends with Ctrl-C only; TestShowLogs_follows follows one", nothing},
 		"mage verify:runtime":                        parts,
 		"psql ended with status …":                   name,
 	}
@@ -63,6 +66,11 @@ func notRun() map[string]reason {
 // endsWith has the exit status of the commands that are shown because they fail.
 func endsWith() map[string]int {
 	return map[string]int{"mage setup -yes": 2}
+}
+
+// before has the target that must have run before a command: examples do not stand in the order of a session.
+func before() map[string]string {
+	return map[string]string{"mage psql": "db:start", "psql \"$(mage db:url)\"": "db:start"}
 }
 
 // nothing is left to check.

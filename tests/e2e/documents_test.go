@@ -151,6 +151,9 @@ func (r *reader) follow(c command) {
 		require.NoError(r, os.RemoveAll(r.c.Dir))
 		r.dir = filepath.Dir(r.c.Dir)
 	}
+	if target := before()[c.text]; target != "" {
+		r.c.OK(r.T, target)
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Minute)
 	defer cancel()
 	state := filepath.Join(r.c.State, "cwd")
