@@ -57,6 +57,7 @@ func notRun() map[string]reason {
 		"mage shell":                                 name,
 		"mage -t":                                    name,
 		"mage -t TIME":                               {"it cuts short whatever it runs; the tests of interrupts do that", nothing},
+		"mage logs -follow":                          {"it ends with Ctrl-C only; TestShowLogs_follows follows one", nothing},
 		"mage logs -of=postgres -last=20 -follow":    {"it ends with Ctrl-C only; TestShowLogs_follows follows one", nothing},
 		"mage verify:runtime":                        parts,
 		"psql ended with status …":                   name,
