@@ -50,8 +50,8 @@ func watch(ctx context.Context, cancel context.CancelCauseFunc, signals <-chan o
 			return
 		case s := <-signals:
 			number, _ := s.(syscall.Signal)
+			signal.Reset(syscall.SIGTERM, syscall.SIGHUP) // before anyone hears of it, and may watch anew
 			cancel(&Error{Signal: number})
-			signal.Reset(syscall.SIGTERM, syscall.SIGHUP)
 			return
 		case <-ticker.C:
 			if orphans && os.Getppid() != parent {

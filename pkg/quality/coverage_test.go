@@ -65,12 +65,12 @@ func TestProject_Coverage(t *testing.T) {
 	t.Run("below the threshold it fails with both numbers", func(t *testing.T) {
 		t.Parallel()
 		root := t.TempDir()
-		p, _ := project(root, measuring(root, "mode: atomic\nm/pkg/a/a.go:1.1,2.2 799 1\nm/pkg/a/a.go:3.1,4.2 201 0\n"), nil)
+		p, _ := project(root, measuring(root, "mode: atomic\nm/pkg/a/a.go:1.1,2.2 849 1\nm/pkg/a/a.go:3.1,4.2 151 0\n"), nil)
 		err := p.Coverage(t.Context())
 		var low *quality.CoverageError
 		require.ErrorAs(t, err, &low)
-		assert.InDelta(t, 79.9, low.Percent, 0.001)
-		assert.EqualError(t, low, "measure coverage: 79.9 % is below the threshold of 80.0 %; see coverage/index.html")
+		assert.InDelta(t, 84.9, low.Percent, 0.001)
+		assert.EqualError(t, low, "measure coverage: 84.9 % is below the threshold of 85.0 %; see coverage/index.html")
 	})
 
 	t.Run("a profile that cannot be read is an error", func(t *testing.T) {

@@ -29,8 +29,12 @@ func (s *Stack) Reset(ctx context.Context, yes bool) error {
 			return ended{}, err
 		}
 		names := found.names()
+		tell := r.Notice
+		if !yes {
+			tell = r.Warn // also where notices are not shown: nobody is asked about what was not named
+		}
 		for _, name := range names {
-			r.Notice("will delete " + name)
+			tell("will delete " + name)
 		}
 		if len(names) > 0 && !yes {
 			if err := s.confirm(ctx, r); err != nil {
@@ -96,7 +100,7 @@ func (s *Stack) confirm(ctx context.Context, r event.Reporter) error {
 		return &UsageError{Reason: "reset deletes data and there is no terminal to ask on: run mage reset -yes"}
 	}
 	name := s.Config.Stack
-	r.Notice(fmt.Sprintf("this cannot be undone; type the stack's name (%s) to go on:", name))
+	r.Warn(fmt.Sprintf("this cannot be undone; type the stack's name (%s) to go on:", name))
 	answer := make(chan string, 1)
 	go func() { // ends with the process if the user never answers: a read of a terminal cannot be cancelled
 		line, _ := bufio.NewReader(s.Stdin).ReadString('\n')

@@ -158,7 +158,7 @@ func TestReset_without_a_terminal(t *testing.T) {
 	j, err := b.phase(t, reset(false))
 	assert.ErrorContains(t, err, "there is no terminal to ask on: run mage reset -yes")
 	assert.Equal(t, 2, stack.ExitStatus(err))
-	assert.Contains(t, j.texts(event.Notice), "will delete volume "+volumeName+" (all data in it)", "it names what it would delete")
+	assert.Contains(t, j.texts(event.Warning), "will delete volume "+volumeName+" (all data in it)", "it names what it would delete")
 	assertAllThere(t, b)
 }
 
@@ -195,7 +195,7 @@ func TestReset_asks(t *testing.T) {
 		require.NoError(t, err)
 		j, err := b.phase(t, reset(false))
 		require.NoError(t, err)
-		assert.Contains(t, j.texts(event.Notice), "this cannot be undone; type the stack's name (s) to go on:")
+		assert.Contains(t, j.texts(event.Warning), "this cannot be undone; type the stack's name (s) to go on:")
 		assert.ErrorIs(t, second(b.engine.VolumeInspect(t.Context(), volumeName)), engine.ErrNotFound)
 	})
 	for _, answer := range []string{"yes", "", "S"} {
@@ -218,7 +218,7 @@ func TestReset_asks(t *testing.T) {
 		var s *stack.Stack
 		j := &journal{}
 		j.on = func(e event.Event) {
-			if e.Kind == event.Notice {
+			if e.Kind == event.Warning {
 				_ = s.Fail(cause)
 			}
 		}
