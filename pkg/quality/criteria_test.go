@@ -68,12 +68,15 @@ func TestProject_Test_criteria(t *testing.T) {
 	const some = `{"Action":"pass","Package":"example.org/stack/tests/e2e","Test":"TestA/docker/a_b,_c"}
 {"Action":"pass","Package":"example.org/stack/tests/e2e","Test":"TestA/docker"}
 {"Action":"pass","Package":"example.org/stack/tests/e2e","Test":"TestA"}
+{"Action":"pass","Package":"example.org/stack/tests/e2e","Test":"TestC/docker/with/slashes"}
+{"Action":"pass","Package":"example.org/stack/tests/e2e","Test":"TestC"}
 {"Action":"skip","Package":"example.org/stack/pkg/x","Test":"TestB/one"}
 {"Action":"pass","Package":"example.org/stack/pkg/x","Test":"TestB"}
 `
 	for _, tc := range []struct{ name, named, want string }{
 		{"one that passed", "`tests/e2e TestA/a b, c`", ""},
 		{"one with subtests", "`tests/e2e TestA`", ""},
+		{"one whose subtests have slashes in their names", "`tests/e2e TestC`", ""},
 		{"one that did not run", "`tests/e2e TestA/d`", `docs/phases.md:5: "It works": "tests/e2e TestA/d" did not pass, or did not run`},
 		{"one whose subtests were all left out", "`pkg/x TestB`", `"pkg/x TestB" did not pass, or did not run`},
 		{"one of a layer that is run apart", "`tests/bench TestC`", ""},

@@ -152,8 +152,8 @@ func (r *report) endTest(e testEvent) error {
 	up, sub := id.parent()
 	if e.Action == "pass" && (!l.parent || l.passes > 0) {
 		r.passed = append(r.passed, id)
-		if sub {
-			r.log(up).passes++
+		for above, ok := up, sub; ok; above, ok = above.parent() { // one with a slash in its name has no direct parent
+			r.log(above).passes++
 		}
 	}
 	switch {
