@@ -93,9 +93,9 @@ func TestVerify_images_of_the_checkout(t *testing.T) {
 	t.Parallel()
 	catalogue, err := image.LoadCatalogue("../../containers")
 	require.NoError(t, err)
-	for _, kind := range enginetest.Kinds(t) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		for _, name := range catalogue.Names() {
-			t.Run(string(kind)+"/"+name, func(t *testing.T) {
+			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				d, err := catalogue.Get(name)
 				require.NoError(t, err)
@@ -106,7 +106,7 @@ func TestVerify_images_of_the_checkout(t *testing.T) {
 				}
 			})
 		}
-	}
+	})
 }
 
 func TestVerify_broken_list(t *testing.T) {
