@@ -58,8 +58,12 @@ func (m *Migrator) unlock(ctx context.Context, conn *pgx.Conn, op Operation) err
 	if err != nil || lock == nil {
 		return err
 	}
-	if err := clearLock(ctx, conn); err != nil {
+	cleared, err := clearLock(ctx, conn, *lock)
+	if err != nil {
 		return err
+	}
+	if !cleared { // it changed hands meanwhile
+		return m.unlock(ctx, conn, op)
 	}
 	m.Report.Notice(fmt.Sprintf("released the lock of %s: nobody who could hold it is connected any more", lock))
 	return nil

@@ -159,14 +159,20 @@ func writeMark(ctx context.Context, conn *pgx.Conn, mark string) error {
 	return nil
 }
 
-// clearLock takes back the lock of a client that is gone.
-func clearLock(ctx context.Context, conn *pgx.Conn) error {
+// clearLock takes back the lock of a client that is gone. It tells whether that lock was still the one set.
+func clearLock(ctx context.Context, conn *pgx.Conn, lock Lock) (cleared bool, err error) {
 	schema, err := currentSchema(ctx, conn)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if _, err := conn.Exec(ctx, `update `+schema+`.`+lockTable+` set locked = false, lockgranted = null, lockedby = null where locked`); err != nil {
-		return fmt.Errorf("release lock of the changelog: %w", err)
+	var since *time.Time
+	if !lock.Since.IsZero() {
+		since = &lock.Since
 	}
-	return nil
+	tag, err := conn.Exec(ctx, `update `+schema+`.`+lockTable+` set locked = false, lockgranted = null, lockedby = null
+		where locked and coalesce(lockedby, '') = $1 and lockgranted is not distinct from $2::timestamp`, lock.By, since)
+	if err != nil {
+		return false, fmt.Errorf("release lock of the changelog: %w", err)
+	}
+	return tag.RowsAffected() > 0, nil
 }

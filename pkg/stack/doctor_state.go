@@ -149,7 +149,10 @@ func (s *Stack) checkChangelogLock(ctx context.Context, conn *pgx.Conn, target d
 			return "", err
 		}
 		defer closeConn()
-		_, err = schema.ReleaseStaleLock(ctx, conn)
+		whose, err := schema.ReleaseStaleLock(ctx, conn)
+		if err == nil && whose == "" {
+			return "it is free, or held by someone who is connected now", nil
+		}
 		return "released it", err
 	}
 	return []doctor.Finding{f}

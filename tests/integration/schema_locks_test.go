@@ -32,6 +32,11 @@ func deadLock(t *testing.T, s *site) {
 	x.update()
 	exec(t, x.conn, staleLock)
 	assert.Empty(t, x.update().Applied, "with nothing pending a lock does not matter")
+	whose, err := schema.ReleaseStaleLock(t.Context(), x.conn)
+	require.NoError(t, err)
+	assert.Contains(t, whose, "gone (192.0.2.9)")
+	assert.Equal(t, []string{"false"}, x.column(`select locked::text from databasechangeloglock`))
+	exec(t, x.conn, staleLock)
 	x.write("parts/002.sql", sql(set("2", "create table b (id int);")))
 	state, err := x.Status(t.Context())
 	require.NoError(t, err)
@@ -56,6 +61,9 @@ func livingMigration(t *testing.T, s *site) {
 	var failed *schema.Error
 	require.ErrorAs(t, err, &failed)
 	assert.Equal(t, schema.Busy, failed.Kind)
+	whose, err := schema.ReleaseStaleLock(t.Context(), x.conn)
+	require.NoError(t, err)
+	assert.Empty(t, whose, "a migration is under way")
 	assert.Regexp(t, `being migrated by pid \d+ \(poststack\) of user app.*since \d{4}-`, failed.Cause)
 
 	other.LockWait = time.Minute
@@ -80,6 +88,10 @@ func foreignLiquibase(t *testing.T, s *site) {
 	assert.Equal(t, schema.Busy, failed.Kind)
 	assert.Contains(t, failed.Cause, "gone (192.0.2.9)")
 	assert.Contains(t, failed.Cause, "PostgreSQL JDBC Driver")
+	whose, err := schema.ReleaseStaleLock(t.Context(), x.conn)
+	require.NoError(t, err)
+	assert.Empty(t, whose, "its holder may live")
+	assert.Equal(t, []string{"true"}, x.column(`select locked::text from databasechangeloglock`))
 	require.NoError(t, holder.Close(t.Context()))
 	assert.Len(t, x.update().Applied, 1)
 }
