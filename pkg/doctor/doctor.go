@@ -82,7 +82,7 @@ func Mend(ctx context.Context, findings []Finding) []Finding {
 			out = append(out, f)
 			continue
 		}
-		done, err := f.Fix(ctx)
+		done, err := mend(ctx, f.Fix)
 		if err != nil {
 			f.Seen += "; mending it: " + err.Error()
 		} else {
@@ -91,6 +91,19 @@ func Mend(ctx context.Context, findings []Finding) []Finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// mendTime bounds one fix: an engine or a server may hang.
+const mendTime = 30 * time.Second
+
+func mend(ctx context.Context, fix func(context.Context) (string, error)) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, mendTime, fmt.Errorf("it did not end within %s", mendTime))
+	defer cancel()
+	done, err := fix(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return done, err
 }
 
 // Count is how many findings have that state.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -158,4 +159,17 @@ func TestNetwork(t *testing.T) {
 		n := doctor.Network{Mirrors: []string{"http://" + host + "/debian"}, Lookup: lookup, Client: server.Client()}
 		assert.Equal(t, want, states(n.Checks()[0].Look(t.Context())), host)
 	}
+}
+
+func TestMend_that_hangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hangs := doctor.Finding{Check: "lock", State: doctor.Problem, Seen: "set", Fix: func(ctx context.Context) (string, error) {
+			<-ctx.Done()
+			return "", ctx.Err()
+		}}
+		out := doctor.Mend(t.Context(), []doctor.Finding{hangs})
+		assert.Equal(t, doctor.Problem, out[0].State)
+		assert.Equal(t, "set; mending it: it did not end within 30s", out[0].Seen)
+	})
 }

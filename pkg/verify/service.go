@@ -169,8 +169,17 @@ func (s *scene) restart(c image.Check) question {
 
 // exec runs a command in the container.
 func (s *scene) exec(ctx context.Context, user string, command []string) (engine.ExecResult, error) {
-	return s.Engine.ContainerExec(ctx, s.box.ID(), engine.ExecSpec{Command: command, User: user})
+	ctx, cancel := context.WithTimeoutCause(ctx, commandTime, fmt.Errorf("it still runs after %s", commandTime))
+	defer cancel()
+	res, err := s.Engine.ContainerExec(ctx, s.box.ID(), engine.ExecSpec{Command: command, User: user})
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return res, err
 }
+
+// commandTime bounds a command that a check runs in the container: it is one question, with one answer.
+const commandTime = time.Minute
 
 // short is a duration for people.
 func short(d time.Duration) string {
