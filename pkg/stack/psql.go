@@ -11,6 +11,7 @@ import (
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/session"
 )
 
 // psqlUID is the postgres user of the image: it runs psql in a disposable container.
@@ -91,7 +92,8 @@ func (s *Stack) hostPsql(ctx context.Context, psql string, target database.Targe
 		if err := os.MkdirAll(s.Config.StateDir, 0o700); err != nil {
 			return fmt.Errorf("write password file for psql: %w", err)
 		}
-		file, err := os.CreateTemp(s.Config.StateDir, "psql-*.pgpass") // mode 0600
+		session.SweepTemp(s.Config.StateDir, "psql")                        // of those that were killed
+		file, err := os.CreateTemp(s.Config.StateDir, session.Temp("psql")) // mode 0600
 		if err != nil {
 			return fmt.Errorf("write password file for psql: %w", err)
 		}
