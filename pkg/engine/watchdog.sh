@@ -32,7 +32,7 @@ end() {
 
 # limit COMMAND... does not wait for ever for an engine that hangs.
 limit() {
-  if command -v timeout >/dev/null; then timeout 60 "$@"; else "$@"; fi
+  if command -v timeout >/dev/null; then timeout -k 5 60 "$@"; else "$@"; fi
 }
 
 # steps prints the first processes of RUN steps that podman's builder has under way.
@@ -58,8 +58,8 @@ builds() {
   for pid in $(steps); do kill -s KILL "$pid"; done
   for bundle in "$WATCH_SCRATCH"/poststack-build"$WATCH_MARK"*/buildah*; do
     if [ -d "$bundle" ]; then
-      runc delete --force "buildah-${bundle##*/}"
-      crun delete --force "buildah-${bundle##*/}"
+      limit runc delete --force "buildah-${bundle##*/}"
+      limit crun delete --force "buildah-${bundle##*/}"
     fi
   done
   if [ -n "$WATCH_STORE" ]; then
@@ -85,11 +85,19 @@ disposable() {
   done
 }
 
+# mounted tells whether something is mounted at a directory or below, or that cannot be told. The kernel writes a
+# blank as \040.
+mounted() {
+  escaped=$(printf '%s' "$1" | sed 's/ /\\040/g')
+  grep -qsF -e " $escaped " -e " $escaped/" /proc/self/mountinfo
+  [ $? -ne 1 ]
+}
+
 # files removes the temporary directories in which nothing is mounted.
 files() {
   for dir in "$WATCH_SCRATCH"/poststack-*"$WATCH_MARK"* "$WATCH_TEMP"/poststack-*"$WATCH_MARK"* \
     "$WATCH_STAGING"/poststack-*"$WATCH_MARK"*; do
-    if [ -e "$dir" ] && ! grep -qsF " $dir/" /proc/self/mountinfo; then rm -rf -- "$dir"; fi
+    if [ -e "$dir" ] && ! mounted "$dir"; then rm -rf -- "$dir"; fi
   done
 }
 
