@@ -138,7 +138,7 @@ func TestTerminal(t *testing.T) {
 			s.keys("\\q\r")
 			assert.Zero(t, s.end(), name)
 		}
-		leftovers, err := filepath.Glob(filepath.Join(c.State, "*", "psql-*"))
+		leftovers, err := filepath.Glob(filepath.Join(c.State, "*", "*psql-*"))
 		require.NoError(t, err)
 		assert.Empty(t, leftovers, "no password file stays")
 
@@ -150,8 +150,8 @@ func TestTerminal(t *testing.T) {
 
 		s = sit(t, c, nil, "shell", "base")
 		s.see("# ")
-		s.keys("stty size; sleep 60\r")
-		s.see("24 80")
+		s.keys("until [ \"$(stty size)\" = '24 80' ]; do :; done; echo sized-$((1 + 1)); sleep 60\r")
+		s.see("sized-2")
 		require.NoError(t, pty.Setsize(s.tty, &pty.Winsize{Rows: 30, Cols: 100}))
 		s.keys("\x03")
 		s.keys("until [ \"$(stty size)\" = '30 100' ]; do :; done; echo resized-$((1 + 1)); exit 9\r")
