@@ -181,7 +181,7 @@ func TestVerify_http(t *testing.T) {
 			d.Runtime.Ready = 2 * time.Second
 			results, err := verifyImage(t.Context(), t, kind, d, event.Reporter{})
 			require.Error(t, err)
-			assert.Regexp(t, "connection refused|taken and closed at once|connection reset", result(t, results, "tcp 8080").Seen)
+			assert.Regexp(t, "connection refused|taken and closed at once|connection reset|i/o timeout", result(t, results, "tcp 8080").Seen)
 		})
 	})
 }
