@@ -13,9 +13,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/poststack/poststack/pkg/doctor"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // states are those of what a check sees.
 func states(found []doctor.Finding) []doctor.State {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 )
@@ -29,8 +31,14 @@ func TestMain(m *testing.M) {
 		os.Exit(enginetest.MainWithin(leaky{engine.Kind(os.Args[1]), os.Args[2], os.Args[3]}, 5*time.Second))
 	}
 	flag.Parse()
-	os.Exit(enginetest.Main(m, testing.Short()))
+	goleak.VerifyTestMain(checked{m})
 }
+
+// checked runs the tests and looks for what they leave outside of this process.
+type checked struct{ tests *testing.M }
+
+// Run is what goleak runs.
+func (c checked) Run() int { return enginetest.Main(c.tests, testing.Short()) }
 
 // openPodman opens podman, prints where it answers, and waits to be killed.
 func openPodman(cacheDir, runtimeDir string) int {

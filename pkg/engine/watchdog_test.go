@@ -19,6 +19,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/session"
 )
 
@@ -27,7 +28,9 @@ func doomed(args []string) int {
 	ctx := context.Background()
 	kind, cache, image, work := args[0], args[1], engine.Ref(args[2]), args[3]
 	e, err := engine.Open(ctx, engine.Options{Want: kind, Getenv: os.Getenv, CacheDir: cache})
-	if err == nil && work == "build" {
+	if err == nil && work == "program" {
+		err = longProgram(ctx, e)
+	} else if err == nil && work == "build" {
 		_, err = e.Build(ctx, engine.BuildSpec{Dir: args[4], Tags: []engine.Ref{image + "-built"}, Log: os.Stdout})
 	} else if err == nil {
 		err = litter(ctx, e, image, args[4])
@@ -42,6 +45,21 @@ func doomed(args []string) int {
 	}
 	fmt.Fprintln(os.Stderr, err)
 	return 1
+}
+
+// longProgram waits for a program that works in a temporary directory, as the bootstrap of a base image does.
+func longProgram(ctx context.Context, e *engine.Engine) error {
+	if err := e.Guard(); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", session.Temp("long"))
+	if err != nil {
+		return err
+	}
+	_, err = runner.Exec{}.Run(ctx, runner.Command{
+		Program: "sh", Args: []string{"-c", `echo ready $$; sleep 120; true`, "sh", dir}, Stdout: os.Stdout,
+	})
+	return err
 }
 
 // litter makes one disposable thing of each kind, all with that name.
@@ -160,6 +178,18 @@ func left(t *testing.T, e *engine.Engine, name string) []string {
 		out = append(out, "volume")
 	}
 	return out
+}
+
+func TestWatchdog_program(t *testing.T) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
+		c := startDoomed(t, kind, "none", "ready", "program")
+		pid := strings.TrimPrefix(c.lines.Text(), "ready ")
+		require.NotEmpty(t, found(t, c.temp))
+		require.NoError(t, c.cmd.Process.Signal(syscall.SIGKILL))
+		c.end(t) // of the program's output, too
+		assert.Eventually(t, func() bool { _, err := os.Stat("/proc/" + pid); return err != nil }, 10*time.Second, 20*time.Millisecond, "it runs on")
+		assert.Eventually(t, func() bool { return len(found(t, c.temp)) == 0 }, 10*time.Second, 20*time.Millisecond, "files left behind")
+	})
 }
 
 func TestWatchdog_build(t *testing.T) {

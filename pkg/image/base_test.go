@@ -19,6 +19,7 @@ import (
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/session"
 )
 
 const (
@@ -357,4 +358,20 @@ deb	http://security.debian.org/debian-security bookworm-security main
 		_, err := image.Debian{Suite: "bookworm", Root: tree(t, map[string]string{"etc/apt/sources.list": "deb http://mirror.example.org/debian bookworm main\n"})}.Sources()
 		require.ErrorContains(t, err, "debian-archive-keyring")
 	})
+}
+
+func TestBootstrap_starts_nothing_without_a_watchdog(t *testing.T) {
+	t.Parallel()
+	e, boot, broken := enginetest.NewFake(), &bootstrapper{}, errors.New("no shell")
+	e.OnCall = func(method, _ string) error {
+		if method == "Guard" {
+			return broken
+		}
+		return nil
+	}
+	_, err := debian(t, e, boot).Resolve(t.Context(), event.Reporter{})
+	require.ErrorContains(t, err, broken.Error())
+	entries, err := filepath.Glob(filepath.Join(os.TempDir(), "poststack-debian"+session.Mark()+"*"))
+	require.NoError(t, err)
+	assert.Empty(t, entries)
 }

@@ -63,6 +63,9 @@ func (d debian) bootstrap(ctx context.Context, old engine.ImageID, r event.Repor
 	if base, err := inspectBase(ctx, d.engine, d.own()); err != nil || base.ID != old {
 		return base, err // made while we waited
 	}
+	if err := d.engine.Guard(); err != nil { // mmdebstrap runs for long, and does not end with a killed process
+		return Base{}, fmt.Errorf("bootstrap debian: %w", err)
+	}
 	dir, remove, err := d.scratch()
 	if err != nil {
 		return Base{}, fmt.Errorf("bootstrap debian: %w", err)

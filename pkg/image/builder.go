@@ -31,6 +31,7 @@ type Engine interface {
 	Store
 	Importer
 	Build(ctx context.Context, spec engine.BuildSpec) (engine.BuildOutput, error)
+	Guard() error
 }
 
 // LogFile is a log of one operation. Path is as people are told it, relative to the checkout.

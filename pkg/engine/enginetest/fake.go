@@ -75,8 +75,13 @@ func NewFake() *Fake {
 // Info returns Identity.
 func (f *Fake) Info() engine.Info { return f.Identity }
 
-// Guard does nothing: what is in memory ends with the process.
-func (f *Fake) Guard() error { return nil }
+// Guard starts nothing: what is in memory ends with the process.
+func (f *Fake) Guard() error {
+	if f.OnCall == nil {
+		return nil
+	}
+	return f.OnCall("Guard", "")
+}
 
 // Close does nothing.
 func (f *Fake) Close() error { return nil }

@@ -1,0 +1,39 @@
+package integration_test
+
+import (
+	"crypto/rand"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+)
+
+// TestWatchdog_tests is case k23: neither deferred calls nor Cleanup run.
+func TestWatchdog_tests(t *testing.T) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
+		e := enginetest.Open(t, kind)
+		for end, told := range map[string]string{"exit": "exit status 3", "deadline": "panic: test timed out after 3s"} {
+			t.Run(end, func(t *testing.T) {
+				volume := "poststack-k23-" + strings.ToLower(rand.Text()[:8])
+				cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=3s", "./testdata/k23")
+				cmd.Env = append(os.Environ(), "K23_ENGINE="+string(kind), "K23_VOLUME="+volume, "K23_END="+end)
+				out, err := cmd.CombinedOutput()
+				require.Error(t, err)
+				require.Contains(t, string(out), told)
+				assert.Eventually(t, func() bool {
+					containers, err := e.ContainerList(t.Context(), map[string]string{"k23": volume})
+					require.NoError(t, err)
+					_, err = e.VolumeInspect(t.Context(), volume)
+					return len(containers) == 0 && err != nil
+				}, 10*time.Second, 50*time.Millisecond, "left behind")
+			})
+		}
+	})
+}
