@@ -39,9 +39,9 @@ func ended(ctx context.Context) error {
 	return &classified{kind: ctx.Err(), err: cause}
 }
 
-// classify finds the sentinel of an engine's answer. The engines give a type only for "not found"; a name or
-// port in use is told by status codes that mean other things too (409 on docker 20.10, 500 on podman 4.3),
-// so these two are told by the text.
+// classify finds the sentinel of an engine's answer. The engines give a type only for "not found", and
+// podman not always; a name or port in use is told by status codes that mean other things too (409 on docker
+// 20.10, 500 on podman 4.3), so these are told by the text.
 func classify(err error) error {
 	text := strings.ToLower(err.Error())
 	for _, t := range []struct {
@@ -54,7 +54,8 @@ func classify(err error) error {
 		{ErrConflict, "is already in use by"},        // names of containers
 		{ErrConflict, "that name is already in use"}, // podman, names of pods and external containers
 		{ErrConflict, "name is already in use"},
-		{ErrConflict, "already exists"}, // networks, volumes
+		{ErrConflict, "already exists"},             // networks, volumes
+		{ErrNotFound, "does not exist in database"}, // podman 4.3 with status 500, of a container that goes meanwhile
 	} {
 		if strings.Contains(text, t.part) {
 			return &classified{kind: t.kind, err: err}

@@ -28,6 +28,7 @@ func TestClassify(t *testing.T) {
 		// podman 4.3
 		"cannot listen on the TCP port: listen tcp4 127.0.0.1:5432: bind: address already in use":                                                                                    engine.ErrPortInUse,
 		`creating container storage: the container name "x" is already in use by 0123. You have to remove that container to be able to reuse that name: that name is already in use`: engine.ErrConflict,
+		"container 0123 does not exist in database: no such container":                                                                                                               engine.ErrNotFound,
 	} {
 		assert.ErrorIs(t, engine.Classify(errors.New(text)), want, text)
 	}
