@@ -3,7 +3,7 @@ package integration_test
 import (
 	"crypto/rand"
 	"os"
-	"os/exec"
+	program "os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +22,7 @@ func TestWatchdog_tests(t *testing.T) {
 		for end, told := range map[string]string{"exit": "exit status 3", "deadline": "panic: test timed out after 3s"} {
 			t.Run(end, func(t *testing.T) {
 				volume := "poststack-k23-" + strings.ToLower(rand.Text()[:8])
-				cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=3s", "./testdata/k23")
+				cmd := program.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=3s", "./testdata/k23")
 				cmd.Env = append(os.Environ(), "K23_ENGINE="+string(kind), "K23_VOLUME="+volume, "K23_END="+end)
 				out, err := cmd.CombinedOutput()
 				require.Error(t, err)
