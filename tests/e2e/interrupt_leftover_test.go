@@ -16,6 +16,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
+	owner "github.com/poststack/poststack/pkg/session"
 )
 
 // process is a process of this machine.
@@ -64,14 +65,14 @@ func (s *site) disposables(t *testing.T) (found []string) {
 	containers, err := s.engine.ContainerList(t.Context(), label)
 	require.NoError(t, err)
 	for _, c := range containers {
-		if ownerIsGone(c.Labels[container.LabelSession]) {
+		if !owner.Alive(c.Labels[container.LabelSession]) {
 			found = append(found, "container "+c.Name)
 		}
 	}
 	networks, err := s.engine.NetworkList(t.Context(), label)
 	require.NoError(t, err)
 	for _, n := range networks {
-		if ownerIsGone(n.Labels[container.LabelSession]) {
+		if !owner.Alive(n.Labels[container.LabelSession]) {
 			found = append(found, "network "+n.Name)
 		}
 	}
@@ -85,13 +86,6 @@ func (s *site) disposables(t *testing.T) (found []string) {
 		}
 	}
 	return found
-}
-
-// ownerIsGone tells of a session, PID@…, whether its process has ended.
-func ownerIsGone(session string) bool {
-	pid, _, _ := strings.Cut(session, "@")
-	_, err := os.Stat("/proc/" + pid)
-	return err != nil
 }
 
 // leftovers lists everything that the run should have taken with it.
