@@ -21,6 +21,8 @@ const (
 	probeVersion = "2"
 	// probeAge is for how long an outcome is believed.
 	probeAge = 30 * 24 * time.Hour
+	// probesKept is how many outcomes are kept, those used last: a cache directory may serve several machines.
+	probesKept = 8
 )
 
 // remembered is the outcome of a probe.
@@ -65,39 +67,44 @@ func (o Options) cacheFile(kind Kind) string {
 
 // recall reads the outcome of an earlier probe. What cannot be read is no outcome.
 func (o Options) recall(kind Kind, key string) (facts, bool) {
-	data, err := os.ReadFile(o.cacheFile(kind))
-	if err != nil {
+	all := o.outcomes(kind)
+	i := slices.IndexFunc(all, func(r remembered) bool { return r.Key == key })
+	if i < 0 || time.Since(all[i].At) >= probeAge {
 		return facts{}, false
 	}
-	var all []remembered
-	if json.Unmarshal(data, &all) != nil {
-		return facts{}, false
+	found := all[i]
+	if i >= probesKept/2 { // in use, so not the next to be forgotten
+		_ = o.keep(kind, append([]remembered{found}, slices.Delete(all, i, i+1)...)) // not kept, it is probed again some day
 	}
-	for _, r := range all {
-		if r.Key == key && time.Since(r.At) < probeAge {
-			return r.Facts, true
-		}
-	}
-	return facts{}, false
+	return found.Facts, true
 }
 
-// remember keeps the outcomes of the last few keys: a cache directory may serve several machines.
+// remember keeps the outcome of a probe.
 func (o Options) remember(kind Kind, key string, f facts) error {
-	var all []remembered
-	if data, err := os.ReadFile(o.cacheFile(kind)); err == nil {
-		_ = json.Unmarshal(data, &all) // a broken file is replaced
-	}
-	all = slices.DeleteFunc(all, func(r remembered) bool { return r.Key == key })
-	all = append([]remembered{{Key: key, At: time.Now(), Facts: f}}, all...)
-	data, err := json.MarshalIndent(all[:min(len(all), 8)], "", "  ")
-	if err != nil {
-		return fmt.Errorf("remember what works: %w", err)
-	}
-	if err := os.MkdirAll(o.CacheDir, 0o755); err != nil {
-		return fmt.Errorf("remember what works: %w", err)
-	}
-	if err := renameio.WriteFile(o.cacheFile(kind), append(data, '\n'), 0o644); err != nil {
+	all := slices.DeleteFunc(o.outcomes(kind), func(r remembered) bool { return r.Key == key })
+	if err := o.keep(kind, append([]remembered{{Key: key, At: time.Now(), Facts: f}}, all...)); err != nil {
 		return fmt.Errorf("remember what works: %w", err)
 	}
 	return nil
+}
+
+// outcomes are those kept, the one used last first. A file that is missing or broken has none.
+func (o Options) outcomes(kind Kind) []remembered {
+	var all []remembered
+	if data, err := os.ReadFile(o.cacheFile(kind)); err == nil {
+		_ = json.Unmarshal(data, &all)
+	}
+	return all
+}
+
+// keep writes the first few outcomes.
+func (o Options) keep(kind Kind, all []remembered) error {
+	data, err := json.MarshalIndent(all[:min(len(all), probesKept)], "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.CacheDir, 0o755); err != nil {
+		return err
+	}
+	return renameio.WriteFile(o.cacheFile(kind), append(data, '\n'), 0o644)
 }

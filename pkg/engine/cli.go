@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"os"
+	"path/filepath"
 
 	"github.com/poststack/poststack/pkg/runner"
 )
@@ -30,11 +31,14 @@ func (c commandLine) run(ctx context.Context, args ...string) (runner.Result, er
 	return c.runner.Run(ctx, c.command(args...))
 }
 
-// fingerprint tells one program from its next version without running it.
+// fingerprint tells one program from its next version without running it, whichever link leads to it.
 func fingerprint(program string) string {
 	info, err := os.Stat(program)
 	if err != nil {
 		return program
+	}
+	if real, err := filepath.EvalSymlinks(program); err == nil {
+		program = real
 	}
 	return program + " " + info.ModTime().UTC().Format("2006-01-02T15:04:05.000000000") + " " + itoa(info.Size())
 }

@@ -206,6 +206,15 @@ func TestRemember(t *testing.T) {
 	for i := range 12 {
 		require.NoError(t, engine.Remember(o, fmt.Sprint(i), "4.3.1"))
 	}
+	for _, key := range []string{"5", "6", "7", "8", "9"} { // in use since, also in turns
+		_, ok = engine.Recall(o, key)
+		assert.True(t, ok)
+	}
+	for _, key := range []string{"12", "13"} {
+		require.NoError(t, engine.Remember(o, key, "4.3.1"))
+	}
+	_, ok = engine.Recall(o, "5")
+	assert.True(t, ok, "what is used is not forgotten for its age")
 	version, ok := engine.Recall(o, "11")
 	assert.True(t, ok)
 	assert.Equal(t, "4.3.1", version)
