@@ -25,6 +25,8 @@ type session struct {
 	tty *os.File
 	cmd *exec.Cmd
 	out chan string
+	// unseen is what was read after the last text seen.
+	unseen string
 }
 
 // sit starts mage in a terminal.
@@ -51,19 +53,20 @@ func sit(t *testing.T, c *checkout.Checkout, env []string, args ...string) *sess
 	return s
 }
 
-// see reads until the terminal shows text.
+// see reads on until the terminal has shown text after what was seen before.
 func (s *session) see(text string) {
 	s.t.Helper()
-	all, limit := "", time.After(2*time.Minute)
-	for {
+	for limit := time.After(2 * time.Minute); ; {
+		if _, after, found := strings.Cut(s.unseen, text); found {
+			s.unseen = after
+			return
+		}
 		select {
 		case piece, more := <-s.out:
-			if all += piece; strings.Contains(all, text) {
-				return
-			}
-			require.True(s.t, more, "waiting for %q; the terminal showed %q", text, all)
+			require.True(s.t, more, "waiting for %q; the terminal showed %q", text, s.unseen)
+			s.unseen += piece
 		case <-limit:
-			require.Fail(s.t, "no sign", "waiting for %q; the terminal showed %q", text, all)
+			require.Fail(s.t, "no sign", "waiting for %q; the terminal showed %q", text, s.unseen)
 		}
 	}
 }
@@ -133,6 +136,7 @@ func TestTerminal(t *testing.T) {
 			awaitSleep(t, c)
 			s.keys("\x03")
 			s.see("canceling statement due to user request")
+			s.see("=# ")
 			s.keys("select 20 + 3;\r")
 			s.see("23")
 			s.keys("\\q\r")
@@ -154,6 +158,7 @@ func TestTerminal(t *testing.T) {
 		s.see("sized-2")
 		require.NoError(t, pty.Setsize(s.tty, &pty.Winsize{Rows: 30, Cols: 100}))
 		s.keys("\x03")
+		s.see("# ") // what is typed before the prompt is lost when the shell changes the terminal's mode
 		s.keys("until [ \"$(stty size)\" = '30 100' ]; do :; done; echo resized-$((1 + 1)); exit 9\r")
 		s.see("resized-2") // the engine passes the new size on in its own time
 		assert.Equal(t, 9, s.end(), "the shell's own status")
