@@ -94,9 +94,11 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 		host.ExtraHosts = append(host.ExtraHosts, name+":"+address)
 	}
 	out := client.ContainerCreateOptions{Name: spec.Name, Config: cfg, HostConfig: host}
-	switch {
-	case spec.HostNetwork && (spec.Network != "" || len(spec.Ports) > 0):
-		return out, errors.New("the host's network excludes a network and published ports")
+	switch foreign := spec.HostNetwork || spec.NetworkOf != ""; {
+	case foreign && (spec.Network != "" || len(spec.Ports) > 0) || spec.HostNetwork && spec.NetworkOf != "":
+		return out, errors.New("the host's network, or another container's, excludes every other and published ports")
+	case spec.NetworkOf != "":
+		host.NetworkMode = container.NetworkMode("container:" + spec.NetworkOf)
 	case spec.HostNetwork:
 		host.NetworkMode = "host"
 	case spec.Network != "":

@@ -125,7 +125,8 @@ type ContainerSpec struct {
 	Ports       []Port
 	Network     string            // name of a network; "" is the engine's default
 	Aliases     []string          // names of the container on Network
-	HostNetwork bool              // shares the host's network instead
+	HostNetwork bool              // shares the host's network instead; or
+	NetworkOf   string            // that of the container of this name or ID, which must run; its loopback is shared too
 	ExtraHosts  map[string]string // name → address; "host-gateway" is the host
 	User        string
 	ReadOnly    bool // root file system

@@ -21,11 +21,15 @@ func (s *suite) networkCases() []testCase {
 		{"a host port that another container holds is ErrPortInUse", s.takenPort},
 		{"containers of a network find each other by name and alias", s.names},
 		{"a container on the host's network reaches the host's loopback", s.hostNetwork},
+		{"a container on another's network reaches its loopback", s.networkOf},
 		{"extra hosts resolve, host-gateway to the host", s.extraHosts},
-		{"the host's network excludes published ports", func(ctx context.Context, t *testing.T) {
+		{"the host's network and another's exclude published ports", func(ctx context.Context, t *testing.T) {
 			spec := s.spec("wait")
 			spec.HostNetwork, spec.Ports = true, []engine.Port{{Container: 80, HostIP: "127.0.0.1"}}
 			_, err := s.ContainerCreate(ctx, spec)
+			require.Error(t, err)
+			spec.HostNetwork, spec.NetworkOf = false, "another"
+			_, err = s.ContainerCreate(ctx, spec)
 			require.Error(t, err)
 		}},
 	}
@@ -135,6 +139,16 @@ func (s *suite) hostNetwork(ctx context.Context, t *testing.T) {
 	code, out := s.output(ctx, t, spec)
 	assert.Equal(t, 0, code, out)
 	assert.Equal(t, "the host", out)
+}
+
+func (s *suite) networkOf(ctx context.Context, t *testing.T) {
+	server := s.spec("serve", "7000", "inside")
+	s.start(ctx, t, server)
+	client := s.spec("dial", "127.0.0.1:7000")
+	client.NetworkOf = server.Name
+	code, out := s.output(ctx, t, client)
+	assert.Equal(t, 0, code, out)
+	assert.Equal(t, "inside", out)
 }
 
 func (s *suite) extraHosts(ctx context.Context, t *testing.T) {
