@@ -4,12 +4,14 @@ set -Eeuo pipefail
 
 # shellcheck disable=SC2034 # used by another part
 RUN_DIR=${POSTGRES_RUN_DIR:-/run/postgresql}
-LIB=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/lib
+self=${BASH_SOURCE[0]}
+[[ ! -L $self ]] || self=$(readlink -f -- "$self")
+LIB=${self%/*}/lib
 for part in settings process directory cluster scripts tls; do
   # shellcheck source=/dev/null
   source "$LIB/$part.sh"
 done
-unset part
+unset part self
 
 # asks_only ARGUMENT...: the command prints something and starts no server.
 asks_only() {
@@ -39,11 +41,15 @@ prepare() {
   [[ -w $RUN_DIR ]] || die 73 "user $EUID may not write to $(describe "$RUN_DIR"); mount a tmpfs with mode 1777 there"
   lock_data_directory
   tls_arguments
-  [[ $(data_state) != none ]] || initialise "$@"
-  [[ $(data_state) != finished ]] || move_up
-  [[ ! -d $PGDATA/$FINISHED ]] || rmdir -- "$PGDATA/$FINISHED"
-  check_version
-  apply_password
+  if [[ $(data_state) == none ]]; then
+    initialise "$@"
+    move_up
+  else
+    [[ $(data_state) != finished ]] || move_up
+    [[ ! -d $PGDATA/$FINISHED ]] || rmdir -- "$PGDATA/$FINISHED"
+    check_version
+    apply_password
+  fi
   keep_login
 }
 

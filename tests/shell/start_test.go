@@ -32,7 +32,7 @@ func TestStart_New(t *testing.T) {
 	assert.Contains(t, initdb, ` <--a=b c> <--d=$HOME> <--e=$(id)>`, "split at blanks outside quotes, not expanded")
 	assert.NotContains(t, initdb, "p'w", "the password is in no argument")
 	assert.Equal(t, `password <p'w"\$HOME>`, line(calls, "password"))
-	assert.Equal(t, `single <CREATE DATABASE "app";>`, line(calls, "single"))
+	assert.Equal(t, `single <CREATE DATABASE "app" STRATEGY file_copy;>`, line(calls, "single"))
 	assert.Contains(t, calls, "<--sync-only>")
 
 	assert.Equal(t, []string{"PG_VERSION", "base", "global", "pg_hba.conf", "poststack_password"}, s.entries("volume/data"))
@@ -49,7 +49,7 @@ func TestStart_Trust(t *testing.T) {
 	assert.Contains(t, got.stderr, "let in without a password")
 	calls := s.calls()
 	assert.Contains(t, calls, "<--auth-local=trust>")
-	assert.Equal(t, `single <CREATE DATABASE "my ""db""";>`, line(calls, "single"))
+	assert.Equal(t, `single <CREATE DATABASE "my ""db""" STRATEGY file_copy;>`, line(calls, "single"))
 }
 
 func TestStart_Existing(t *testing.T) {

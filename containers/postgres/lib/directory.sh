@@ -48,7 +48,7 @@ make_wal_directory() {
   local dir=${POSTGRES_INITDB_WALDIR-}
   [[ -n $dir && $(data_state) == none ]] || return 0
   mkdir -p -- "$dir"
-  [[ -n $(ls -A -- "$dir") ]] || chown postgres:postgres -- "$dir"
+  ! is_empty "$dir" || chown postgres:postgres -- "$dir"
 }
 
 # refuse_elsewhere: a whole database a directory further up or down is a volume that is mounted in another place than
@@ -71,13 +71,22 @@ refuse_wal_directory() {
       "give it to that user, or start the container as root (--user 0), which hands over an empty one"
 }
 
+# is_empty DIR: whoever runs this can read DIR, and it holds nothing.
+is_empty() {
+  local -a names
+  shopt -s nullglob dotglob
+  names=("$1"/*)
+  shopt -u nullglob dotglob
+  [[ -r $1 ]] && ((${#names[@]} == 0))
+}
+
 # make_data_directory makes PGDATA. One of somebody else changes hands only when it is empty: root gives it to
 # postgres, another user makes it again where that is allowed.
 make_data_directory() {
   local parent=$PGDATA
   refuse_elsewhere
   if [[ -d $PGDATA ]]; then
-    [[ -z $(ls -A -- "$PGDATA" 2>/dev/null || echo closed) ]] || return 0
+    is_empty "$PGDATA" || return 0
     [[ ! -O $PGDATA ]] || ((EUID == 0)) || return 0
     ((EUID == 0)) || rmdir -- "$PGDATA" 2>/dev/null || return 0
   fi
@@ -89,8 +98,6 @@ make_data_directory() {
 # own_data_directory refuses a PGDATA that PostgreSQL would refuse, with a reason.
 own_data_directory() {
   [[ -O $PGDATA && -w $PGDATA && -x $PGDATA ]] || refuse_directory "$PGDATA"
-  [[ $(stat -f -c %T -- "$PGDATA") != overlayfs ]] ||
-    note "$PGDATA is in the container itself and goes with it; mount a volume at /var/lib/postgresql to keep it"
 }
 
 # lock_data_directory keeps other containers out: the open directory is inherited by the server, whose PID
@@ -156,8 +163,8 @@ move_up() {
   mapfile -d '' -t entries < <(find "$from" -mindepth 1 -maxdepth 1 ! -name PG_VERSION -print0)
   for entry in "${entries[@]}"; do
     [[ ! -e $PGDATA/${entry##*/} ]] || die 73 "$PGDATA already holds ${entry##*/}; move it away"
-    mv -T -- "$entry" "$PGDATA/${entry##*/}"
   done
+  ((${#entries[@]} == 0)) || mv -t "$PGDATA" -- "${entries[@]}"
   chmod --reference="$from" -- "$PGDATA"
   sync -- "$PGDATA"
   mv -T -- "$from/PG_VERSION" "$PGDATA/PG_VERSION"

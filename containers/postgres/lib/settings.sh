@@ -63,7 +63,7 @@ load_settings() {
   export PGDATA
   [[ ${POSTGRES_INITDB_WALDIR:-/} == /* ]] ||
     die 64 "POSTGRES_INITDB_WALDIR must be an absolute path, not $POSTGRES_INITDB_WALDIR"
-  xargs printf '%s' <<<"${POSTGRES_INITDB_ARGS-}" >/dev/null 2>&1 ||
+  [[ -z $POSTGRES_INITDB_ARGS ]] || xargs printf '%s' <<<"$POSTGRES_INITDB_ARGS" >/dev/null 2>&1 ||
     die 64 "POSTGRES_INITDB_ARGS has an open quote: $POSTGRES_INITDB_ARGS"
   log_arguments
   [[ $(data_state) != none ]] || require_password
