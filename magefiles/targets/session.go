@@ -55,7 +55,7 @@ func open(ctx context.Context, name func() string) (s *stack.Stack, _ context.Co
 		run.view.Handle(event.Event{Kind: event.Warning, At: time.Now(), Text: warning})
 	}
 	s, ctx = stack.Open(ctx, stack.Options{
-		Config: cfg, Logs: run.logs, Secrets: run.secrets, Sink: run.view.Handle, Term: terminal(), Orphans: quality.Built() == "",
+		Config: cfg, Logs: run.logs, Secrets: run.secrets, Sink: run.view.Handle, Term: terminal(), Asked: run.target, Orphans: quality.Built() == "",
 	})
 	return s, context.WithValue(ctx, sessionKey{}, s), func(err error) error { return run.close(s.Close(err)) }, nil
 }

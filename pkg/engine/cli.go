@@ -37,8 +37,8 @@ func fingerprint(program string) string {
 	if err != nil {
 		return program
 	}
-	if real, err := filepath.EvalSymlinks(program); err == nil {
-		program = real
+	if resolved, err := filepath.EvalSymlinks(program); err == nil {
+		program = resolved
 	}
 	return program + " " + info.ModTime().UTC().Format("2006-01-02T15:04:05.000000000") + " " + itoa(info.Size())
 }

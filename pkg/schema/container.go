@@ -8,6 +8,7 @@ import (
 	"path"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/poststack/poststack/pkg/database"
@@ -59,6 +60,7 @@ type Containers interface {
 type creator interface {
 	ContainerCreate(ctx context.Context, spec engine.ContainerSpec) (engine.ContainerID, error)
 	ContainerStart(ctx context.Context, id engine.ContainerID) error
+	ContainerKill(ctx context.Context, id engine.ContainerID, signal string) error
 	ContainerRemove(ctx context.Context, id engine.ContainerID) error
 }
 
@@ -72,7 +74,7 @@ type Container struct {
 	Engine      Containers
 	Image       engine.Ref
 	Labels      map[string]string
-	Network     string // name of a network on which the database is reached; or
+	NetworkOf   string // the database's container, whose network it shares; or
 	HostNetwork bool   // for a database that listens on this machine's loopback address
 	ExtraHosts  map[string]string
 }
@@ -84,28 +86,59 @@ func (c Container) Run(ctx context.Context, in Invocation) (out Output, err erro
 	if err != nil {
 		return Output{}, err
 	}
+	id, err := c.launch(ctx, spec)
+	if err == nil {
+		out, err = c.watch(ctx, id, in)
+	}
+	return out, errors.Join(err, c.remove(ctx, id))
+}
+
+// launch makes and starts the container. One that was made and did not start has an ID, too.
+func (c Container) launch(ctx context.Context, spec engine.ContainerSpec) (engine.ContainerID, error) {
 	id, err := c.Engine.ContainerCreate(ctx, spec)
 	if err != nil {
-		return Output{}, fmt.Errorf("create container of image %q: %w", c.Image, err)
+		return "", fmt.Errorf("create container of image %q: %w", c.Image, err)
 	}
-	defer func() {
-		remove, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
-		defer cancel()
-		if failed := c.Engine.ContainerRemove(remove, id); failed != nil {
-			err = errors.Join(err, fmt.Errorf("remove container of image %q: %w", c.Image, failed))
-		}
-	}()
 	if err := c.Engine.ContainerStart(ctx, id); err != nil {
-		return Output{}, fmt.Errorf("start container of image %q: %w", c.Image, err)
+		return id, fmt.Errorf("start container of image %q: %w", c.Image, err)
 	}
-	return c.watch(ctx, id, in)
+	return id, nil
 }
+
+// remove removes the container, if there is one, also after ctx has ended.
+func (c Container) remove(ctx context.Context, id engine.ContainerID) error {
+	if id == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	if err := c.Engine.ContainerRemove(ctx, id); err != nil {
+		return fmt.Errorf("remove container of image %q: %w", c.Image, err)
+	}
+	return nil
+}
+
+// errEnded is the cause of a context that ends when Liquibase has told of its success on both streams: the container
+// takes a tenth of a second more to end, which nothing has to wait for.
+var errEnded = errors.New("Liquibase has ended")
 
 // watch passes the container's output on until it ends.
 func (c Container) watch(ctx context.Context, id engine.ContainerID, in Invocation) (Output, error) {
 	log := &lockedWriter{next: in.Log}
-	last := &lastLine{next: log}
-	if err := c.Engine.ContainerLogs(ctx, id, engine.LogOptions{Follow: true}, &eventWriter{next: log, on: in.OnEvent}, last); err != nil {
+	reading, done := context.WithCancelCause(ctx)
+	defer done(nil)
+	var streams atomic.Int32
+	ended := func() {
+		if streams.Add(1) == 2 {
+			done(errEnded)
+		}
+	}
+	last := &lastLine{next: log, ended: ended}
+	err := c.Engine.ContainerLogs(reading, id, engine.LogOptions{Follow: true}, &eventWriter{next: log, on: in.OnEvent, ended: ended}, last)
+	if errors.Is(context.Cause(reading), errEnded) {
+		return Output{Last: last.String()}, nil
+	}
+	if err != nil {
 		return Output{}, fmt.Errorf("read output of Liquibase: %w", err)
 	}
 	code, err := c.Engine.ContainerWait(ctx, id)
@@ -119,7 +152,7 @@ func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {
 	target := in.Target
 	target.Application = "poststack liquibase"
 	spec := engine.ContainerSpec{
-		Image: c.Image, Labels: c.Labels, Network: c.Network, HostNetwork: c.HostNetwork, ExtraHosts: c.ExtraHosts,
+		Image: c.Image, Labels: c.Labels, NetworkOf: c.NetworkOf, HostNetwork: c.HostNetwork, ExtraHosts: c.ExtraHosts,
 		Command: []string{string(in.Command)},
 		Env: map[string]string{
 			"LIQUIBASE_COMMAND_URL":            target.JDBC(),

@@ -22,6 +22,7 @@ type fakeEngine struct {
 	code           int
 	fail           string // method that fails
 	spec           engine.ContainerSpec
+	killed         []string // signals
 	created        int
 	removed        int
 }
@@ -44,6 +45,11 @@ func (f *fakeEngine) ContainerCreate(_ context.Context, spec engine.ContainerSpe
 
 func (f *fakeEngine) ContainerStart(context.Context, engine.ContainerID) error {
 	return f.failure("start")
+}
+
+func (f *fakeEngine) ContainerKill(_ context.Context, _ engine.ContainerID, signal string) error {
+	f.killed = append(f.killed, signal)
+	return f.failure("kill")
 }
 
 func (f *fakeEngine) ContainerRemove(ctx context.Context, _ engine.ContainerID) error {
@@ -84,7 +90,7 @@ func TestContainerRun(t *testing.T) {
 		stdout: []string{"Java says hello\n{\"event\":\"run", "ning\",\"id\":\"1\"}\n{\"event\":", "\"committed\"}\n"},
 		stderr: []string{"INFO one\nINFO ", "two\n\n"}, code: 3,
 	}
-	c := schema.Container{Engine: f, Image: "img", Network: "net", Labels: map[string]string{"a": "b"}}
+	c := schema.Container{Engine: f, Image: "img", NetworkOf: "db", Labels: map[string]string{"a": "b"}}
 	out, err := c.Run(t.Context(), in)
 	require.NoError(t, err)
 	assert.Equal(t, schema.Output{Code: 3, Last: "INFO two"}, out)
@@ -95,7 +101,7 @@ func TestContainerRun(t *testing.T) {
 	assert.Equal(t, 1, f.removed)
 
 	assert.Equal(t, []string{"update"}, f.spec.Command)
-	assert.Equal(t, "net", f.spec.Network)
+	assert.Equal(t, "db", f.spec.NetworkOf)
 	assert.Equal(t, map[string]string{"a": "b"}, f.spec.Labels)
 	assert.Equal(t, "db.changelog-root.yaml", f.spec.Env["LIQUIBASE_COMMAND_CHANGELOG_FILE"])
 	assert.Equal(t, "poststack-none", f.spec.Env["LIQUIBASE_COMMAND_CONTEXTS"])
@@ -110,6 +116,25 @@ func TestContainerRun(t *testing.T) {
 		"/liquibase/changelog/db.changelog-root.yaml 444 0", "/liquibase/changelog/parts/001.sql 444 0", "/liquibase/pgpass 600 9998",
 	}, files)
 	assert.Equal(t, `*:*:*:*:p\:w\\`+"\n", string(f.spec.Files[2].Content))
+}
+
+func TestContainerRun_does_not_wait_for_the_process(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		stdout, stderr string
+		code           int
+	}{
+		"told on both streams":               {`{"event":"ended"}`, "liquibase: ended", 0},
+		"told on one of them, then it fails": {`{"event":"ended"}`, "killed", 137},
+	} {
+		in, _, events := invocation(t)
+		f := &fakeEngine{stdout: []string{`{"event":"committed"}` + "\n" + tc.stdout + "\n"}, stderr: []string{"INFO one\n" + tc.stderr + "\n"}, code: 137}
+		out, err := schema.Container{Engine: f, Image: "img"}.Run(t.Context(), in)
+		require.NoError(t, err, name)
+		assert.Equal(t, tc.code, out.Code, name)
+		assert.Len(t, *events, 1, "%s: the end is no event for anybody else", name)
+		assert.Equal(t, 1, f.removed, name)
+	}
 }
 
 func TestContainerRunSelects(t *testing.T) {

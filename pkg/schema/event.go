@@ -19,7 +19,7 @@ const (
 
 // Event is a line of the launcher's standard output. See containers/liquibase/launcher.
 type Event struct {
-	Event    string `json:"event"` // running, applied, rolledback, committed, undone, changeset, failed
+	Event    string `json:"event"` // ready, running, applied, rolledback, committed, undone, changeset, failed, ended
 	File     string `json:"file"`
 	ID       string `json:"id"`
 	Author   string `json:"author"`
@@ -41,8 +41,9 @@ func (e Event) key() key { return key{e.File, e.ID, e.Author} }
 
 // eventWriter passes on what it is given, and decodes the lines that are events.
 type eventWriter struct {
-	next io.Writer
-	on   func(Event)
+	next  io.Writer
+	on    func(Event)
+	ended func() // called when the event of that name comes
 
 	mu   sync.Mutex
 	held []byte
@@ -59,7 +60,11 @@ func (w *eventWriter) Write(p []byte) (int, error) {
 			break
 		}
 		var e Event
-		if json.Unmarshal(line, &e) == nil && e.Event != "" {
+		switch err := json.Unmarshal(line, &e); {
+		case err != nil || e.Event == "":
+		case e.Event == "ended":
+			w.ended()
+		default:
 			w.on(e)
 		}
 		w.held = rest
@@ -67,9 +72,13 @@ func (w *eventWriter) Write(p []byte) (int, error) {
 	return w.next.Write(p)
 }
 
+// endedLine is the launcher's last line on standard error when all went well.
+const endedLine = "liquibase: ended"
+
 // lastLine remembers the last line that says something.
 type lastLine struct {
-	next io.Writer
+	next  io.Writer
+	ended func() // called when endedLine comes
 
 	mu   sync.Mutex
 	held []byte
@@ -86,8 +95,12 @@ func (w *lastLine) Write(p []byte) (int, error) {
 		if !found {
 			break
 		}
-		if text := bytes.TrimSpace(line); len(text) > 0 {
-			w.line = string(text)
+		switch text := string(bytes.TrimSpace(line)); text {
+		case "":
+		case endedLine:
+			w.ended()
+		default:
+			w.line = text
 		}
 		w.held = rest
 	}

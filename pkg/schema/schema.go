@@ -58,6 +58,21 @@ func New(o Options) *Migrator {
 	return &Migrator{o}
 }
 
+// Stand starts a Liquibase that waits for the database, which is still being made, to be updated. See [Standby].
+func (m *Migrator) Stand(ctx context.Context) (*Standby, error) {
+	c, err := m.changelog(OpUpdate)
+	if err != nil {
+		return nil, err
+	}
+	container, ok := m.Liquibase.(Container)
+	if !ok {
+		return nil, &Error{Op: OpUpdate, Kind: Refused, Cause: "Liquibase runs in no container"}
+	}
+	return container.Stand(ctx, Invocation{
+		Command: CmdUpdate, Changelog: c, Target: m.Inside, Contexts: m.Contexts, Labels: m.Labels,
+	})
+}
+
 // Applied is a changeset that ran, or was rolled back.
 type Applied struct {
 	File      string // Liquibase's FILENAME

@@ -42,6 +42,7 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 			return ended{}, err
 		}
 		if change == container.Made {
+			s.standBy(ctx, e, target)
 			s.sayOther(r, e.Info().Kind)
 		}
 		if change != container.Kept {

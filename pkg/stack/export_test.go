@@ -2,3 +2,6 @@ package stack
 
 // Migrator is the migrator that the schema's phases use.
 var Migrator = (*Stack).migrator //nolint:gochecknoglobals // a name for tests
+
+// AwaitStandby waits until what stands by has been started, or could not be.
+func AwaitStandby(s *Stack) { s.onStandby() }

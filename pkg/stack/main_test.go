@@ -40,6 +40,7 @@ type bench struct {
 	stdin  *os.File
 	term   stack.Terminal
 	path   string // PATH of the run
+	asked  string // the target of the run
 }
 
 // newBench has the images of a small catalogue built, and a port for the database that is free.
@@ -167,7 +168,7 @@ func (b *bench) openWith(t *testing.T, j *journal) (*stack.Stack, context.Contex
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, logs.Close()) })
 	o := stack.Options{
-		Config: b.config, Logs: logs, Secrets: secrets, Sink: j.sink, Stdin: b.stdin, Term: b.term,
+		Config: b.config, Logs: logs, Secrets: secrets, Sink: j.sink, Stdin: b.stdin, Term: b.term, Asked: b.asked,
 		Getenv: func(name string) string {
 			if name == "PATH" {
 				return b.path

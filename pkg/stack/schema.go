@@ -41,6 +41,9 @@ func (s *Stack) migrate(ctx context.Context, phase string, operate func(*schema.
 		if err != nil {
 			return ended{}, err
 		}
+		if standby := s.onStandby(); standby != nil {
+			m.Liquibase = standby
+		}
 		res, err := operate(m, ctx)
 		if err != nil {
 			return ended{}, err
@@ -71,7 +74,7 @@ func (s *Stack) migrator(target database.Target, e Engine, r event.Reporter) (*s
 	run := schema.Container{Engine: e, Image: ref, Labels: labels}
 	switch {
 	case !s.External():
-		run.Network, o.Inside = s.networkName(), target.WithHost(postgresImage, postgresPort)
+		run.NetworkOf, o.Inside = s.containerName(), target.WithHost("127.0.0.1", postgresPort)
 	case target.Loopback():
 		run.HostNetwork = true
 	}

@@ -24,7 +24,7 @@ func TestStack_migrator(t *testing.T) {
 		hostNetwork bool
 		inside      string
 	}{
-		"the own database is reached over the stack's network":  {"", networkName, false, "postgres:5432"},
+		"the own database through its container's network":      {"", containerName, false, "127.0.0.1:5432"},
 		"a database on this machine through the host's network": {"postgres://app:pw@127.0.0.1:5999/mail", "", true, "127.0.0.1:5999"},
 		"localhost is this machine":                             {"postgres://app:pw@localhost:5999/mail", "", true, "localhost:5999"},
 		"any other as every container reaches it":               {"postgres://app:pw@db.example:5999/mail", "", false, "db.example:5999"},
@@ -43,7 +43,7 @@ func TestStack_migrator(t *testing.T) {
 
 			run, ok := m.Liquibase.(schema.Container)
 			require.True(t, ok)
-			assert.Equal(t, tc.network, run.Network)
+			assert.Equal(t, tc.network, run.NetworkOf)
 			assert.Equal(t, tc.hostNetwork, run.HostNetwork)
 			assert.Equal(t, b.digestRef(t, "liquibase"), run.Image)
 			assert.Equal(t, map[string]string{

@@ -22,11 +22,14 @@ type server struct {
 	reply    string // SQLSTATE with which every login is refused; "" lets people in
 }
 
-// serve has the engine's containers be such servers.
+// serve has the engine's containers that publish a port be such servers.
 func serve(t *testing.T, e *enginetest.Fake) *server {
 	t.Helper()
 	s := &server{}
 	e.Behave = func(spec engine.ContainerSpec) enginetest.Outcome {
+		if len(spec.Ports) == 0 { // no server
+			return enginetest.Outcome{}
+		}
 		if err := s.start(spec); err != nil {
 			return enginetest.Outcome{StartError: err}
 		}

@@ -81,6 +81,7 @@ type Options struct {
 	Engine  Engine              // nil opens one when a phase first needs it
 	Term    Terminal            // for psql and shells; only they need it
 	Stdin   *os.File            // where Reset asks; nil is os.Stdin
+	Asked   string              // the target that the user asked for, as mage lists it
 	Orphans bool                // the run ends with the parent of this process, which mage is
 }
 
@@ -95,22 +96,11 @@ type Stack struct {
 	imagesOnce  once[*image.Catalogue]
 	lockOnce    once[*lock]
 
-	changed atomic.Bool // a phase of this run changed something
+	changed  atomic.Bool // a phase of this run changed something
+	standing atomic.Pointer[standing]
 
 	mu    sync.Mutex
 	built map[string]image.Result // by name
-}
-
-// once is a value that is made at most once, by the first who needs it; a failure is remembered too.
-type once[T any] struct {
-	once  sync.Once
-	value T
-	err   error
-}
-
-func (o *once[T]) get(first func() (T, error)) (T, error) {
-	o.once.Do(func() { o.value, o.err = first() })
-	return o.value, o.err
 }
 
 // Open returns a stack and the context that its phases run in: it ends when one of them fails, and when this
@@ -136,6 +126,9 @@ func (s *Stack) Close(err error) error {
 	s.stop()
 	s.cancel(nil)
 	var problems []error
+	if standby := s.onStandby(); standby != nil {
+		problems = append(problems, standby.Close(context.Background()))
+	}
 	if e := s.engineOnce.value; e != nil && s.Engine == nil {
 		if closeErr := e.Close(); closeErr != nil {
 			problems = append(problems, fmt.Errorf("close engine: %w", closeErr))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/health"
 	"github.com/poststack/poststack/pkg/schema"
-	"github.com/poststack/poststack/pkg/session"
 )
 
 func schemaPaths() []schemaTest {
@@ -24,7 +22,7 @@ func schemaPaths() []schemaTest {
 		{"however the changelog is named, nothing runs twice", spellings},
 		{"another root is refused when it would run changesets twice", otherRoot},
 		{"another schema has a changelog of its own", otherSchema},
-		{"the server is reached by its name on a network", overNetwork},
+		{"a new database, with a standby", newDatabase},
 	}
 }
 
@@ -68,16 +66,12 @@ func otherSchema(t *testing.T, s *site) {
 	assert.Equal(t, []string{"hosting", "public"}, x.column(`select schemaname::text from pg_tables where tablename = 'a' order by 1`))
 }
 
-// overNetwork is how Poststack's own database is migrated: Liquibase reaches it by its alias on the stack's
-// network, this process by a port of the loopback address.
-func overNetwork(t *testing.T, s *site) {
-	pid, _, _ := strings.Cut(session.Name(), "@")
-	name := "poststack-schematest-" + pid
+// newDatabase is how Poststack's own database is migrated the first time: Liquibase shares the network of its container,
+// this process has a port of the loopback address, and Liquibase was started when the server was not yet there.
+func newDatabase(t *testing.T, s *site) {
 	labels := container.DisposableLabels()
-	require.NoError(t, s.engine.NetworkCreate(t.Context(), name, labels))
-	t.Cleanup(func() { assert.NoError(t, s.engine.NetworkRemove(context.Background(), name)) })
 	id, err := s.engine.ContainerCreate(t.Context(), engine.ContainerSpec{
-		Image: "localhost/poststack/postgres:latest", Network: name, Aliases: []string{"postgres"}, Labels: labels,
+		Image: "localhost/poststack/postgres:latest", Labels: labels,
 		Env:   map[string]string{"POSTGRES_USER": "app", "POSTGRES_DB": "mail", "POSTGRES_PASSWORD": hardPassword().Reveal()},
 		Ports: []engine.Port{{Container: 5432, HostIP: "127.0.0.1"}},
 	})
@@ -90,12 +84,29 @@ func overNetwork(t *testing.T, s *site) {
 	target := database.Target{Host: "127.0.0.1", Port: c.Ports[0].Host, User: "app", Password: hardPassword(), Database: "mail", SSLMode: "disable"}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	require.NoError(t, health.Wait(ctx, health.SQL(target.Redacted(), target.Connect), health.Options{}))
 	m := schema.New(schema.Options{
-		Root: absolute(t, checkout), Changelog: "changelogs", Target: target, Inside: target.WithHost("postgres", 5432), Image: "image-1",
-		Liquibase: schema.Container{Engine: s.engine, Image: liquibaseImage, Network: name, Labels: labels},
+		Root: absolute(t, checkout), Changelog: "changelogs", Target: target, Inside: target.WithHost("127.0.0.1", 5432), Image: "image-1",
+		Liquibase: schema.Container{Engine: s.engine, Image: liquibaseImage, NetworkOf: string(id), Labels: labels},
 	})
+	standby, err := m.Stand(ctx)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, standby.Close(context.Background())) })
+	require.NoError(t, health.Wait(ctx, health.SQL(target.Redacted(), target.Connect), health.Options{}))
+	conn, err := target.Connect(ctx)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	require.Eventually(t, func() bool {
+		var connected bool
+		err := conn.QueryRow(ctx, `select exists (select from pg_stat_activity where application_name = 'poststack liquibase')`).Scan(&connected)
+		return err == nil && connected
+	}, time.Minute, 10*time.Millisecond, "it connects by itself")
+	state, err := m.Status(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, schema.None, state.Kind, "it changes nothing before it is told to")
+
+	m.Liquibase = standby
 	result, err := m.Update(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, schema.Current, result.State.Kind)
+	assert.Len(t, result.Applied, len(result.State.Changesets))
 }

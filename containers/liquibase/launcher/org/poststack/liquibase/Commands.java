@@ -1,5 +1,10 @@
 package org.poststack.liquibase;
 
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import liquibase.Contexts;
@@ -22,12 +27,14 @@ import liquibase.changelog.visitor.StatusVisitor;
 import liquibase.command.CommandScope;
 import liquibase.command.core.helpers.DatabaseChangelogCommandStep;
 import liquibase.database.Database;
+import liquibase.database.DatabaseFactory;
 
 /** The commands that run inside one transaction. */
 final class Commands {
   static final String UPDATE = "update";
   static final String STATUS = "status";
   static final String ROLLBACK = "rollback-count";
+  private static final int REHEARSED = 20; // changesets: more make the rest hardly faster
   static final List<String> NAMES = List.of(UPDATE, STATUS, ROLLBACK);
 
   private final Database database;
@@ -44,6 +51,45 @@ final class Commands {
     this.file = options.get("changelog-file");
     this.contexts = options.getOrDefault("contexts", "");
     this.labels = options.getOrDefault("label-filter", "");
+  }
+
+  /** Loads what an update needs before it needs the database; without it, the update does so itself. */
+  static void load() throws Exception {
+    new CommandScope(UPDATE);
+  }
+
+  /**
+   * Goes through the beginning of an update without a database, and drops what comes out, so that all it needs is loaded
+   * and compiled. What is wrong with the changelog is for the real update to tell.
+   */
+  static void rehearse(Map<String, String> options) {
+    Path record = null;
+    try {
+      record = Files.createTempFile("rehearsal", ".csv");
+      Files.delete(record);
+      Database nowhere =
+          DatabaseFactory.getInstance()
+              .openDatabase("offline:postgresql?outputLiquibaseSql=all&changeLogFile=" + record, null, null, null, null);
+      new Commands(nowhere, options, new Report(new PrintStream(OutputStream.nullOutputStream())))
+          .scope("updateCountSql")
+          .addArgumentValue("count", REHEARSED)
+          .setOutput(OutputStream.nullOutputStream())
+          .execute();
+    } catch (Exception e) {
+      System.err.println("liquibase: rehearsal: " + e);
+    } finally {
+      forget(record);
+    }
+  }
+
+  private static void forget(Path record) {
+    try {
+      if (record != null) {
+        Files.deleteIfExists(record);
+      }
+    } catch (IOException e) {
+      System.err.println("liquibase: rehearsal: " + e);
+    }
   }
 
   void run(String command) throws Exception {

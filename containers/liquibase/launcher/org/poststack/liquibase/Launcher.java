@@ -3,9 +3,6 @@ package org.poststack.liquibase;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.sql.Connection;
-import java.sql.DriverManager;
-import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -21,14 +18,14 @@ import liquibase.resource.ClassLoaderResourceAccessor;
 import liquibase.resource.CompositeResourceAccessor;
 import liquibase.resource.DirectoryResourceAccessor;
 import liquibase.resource.ResourceAccessor;
-import org.postgresql.PGConnection;
 
 /**
  * Runs update, status and rollback-count so that they happen as a whole or not at all; every other command is passed on
  * to Liquibase's own command line, arguments and all.
  *
- * <p>Arguments: the command, then --key=value. Exit status: 0 done, 1 failed (the last line of standard output is the
- * event "failed"), 2 wrong use.
+ * <p>Arguments: the command, then --key=value. Exit status: 0 done (the last line of standard output is the event
+ * "ended"), 1 failed (it is the event "failed"), 2 wrong use. With --standby=SECONDS it gets everything ready before
+ * there is a database, waits for that, says "ready", and begins when it gets the signal WINCH.
  */
 public final class Launcher {
   private Launcher() {}
@@ -46,6 +43,8 @@ public final class Launcher {
     try {
       Map<String, String> options = options(args);
       run(args[0], options, report);
+      report.emit(Report.event("ended", null));
+      System.err.println("liquibase: ended"); // on both streams: whoever reads both need not wait for the process
       System.exit(0);
     } catch (IllegalArgumentException e) {
       System.err.println("liquibase: " + e.getMessage());
@@ -87,7 +86,19 @@ public final class Launcher {
             new DirectoryResourceAccessor(Path.of(options.get("search-path"))), new ClassLoaderResourceAccessor());
     Map<String, Object> scope = new HashMap<>();
     scope.put(Scope.Attr.resourceAccessor.name(), files);
-    try (Connection real = connect(options)) {
+    long patience = Long.parseLong(options.getOrDefault("standby", "0"));
+    Standby standby = patience > 0 ? new Standby(patience) : null;
+    Opening opening = new Opening(options, patience);
+    if (standby == null) {
+      Commands.load();
+    } else {
+      Scope.child(scope, () -> Commands.rehearse(options));
+    }
+    try (Connection real = opening.get()) {
+      if (standby != null) {
+        report.emit(Report.event("ready", null));
+        standby.await();
+      }
       Scope.child(scope, () -> transact(command, options, report, real));
     }
   }
@@ -127,33 +138,6 @@ public final class Launcher {
       }
     } catch (Exception e) {
       System.err.println("liquibase: cannot undo: " + e);
-    }
-  }
-
-  private static Connection connect(Map<String, String> options) throws SQLException {
-    Properties properties = new Properties();
-    properties.setProperty("user", options.get("username"));
-    properties.setProperty("ApplicationName", "poststack liquibase");
-    Connection real = DriverManager.getConnection(options.get("url"), properties);
-    try (Statement statement = real.createStatement()) {
-      // PostgreSQL 14 and newer: ends the work of a client that died in the middle of a statement.
-      statement.execute(
-          "select set_config('client_connection_check_interval', '2s', false)"
-              + " where current_setting('server_version_num')::int >= 140000");
-    }
-    Thread hook = new Thread(() -> cancel(real));
-    Runtime.getRuntime().addShutdownHook(hook);
-    return real;
-  }
-
-  // On a signal: the statement that runs is ended, and the server undoes the rest when the connection goes.
-  private static void cancel(Connection real) {
-    try {
-      if (!real.isClosed()) {
-        real.unwrap(PGConnection.class).cancelQuery();
-      }
-    } catch (SQLException e) {
-      System.err.println("liquibase: cannot cancel: " + e.getMessage());
     }
   }
 }

@@ -1,0 +1,97 @@
+package schema
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+const (
+	// standbyPatience is how long a standby waits for its database, and then for the word to go, before it ends.
+	standbyPatience = 2 * time.Minute
+	// standbyGo tells it to go. A process that does not listen to it is not disturbed.
+	standbyGo = "SIGWINCH"
+)
+
+// Standby is a Liquibase that was started for a database which is still being made: it has loaded what it needs and
+// gone through the changelog without a database, and has connected as soon as the server answered. It changes nothing
+// before [Standby.Run].
+type Standby struct {
+	container Container
+	spec      engine.ContainerSpec // what it was started for
+	id        engine.ContainerID
+	used      atomic.Bool
+}
+
+// Stand starts a Liquibase for in, and does not wait for it. The caller removes it with [Standby.Close] whether it
+// was used or not.
+func (c Container) Stand(ctx context.Context, in Invocation) (*Standby, error) {
+	spec, err := c.spec(in)
+	if err != nil {
+		return nil, err
+	}
+	s := &Standby{container: c, spec: spec}
+	begun := spec
+	begun.Command = append(begun.Command, "--standby="+strconv.Itoa(int(standbyPatience.Seconds())))
+	if s.id, err = c.launch(ctx, begun); err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
+	}
+	return s, nil
+}
+
+// Run implements [Liquibase]. When in is not what the standby was started for, or the standby has ended, another is
+// started as without it. It runs once.
+func (s *Standby) Run(ctx context.Context, in Invocation) (Output, error) {
+	spec, err := s.container.spec(in)
+	if err != nil {
+		return Output{}, err
+	}
+	if s.used.Swap(true) || !reflect.DeepEqual(spec, s.spec) {
+		return s.container.Run(ctx, in)
+	}
+	told, out, err := s.watch(ctx, in)
+	if err == nil && !told {
+		return s.container.Run(ctx, in)
+	}
+	return out, errors.Join(err, s.Close(ctx))
+}
+
+// watch tells the standby to go once it is ready, and passes its output on until it ends.
+func (s *Standby) watch(ctx context.Context, in Invocation) (told bool, out Output, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	on := in.OnEvent
+	in.OnEvent = func(e Event) {
+		if e.Event != "ready" {
+			on(e)
+			return
+		}
+		told = true
+		if err := s.container.Engine.ContainerKill(ctx, s.id, standbyGo); err != nil {
+			cancel(fmt.Errorf("tell Liquibase to go: %w", err))
+		}
+	}
+	out, err = s.container.watch(ctx, s.id, in)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
+	return told, out, err
+}
+
+// Close removes the standby, also after ctx has ended. It may be called again.
+func (s *Standby) Close(ctx context.Context) error {
+	if s.id == "" {
+		return nil
+	}
+	err := s.container.remove(ctx, s.id)
+	if err == nil {
+		s.id = ""
+	}
+	return err
+}
