@@ -27,6 +27,7 @@ func conventionTests() map[string]func(*postgres) {
 		"trust needs no password":                                  trustAll,
 		"the server's options may be given":                        serverOptions,
 		"any other command is run":                                 otherCommands,
+		"Debian's programs about clusters run":                     clusterPrograms,
 	}
 }
 
@@ -180,4 +181,22 @@ func otherCommands(p *postgres) {
 	code, log := p.fail()
 	assert.Zero(p, code)
 	assert.Empty(p, log, "none of them makes a database")
+}
+
+// clusterPrograms is what the Perl of the image is for: parts of its library are left out.
+func clusterPrograms(p *postgres) {
+	p.spec.User, p.spec.Entrypoint = "0", []string{"bash", "-ec"}
+	p.spec.Command = []string{`major=$(ls /usr/lib/postgresql)
+pg_createcluster "$major" test -- --no-sync >/dev/null
+pg_ctlcluster "$major" test start
+pg_lsclusters --no-header | awk '{ print $2, $3, $4 }'
+runuser -u postgres -- /usr/bin/psql --cluster "$major/test" -Atc "select 'through the wrapper'"
+pg_conftool "$major" test set work_mem 8MB
+pg_conftool -s "$major" test show work_mem
+pg_dropcluster --stop "$major" test
+debconf-show locales >/dev/null
+perl -Mdiagnostics -MEncode -MFile::Temp -MJSON -mPOSIX -mTest::More -e 'print lc encode("iso-8859-15", "EURO\n")'`}
+	code, log := p.fail()
+	assert.Zero(p, code)
+	assert.Equal(p, []string{"test", "5432", "online", "through", "the", "wrapper", "8MB", "euro"}, strings.Fields(log))
 }

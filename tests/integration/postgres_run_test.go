@@ -37,7 +37,7 @@ func runsAsDocumented(p *postgres) {
 	require.NoError(p, err)
 	assert.Equal(p, "SIGINT", img.StopSignal)
 	assert.Equal(p, "postgres", img.User)
-	assert.LessOrEqual(p, img.SizeBytes, int64(450_000_000))
+	assert.LessOrEqual(p, img.SizeBytes, int64(400_000_000))
 	// k19: podman's default format would have dropped it.
 	check, err := p.engine.ImageHealthcheck(p.Context(), postgresImage)
 	require.NoError(p, err)
