@@ -1,0 +1,155 @@
+package bench_test
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/bench"
+)
+
+// probe gives the values one after the other, and notes its turns in order.
+func probe(what string, order *[]string, values ...float64) *bench.Probe {
+	next := 0
+	return &bench.Probe{What: what, Measure: func(context.Context) (float64, error) {
+		*order = append(*order, what)
+		next++
+		return values[next-1], nil
+	}}
+}
+
+func TestRow_Measure(t *testing.T) {
+	t.Parallel()
+	var order []string
+	row := bench.Row{
+		Name: "work", Engine: "podman", Unit: bench.Seconds, Goal: 0.5,
+		Ours: probe("ours", &order, 3, 4, 5), OursFloor: probe("floor", &order, 1, 1, 6),
+		Peer: probe("peer", &order, 10, 12, 10),
+	}
+	m, err := row.Measure(t.Context(), 3)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"ours", "floor", "peer", "peer", "floor", "ours", "ours", "floor", "peer"}, order, "by turns")
+	assert.Equal(t, []float64{0.2, 0.25, 0}, m.Ratio.Values, "pair by pair, above the floor, and never below nothing")
+	assert.InDelta(t, 0.2, m.Ratio.Median, 1e-9)
+	assert.InDelta(t, 3, m.Ours.Min, 0)
+	assert.InDelta(t, 5, m.Ours.Max, 0)
+	met, decided := m.Met()
+	assert.True(t, met)
+	assert.True(t, decided)
+	assert.NotEmpty(t, m.Notes, "three values are too few for the confidence, and that is said")
+}
+
+func TestRow_Measure_without_a_peer(t *testing.T) {
+	t.Parallel()
+	var order []string
+	row := bench.Row{Name: "size", Unit: bench.Megabytes, Goal: 400, Ours: probe("image", &order, 405)}
+	m, err := row.Measure(t.Context(), 1)
+	require.NoError(t, err)
+	met, decided := m.Met()
+	assert.False(t, met)
+	assert.True(t, decided)
+
+	row = bench.Row{Name: "setup", Goal: 0.3, Missing: "docker compose is not installed", Ours: probe("ours", &order, 1)}
+	m, err = row.Measure(t.Context(), 1)
+	require.NoError(t, err)
+	_, decided = m.Met()
+	assert.False(t, decided, "what cannot be compared is neither met nor missed")
+}
+
+func TestRow_Measure_failures(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no room")
+	row := bench.Row{Name: "work", Ours: bench.Timed("ours", nil, func(context.Context) error { return broken })}
+	_, err := row.Measure(t.Context(), 1)
+	require.ErrorIs(t, err, broken)
+	require.EqualError(t, err, `measure "work", ours: no room`)
+
+	row.Ours.Prepare = func(context.Context) error { return errors.New("no image") }
+	_, err = row.Measure(t.Context(), 1)
+	require.EqualError(t, err, `measure "work", ours: prepare: no image`)
+
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(broken)
+	_, err = row.Measure(ctx, 1)
+	require.ErrorIs(t, err, broken)
+}
+
+// measured is a row with that ratio in eight rounds, with some noise.
+func measured(t *testing.T, name string, ratio float64) bench.Measured {
+	t.Helper()
+	var order []string
+	var ours, peer []float64
+	for i := range 8 {
+		ours, peer = append(ours, ratio*(1+float64(i%4)/100)), append(peer, 1)
+	}
+	m, err := bench.Row{
+		Name: name, Engine: "docker", Unit: bench.Seconds, Goal: 0.3,
+		Ours: probe("ours", &order, ours...), Peer: probe("compose", &order, peer...),
+	}.Measure(t.Context(), 8)
+	require.NoError(t, err)
+	return m
+}
+
+func TestRegressions(t *testing.T) {
+	t.Parallel()
+	before := bench.Result{Rows: []bench.Measured{measured(t, "same", 0.2), measured(t, "worse", 0.2), measured(t, "better", 0.2)}}
+	now := bench.Result{Rows: []bench.Measured{
+		measured(t, "same", 0.201), measured(t, "worse", 0.3), measured(t, "better", 0.1), measured(t, "new", 9),
+	}}
+	found := bench.Regressions(before, now)
+	require.Len(t, found, 1)
+	assert.Equal(t, "worse on docker: 0.304, was 0.203", found[0].String())
+}
+
+func TestResult_Write(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "latest.json")
+	_, ok, err := bench.Read(path)
+	require.NoError(t, err)
+	assert.False(t, ok, "nothing is kept yet")
+	want := bench.Result{Revision: "abc", Rounds: 8, Rows: []bench.Measured{measured(t, "work", 0.2)}}
+	require.NoError(t, want.Write(path))
+	got, ok, err := bench.Read(path)
+	require.NoError(t, err)
+	assert.True(t, ok)
+	assert.Equal(t, want, got)
+}
+
+func TestResult_Table(t *testing.T) {
+	t.Parallel()
+	var order []string
+	missing, err := bench.Row{Name: "warm", Engine: "podman", Unit: bench.Seconds, Goal: 0.03, Missing: "docker compose is not there",
+		Ours: probe("setup", &order, 0.5), OursFloor: probe("no-op", &order, 0.4)}.Measure(t.Context(), 1)
+	require.NoError(t, err)
+	rows := bench.Result{Rows: []bench.Measured{measured(t, "work", 0.2), missing}}.Table()
+	assert.Equal(t, [][]string{
+		{"work", "docker", "0.200 / 0.203 / 0.206 s", "", "compose: 1.00 / 1.00 / 1.00 s", "", "0.200 / 0.203 / 0.206", "≤ 0.300", "met"},
+		{"warm", "podman", "0.500 / 0.500 / 0.500 s", "no-op: 0.400 s", "missing: docker compose is not there", "", "", "≤ 0.030 s", ""},
+	}, rows)
+	assert.Len(t, bench.Header(), len(rows[0]))
+}
+
+func TestResult_Chart(t *testing.T) {
+	t.Parallel()
+	now := bench.Result{Rows: []bench.Measured{measured(t, "a <b> & c", 0.2), measured(t, "slow", 9)}}
+	svg, err := now.Chart(bench.Result{Rows: []bench.Measured{measured(t, "a <b> & c", 0.25)}})
+	require.NoError(t, err)
+	decoder := xml.NewDecoder(strings.NewReader(svg))
+	for {
+		_, err := decoder.Token()
+		if err == io.EOF {
+			break
+		}
+		require.NoError(t, err, "well-formed")
+	}
+	assert.Contains(t, svg, "a &lt;b&gt; &amp; c, docker")
+	assert.Contains(t, svg, "class=\"missed\"")
+	assert.Contains(t, svg, "0.203, goal 0.300")
+}

@@ -1,0 +1,92 @@
+package bench
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/google/renameio/v2"
+)
+
+// Result is one run of the benchmarks.
+type Result struct {
+	Started  time.Time  `json:"started"`
+	Revision string     `json:"revision"` // of the code; with "+" behind it when files had been changed
+	Machine  Machine    `json:"machine"`
+	Rounds   int        `json:"rounds"`
+	Rows     []Measured `json:"rows"`
+}
+
+// Machine is where a result was measured.
+type Machine struct {
+	Processors int      `json:"processors"`
+	Model      string   `json:"model"` // of the processor
+	System     string   `json:"system"`
+	Engines    []string `json:"engines"` // with their versions
+	Load       float64  `json:"load"`    // average of the minute before: an idle machine has about 0
+}
+
+// Read reads a result; ok is false if there is no such file.
+func Read(path string) (r Result, ok bool, err error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Result{}, false, nil
+	}
+	if err != nil {
+		return Result{}, false, fmt.Errorf("read benchmarks: %w", err)
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return Result{}, false, fmt.Errorf("read benchmarks %q: %w", path, err)
+	}
+	return r, true, nil
+}
+
+// Write keeps r as path, whole or not at all.
+func (r Result) Write(path string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write benchmarks: %w", err)
+	}
+	if err := renameio.WriteFile(path, append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("write benchmarks: %w", err)
+	}
+	return nil
+}
+
+// Regression is a row that got worse.
+type Regression struct {
+	Row, Engine string
+	Before, Now Series
+}
+
+func (r Regression) String() string {
+	return fmt.Sprintf("%s on %s: %s, was %s", r.Row, r.Engine, number(r.Now.Median), number(r.Before.Median))
+}
+
+// Regressions are the rows of now that are worse than in before by more than the noise seen. Only ratios and
+// sizes are compared: seconds say nothing about another minute.
+func Regressions(before, now Result) []Regression {
+	var list []Regression
+	for _, row := range now.Rows {
+		old, ok := before.row(row.Name, row.Engine)
+		if !ok || row.Missing != "" || old.Missing != "" || row.Ratio == nil && row.Unit == Seconds {
+			continue
+		}
+		if worse(old.compared(), row.compared()) {
+			list = append(list, Regression{Row: row.Name, Engine: row.Engine, Before: old.compared(), Now: row.compared()})
+		}
+	}
+	return list
+}
+
+func (r Result) row(name, engine string) (Measured, bool) {
+	for _, m := range r.Rows {
+		if m.Name == name && m.Engine == engine {
+			return m, true
+		}
+	}
+	return Measured{}, false
+}
