@@ -25,6 +25,20 @@ func Test(ctx context.Context) error { return project(ctx, quality.Project.Test)
 // fails below the threshold. Example: mage coverage
 func Coverage(ctx context.Context) error { return project(ctx, quality.Project.Coverage) }
 
+// Bench measures Poststack against docker compose, the official image and stock Liquibase, by turns, and draws logs/bench.svg. -rounds=N (5), -rows=PATTERN, -peers also fetches and builds what is missing of them, -check fails on a ratio worse than the kept one, -keep keeps the result in docs/benchmarks. POSTSTACK_TEST_ENGINES names the engines. Example: mage bench -rows=setup -peers
+func Bench(ctx context.Context, rounds *int, rows *string, peers, check, keep *bool) error {
+	return project(ctx, func(p quality.Project, ctx context.Context) error {
+		o := quality.BenchOptions{Peers: isSet(peers), Check: isSet(check), Keep: isSet(keep)}
+		if rounds != nil {
+			o.Rounds = *rounds
+		}
+		if rows != nil {
+			o.Rows = *rows
+		}
+		return p.Bench(ctx, o)
+	})
+}
+
 // Check runs lint, all tests and coverage: what a change has to pass. Example: mage check
 func Check(ctx context.Context) error { return project(ctx, quality.Project.Check) }
 
