@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -30,20 +31,105 @@ func TestRow_Measure(t *testing.T) {
 	var order []string
 	row := bench.Row{
 		Name: "work", Engine: "podman", Unit: bench.Seconds, Goal: 0.5,
-		Ours: probe("ours", &order, 3, 4, 5), OursFloor: probe("floor", &order, 1, 1, 6),
+		Ours: probe("ours", &order, 3, 4, 6), OursFloor: probe("floor", &order, 1, 1, 1),
 		Peer: probe("peer", &order, 10, 12, 10),
 	}
 	m, err := row.Measure(t.Context(), 3)
 	require.NoError(t, err)
 	assert.Equal(t, []string{"ours", "floor", "peer", "peer", "floor", "ours", "ours", "floor", "peer"}, order, "by turns")
-	assert.Equal(t, []float64{0.2, 0.25, 0}, m.Ratio.Values, "pair by pair, above the floor, and never below nothing")
-	assert.InDelta(t, 0.2, m.Ratio.Median, 1e-9)
+	assert.Equal(t, []float64{0.2, 0.25, 0.5}, m.Ratio.Values, "pair by pair, above the floor")
+	assert.InDelta(t, 0.25, m.Ratio.Median, 1e-9)
 	assert.InDelta(t, 3, m.Ours.Min, 0)
-	assert.InDelta(t, 5, m.Ours.Max, 0)
+	assert.InDelta(t, 6, m.Ours.Max, 0)
 	met, decided := m.Met()
 	assert.True(t, met)
 	assert.True(t, decided)
 	assert.NotEmpty(t, m.Notes, "three values are too few for the confidence, and that is said")
+}
+
+func TestRow_Measure_in_the_noise(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		ours, oursFloor, peer, peerFloor, ratios []float64
+		undecided, note                          string
+	}{
+		"a peer that took less than its floor": {
+			[]float64{3, 3, 3},
+			[]float64{1, 1, 1},
+			[]float64{2, 5, 1},
+			[]float64{2, 1, 3},
+			[]float64{0.5},
+			"", "2 of 3 pairs are left out: a side did not rise above its floor",
+		},
+		"ours took less than its floor": {
+			[]float64{1, 3},
+			[]float64{2, 1},
+			[]float64{5, 5},
+			[]float64{1, 1},
+			[]float64{0.5},
+			"", "1 of 2 pairs are left out: a side did not rise above its floor",
+		},
+		"no pair is left": {
+			[]float64{3},
+			[]float64{1},
+			[]float64{2},
+			[]float64{2},
+			nil, "in no pair did both sides rise above their floors", "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var order []string
+			m, err := bench.Row{
+				Name: "work", Engine: "docker", Unit: bench.Seconds, Goal: 1,
+				Ours: probe("ours", &order, tc.ours...), OursFloor: probe("floor", &order, tc.oursFloor...),
+				Peer: probe("peer", &order, tc.peer...), PeerFloor: probe("floor", &order, tc.peerFloor...),
+			}.Measure(t.Context(), len(tc.ours))
+			require.NoError(t, err)
+			assert.Equal(t, tc.undecided, m.Undecided)
+			result := bench.Result{Rows: []bench.Measured{m}}
+			_, err = json.Marshal(result)
+			require.NoError(t, err, "JSON knows neither NaN nor infinity")
+			if tc.ratios == nil {
+				assert.Nil(t, m.Ratio)
+				_, decided := m.Met()
+				assert.False(t, decided)
+				assert.Equal(t, "undecided", result.Table()[0][8])
+				assert.Equal(t, []string{"undecided, since " + tc.undecided + ": work (docker)"}, result.Notes()[:1])
+				assert.Empty(t, bench.Regressions(result, result))
+				return
+			}
+			assert.Equal(t, tc.ratios, m.Ratio.Values)
+			assert.Equal(t, tc.note+": work (docker)", result.Notes()[0])
+		})
+	}
+}
+
+func TestRow_Measure_a_peer_that_breaks(t *testing.T) {
+	t.Parallel()
+	var order []string
+	turns := 0
+	peer := bench.Timed("compose", func(context.Context) error {
+		if turns++; turns == 2 {
+			return errors.New("no room\n  left")
+		}
+		return nil
+	}, func(context.Context) error { return nil })
+	m, err := bench.Row{
+		Name: "work", Unit: bench.Seconds, Goal: 1, Ours: probe("ours", &order, 1, 2, 3), Peer: peer, PeerFloor: probe("floor", &order, 1, 2, 3),
+	}.Measure(t.Context(), 3)
+	require.NoError(t, err)
+	assert.Equal(t, []float64{1, 2, 3}, m.Ours.Values, "ours goes on")
+	assert.Equal(t, "compose: prepare: no room left", m.Missing)
+	assert.Nil(t, m.Peer)
+	assert.Nil(t, m.PeerFloor)
+	assert.Nil(t, m.Ratio)
+}
+
+func TestReason(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "a b", bench.Reason(errors.New("a\n\tb")))
+	assert.Len(t, []rune(bench.Reason(errors.New(strings.Repeat("ö", 500)))), 160)
 }
 
 func TestRow_Measure_without_a_peer(t *testing.T) {
@@ -67,9 +153,13 @@ func TestRow_Measure_failures(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("no room")
 	row := bench.Row{Name: "work", Ours: bench.Timed("ours", nil, func(context.Context) error { return broken })}
-	_, err := row.Measure(t.Context(), 1)
+	m, err := row.Measure(t.Context(), 1)
 	require.ErrorIs(t, err, broken)
 	require.EqualError(t, err, `measure "work", ours: no room`)
+	assert.Equal(t, "no room", m.Failed)
+	_, decided := m.Met()
+	assert.False(t, decided)
+	assert.Equal(t, []string{"work", "", "failed: no room", "", "", "", "", "", "failed"}, bench.Result{Rows: []bench.Measured{m}}.Table()[0])
 
 	row.Ours.Prepare = func(context.Context) error { return errors.New("no image") }
 	_, err = row.Measure(t.Context(), 1)
@@ -125,13 +215,15 @@ func TestResult_Write(t *testing.T) {
 func TestResult_Table(t *testing.T) {
 	t.Parallel()
 	var order []string
-	missing, err := bench.Row{Name: "warm", Engine: "podman", Unit: bench.Seconds, Goal: 0.03, Missing: "docker compose is not there",
-		Ours: probe("setup", &order, 0.5), OursFloor: probe("no-op", &order, 0.4)}.Measure(t.Context(), 1)
+	missing, err := bench.Row{
+		Name: "warm", Engine: "podman", Unit: bench.Seconds, Goal: 0.03, Missing: "docker compose is not there",
+		Ours: probe("setup", &order, 0.5), OursFloor: probe("no-op", &order, 0.4),
+	}.Measure(t.Context(), 1)
 	require.NoError(t, err)
 	rows := bench.Result{Rows: []bench.Measured{measured(t, "work", 0.2), missing}}.Table()
 	assert.Equal(t, [][]string{
 		{"work", "docker", "0.200 / 0.203 / 0.206 s", "", "compose: 1.00 / 1.00 / 1.00 s", "", "0.200 / 0.203 / 0.206", "≤ 0.300", "met"},
-		{"warm", "podman", "0.500 / 0.500 / 0.500 s", "no-op: 0.400 s", "missing: docker compose is not there", "", "", "≤ 0.030 s", ""},
+		{"warm", "podman", "0.500 / 0.500 / 0.500 s", "no-op: 0.400 s", "missing: docker compose is not there", "", "", "≤ 0.030", "undecided"},
 	}, rows)
 	assert.Len(t, bench.Header(), len(rows[0]))
 }
@@ -144,7 +236,7 @@ func TestResult_Chart(t *testing.T) {
 	decoder := xml.NewDecoder(strings.NewReader(svg))
 	for {
 		_, err := decoder.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err, "well-formed")

@@ -42,15 +42,16 @@ func (r Result) Chart(kept Result) (string, error) {
 		Width:  chartLeft + chartMost + 220, Left: chartLeft,
 	}
 	for _, m := range r.Rows {
-		if m.Goal == 0 || m.Missing != "" {
+		met, decided := m.Met()
+		if !decided {
 			continue
 		}
 		bar := chartBar{
 			Name: m.Name + ", " + m.Engine, Y: chartTop + len(c.Bars)*chartRow, Goal: true, GoalX: chartLeft + chartScale,
 			Now: length(m.compared().Median / m.Goal),
 		}
-		bar.Met, _ = m.Met()
-		if old, ok := kept.row(m.Name, m.Engine); ok && old.Missing == "" {
+		bar.Met = met
+		if old, ok := kept.row(m.Name, m.Engine); ok && m.comparable() && old.comparable() {
 			bar.Kept = length(old.compared().Median / m.Goal)
 		}
 		bar.LabelX = chartLeft + max(bar.Now, chartScale) + 10

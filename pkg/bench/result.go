@@ -72,7 +72,7 @@ func Regressions(before, now Result) []Regression {
 	var list []Regression
 	for _, row := range now.Rows {
 		old, ok := before.row(row.Name, row.Engine)
-		if !ok || row.Missing != "" || old.Missing != "" || row.Ratio == nil && row.Unit == Seconds {
+		if !ok || !row.comparable() || !old.comparable() {
 			continue
 		}
 		if worse(old.compared(), row.compared()) {
@@ -80,6 +80,11 @@ func Regressions(before, now Result) []Regression {
 		}
 	}
 	return list
+}
+
+// comparable tells whether m says something about another run.
+func (m Measured) comparable() bool {
+	return m.Missing == "" && m.Undecided == "" && m.Failed == "" && (m.Ratio != nil || m.Unit != Seconds)
 }
 
 func (r Result) row(name, engine string) (Measured, bool) {

@@ -5,6 +5,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -61,11 +62,14 @@ type Measured struct {
 	PeerFloor *Series  `json:"peer_floor,omitempty"`
 	Ratio     *Series  `json:"ratio,omitempty"` // pair by pair
 	Missing   string   `json:"missing,omitempty"`
-	Notes     []string `json:"notes,omitempty"` // what the statistics warn of
+	Undecided string   `json:"undecided,omitempty"` // why there is nothing to hold against the goal
+	Failed    string   `json:"failed,omitempty"`    // why there is no measurement of ours
+	Notes     []string `json:"notes,omitempty"`     // what is to be known of the figures, such as warnings of the statistics
 }
 
 // Measure runs the row's probes n times by turns. The order changes from round to round, so that neither side
-// always comes second.
+// always comes second. A peer that breaks is missing from then on, with the reason; ours goes on. When ours
+// breaks, that is the error, and the row says so too.
 func (r Row) Measure(ctx context.Context, n int) (Measured, error) {
 	probes := []*Probe{r.Ours, r.OursFloor, r.Peer, r.PeerFloor}
 	values := make([][]float64, len(probes))
@@ -78,13 +82,23 @@ func (r Row) Measure(ctx context.Context, n int) (Measured, error) {
 				continue
 			}
 			v, err := probes[i].take(ctx)
-			if err != nil {
-				return Measured{}, fmt.Errorf("measure %q, %s: %w", r.Name, probes[i].What, err)
+			switch {
+			case err == nil:
+				values[i] = append(values[i], v)
+			case i >= 2 && ctx.Err() == nil:
+				r.Missing, r.Peer, r.PeerFloor = Reason(fmt.Errorf("%s: %w", probes[i].What, err)), nil, nil
+				probes[2], probes[3], values[2], values[3] = nil, nil, nil, nil
+			default:
+				return r.Broken(err), fmt.Errorf("measure %q, %s: %w", r.Name, probes[i].What, err)
 			}
-			values[i] = append(values[i], v)
 		}
 	}
 	return r.measured(values), nil
+}
+
+// Broken is the row without a measurement, since ours did not come to that.
+func (r Row) Broken(err error) Measured {
+	return Measured{Name: r.Name, Engine: r.Engine, Unit: r.Unit, Goal: r.Goal, Failed: Reason(err)}
 }
 
 // take prepares and measures once.
@@ -112,14 +126,30 @@ func (r Row) measured(values [][]float64) Measured {
 	m.Ours = series(names[0], values[0])
 	m.OursFloor, m.Peer, m.PeerFloor = optional(names[1], values[1]), optional(names[2], values[2]), optional(names[3], values[3])
 	if r.Peer != nil {
-		ratios := make([]float64, len(values[0]))
-		for i := range ratios {
-			ratios[i] = above(values[0], values[1], i) / above(values[2], values[3], i)
-		}
-		m.Ratio = optional("ratio", ratios)
+		m.compare()
 	}
-	m.Notes = m.compared().warnings()
+	m.Notes = append(m.Notes, m.compared().warnings()...)
 	return m
+}
+
+// compare makes the ratios, pair by pair. A pair of which a side does not rise above its floor says nothing,
+// since its difference is noise, and is left out.
+func (m *Measured) compare() {
+	var ratios []float64
+	for i := range m.Ours.Values {
+		ours, peer := m.Ours.above(m.OursFloor, i), m.Peer.above(m.PeerFloor, i)
+		if ours > 0 && peer > 0 {
+			ratios = append(ratios, ours/peer)
+		}
+	}
+	m.Ratio = optional("ratio", ratios)
+	all := len(m.Ours.Values)
+	switch left := all - len(ratios); {
+	case left == all:
+		m.Undecided = "in no pair did both sides rise above their floors"
+	case left > 0:
+		m.Notes = append(m.Notes, fmt.Sprintf("%d of %d pairs are left out: a side did not rise above its floor", left, all))
+	}
 }
 
 // compared is what Goal is about.
@@ -130,25 +160,36 @@ func (m Measured) compared() Series {
 	case m.OursFloor != nil:
 		own := make([]float64, len(m.Ours.Values))
 		for i := range own {
-			own[i] = above(m.Ours.Values, m.OursFloor.Values, i)
+			own[i] = max(m.Ours.above(m.OursFloor, i), 0)
 		}
 		return series(m.Ours.What, own)
 	}
 	return m.Ours
 }
 
-// Met tells whether the median meets the goal. A row without a goal, or whose peer is missing, is undecided.
+// Met tells whether the median meets the goal. A row without a goal, whose peer is missing or in which nothing
+// could be compared is undecided.
 func (m Measured) Met() (met, decided bool) {
-	if m.Goal == 0 || m.Missing != "" {
+	if m.Goal == 0 || m.Missing != "" || m.Undecided != "" || m.Failed != "" {
 		return false, false
 	}
 	return m.compared().Median <= m.Goal, true
 }
 
-// above is what value i costs beyond its floor; a floor that took longer leaves nothing.
-func above(values, floor []float64, i int) float64 {
+// above is what value i costs beyond its floor.
+func (s Series) above(floor *Series, i int) float64 {
 	if floor == nil {
-		return values[i]
+		return s.Values[i]
 	}
-	return max(values[i]-floor[i], 0)
+	return s.Values[i] - floor.Values[i]
+}
+
+// Reason is an error in one line that fits into a table.
+func Reason(err error) string {
+	const most = 160
+	text := []rune(strings.Join(strings.Fields(err.Error()), " "))
+	if len(text) > most {
+		text = append(text[:most-1], '…')
+	}
+	return string(text)
 }

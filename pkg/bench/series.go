@@ -44,9 +44,10 @@ func sample(values []float64) *benchmath.Sample {
 	return benchmath.NewSample(slices.Clone(values), &benchmath.DefaultThresholds)
 }
 
-// warnings are what the statistics have against s, such as too few values for the confidence.
+// warnings are what the statistics have against s, such as too few values for the confidence. Values that are all
+// the same, such as sizes, need no statistics.
 func (s Series) warnings() []string {
-	if len(s.Values) == 0 {
+	if len(s.Values) == 0 || s.Min == s.Max && len(s.Values) > 1 {
 		return nil
 	}
 	var notes []string

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Header and [Result.Table] are the rows as a table.
@@ -20,25 +21,63 @@ func (r Result) Table() [][]string {
 }
 
 func (m Measured) line() []string {
-	line := []string{m.Name, m.Engine, m.Ours.spread(m.Unit), floor(m.OursFloor, m.Unit), "", floor(m.PeerFloor, m.Unit), "", "", ""}
+	if m.Failed != "" {
+		return []string{m.Name, m.Engine, "failed: " + m.Failed, "", "", "", "", "", "failed"}
+	}
+	line := []string{m.Name, m.Engine, m.Ours.spread(m.Unit), floor(m.OursFloor, m.Unit), "", floor(m.PeerFloor, m.Unit), "", "", m.verdict()}
+	unit := "" // of the goal: a ratio has none
 	switch {
 	case m.Missing != "":
 		line[4] = "missing: " + m.Missing
 	case m.Peer != nil:
 		line[4] = m.Peer.What + ": " + m.Peer.spread(m.Unit)
+	default:
+		unit = " " + string(m.Unit)
 	}
-	unit := " " + string(m.Unit)
 	if m.Ratio != nil {
-		unit = ""
 		line[6] = m.Ratio.spread("")
 	}
 	if m.Goal > 0 {
 		line[7] = "≤ " + number(m.Goal) + unit
 	}
-	if met, decided := m.Met(); decided {
-		line[8] = map[bool]string{true: "met", false: "not met"}[met]
-	}
 	return line
+}
+
+// verdict tells whether the goal is met, if there is one.
+func (m Measured) verdict() string {
+	met, decided := m.Met()
+	switch {
+	case met:
+		return "met"
+	case decided:
+		return "not met"
+	case m.Goal > 0:
+		return "undecided"
+	}
+	return ""
+}
+
+// Notes has a line for each thing that the table does not show, with its rows: why one is undecided, and what the
+// statistics warn of.
+func (r Result) Notes() []string {
+	var order []string
+	rows := map[string][]string{}
+	for _, m := range r.Rows {
+		notes := m.Notes
+		if m.Undecided != "" {
+			notes = append([]string{"undecided, since " + m.Undecided}, notes...)
+		}
+		for _, note := range notes {
+			if rows[note] == nil {
+				order = append(order, note)
+			}
+			rows[note] = append(rows[note], m.Name+" ("+m.Engine+")")
+		}
+	}
+	for i, note := range order {
+		order[i] = note + ": " + strings.Join(rows[note], "; ")
+	}
+	return order
 }
 
 // spread is the least, the median and the greatest value.
