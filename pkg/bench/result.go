@@ -18,6 +18,8 @@ type Result struct {
 	Machine  Machine    `json:"machine"`
 	Rounds   int        `json:"rounds"`
 	Rows     []Measured `json:"rows"`
+	Curves   []Curve    `json:"curves,omitempty"`   // when they were asked for
+	Contents []Content  `json:"contents,omitempty"` // of the images
 }
 
 // Machine is where a result was measured.
