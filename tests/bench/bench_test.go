@@ -4,18 +4,18 @@ package bench_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
-	"runtime"
+	"slices"
 	"strconv"
-	"strings"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/bench"
@@ -33,6 +33,7 @@ type options struct {
 	chart  string         // where the chart goes
 	kept   string         // the result that was kept before
 	check  bool           // fail when a row got worse
+	curves bool           // measure growths too
 }
 
 func optionsOf(t *testing.T) options {
@@ -45,7 +46,27 @@ func optionsOf(t *testing.T) options {
 		rounds: rounds, rows: rows, peers: os.Getenv("POSTSTACK_BENCH_PEERS") != "",
 		out: os.Getenv("POSTSTACK_BENCH_OUT"), chart: os.Getenv("POSTSTACK_BENCH_CHART"),
 		kept: os.Getenv("POSTSTACK_BENCH_KEPT"), check: os.Getenv("POSTSTACK_BENCH_CHECK") != "",
+		curves: os.Getenv("POSTSTACK_BENCH_CURVES") != "",
 	}
+}
+
+// group is rows that are prepared together, and only when one of them is asked for.
+type group struct {
+	rows    []string // their names, in order
+	stack   bool     // they need the site's checkout, set up
+	prepare func(*site) []bench.Row
+}
+
+// groups are all comparisons. The set-ups come late, since a reset gives the database another password.
+func groups() []group {
+	return []group{
+		sizes(), floors(), firstQueries(), updates(), templates(), memory(), setups(), builds(),
+	}
+}
+
+// asked lists those of the group's rows that are to be measured.
+func (g group) asked(o options) []string {
+	return slices.DeleteFunc(slices.Clone(g.rows), func(name string) bool { return !o.rows.MatchString(name) })
 }
 
 // site is what the rows of one engine are measured on.
@@ -53,137 +74,87 @@ type site struct {
 	*testing.T
 	kind    engine.Kind
 	engine  *engine.Engine
-	c       *checkout.Checkout
-	program string // the compiled targets
+	c       *checkout.Checkout // nil unless a group needs it
+	program string             // the compiled targets
 	peers   *peers
+	result  *bench.Result
 }
 
-// TestBench measures every row on every engine under test, and prints and keeps the result.
+// TestBench measures every row on every engine under test, and prints and keeps the result. Each group is a test
+// of its own, so that one that breaks fails this run and leaves the others alone.
 func TestBench(t *testing.T) {
 	o := optionsOf(t)
-	result := bench.Result{Started: time.Now(), Revision: revision(t), Machine: machine(), Rounds: o.rounds}
+	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	result := &bench.Result{Started: time.Now(), Revision: revision(t), Machine: machine(), Rounds: o.rounds}
 	p := newPeers(t, o.peers)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
-		s := newSite(t, kind, p)
+		s := &site{T: t, kind: kind, engine: enginetest.Open(t, kind), peers: p, result: result}
 		result.Machine.Engines = append(result.Machine.Engines, fmt.Sprintf("%s %s", kind, s.engine.Info().Version))
-		for _, row := range s.rows() {
-			if !o.rows.MatchString(row.Name) {
+		require.NoError(t, checkout.BuildAll(ctx, s.engine, filepath.Join("..", "..")))
+		s.measureAll(ctx, o)
+	})
+	require.NoError(t, ctx.Err(), "nothing is kept of a run that was interrupted")
+	report(t, *result, o)
+}
+
+// measureAll measures what was asked for.
+func (s *site) measureAll(ctx context.Context, o options) {
+	needed := func(g group) bool { return g.stack && len(g.asked(o)) > 0 }
+	growing := func(g growth) bool { return g.asked(o) }
+	if slices.ContainsFunc(groups(), needed) || slices.ContainsFunc(growths(), growing) {
+		s.setUp()
+	}
+	for _, g := range groups() {
+		if names := g.asked(o); len(names) > 0 && ctx.Err() == nil {
+			s.measure(ctx, g, names, o.rounds)
+		}
+	}
+	for _, g := range growths() {
+		if g.asked(o) && ctx.Err() == nil {
+			s.grow(ctx, g, o)
+		}
+	}
+}
+
+// setUp makes a scratch checkout, with a target that does nothing and all targets compiled.
+func (s *site) setUp() {
+	s.c = checkout.New(s.T, s.kind)
+	require.NoError(s, os.WriteFile(filepath.Join(s.c.Dir, "magefiles", "targets", "noop.go"),
+		[]byte("package targets\n\n// Noop does nothing.\nfunc Noop() {}\n"), 0o644))
+	s.c.OK(s.T, "setup")
+	s.c.OK(s.T, "install")
+	s.program = filepath.Join(s.c.Dir, "bin", "poststack")
+}
+
+// measure prepares a group and measures those of its rows. A row that there is no measurement of stands in the
+// result all the same.
+func (s *site) measure(ctx context.Context, g group, names []string, rounds int) {
+	done := map[string]bench.Measured{}
+	s.Run(g.rows[0], func(t *testing.T) {
+		at := *s
+		at.T = t
+		rows := g.prepare(&at)
+		require.Len(t, rows, len(g.rows))
+		for i, row := range rows {
+			require.Equal(t, g.rows[i], row.Name)
+			if !slices.Contains(names, row.Name) {
 				continue
 			}
-			row.Engine = string(kind)
-			fmt.Fprintf(os.Stdout, "%s  %s, %s\n", time.Now().Format(time.TimeOnly), row.Name, kind)
-			m, err := row.Measure(t.Context(), o.rounds)
-			require.NoError(t, err)
-			result.Rows = append(result.Rows, m)
+			row.Engine = string(s.kind)
+			fmt.Fprintf(os.Stdout, "%s  %s, %s\n", time.Now().Format(time.TimeOnly), row.Name, s.kind)
+			m, err := row.Measure(ctx, rounds)
+			if err != nil {
+				t.Error(err)
+			}
+			done[row.Name] = m
 		}
 	})
-	report(t, result, o)
-}
-
-// rows are all comparisons. The set-ups come late, since a reset gives the database another password.
-func (s *site) rows() []bench.Row {
-	var rows []bench.Row
-	for _, list := range [][]bench.Row{s.sizeRows(), s.schemaRows(), s.postgresRows(), s.memoryRows(), s.setupRows(), s.buildRows()} {
-		rows = append(rows, list...)
-	}
-	return rows
-}
-
-// newSite sets a scratch checkout up, with a target that does nothing and all targets compiled.
-func newSite(t *testing.T, kind engine.Kind, p *peers) *site {
-	t.Helper()
-	s := &site{T: t, kind: kind, engine: enginetest.Open(t, kind), c: checkout.New(t, kind), peers: p}
-	require.NoError(t, os.WriteFile(filepath.Join(s.c.Dir, "magefiles", "targets", "noop.go"),
-		[]byte("package targets\n\n// Noop does nothing.\nfunc Noop() {}\n"), 0o644))
-	s.c.OK(t, "setup")
-	s.c.OK(t, "install")
-	s.program = filepath.Join(s.c.Dir, "bin", "poststack")
-	return s
-}
-
-// report prints the table, keeps the result and its chart, and tells what got worse.
-func report(t *testing.T, r bench.Result, o options) {
-	t.Helper()
-	kept, _, err := bench.Read(o.kept)
-	require.NoError(t, err)
-	w := table.NewWriter()
-	w.SetStyle(table.StyleLight)
-	w.AppendHeader(cells(bench.Header()))
-	for _, line := range r.Table() {
-		w.AppendRow(cells(line))
-	}
-	fmt.Fprintln(os.Stdout, w.Render())
-	if o.out != "" {
-		require.NoError(t, r.Write(o.out))
-	}
-	if o.chart != "" {
-		svg, err := r.Chart(kept)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(o.chart, []byte(svg), 0o644))
-	}
-	for _, worse := range bench.Regressions(kept, r) {
-		fmt.Fprintln(os.Stdout, "worse than kept:", worse)
-		if o.check {
-			t.Errorf("worse than kept: %s", worse)
+	for _, name := range names {
+		m, ok := done[name]
+		if !ok {
+			m = bench.Row{Name: name, Engine: string(s.kind)}.Broken(errors.New("it could not be prepared"))
 		}
-	}
-}
-
-func cells(line []string) table.Row {
-	row := make(table.Row, len(line))
-	for i, cell := range line {
-		row[i] = cell
-	}
-	return row
-}
-
-// machine is what can be told of this machine without help.
-func machine() bench.Machine {
-	m := bench.Machine{Processors: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		if found := regexp.MustCompile(`(?m)^model name\s*:\s*(.*)$`).FindSubmatch(text); found != nil {
-			m.Model = string(found[1])
-		}
-	}
-	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
-		m.Load, _ = strconv.ParseFloat(strings.Fields(string(text))[0], 64)
-	}
-	return m
-}
-
-func revision(t *testing.T) string {
-	t.Helper()
-	git := func(args ...string) string {
-		out, err := exec.CommandContext(t.Context(), "git", args...).Output()
-		require.NoError(t, err)
-		return strings.TrimSpace(string(out))
-	}
-	rev := git("rev-parse", "--short", "HEAD")
-	if git("status", "--porcelain", "--untracked-files=no") != "" {
-		rev += "+"
-	}
-	return rev
-}
-
-// must runs a program of the checkout's, and fails with what it printed.
-func must(cmd *exec.Cmd) error {
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("run %s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
-	}
-	return nil
-}
-
-// mage is a run of mage's in the checkout, with env over its environment.
-func (s *site) mage(env []string, args ...string) func(context.Context) error {
-	return func(ctx context.Context) error { return must(s.c.Command(ctx, env, args...)) }
-}
-
-// compiled is the same through the compiled program.
-func (s *site) compiled(env []string, args ...string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		cmd := s.c.Command(ctx, env, args...)
-		cmd.Path, cmd.Args[0] = s.program, s.program
-		return must(cmd)
+		s.result.Rows = append(s.result.Rows, m)
 	}
 }

@@ -5,18 +5,46 @@ package bench_test
 import (
 	"context"
 
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/bench"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/tests/checkout"
 )
 
+// builds compare builds with builds of the same images.
+func builds() group {
+	return group{
+		rows:  []string{"one file of postgres changed → rebuilt", "cold build of all images"},
+		stack: true,
+		prepare: func(s *site) []bench.Row {
+			b, err := checkout.Builder(s.engine, s.c.Dir, s.TempDir())
+			require.NoError(s, err)
+			edits := 0
+			change := func(context.Context) error {
+				edits++
+				return s.edit("containers/postgres/entrypoint.sh", edits)
+			}
+			return []bench.Row{
+				{
+					Name: "one file of postgres changed → rebuilt", Unit: bench.Seconds, Goal: 0.15,
+					Ours: bench.Timed("build:postgres", change, s.compiled(nil, "build:postgres")),
+					Peer: bench.Timed("its full build", nil, rebuild(b, "postgres")),
+				},
+				{
+					Name: "cold build of all images", Unit: bench.Seconds, Goal: 0.7,
+					Ours: bench.Timed("build:all", nil, s.compiled(nil, "build:all", "-force", "-noCache")),
+					Peer: bench.Timed("one after the other", nil, rebuild(b, b.Catalogue.Names()...)),
+				},
+			}
+		},
+	}
+}
+
 // rebuild builds images with nothing taken from the layer cache, one after the other.
-func (s *site) rebuild(names ...string) func(context.Context) error {
+func rebuild(b *image.Builder, names ...string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		b, err := checkout.Builder(s.engine, s.c.Dir, s.TempDir())
-		if err != nil {
-			return err
-		}
 		for _, name := range names {
 			if _, err := b.Build(ctx, name, image.Options{Force: true, NoCache: true}, event.Reporter{}); err != nil {
 				return err

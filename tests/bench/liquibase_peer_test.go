@@ -4,13 +4,13 @@ package bench_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/image"
@@ -28,53 +28,55 @@ WORKDIR /liquibase
 ENTRYPOINT ["/liquibase/liquibase"]
 `
 
-// liquibase is stock Liquibase against the database that target names, with the changelog in dir.
-func (p *peers) liquibase(t *testing.T, target, dir string) (update, again func(context.Context) error, missing string) {
+// liquibase is stock Liquibase against the database that target names, with the changelog root.yaml in dir.
+func (p *peers) liquibase(t *testing.T, target, dir string) (update func(context.Context) error, err error) {
 	t.Helper()
-	if !p.asked {
-		return nil, nil, notAsked
+	docker, err := p.docker(t)
+	if err != nil {
+		return nil, err
 	}
-	docker, missing := p.docker(t)
-	if missing == "" {
-		missing = p.buildLiquibase(t, docker)
-	}
-	if missing != "" {
-		return nil, nil, missing
+	if err := p.buildLiquibase(t.Context(), docker, t.TempDir()); err != nil {
+		return nil, fmt.Errorf("build stock Liquibase: %w", err)
 	}
 	u, err := url.Parse(target)
-	require.NoError(t, err)
+	if err != nil {
+		return nil, err
+	}
 	password, _ := u.User.Password()
-	run := func(ctx context.Context) error {
+	return func(ctx context.Context) error {
 		// The password stands in argv, as in Liquibase's own examples; the database lives as long as this test.
 		return must(exec.CommandContext(ctx, "docker", "run", "--rm", "--network", "host", "-v", dir+":/changelog:ro", stockLiquibase,
 			"--search-path=/changelog", "update", "--url=jdbc:postgresql://"+u.Host+u.Path, "--username="+u.User.Username(), "--password="+password,
 			"--changelog-file=root.yaml"))
-	}
-	return run, run, ""
+	}, nil
 }
 
-// buildLiquibase makes the image of stock Liquibase, once.
-func (p *peers) buildLiquibase(t *testing.T, e *engine.Engine) (missing string) {
-	t.Helper()
-	if _, err := e.ImageInspect(t.Context(), stockLiquibase); err == nil {
-		return ""
+// buildLiquibase makes the image of stock Liquibase in an empty directory, once.
+func (p *peers) buildLiquibase(ctx context.Context, e *engine.Engine, dir string) error {
+	if _, err := e.ImageInspect(ctx, stockLiquibase); !errors.Is(err, engine.ErrNotFound) {
+		return err
 	}
-	dir := t.TempDir()
-	pack := exec.CommandContext(t.Context(), "npm", "pack", liquibaseNPM, "--ignore-scripts", "--silent")
+	pack := exec.CommandContext(ctx, "npm", "pack", liquibaseNPM, "--ignore-scripts", "--silent")
 	pack.Dir = dir
 	if err := must(pack); err != nil {
-		return "fetch Liquibase: " + err.Error()
+		return err
 	}
 	archives, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
-	require.NoError(t, err)
-	require.Len(t, archives, 1)
-	require.NoError(t, must(exec.CommandContext(t.Context(), "tar", "-xzf", archives[0], "-C", dir)))
-	require.NoError(t, os.Rename(filepath.Join(dir, "package", "dist", "liquibase"), filepath.Join(dir, "liquibase")))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(stockDockerfile), 0o644))
-	build := exec.CommandContext(t.Context(), "docker", "build", "--network", "host", "-t", stockLiquibase,
-		"--build-arg", "BASE_IMAGE="+string(image.LatestRef("base-debian")), dir)
-	if err := must(build); err != nil {
-		return "build stock Liquibase: " + err.Error()
+	if err == nil && len(archives) != 1 {
+		err = fmt.Errorf("npm packed %d archives", len(archives))
 	}
-	return ""
+	if err != nil {
+		return err
+	}
+	if err := must(exec.CommandContext(ctx, "tar", "-xzf", archives[0], "-C", dir)); err != nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(dir, "package", "dist", "liquibase"), filepath.Join(dir, "liquibase")); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(stockDockerfile), 0o644); err != nil {
+		return err
+	}
+	return must(exec.CommandContext(ctx, "docker", "build", "--network", "host", "-t", stockLiquibase,
+		"--build-arg", "BASE_IMAGE="+string(image.LatestRef("base-debian")), dir))
 }

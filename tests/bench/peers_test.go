@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,8 +48,6 @@ volumes: { data: {} }
 type peers struct {
 	asked bool
 	dir   string // where what was fetched is kept
-	args  []string
-	env   []string
 }
 
 func newPeers(t *testing.T, asked bool) *peers {
@@ -58,87 +57,79 @@ func newPeers(t *testing.T, asked bool) *peers {
 	return &peers{asked: asked, dir: filepath.Join(cache, "peers")}
 }
 
-const notAsked = "not asked for (mage bench -peers)"
+var errNotAsked = errors.New("not asked for (mage bench -peers)")
 
-// docker is the engine that peers run on.
-func (p *peers) docker(t *testing.T) (*engine.Engine, string) {
+// docker is the engine that peers run on, if they were asked for.
+func (p *peers) docker(t *testing.T) (*engine.Engine, error) {
 	t.Helper()
+	if !p.asked {
+		return nil, errNotAsked
+	}
 	docker, err := engine.Open(t.Context(), enginetest.Options(t, engine.Docker))
 	if err != nil {
-		return nil, "docker does not work here"
+		return nil, errors.New("docker does not work here")
 	}
 	t.Cleanup(func() { _ = docker.Close() })
-	return docker, ""
+	return docker, nil
 }
 
 // officialPostgres names the official image if the engine has it: it is not fetched.
-func (p *peers) officialPostgres(t *testing.T, e *engine.Engine) (engine.Ref, string) {
-	t.Helper()
+func (p *peers) officialPostgres(ctx context.Context, e *engine.Engine) (engine.Ref, error) {
 	for _, ref := range officialNames() {
-		if _, err := e.ImageInspect(t.Context(), ref); err == nil {
-			return ref, ""
-		} else if !errors.Is(err, engine.ErrNotFound) {
-			require.NoError(t, err)
+		if _, err := e.ImageInspect(ctx, ref); !errors.Is(err, engine.ErrNotFound) {
+			return ref, err
 		}
 	}
-	return "", "the engine has no postgres:15"
+	return "", errors.New("the engine has no postgres:15")
 }
 
 // compose is the same work through docker compose, the official image and stock Liquibase: with everything
 // running, and from a fresh volume. It runs on docker, whichever engine it is compared with.
-func (p *peers) compose(t *testing.T) (warm, fresh *bench.Probe, missing string) {
+func (p *peers) compose(t *testing.T) (warm, fresh *bench.Probe, err error) {
 	t.Helper()
-	if !p.asked {
-		return nil, nil, notAsked
+	docker, err := p.docker(t)
+	if err != nil {
+		return nil, nil, err
 	}
-	docker, missing := p.docker(t)
-	if missing != "" {
-		return nil, nil, missing
+	official, err := p.officialPostgres(t.Context(), docker)
+	if err != nil {
+		return nil, nil, err
 	}
-	official, missing := p.officialPostgres(t, docker)
-	if missing != "" {
-		return nil, nil, missing
+	program, err := p.prepareCompose(t.Context())
+	if err != nil {
+		return nil, nil, fmt.Errorf("build docker compose: %w", err)
 	}
-	if missing = p.prepareCompose(t); missing != "" {
-		return nil, nil, missing
-	}
-	if missing = p.buildLiquibase(t, docker); missing != "" {
-		return nil, nil, missing
+	if err := p.buildLiquibase(t.Context(), docker, t.TempDir()); err != nil {
+		return nil, nil, fmt.Errorf("build stock Liquibase: %w", err)
 	}
 	root, err := filepath.Abs(filepath.Join("..", ".."))
-	require.NoError(t, err)
+	if err != nil {
+		return nil, nil, err
+	}
 	dir := t.TempDir()
 	text := fmt.Sprintf(composeTemplate, official, stockLiquibase, filepath.Join(root, "changelogs"))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "compose.yaml"), []byte(text), 0o644))
-	run := func(args ...string) func(context.Context) error {
-		return func(ctx context.Context) error {
-			all := append(append([]string{}, p.args[1:]...), append([]string{"--project-name", "poststack-bench", "--project-directory", dir}, args...)...)
-			cmd := exec.CommandContext(ctx, p.args[0], all...)
-			cmd.Env = append(os.Environ(), p.env...)
-			return must(cmd)
-		}
+	if err := os.WriteFile(filepath.Join(dir, "compose.yaml"), []byte(text), 0o644); err != nil {
+		return nil, nil, err
 	}
-	t.Cleanup(func() { _ = run("down", "--volumes")(context.WithoutCancel(t.Context())) })
-	up := run("run", "--rm", "-T", "migrate")
-	require.NoError(t, up(t.Context()))
-	return bench.Timed("compose", up, up), bench.Timed("compose", run("down", "--volumes"), up), ""
+	run := func(args ...string) func(context.Context) error {
+		all := slices.Concat(program[1:], []string{"--project-name", "poststack-bench", "--project-directory", dir}, args)
+		return func(ctx context.Context) error { return must(exec.CommandContext(ctx, program[0], all...)) }
+	}
+	down, up := run("down", "--volumes"), run("run", "--rm", "-T", "migrate")
+	t.Cleanup(func() { _ = down(context.WithoutCancel(t.Context())) })
+	return bench.Timed("compose", nil, up), bench.Timed("compose", down, up), up(t.Context())
 }
 
-// prepareCompose finds the installed plugin, or builds compose from its Go module.
-func (p *peers) prepareCompose(t *testing.T) (missing string) {
-	t.Helper()
-	if exec.CommandContext(t.Context(), "docker", "compose", "version").Run() == nil {
-		p.args = []string{"docker", "compose"}
-		return ""
+// prepareCompose finds the installed plugin, or builds compose from its Go module. It returns how to call it.
+func (p *peers) prepareCompose(ctx context.Context) ([]string, error) {
+	if exec.CommandContext(ctx, "docker", "compose", "version").Run() == nil {
+		return []string{"docker", "compose"}, nil
 	}
 	program := filepath.Join(p.dir, "docker-compose")
-	if _, err := os.Stat(program); err != nil {
-		if err := p.buildCompose(t.Context(), program); err != nil {
-			return "build docker compose: " + err.Error()
-		}
+	if _, err := os.Stat(program); err == nil {
+		return []string{program}, nil
 	}
-	p.args = []string{program}
-	return ""
+	return []string{program}, p.buildCompose(ctx, program)
 }
 
 // buildCompose compiles compose in a module of its own.

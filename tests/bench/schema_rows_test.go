@@ -4,10 +4,7 @@ package bench_test
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -15,70 +12,76 @@ import (
 	"github.com/poststack/poststack/pkg/bench"
 )
 
-const changesets = 10
-
-// schemaRows compare migrations of databases on the stack's own server.
-func (s *site) schemaRows() []bench.Row {
-	s.writeChangelog(changesets)
-	base := s.c.URL(s.T)
-	s.c.OK(s.T, "setup")
-	env := []string{"DATABASE_URL=" + databaseURL(s.T, base, "bench"), "POSTSTACK_CHANGELOG=bench/root.yaml"}
-	empty := func(ctx context.Context) error { return recreate(ctx, base, "bench", "") }
-	noop := bench.Timed("a target that does nothing", nil, s.mage(nil, "noop"))
-	update, status, missing := s.peers.liquibase(s.T, databaseURL(s.T, base, "peer"), filepath.Join(s.c.Dir, "bench"))
-	var fresh, current *bench.Probe
-	if missing == "" {
-		fresh = bench.Timed("stock liquibase update", func(ctx context.Context) error { return recreate(ctx, base, "peer", "") }, update)
-		current = bench.Timed("stock liquibase update", nil, status)
-	}
-	require.NoError(s, recreate(s.Context(), base, "bench", ""))
-	require.NoError(s, s.mage(env, "schema:update")(s.Context()))
-	require.NoError(s, recreate(s.Context(), base, "template", "bench"))
-	return []bench.Row{
-		{
-			Name: "schema:update, 10 changesets", Unit: bench.Seconds, Goal: 1.0 / 3, Missing: missing,
-			Ours: bench.Timed("schema:update", empty, s.mage(env, "schema:update")), OursFloor: noop, Peer: fresh,
-		},
-		{
-			Name: "schema:update, none pending", Unit: bench.Seconds, Goal: 1.0 / 30, Missing: missing,
-			Ours: bench.Timed("schema:update", s.mage(env, "schema:update"), s.mage(env, "schema:update")), OursFloor: noop, Peer: current,
-		},
-		{
-			Name: "test database from a migrated template", Unit: bench.Seconds, Goal: 0.05,
-			Ours: bench.Timed("CREATE DATABASE … TEMPLATE", nil, func(ctx context.Context) error { return recreate(ctx, base, "copy", "template") }),
-			Peer: bench.Timed("schema:update", empty, s.compiled(env, "schema:update")),
+// updates compare migrations of databases on the stack's own server.
+func updates() group {
+	return group{
+		rows:  []string{"schema:update, 10 changesets", "schema:update, none pending"},
+		stack: true,
+		prepare: func(s *site) []bench.Row {
+			v := s.stackServer()
+			update := s.mage(s.changelogEnv(v, 10, "bench"), "schema:update")
+			empty := func(name string) func(context.Context) error {
+				return func(ctx context.Context) error { return v.recreate(ctx, name) }
+			}
+			require.NoError(s, empty("bench")(s.Context()))
+			require.NoError(s, update(s.Context()))
+			require.NoError(s, empty("peer")(s.Context()))
+			stock, err := s.peers.liquibase(s.T, v.url("peer"), filepath.Join(s.c.Dir, "bench10"))
+			if err == nil {
+				err = stock(s.Context())
+			}
+			return []bench.Row{
+				against(bench.Row{
+					Name: "schema:update, 10 changesets", Unit: bench.Seconds, Goal: 1.0 / 3,
+					Ours: bench.Timed("schema:update", empty("bench"), update), OursFloor: s.noop(),
+				}, bench.Timed("stock liquibase update", empty("peer"), stock), nil, err),
+				against(bench.Row{
+					Name: "schema:update, none pending", Unit: bench.Seconds, Goal: 1.0 / 30,
+					Ours: bench.Timed("schema:update", nil, update), OursFloor: s.noop(),
+				}, bench.Timed("stock liquibase update", nil, stock), nil, err),
+			}
 		},
 	}
 }
 
-// writeChangelog has the checkout hold a changelog with n small changesets.
-func (s *site) writeChangelog(n int) {
-	dir := filepath.Join(s.c.Dir, "bench")
-	require.NoError(s, os.MkdirAll(dir, 0o755))
-	var sql strings.Builder
-	sql.WriteString("--liquibase formatted sql\n")
-	for i := range n {
-		fmt.Fprintf(&sql, "--changeset bench:%d\ncreate table t%d (id int primary key, name text not null);\ncreate index on t%d (name);\n--rollback drop table t%d;\n", i, i, i, i)
+// templates compare a copy of a migrated database with migrating an empty one, on a server for tests.
+func templates() group {
+	return group{
+		rows:  []string{"test database from a migrated template"},
+		stack: true,
+		prepare: func(s *site) []bench.Row {
+			v := s.disposableServer()
+			migrate := s.template(v)
+			c := s.copies(v)
+			return []bench.Row{{
+				Name: "test database from a migrated template", Unit: bench.Seconds, Goal: 0.05,
+				Ours: bench.Timed("a copy",
+					func(ctx context.Context) error { return run(ctx, c, "drop database if exists copy") },
+					func(ctx context.Context) error { return run(ctx, c, copyOf("template", "copy")) }),
+				Peer: bench.Timed("schema:update", func(ctx context.Context) error { return v.recreate(ctx, "bench") }, migrate),
+			}}
+		},
 	}
-	require.NoError(s, os.WriteFile(filepath.Join(dir, "001.sql"), []byte(sql.String()), 0o644))
-	root := "databaseChangeLog:\n  - include:\n      file: 001.sql\n      relativeToChangelogFile: true\n"
-	require.NoError(s, os.WriteFile(filepath.Join(dir, "root.yaml"), []byte(root), 0o644))
 }
 
-// recreate makes the database name anew, empty or as a copy of template.
-func recreate(ctx context.Context, base, name, template string) error {
-	conn, err := pgx.Connect(ctx, base)
-	if err != nil {
-		return err
+// template makes a migrated database with that name, and returns how the database bench is migrated likewise.
+func (s *site) template(v server) (migrate func(context.Context) error) {
+	for _, name := range []string{"bench", "template"} {
+		require.NoError(s, v.recreate(s.Context(), name))
 	}
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, "drop database if exists "+name+" with (force)"); err != nil {
-		return err
-	}
-	create := "create database " + name
-	if template != "" {
-		create += " template " + template + " strategy file_copy"
-	}
-	_, err = conn.Exec(ctx, create)
-	return err
+	require.NoError(s, s.compiled(s.changelogEnv(v, 10, "template"), "schema:update")(s.Context()))
+	return s.compiled(s.changelogEnv(v, 10, "bench"), "schema:update")
+}
+
+// copies is a connection that stays: a test binary has one already when it makes a database.
+func (s *site) copies(v server) *pgx.Conn {
+	conn, err := v.Connect(s.Context())
+	require.NoError(s, err)
+	s.Cleanup(func() { _ = conn.Close(context.WithoutCancel(s.Context())) })
+	return conn
+}
+
+// copyOf makes a database of a template.
+func copyOf(template, name string) string {
+	return "create database " + name + " template " + template + " strategy file_copy"
 }

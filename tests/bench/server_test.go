@@ -1,0 +1,79 @@
+//go:build bench
+
+package bench_test
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/health"
+	"github.com/poststack/poststack/pkg/image"
+)
+
+// server is a PostgreSQL on which databases are made and removed.
+type server struct{ database.Target }
+
+// stackServer is that of the site's checkout.
+func (s *site) stackServer() server {
+	target, err := database.ParseURL(s.c.URL(s.T))
+	require.NoError(s, err)
+	return server{target}
+}
+
+// disposableServer is one that lives as long as the group. Nobody needs its data after a crash, so it waits for
+// no disk, as a server of test databases may.
+func (s *site) disposableServer() server {
+	c, err := container.StartDisposable(s.Context(), s.engine, container.DisposableSpec{
+		Image: image.LatestRef("postgres"), Ports: []uint16{5432}, Command: []string{"postgres", "-c", "fsync=off"},
+		Env: map[string]string{"POSTGRES_PASSWORD": "bench"},
+	})
+	require.NoError(s, err)
+	s.Cleanup(func() { assert.NoError(s, c.Close()) })
+	at, err := netip.ParseAddrPort(c.Address(5432))
+	require.NoError(s, err)
+	target := database.Target{Host: at.Addr().String(), Port: at.Port(), User: "postgres", Password: "bench", Database: "postgres", SSLMode: "disable"}
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
+	defer cancel()
+	require.NoError(s, health.Wait(ctx, health.SQL(target.Redacted(), target.Connect), health.Options{}))
+	return server{target}
+}
+
+// url is that of another database of the server.
+func (v server) url(name string) string {
+	v.Database = name
+	return v.URL()
+}
+
+// recreate makes the database anew and empty.
+func (v server) recreate(ctx context.Context, name string) error {
+	conn, err := v.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	return run(ctx, conn, "drop database if exists "+name+" with (force)", "create database "+name)
+}
+
+func run(ctx context.Context, conn *pgx.Conn, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changelogEnv is the environment that has the targets migrate a database of the server with a changelog of n
+// changesets.
+func (s *site) changelogEnv(v server, n int, name string) []string {
+	root, err := s.changelog(n)
+	require.NoError(s, err)
+	return []string{"DATABASE_URL=" + v.url(name), "POSTSTACK_CHANGELOG=" + root}
+}
