@@ -25,10 +25,10 @@ func Test(ctx context.Context) error { return project(ctx, quality.Project.Test)
 // fails below the threshold. Example: mage coverage
 func Coverage(ctx context.Context) error { return project(ctx, quality.Project.Coverage) }
 
-// Bench measures Poststack against docker compose, the official image and stock Liquibase, by turns, and draws logs/bench.svg. -rounds=N (5), -rows=PATTERN, -peers also fetches and builds what is missing of them, -check fails on a ratio worse than the kept one, -keep keeps the result in docs/benchmarks. POSTSTACK_TEST_ENGINES names the engines. Example: mage bench -rows=setup -peers
-func Bench(ctx context.Context, rounds *int, rows *string, peers, check, keep *bool) error {
+// Bench measures Poststack against docker compose, the official image and stock Liquibase, by turns, and draws logs/bench.svg. -rounds=N (6), -rows=PATTERN, -peers also fetches and builds what is missing of them, -curves also measures how the cost grows with the work, -check fails on a ratio worse than the kept one, -keep keeps the result in docs/benchmarks and docs/performance.md. POSTSTACK_TEST_ENGINES names the engines. Example: mage bench -rows=setup -peers
+func Bench(ctx context.Context, rounds *int, rows *string, peers, curves, check, keep *bool) error {
 	return project(ctx, func(p quality.Project, ctx context.Context) error {
-		o := quality.BenchOptions{Peers: isSet(peers), Check: isSet(check), Keep: isSet(keep)}
+		o := quality.BenchOptions{Peers: isSet(peers), Curves: isSet(curves), Check: isSet(check), Keep: isSet(keep)}
 		if rounds != nil {
 			o.Rounds = *rounds
 		}
@@ -46,7 +46,7 @@ func Check(ctx context.Context) error { return project(ctx, quality.Project.Chec
 // than the program. Example: mage install && bin/poststack status
 func Install(ctx context.Context) error { return project(ctx, quality.Project.Install) }
 
-// Docs writes docs/targets.md and docs/configuration.md from the code. Example: mage docs
+// Docs writes docs/targets.md and docs/configuration.md from the code, and the kept measurements into docs/performance.md. Example: mage docs
 func Docs(ctx context.Context) error { return project(ctx, quality.Project.Docs) }
 
 // Hooks looks after the git hooks of this clone.

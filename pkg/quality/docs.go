@@ -17,16 +17,21 @@ type page struct {
 	text string
 }
 
-// pages generates every document from the code.
+// pages generates every document from the code, and the part of one that is from measurements.
 func (p Project) pages() ([]page, error) {
 	targets, err := readTargets(p.Root)
 	if err != nil {
 		return nil, err
 	}
-	return []page{
+	pages := []page{
 		{"docs/targets.md", targetsPage(targets)},
 		{"docs/configuration.md", configurationPage(config.Reference())},
-	}, nil
+	}
+	if !exists(filepath.Join(p.Root, benchPage)) {
+		return pages, nil
+	}
+	performance, err := p.performancePage()
+	return append(pages, performance), err
 }
 
 // Docs writes the generated documents, those that change.

@@ -25,6 +25,7 @@ func notRun() map[string]reason {
 	parts := reason{"it is the three verify targets at once, which are run one by one", nothing}
 	name := reason{"it names a program and is nothing to type", nothing}
 	terminal := reason{"it waits for a person at a terminal", nothing}
+	measures := reason{"it measures for minutes to hours; TestBench measures the rows that take seconds", nothing}
 	other := reason{"it needs a program that is not part of a checkout", nothing}
 	return map[string]reason{
 		"mage engine:install test":         tests,
@@ -42,6 +43,12 @@ func notRun() map[string]reason {
 		"go test -short -run 'TestParseURL_refuses' ./pkg/database":                       tests,
 		"go test -count=1 -run 'TestSetup/docker' ./tests/e2e":                            tests,
 		"POSTSTACK_TEST_ENGINES=podman go test -count=1 -run 'TestContract' ./pkg/engine": tests,
+		"mage bench":                      measures,
+		"mage bench -rows=size -rounds=1": measures,
+		"mage bench -peers -curves":       measures,
+		"mage bench -peers -check":        measures,
+		"mage bench -rows=setup -peers":   measures,
+		"POSTSTACK_TEST_ENGINES=podman,docker mage bench -peers -curves -keep": measures,
 		"mage lint":   linters,
 		"mage format": linters,
 		"mage reset":  terminal,
