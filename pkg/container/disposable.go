@@ -16,6 +16,7 @@ import (
 	docker "github.com/ory/dockertest/v3/docker"
 
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/trace"
 )
 
 // Server tells how to reach an engine's API; *engine.Engine has it.
@@ -111,6 +112,7 @@ func newPool(ctx context.Context, s Server) (*dockertest.Pool, error) {
 		return nil, fmt.Errorf("connect to engine at %q: %w", endpoint, err)
 	}
 	client.SkipServerVersionCheck = true
+	client.HTTPClient.Transport = trace.Transport(ctx, trace.API, client.HTTPClient.Transport)
 	return &dockertest.Pool{Client: client, MaxWait: time.Minute}, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/poststack/poststack/pkg/trace"
 )
 
 // Connect logs in. It takes at most t.ConnectTimeout for everything from the look-up of the name on. Errors are
@@ -14,6 +16,9 @@ func (t Target) Connect(ctx context.Context) (*pgx.Conn, error) {
 	cfg, err := t.config()
 	if err != nil {
 		return nil, &ConnectError{Kind: Settings, Target: t.Redacted(), Reason: err.Error(), Remedy: "correct the database URL", Err: err}
+	}
+	if trace.From(ctx) != nil {
+		cfg.Tracer = tracer{}
 	}
 	limited, cancel := context.WithTimeout(ctx, t.ConnectTimeout)
 	defer cancel()

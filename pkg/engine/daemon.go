@@ -14,6 +14,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/trace"
 )
 
 // daemonStart bounds the start of dockerd; measured: 1 to 3 s.
@@ -96,6 +97,7 @@ func dropStalePid(file string) error {
 func (o InstallOptions) awaitDocker(ctx context.Context, url string, p *runner.Process, log string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, daemonStart, fmt.Errorf("no answer within %s", daemonStart))
 	defer cancel()
+	defer trace.Start(ctx, trace.Wait, "wait for dockerd").End()
 	var ended <-chan struct{}
 	if p != nil {
 		ended = p.Done()
@@ -117,7 +119,7 @@ func (o InstallOptions) awaitDocker(ctx context.Context, url string, p *runner.P
 
 // answers tells whether a docker answers there.
 func answers(ctx context.Context, url string) error {
-	api, err := client.New(client.WithHost(url))
+	api, err := client.New(client.WithHost(url), client.WithTraceProvider(provider{}))
 	if err != nil {
 		return err
 	}

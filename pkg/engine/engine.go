@@ -16,6 +16,7 @@ import (
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/secret"
+	"github.com/poststack/poststack/pkg/trace"
 )
 
 // Options say which engine to open and what it may use.
@@ -39,6 +40,7 @@ type Engine struct {
 	service *service // of podman; nil for an engine that runs by itself
 
 	watchdog watchdog
+	recorder *trace.Recorder // of programs that run beside the calls; nil records none
 }
 
 // Open returns the engine to use. "auto" takes the first that works, podman before docker; a DOCKER_HOST or

@@ -102,3 +102,6 @@ func Recall(o Options, key string) (string, bool) {
 	f, ok := o.recall(Podman, key)
 	return f.Version, ok
 }
+
+// RequestName is how a trace names a request.
+func RequestName(name string) string { return requestName(name) }

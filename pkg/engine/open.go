@@ -11,6 +11,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/trace"
 )
 
 // open opens one engine, or says why it cannot be used.
@@ -31,7 +32,7 @@ func connect(ctx context.Context, o Options, kind Kind) (*Engine, error) {
 	if program == "" {
 		return nil, fmt.Errorf("there is no program %q in PATH", kind)
 	}
-	e := &Engine{opts: o, info: Info{Kind: kind}, cli: commandLine{runner: o.Runner, kind: kind, program: program}}
+	e := &Engine{opts: o, info: Info{Kind: kind}, cli: commandLine{runner: o.Runner, kind: kind, program: program}, recorder: trace.From(ctx)}
 	if kind == Podman {
 		return e, e.connectPodman(ctx, o)
 	}
@@ -48,7 +49,7 @@ func (e *Engine) connectDocker(ctx context.Context, o Options) error {
 	}
 	e.info.Endpoint = a.url
 	e.cli.global = []string{"--host", a.url}
-	if e.api, err = client.New(client.WithHost(a.url)); err != nil {
+	if e.api, err = client.New(client.WithHost(a.url), client.WithTraceProvider(provider{})); err != nil {
 		return fmt.Errorf("use %q: %w", a.url, err)
 	}
 	return e.negotiate(ctx)
@@ -73,7 +74,7 @@ func (e *Engine) connectPodman(ctx context.Context, o Options) error {
 		var err error
 		e.info.Endpoint = host
 		e.cli.global = []string{"--remote", "--url", host}
-		if e.api, err = client.New(client.WithHost(host)); err != nil {
+		if e.api, err = client.New(client.WithHost(host), client.WithTraceProvider(provider{})); err != nil {
 			return fmt.Errorf("use %q: %w", host, err)
 		}
 		return nil
@@ -95,7 +96,7 @@ func (e *Engine) startPrivate(ctx context.Context, o Options) error {
 		return err
 	}
 	e.service, e.info.Endpoint = s, "unix://"+s.socket
-	e.api, err = client.New(client.WithHost(e.info.Endpoint), client.WithDialContext(s.dial))
+	e.api, err = client.New(client.WithHost(e.info.Endpoint), client.WithDialContext(s.dial), client.WithTraceProvider(provider{}))
 	if err != nil {
 		return errors.Join(fmt.Errorf("use %q: %w", e.info.Endpoint, err), os.RemoveAll(s.dir))
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/session"
+	"github.com/poststack/poststack/pkg/trace"
 )
 
 const (
@@ -36,6 +37,7 @@ type service struct {
 	command runner.Command
 	dir     string // of the socket; made and removed here
 	socket  string
+	trace   *trace.Recorder // may be nil
 
 	mu      sync.Mutex
 	process *runner.Process
@@ -54,7 +56,7 @@ func newService(ctx context.Context, cli commandLine, runtimeDir string) (*servi
 	if err != nil {
 		return nil, fmt.Errorf("make directory for podman's socket: %w", err)
 	}
-	s := &service{dir: dir, socket: filepath.Join(dir, "s"), stop: make(chan struct{})}
+	s := &service{dir: dir, socket: filepath.Join(dir, "s"), trace: trace.From(ctx), stop: make(chan struct{})}
 	if len(s.socket) > maxSocketPath {
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("make podman's socket: the path %q has more than %d bytes; set XDG_RUNTIME_DIR to a shorter one", s.socket, maxSocketPath)
@@ -144,6 +146,7 @@ func (s *service) ensure(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start podman's service: %w", err)
 	}
+	p.TraceBeside(s.trace, s.command)
 	if err := s.await(ctx, p); err != nil {
 		p.Stop(time.Second)
 		return fmt.Errorf("start podman's service: %w", err)
@@ -160,6 +163,7 @@ func (s *service) ensure(ctx context.Context) error {
 func (s *service) await(ctx context.Context, p *runner.Process) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, serviceStart, fmt.Errorf("no answer within %s", serviceStart))
 	defer cancel()
+	defer trace.Start(ctx, trace.Wait, "wait for podman's service").End()
 	for {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket)
 		if err == nil {

@@ -43,11 +43,13 @@ func (e *Engine) Guard() error {
 		return fmt.Errorf("start watchdog: %w", err)
 	}
 	defer func() { _ = read.Close() }()
-	p, err := runner.Detach(e.watchdogCommand(read), nil)
+	command := e.watchdogCommand(read)
+	p, err := runner.Detach(command, nil)
 	if err != nil {
 		_ = write.Close()
 		return fmt.Errorf("start watchdog: %w", err)
 	}
+	p.TraceBeside(e.recorder, command)
 	w.process, w.alive = p, write
 	return nil
 }

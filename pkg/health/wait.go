@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/poststack/poststack/pkg/trace"
 )
 
 // The bounds of [Options.Interval].
@@ -83,6 +85,9 @@ func Wait(ctx context.Context, p Prober, o Options) error {
 	}
 	if o.Interval < MinInterval {
 		return ErrInterval
+	}
+	if trace.From(ctx) != nil {
+		defer trace.Start(ctx, trace.Wait, "wait for "+p.String()).End()
 	}
 	w := wait{prober: p, options: o, start: time.Now()}
 	for {

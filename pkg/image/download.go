@@ -20,6 +20,7 @@ import (
 	"github.com/docker/go-units"
 
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/trace"
 )
 
 // The limits of a download. A host that cannot be reached is given up after connectTimeout, so that the next
@@ -106,6 +107,9 @@ func (d *download) attempt(ctx context.Context) error {
 		return backoff.Permanent(err)
 	}
 	offset := d.resume(req)
+	if trace.From(ctx) != nil {
+		defer trace.Start(ctx, trace.Download, "GET "+req.URL.Host+req.URL.Path).End()
+	}
 	resp, err := d.client.Do(req) //nolint:bodyclose // it is closed below; the linter loses it in the reader
 	if err != nil {
 		return permanentConnect(err)

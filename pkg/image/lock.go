@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/poststack/poststack/pkg/trace"
 )
 
 // lock takes the machine-wide lock of that name below cacheDir, and calls waiting once when someone else has
@@ -22,7 +24,9 @@ func lock(ctx context.Context, cacheDir, name string, waiting func()) (unlock fu
 	held, err := f.TryLock()
 	if err == nil && !held {
 		waiting()
+		span := trace.Start(ctx, trace.Wait, "wait for another process", trace.Text("lock", name))
 		_, err = f.TryLockContext(ctx, 100*time.Millisecond)
+		span.End()
 	}
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
