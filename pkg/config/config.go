@@ -6,6 +6,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -22,6 +23,7 @@ const FileName = "poststack.yaml"
 type Input struct {
 	Root    string   // the checkout
 	Environ []string // KEY=value, as os.Environ returns it; HOME and the XDG directories are taken from it too
+	Dir     string   // the user's working directory, absolute; "" is Root
 }
 
 // Config is the settings of one run. Every value in it is valid.
@@ -31,6 +33,7 @@ type Config struct {
 	Output   string // auto, live, plain, github, json or quiet
 	LogLevel string // error, warn, info, debug or trace
 	LogKeep  int    // files of each operation that pruning leaves; at least 1
+	Trace    string // absolute path of the file that a trace of the run is written to; "" for none
 
 	Domain   string // host name of the mail server, in lower case
 	LEEmail  string // address for the certificate authority; may be empty
@@ -106,7 +109,7 @@ func Load(in Input) (Config, error) {
 	if err != nil {
 		return Config{}, &Error{Problems: []Problem{{Key: "root", Source: "checkout", Reason: err.Error()}}}
 	}
-	l := &loader{table: options(), scope: scope{root: root, env: environment(in.Environ)}}
+	l := &loader{table: options(), scope: scope{root: root, dir: cmp.Or(in.Dir, root), env: environment(in.Environ)}}
 	file := l.readFile(filepath.Join(root, FileName))
 	env := l.readEnvironment()
 	cfg := Config{Root: root}

@@ -23,7 +23,16 @@ type loader struct {
 // scope is what a value may refer to.
 type scope struct {
 	root string
+	dir  string // the user's working directory
 	env  map[string]string
+}
+
+// fromDir is a path as the user's shell means it. Those below the home directory are left to others.
+func (s scope) fromDir(path string) string {
+	if filepath.IsAbs(path) || strings.HasPrefix(path, "~/") {
+		return path
+	}
+	return filepath.Join(s.dir, path)
 }
 
 // layer is the values of one source by key. Only known keys are in it, and no empty values.
@@ -140,11 +149,14 @@ func environment(environ []string) map[string]string {
 // problem: a misspelt setting must not be ignored.
 func (l *loader) readEnvironment() layer {
 	values := layer{}
-	known := map[string]bool{"POSTSTACK_TEST_ENGINES": true, "POSTSTACK_TRACE": true} // read elsewhere
+	known := map[string]bool{"POSTSTACK_TEST_ENGINES": true} // read elsewhere
 	for _, o := range l.table {
 		known[o.Env] = true
 		if raw := l.scope.env[o.Env]; raw != "" {
 			place := "environment " + o.Env
+			if o.typed {
+				raw = l.scope.fromDir(raw)
+			}
 			values[o.Key] = entry{raw: raw, source: place, place: place}
 		}
 	}

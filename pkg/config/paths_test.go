@@ -39,6 +39,25 @@ func TestLoad_Paths(t *testing.T) {
 		assert.Equal(t, "/home/ada/spool", cfg.CacheDir)
 		assert.Equal(t, "/home/ada/pw", cfg.Database.PasswordFile)
 	})
+	t.Run("a trace is written to where its name is typed: before a command, or in the file", func(t *testing.T) {
+		t.Parallel()
+		root := checkout(t, "trace: logs/t.json\n")
+		for env, want := range map[string]string{
+			"":                          filepath.Join(root, "logs/t.json"),
+			"POSTSTACK_TRACE=t.json":    "/home/ada/work/t.json",
+			"POSTSTACK_TRACE=../t.json": "/home/ada/t.json",
+			"POSTSTACK_TRACE=~/t.json":  "/home/ada/t.json",
+			"POSTSTACK_TRACE=/t.json":   "/t.json",
+		} {
+			cfg, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada", env}, Dir: "/home/ada/work"})
+			require.NoError(t, err)
+			assert.Equal(t, want, cfg.Trace)
+			assert.Equal(t, want, setting(t, cfg, "trace").Value)
+		}
+		cfg, err := load(t, "")
+		require.NoError(t, err)
+		assert.Empty(t, cfg.Trace)
+	})
 	t.Run("without a home, both directories must be set", func(t *testing.T) {
 		t.Parallel()
 		root := checkout(t, "")

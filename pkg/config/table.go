@@ -12,6 +12,8 @@ type option struct {
 	set setter
 	// computed gives the default that depends on the machine; nil if Default is the value itself.
 	computed func(scope) (string, error)
+	// typed is a path that people type before a command: in the environment it is relative to where they are.
+	typed bool
 }
 
 // setter reads raw, which is not empty, into a configuration. It returns the value as people should see it.
@@ -52,6 +54,13 @@ func generalOptions() []option {
 				Help: "Log files of each operation to keep",
 			},
 			set: whole(func(c *Config, n int) { c.LogKeep = n }, 1, 1_000_000),
+		},
+		{
+			Setting: Setting{
+				Key: "trace", Env: "POSTSTACK_TRACE", Allowed: "a file whose directory is there",
+				Help: "Trace of the run to write, see tracing.md; a relative path begins at the working directory, in poststack.yaml at the checkout",
+			},
+			set: localPath(func(c *Config) *string { return &c.Trace }), typed: true,
 		},
 	}
 }
