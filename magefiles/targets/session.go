@@ -16,6 +16,7 @@ import (
 	"github.com/poststack/poststack/pkg/quality"
 	"github.com/poststack/poststack/pkg/secret"
 	"github.com/poststack/poststack/pkg/stack"
+	"github.com/poststack/poststack/pkg/trace"
 )
 
 // sessionKey finds the open stack in a context.
@@ -27,7 +28,8 @@ type invocation struct {
 	logDir  string
 	secrets *secret.Set
 	view    *present.View
-	logs    *logging.Logs // nil until the configuration is read
+	logs    *logging.Logs   // nil until the configuration is read
+	trace   *trace.Recorder // nil if nobody wants a trace
 }
 
 // open returns the stack that ctx carries, or opens one for the target that name gives. done closes what open
@@ -42,11 +44,14 @@ func open(ctx context.Context, name func() string) (s *stack.Stack, _ context.Co
 	}
 	var cfg config.Config
 	if err == nil {
-		cfg, err = config.Load(config.Input{Root: root, Environ: os.Environ()})
+		cfg, err = loadConfig(root)
 	}
 	run := newInvocation(name(), root, cfg)
 	if err == nil {
 		err = run.openLogs(cfg)
+	}
+	if err == nil {
+		err = run.openTrace(cfg)
 	}
 	if err != nil {
 		return nil, ctx, nil, run.close(err)
@@ -56,6 +61,7 @@ func open(ctx context.Context, name func() string) (s *stack.Stack, _ context.Co
 	}
 	s, ctx = stack.Open(ctx, stack.Options{
 		Config: cfg, Logs: run.logs, Secrets: run.secrets, Sink: run.view.Handle, Term: terminal(), Asked: run.target, Orphans: quality.Built() == "",
+		Trace: run.trace,
 	})
 	return s, context.WithValue(ctx, sessionKey{}, s), func(err error) error { return run.close(s.Close(err)) }, nil
 }
@@ -87,6 +93,7 @@ func (r *invocation) openLogs(cfg config.Config) (err error) {
 
 // close ends the target with err, and keeps what there is to tell of a set-up.
 func (r *invocation) close(err error) error {
+	err = r.closeTrace(err)
 	end := present.End{}
 	if r.logs != nil {
 		end.Log = r.logs.Path()

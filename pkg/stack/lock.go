@@ -12,6 +12,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/trace"
 )
 
 // lockPoll is how often a waiting run asks whether the stack is free.
@@ -39,7 +40,9 @@ func (s *Stack) acquire(ctx context.Context, r event.Reporter) error {
 		free, err := l.file.TryLock()
 		if err == nil && !free {
 			r.Notice(fmt.Sprintf("waiting for %s, which works on stack %q", l.held(ctx), s.Config.Stack))
+			span := trace.Start(ctx, trace.Wait, "wait for another run")
 			_, err = l.file.TryLockContext(ctx, lockPoll)
+			span.End()
 		}
 		if err != nil {
 			return nil, fmt.Errorf("lock stack %q: %w", s.Config.Stack, err)

@@ -22,6 +22,7 @@ import (
 	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/secret"
 	"github.com/poststack/poststack/pkg/stack"
+	"github.com/poststack/poststack/pkg/trace"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,6 +42,7 @@ type bench struct {
 	term   stack.Terminal
 	path   string // PATH of the run
 	asked  string // the target of the run
+	trace  *trace.Recorder
 }
 
 // newBench has the images of a small catalogue built, and a port for the database that is free.
@@ -168,7 +170,7 @@ func (b *bench) openWith(t *testing.T, j *journal) (*stack.Stack, context.Contex
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, logs.Close()) })
 	o := stack.Options{
-		Config: b.config, Logs: logs, Secrets: secrets, Sink: j.sink, Stdin: b.stdin, Term: b.term, Asked: b.asked,
+		Config: b.config, Logs: logs, Secrets: secrets, Sink: j.sink, Stdin: b.stdin, Term: b.term, Asked: b.asked, Trace: b.trace,
 		Getenv: func(name string) string {
 			if name == "PATH" {
 				return b.path

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/poststack/poststack/pkg/config"
 	"github.com/poststack/poststack/pkg/container"
@@ -22,6 +21,7 @@ import (
 	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/schema"
 	"github.com/poststack/poststack/pkg/secret"
+	"github.com/poststack/poststack/pkg/trace"
 	"github.com/poststack/poststack/pkg/verify"
 )
 
@@ -83,6 +83,7 @@ type Options struct {
 	Stdin   *os.File            // where Reset asks; nil is os.Stdin
 	Asked   string              // the target that the user asked for, as mage lists it
 	Orphans bool                // the run ends with the parent of this process, which mage is
+	Trace   *trace.Recorder     // records the run, and is closed by who opened it; nil records nothing
 }
 
 // Stack is one run's view of a checkout's containers. Its phases may run side by side.
@@ -118,6 +119,10 @@ func Open(ctx context.Context, o Options) (*Stack, context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	o.Secrets.Add(o.Config.Database.URL.Reveal())
 	o.Sink = redacted(o.Sink, o.Secrets)
+	if o.Trace != nil {
+		o.Sink, o.Runner, o.Term = o.Trace.Sink(o.Sink), runner.WithTrace(o.Runner), traced(o.Term)
+		ctx = trace.With(ctx, o.Trace)
+	}
 	return &Stack{Options: o, cancel: cancel, stop: interrupt.Watch(cancel, o.Orphans)}, ctx
 }
 
@@ -127,7 +132,7 @@ func (s *Stack) Close(err error) error {
 	s.cancel(nil)
 	var problems []error
 	if standby := s.onStandby(); standby != nil {
-		problems = append(problems, standby.Close(context.Background()))
+		problems = append(problems, standby.Close(trace.With(context.Background(), s.Trace)))
 	}
 	if e := s.engineOnce.value; e != nil && s.Engine == nil {
 		if closeErr := e.Close(); closeErr != nil {
@@ -199,45 +204,4 @@ func (s *Stack) catalogue() (*image.Catalogue, error) {
 	return s.imagesOnce.get(func() (*image.Catalogue, error) {
 		return image.LoadCatalogue(filepath.Join(s.Config.Root, "containers"))
 	})
-}
-
-// ended is how the work of a phase ended when it did not fail.
-type ended struct {
-	Outcome event.Outcome
-	Text    string // what there is now, in a few words
-	Log     string // path of the log file of its own, if it has one
-	Data    any    // the same as a value for machines; nil for none
-}
-
-// task is the work of a phase.
-type task func(ctx context.Context, r event.Reporter) (ended, error)
-
-// run does a phase that may change something: under the stack's lock, between the events that tell of it.
-func (s *Stack) run(ctx context.Context, phase string, class Class, do task) error {
-	r := s.Sink.For(phase)
-	start := time.Now()
-	s.Sink.Send(event.Event{Kind: event.PhaseStarted, Phase: phase, At: start})
-	var how ended
-	err := s.acquire(ctx, r)
-	if err == nil {
-		how, err = do(ctx, r)
-	}
-	end := event.Event{Kind: event.PhaseEnded, Phase: phase, Elapsed: time.Since(start), Outcome: how.Outcome, Text: how.Text, Log: how.Log, Data: how.Data}
-	switch {
-	case err == nil && how.Outcome == event.Done:
-		s.changed.Store(true)
-	case err != nil && interrupted(ctx, err):
-		for _, line := range further(err) { // what could not be cleaned up is joined to the cancellation
-			r.Warn(line)
-		}
-		err = context.Cause(ctx)
-		end.Outcome = event.Cancelled
-	case err != nil:
-		failed := s.failure(phase, class, err)
-		end.Outcome, end.Text, end.Detail, end.Log = event.Failed, failed.summary(), failed.details(), failed.Log
-		end.Place = place(err)
-		err = failed
-	}
-	s.Sink.Send(end)
-	return err
 }

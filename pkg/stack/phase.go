@@ -1,0 +1,51 @@
+package stack
+
+import (
+	"context"
+	"time"
+
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/trace"
+)
+
+// ended is how the work of a phase ended when it did not fail.
+type ended struct {
+	Outcome event.Outcome
+	Text    string // what there is now, in a few words
+	Log     string // path of the log file of its own, if it has one
+	Data    any    // the same as a value for machines; nil for none
+}
+
+// task is the work of a phase.
+type task func(ctx context.Context, r event.Reporter) (ended, error)
+
+// run does a phase that may change something: under the stack's lock, between the events that tell of it.
+func (s *Stack) run(ctx context.Context, phase string, class Class, do task) error {
+	r := s.Sink.For(phase)
+	ctx = trace.Lane(ctx, phase)
+	start := time.Now()
+	s.Sink.Send(event.Event{Kind: event.PhaseStarted, Phase: phase, At: start})
+	var how ended
+	err := s.acquire(ctx, r)
+	if err == nil {
+		how, err = do(ctx, r)
+	}
+	end := event.Event{Kind: event.PhaseEnded, Phase: phase, Elapsed: time.Since(start), Outcome: how.Outcome, Text: how.Text, Log: how.Log, Data: how.Data}
+	switch {
+	case err == nil && how.Outcome == event.Done:
+		s.changed.Store(true)
+	case err != nil && interrupted(ctx, err):
+		for _, line := range further(err) { // what could not be cleaned up is joined to the cancellation
+			r.Warn(line)
+		}
+		err = context.Cause(ctx)
+		end.Outcome = event.Cancelled
+	case err != nil:
+		failed := s.failure(phase, class, err)
+		end.Outcome, end.Text, end.Detail, end.Log = event.Failed, failed.summary(), failed.details(), failed.Log
+		end.Place = place(err)
+		err = failed
+	}
+	s.Sink.Send(end)
+	return err
+}
