@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/bench"
@@ -142,22 +143,18 @@ func copyCurves() growth {
 		v := s.disposableServer()
 		s.template(v)
 		c := s.copies(v)
-		each := func(ctx context.Context, size int, statement func(name string) string) error {
-			for n := range size {
-				if err := run(ctx, c, statement(fmt.Sprintf("copy%d", n))); err != nil {
-					return err
+		each := func(size int, do func(context.Context, *pgx.Conn, string) error) func(context.Context) error {
+			return func(ctx context.Context) error {
+				for n := range size {
+					if err := do(ctx, c, fmt.Sprintf("copy%d", n)); err != nil {
+						return err
+					}
 				}
+				return nil
 			}
-			return nil
 		}
 		return []bench.Growth{{Name: names[0], Per: "database", Sizes: []int{1, 10, 100}, At: func(size int) *bench.Probe {
-			return bench.Timed("copies",
-				func(ctx context.Context) error {
-					return each(ctx, size, func(name string) string { return "drop database if exists " + name })
-				},
-				func(ctx context.Context) error {
-					return each(ctx, size, func(name string) string { return copyOf("template", name) })
-				})
+			return bench.Timed("copies", each(size, drop), each(size, copyTemplate))
 		}}}
 	}}
 }

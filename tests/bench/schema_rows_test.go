@@ -56,8 +56,8 @@ func templates() group {
 			return []bench.Row{{
 				Name: "test database from a migrated template", Unit: bench.Seconds, Goal: 0.05,
 				Ours: bench.Timed("a copy",
-					func(ctx context.Context) error { return run(ctx, c, "drop database if exists copy") },
-					func(ctx context.Context) error { return run(ctx, c, copyOf("template", "copy")) }),
+					func(ctx context.Context) error { return drop(ctx, c, "copy") },
+					func(ctx context.Context) error { return copyTemplate(ctx, c, "copy") }),
 				Peer: bench.Timed("schema:update", func(ctx context.Context) error { return v.recreate(ctx, "bench") }, migrate),
 			}}
 		},
@@ -79,9 +79,4 @@ func (s *site) copies(v server) *pgx.Conn {
 	require.NoError(s, err)
 	s.Cleanup(func() { _ = conn.Close(context.WithoutCancel(s.Context())) })
 	return conn
-}
-
-// copyOf makes a database of a template.
-func copyOf(template, name string) string {
-	return "create database " + name + " template " + template + " strategy file_copy"
 }

@@ -27,12 +27,14 @@ func (s *site) stackServer() server {
 	return server{target}
 }
 
-// disposableServer is one that lives as long as the group. Nobody needs its data after a crash, so it waits for
-// no disk, as a server of test databases may.
+// disposableServer is one for test databases that lives as long as the group. Nobody needs its data after a crash: it
+// waits for no disk, and the data is in memory. A database is some 300 files, and to copy them takes 10 ms there, 50 ms
+// in a volume and 150 ms in a container's own overlay. The log of writes is kept short, since it is in memory too.
 func (s *site) disposableServer() server {
 	c, err := container.StartDisposable(s.Context(), s.engine, container.DisposableSpec{
-		Image: image.LatestRef("postgres"), Ports: []uint16{5432}, Command: []string{"postgres", "-c", "fsync=off"},
-		Env: map[string]string{"POSTGRES_PASSWORD": "bench"},
+		Image: image.LatestRef("postgres"), Ports: []uint16{5432}, Env: map[string]string{"POSTGRES_PASSWORD": "bench"},
+		Command: []string{"postgres", "-c", "fsync=off", "-c", "max_wal_size=128MB"},
+		Tmpfs:   map[string]string{"/var/lib/postgresql": "rw,mode=1777"},
 	})
 	require.NoError(s, err)
 	s.Cleanup(func() { assert.NoError(s, c.Close()) })
@@ -58,16 +60,23 @@ func (v server) recreate(ctx context.Context, name string) error {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	return run(ctx, conn, "drop database if exists "+name+" with (force)", "create database "+name)
+	if err := drop(ctx, conn, name); err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "create database "+name)
+	return err
 }
 
-func run(ctx context.Context, conn *pgx.Conn, statements ...string) error {
-	for _, statement := range statements {
-		if _, err := conn.Exec(ctx, statement); err != nil {
-			return err
-		}
-	}
-	return nil
+func drop(ctx context.Context, conn *pgx.Conn, name string) error {
+	_, err := conn.Exec(ctx, "drop database if exists "+name+" with (force)")
+	return err
+}
+
+// copyTemplate makes a database of the database template. Its files are copied and not written to the log, which takes
+// half as long where no disk is waited for.
+func copyTemplate(ctx context.Context, conn *pgx.Conn, name string) error {
+	_, err := conn.Exec(ctx, "create database "+name+" template template strategy file_copy")
+	return err
 }
 
 // changelogEnv is the environment that has the targets migrate a database of the server with a changelog of n
