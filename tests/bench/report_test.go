@@ -23,7 +23,9 @@ func report(t *testing.T, r bench.Result, o options) {
 	t.Helper()
 	kept, _, err := bench.Read(o.kept)
 	require.NoError(t, err)
-	show(bench.Header(), r.Table())
+	if len(r.Rows) > 0 {
+		show(bench.Header(), r.Table())
+	}
 	for _, note := range r.Notes() {
 		fmt.Fprintln(os.Stdout, note)
 	}
