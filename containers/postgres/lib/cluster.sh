@@ -58,7 +58,7 @@ initdb_arguments() {
 create_database() {
   local strategy=''
   (($(server_version) < 15)) || strategy=' STRATEGY file_copy'
-  single_user "$1" postgres -c fsync=off <<<"CREATE DATABASE $(quote_name "$POSTGRES_DB")$strategy;"
+  single_user "$1" postgres -c fsync=off -c shared_buffers=16MB <<<"CREATE DATABASE $(quote_name "$POSTGRES_DB")$strategy;"
 }
 
 # password_digest SALT prints a slow hash of the password: 5000 rounds, like the verifier in the database.
