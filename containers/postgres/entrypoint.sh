@@ -38,6 +38,7 @@ prepare() {
   load_settings
   make_data_directory
   own_data_directory
+  begin_digest
   [[ -w $RUN_DIR ]] || die 73 "user $EUID may not write to $(describe "$RUN_DIR"); mount a tmpfs with mode 1777 there"
   lock_data_directory
   tls_arguments

@@ -74,16 +74,25 @@ record_password() {
   mv -T -- "$file.new" "$file"
 }
 
+# begin_digest: reads the record into RECORD, and has the digest of the password made, which is slow on purpose, beside
+# the rest of the start. password_applied reads it from DIGEST.
+begin_digest() {
+  local file=$PGDATA/$PASSWORD_RECORD salt
+  [[ -n ${POSTGRES_PASSWORD-} && -r $file ]] || return 0
+  mapfile -t RECORD <"$file"
+  salt=${RECORD[1]#\$6\$}
+  exec {DIGEST}< <(password_digest "${salt%%\$*}")
+}
+
 # password_applied: the password is the one that was applied last.
 password_applied() {
-  local file=$PGDATA/$PASSWORD_RECORD salt
-  local -a record
-  [[ -r $file ]] || return 1
-  mapfile -t record <"$file"
-  [[ ${record[0]-} == "$POSTGRES_USER" ]] ||
-    die 78 "the database was made with POSTGRES_USER=${record[0]-}, not $POSTGRES_USER; set that one again"
-  salt=${record[1]#\$6\$}
-  [[ ${record[1]} == "$(password_digest "${salt%%\$*}")" ]]
+  local digest
+  [[ -n ${DIGEST-} ]] || return 1
+  [[ ${RECORD[0]-} == "$POSTGRES_USER" ]] ||
+    die 78 "the database was made with POSTGRES_USER=${RECORD[0]-}, not $POSTGRES_USER; set that one again"
+  read -r -u "$DIGEST" digest || return 1
+  exec {DIGEST}<&-
+  [[ ${RECORD[1]} == "$digest" ]]
 }
 
 # apply_password brings a role's password in line with a setting that has changed, before any client can
@@ -91,6 +100,7 @@ password_applied() {
 apply_password() {
   local why="the password setting has changed" password="the new one"
   [[ -n ${POSTGRES_PASSWORD-} ]] || return 0
+  [[ -n ${DIGEST-} ]] || begin_digest # a database that has just moved up had no record before
   password_applied && return 0
   [[ -e $PGDATA/$PASSWORD_RECORD ]] ||
     why="the database has no record of a password, as one that another image made" password="the one that is set"
