@@ -113,7 +113,7 @@ func TestContainerRun(t *testing.T) {
 		files = append(files, fmt.Sprintf("%s %o %d", file.Path, file.Mode, file.UID))
 	}
 	assert.Equal(t, []string{
-		"/liquibase/changelog/db.changelog-root.yaml 444 0", "/liquibase/changelog/parts/001.sql 444 0", "/liquibase/pgpass 600 9998",
+		"/liquibase/run/changelog/db.changelog-root.yaml 444 0", "/liquibase/run/changelog/parts/001.sql 444 0", "/liquibase/run/pgpass 600 9998",
 	}, files)
 	assert.Equal(t, `*:*:*:*:p\:w\\`+"\n", string(f.spec.Files[2].Content))
 }
