@@ -59,13 +59,18 @@ func (r Result) Chart(kept Result) (string, error) {
 		c.Bars = append(c.Bars, bar)
 	}
 	c.Height = chartTop + len(c.Bars)*chartRow + 12
-	t, err := template.New("chart").Parse(chartSource)
+	return draw("chart", chartSource, c)
+}
+
+// draw fills the template of a picture of that name.
+func draw(name, source string, data any) (string, error) {
+	t, err := template.New(name).Parse(source)
 	if err != nil {
-		return "", fmt.Errorf("draw chart: %w", err)
+		return "", fmt.Errorf("draw %s: %w", name, err)
 	}
 	var out strings.Builder
-	if err := t.Execute(&out, c); err != nil {
-		return "", fmt.Errorf("draw chart: %w", err)
+	if err := t.Execute(&out, data); err != nil {
+		return "", fmt.Errorf("draw %s: %w", name, err)
 	}
 	return out.String(), nil
 }

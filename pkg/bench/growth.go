@@ -35,17 +35,12 @@ func (g Growth) Measure(ctx context.Context, n int) (Curve, error) {
 		probes[i] = g.At(size)
 	}
 	values := make([][]float64, len(probes))
-	for round := range n {
-		for i := range probes {
-			if round%2 == 1 {
-				i = len(probes) - 1 - i
-			}
-			v, err := probes[i].take(ctx)
-			if err != nil {
-				return Curve{}, fmt.Errorf("measure %q at %d: %w", g.Name, g.Sizes[i], err)
-			}
-			values[i] = append(values[i], v)
+	for i := range turns(len(probes), n) {
+		v, err := probes[i].take(ctx)
+		if err != nil {
+			return Curve{}, fmt.Errorf("measure %q at %d: %w", g.Name, g.Sizes[i], err)
 		}
+		values[i] = append(values[i], v)
 	}
 	c := Curve{Name: g.Name, Engine: g.Engine, Per: g.Per}
 	for i, size := range g.Sizes {

@@ -3,7 +3,6 @@ package bench
 import (
 	_ "embed"
 	"fmt"
-	"html/template"
 	"math"
 	"strconv"
 	"strings"
@@ -73,15 +72,7 @@ func (r Result) Plot() (string, error) {
 		}
 		p.Lines = append(p.Lines, p.line(c, x, y, i, inks[c.Name], c.Engine != r.Curves[0].Engine))
 	}
-	t, err := template.New("plot").Parse(plotSource)
-	if err != nil {
-		return "", fmt.Errorf("draw curves: %w", err)
-	}
-	var out strings.Builder
-	if err := t.Execute(&out, p); err != nil {
-		return "", fmt.Errorf("draw curves: %w", err)
-	}
-	return out.String(), nil
+	return draw("curves", plotSource, p)
 }
 
 // line draws c as the curve i, dashed for another engine than the first one's.

@@ -5,6 +5,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 )
@@ -73,27 +74,38 @@ type Measured struct {
 func (r Row) Measure(ctx context.Context, n int) (Measured, error) {
 	probes := []*Probe{r.Ours, r.OursFloor, r.Peer, r.PeerFloor}
 	values := make([][]float64, len(probes))
-	for round := range n {
-		for i := range probes {
-			if round%2 == 1 {
-				i = len(probes) - 1 - i
-			}
-			if probes[i] == nil {
-				continue
-			}
-			v, err := probes[i].take(ctx)
-			switch {
-			case err == nil:
-				values[i] = append(values[i], v)
-			case i >= 2 && ctx.Err() == nil:
-				r.Missing, r.Peer, r.PeerFloor = Reason(fmt.Errorf("%s: %w", probes[i].What, err)), nil, nil
-				probes[2], probes[3], values[2], values[3] = nil, nil, nil, nil
-			default:
-				return r.Broken(err), fmt.Errorf("measure %q, %s: %w", r.Name, probes[i].What, err)
-			}
+	for i := range turns(len(probes), n) {
+		if probes[i] == nil {
+			continue
+		}
+		v, err := probes[i].take(ctx)
+		switch {
+		case err == nil:
+			values[i] = append(values[i], v)
+		case i >= 2 && ctx.Err() == nil:
+			r.Missing, r.Peer, r.PeerFloor = Reason(fmt.Errorf("%s: %w", probes[i].What, err)), nil, nil
+			probes[2], probes[3], values[2], values[3] = nil, nil, nil, nil
+		default:
+			return r.Broken(err), fmt.Errorf("measure %q, %s: %w", r.Name, probes[i].What, err)
 		}
 	}
 	return r.measured(values), nil
+}
+
+// turns are the indices of that many things, once in each round, in every second round from the last to the first.
+func turns(things, rounds int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for round := range rounds {
+			for i := range things {
+				if round%2 == 1 {
+					i = things - 1 - i
+				}
+				if !yield(i) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Broken is the row without a measurement, since ours did not come to that.

@@ -119,7 +119,7 @@ func (o InstallOptions) awaitDocker(ctx context.Context, url string, p *runner.P
 
 // answers tells whether a docker answers there.
 func answers(ctx context.Context, url string) error {
-	api, err := client.New(client.WithHost(url), client.WithTraceProvider(provider{}))
+	api, err := newClient(url)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (e *Engine) connectDocker(ctx context.Context, o Options) error {
 	}
 	e.info.Endpoint = a.url
 	e.cli.global = []string{"--host", a.url}
-	if e.api, err = client.New(client.WithHost(a.url), client.WithTraceProvider(provider{})); err != nil {
+	if e.api, err = newClient(a.url); err != nil {
 		return fmt.Errorf("use %q: %w", a.url, err)
 	}
 	return e.negotiate(ctx)
@@ -74,7 +74,7 @@ func (e *Engine) connectPodman(ctx context.Context, o Options) error {
 		var err error
 		e.info.Endpoint = host
 		e.cli.global = []string{"--remote", "--url", host}
-		if e.api, err = client.New(client.WithHost(host), client.WithTraceProvider(provider{})); err != nil {
+		if e.api, err = newClient(host); err != nil {
 			return fmt.Errorf("use %q: %w", host, err)
 		}
 		return nil
@@ -96,7 +96,7 @@ func (e *Engine) startPrivate(ctx context.Context, o Options) error {
 		return err
 	}
 	e.service, e.info.Endpoint = s, "unix://"+s.socket
-	e.api, err = client.New(client.WithHost(e.info.Endpoint), client.WithDialContext(s.dial), client.WithTraceProvider(provider{}))
+	e.api, err = newClient(e.info.Endpoint, client.WithDialContext(s.dial))
 	if err != nil {
 		return errors.Join(fmt.Errorf("use %q: %w", e.info.Endpoint, err), os.RemoveAll(s.dir))
 	}

@@ -5,12 +5,18 @@ import (
 	"regexp"
 	"strconv"
 
+	"github.com/moby/moby/client"
 	"go.opentelemetry.io/otel/attribute"
 	oteltrace "go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/poststack/poststack/pkg/trace"
 )
+
+// newClient is a client of the engine at host, whose requests are recorded.
+func newClient(host string, more ...client.Opt) (*client.Client, error) {
+	return client.New(append(more, client.WithHost(host), client.WithTraceProvider(provider{}))...)
+}
 
 // provider hands what the engines' client tells OpenTelemetry of its requests to the recorder in their context.
 // That is the only place where it lets anybody see all of them, also those that take over the connection.

@@ -134,8 +134,8 @@ func (c Container) watch(ctx context.Context, id engine.ContainerID, in Invocati
 			done(errEnded)
 		}
 	}
-	last := &lastLine{next: log, ended: ended}
-	err := c.Engine.ContainerLogs(reading, id, engine.LogOptions{Follow: true}, &eventWriter{next: log, on: in.OnEvent, ended: ended}, last)
+	last := newLastLine(log, ended)
+	err := c.Engine.ContainerLogs(reading, id, engine.LogOptions{Follow: true}, events(log, in.OnEvent, ended), last)
 	if errors.Is(context.Cause(reading), errEnded) {
 		return Output{Last: last.String()}, nil
 	}

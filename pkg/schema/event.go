@@ -39,18 +39,17 @@ type Event struct {
 
 func (e Event) key() key { return key{e.File, e.ID, e.Author} }
 
-// eventWriter passes on what it is given, and decodes the lines that are events.
-type eventWriter struct {
-	next  io.Writer
-	on    func(Event)
-	ended func() // called when the event of that name comes
+// lineWriter passes on what it is given, and hands over each line that is whole.
+type lineWriter struct {
+	next io.Writer
+	line func(text []byte)
 
 	mu   sync.Mutex
 	held []byte
 }
 
-// Write never fails for a line that is no event: Java itself may print one.
-func (w *eventWriter) Write(p []byte) (int, error) {
+// Write implements [io.Writer].
+func (w *lineWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.held = append(w.held, p...)
@@ -59,17 +58,25 @@ func (w *eventWriter) Write(p []byte) (int, error) {
 		if !found {
 			break
 		}
-		var e Event
-		switch err := json.Unmarshal(line, &e); {
-		case err != nil || e.Event == "":
-		case e.Event == "ended":
-			w.ended()
-		default:
-			w.on(e)
-		}
+		w.line(line)
 		w.held = rest
 	}
 	return w.next.Write(p)
+}
+
+// events decodes the lines that are events, and calls ended for the one of that name. A line that is none is no
+// error: Java itself may print one.
+func events(next io.Writer, on func(Event), ended func()) *lineWriter {
+	return &lineWriter{next: next, line: func(text []byte) {
+		var e Event
+		switch err := json.Unmarshal(text, &e); {
+		case err != nil || e.Event == "":
+		case e.Event == "ended":
+			ended()
+		default:
+			on(e)
+		}
+	}}
 }
 
 // endedLine is the launcher's last line on standard error when all went well.
@@ -77,41 +84,30 @@ const endedLine = "liquibase: ended"
 
 // lastLine remembers the last line that says something.
 type lastLine struct {
-	next  io.Writer
-	ended func() // called when endedLine comes
-
-	mu   sync.Mutex
-	held []byte
-	line string
+	lineWriter
+	last string
 }
 
-// Write passes p on.
-func (w *lastLine) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.held = append(w.held, p...)
-	for {
-		line, rest, found := bytes.Cut(w.held, []byte("\n"))
-		if !found {
-			break
-		}
-		switch text := string(bytes.TrimSpace(line)); text {
+// newLastLine calls ended when endedLine comes.
+func newLastLine(next io.Writer, ended func()) *lastLine {
+	l := &lastLine{}
+	l.next, l.line = next, func(text []byte) {
+		switch text := string(bytes.TrimSpace(text)); text {
 		case "":
 		case endedLine:
-			w.ended()
+			ended()
 		default:
-			w.line = text
+			l.last = text
 		}
-		w.held = rest
 	}
-	return w.next.Write(p)
+	return l
 }
 
-func (w *lastLine) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if text := bytes.TrimSpace(w.held); len(text) > 0 {
+func (l *lastLine) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if text := bytes.TrimSpace(l.held); len(text) > 0 {
 		return string(text)
 	}
-	return w.line
+	return l.last
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
@@ -25,8 +24,7 @@ const (
 type Standby struct {
 	container Container
 	spec      engine.ContainerSpec // what it was started for
-	id        engine.ContainerID
-	used      atomic.Bool
+	id        engine.ContainerID   // "" once it is removed
 }
 
 // Stand starts a Liquibase for in, and does not wait for it. The caller removes it with [Standby.Close] whether it
@@ -45,21 +43,21 @@ func (c Container) Stand(ctx context.Context, in Invocation) (*Standby, error) {
 	return s, nil
 }
 
-// Run implements [Liquibase]. When in is not what the standby was started for, or the standby has ended, another is
-// started as without it. It runs once.
+// Run implements [Liquibase], and removes the standby. When in is not what the standby was started for, or it has ended
+// or been removed, another Liquibase is started as without it.
 func (s *Standby) Run(ctx context.Context, in Invocation) (Output, error) {
 	spec, err := s.container.spec(in)
 	if err != nil {
 		return Output{}, err
 	}
-	if s.used.Swap(true) || !reflect.DeepEqual(spec, s.spec) {
+	if s.id == "" || !reflect.DeepEqual(spec, s.spec) {
 		return s.container.Run(ctx, in)
 	}
 	told, out, err := s.watch(ctx, in)
-	if err == nil && !told {
+	if err = errors.Join(err, s.Close(ctx)); err == nil && !told {
 		return s.container.Run(ctx, in)
 	}
-	return out, errors.Join(err, s.Close(ctx))
+	return out, err
 }
 
 // watch tells the standby to go once it is ready, and passes its output on until it ends.

@@ -34,8 +34,8 @@ final class Commands {
   static final String UPDATE = "update";
   static final String STATUS = "status";
   static final String ROLLBACK = "rollback-count";
-  private static final int REHEARSED = 20; // changesets: more make the rest hardly faster
   static final List<String> NAMES = List.of(UPDATE, STATUS, ROLLBACK);
+  private static final int REHEARSED = 20; // changesets: more make the rest hardly faster
 
   private final Database database;
   private final Map<String, String> options;

@@ -89,10 +89,10 @@ public final class Launcher {
     long patience = Long.parseLong(options.getOrDefault("standby", "0"));
     Standby standby = patience > 0 ? new Standby(patience) : null;
     Opening opening = new Opening(options, patience);
-    if (standby == null) {
-      Commands.load();
-    } else {
+    if (standby != null) {
       Scope.child(scope, () -> Commands.rehearse(options));
+    } else if (command.equals(Commands.UPDATE)) {
+      Commands.load();
     }
     try (Connection real = opening.get()) {
       if (standby != null) {
