@@ -34,15 +34,18 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if err := s.checkPort(ctx, e, service); err != nil {
 			return ended{}, err
 		}
-		c, change, err := container.Ensure(ctx, e, service)
+		volumes := &volumeWatch{Engine: e}
+		c, change, err := container.Ensure(ctx, volumes, service)
 		if err != nil {
 			return ended{}, portProblem(ctx, e, err, target.Port)
 		}
 		if err := s.rememberPort(ctx, target.Port); err != nil {
 			return ended{}, err
 		}
-		if change == container.Made {
+		if volumes.made {
 			s.standBy(ctx, e, target)
+		}
+		if change == container.Made {
 			s.sayOther(r, e.Info().Kind)
 		}
 		if change != container.Kept {

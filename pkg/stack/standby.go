@@ -16,6 +16,19 @@ type standing struct {
 	liquibase *schema.Standby // nil until done, and if it could not be started
 }
 
+// volumeWatch is an engine that notes when it makes a volume: the database in it is new then, and holds no lock for
+// whose holder a standby could be taken.
+type volumeWatch struct {
+	Engine
+	made bool
+}
+
+// VolumeCreate makes a volume.
+func (w *volumeWatch) VolumeCreate(ctx context.Context, name string, labels map[string]string) error {
+	w.made = true
+	return w.Engine.VolumeCreate(ctx, name, labels)
+}
+
 // standBy gets Liquibase ready beside a new database that is still being made, if the run ends with a migration: its
 // Java takes as long to load as initdb takes. No phase's success depends on it: where it cannot be started, the
 // migration starts its own, and tells what is wrong.
