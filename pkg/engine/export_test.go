@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/moby/moby/client"
+
 	"github.com/poststack/poststack/pkg/secret"
 )
 
@@ -105,3 +107,8 @@ func Recall(o Options, key string) (string, bool) {
 
 // RequestName is how a trace names a request.
 func RequestName(name string) string { return requestName(name) }
+
+// NewClient makes a client of an engine's API.
+func NewClient(host string, more ...client.Opt) (*client.Client, error) {
+	return newClient(host, more...)
+}

@@ -13,9 +13,10 @@ import (
 	"github.com/poststack/poststack/pkg/trace"
 )
 
-// newClient is a client of the engine at host, whose requests are recorded.
+// newClient is a client of the engine at host, whose requests are recorded. WithHost sets a dialer of its own: what more
+// sets comes after it.
 func newClient(host string, more ...client.Opt) (*client.Client, error) {
-	return client.New(append(more, client.WithHost(host), client.WithTraceProvider(provider{}))...)
+	return client.New(append([]client.Opt{client.WithHost(host), client.WithTraceProvider(provider{})}, more...)...)
 }
 
 // provider hands what the engines' client tells OpenTelemetry of its requests to the recorder in their context.

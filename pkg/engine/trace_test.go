@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -52,6 +55,19 @@ func TestOpen_traces(t *testing.T) {
 	assert.Equal(t, "build:base (work)", all.Lane(ping))
 	refused := all.One(t, "GET /version")
 	assert.Equal(t, map[string]any{"request": "GET /v1.44/version", "status": 503.0}, refused.Args)
+}
+
+// TestNewClient_dials has a client keep the dialer that it is given, as that of podman's service is.
+func TestNewClient_dials(t *testing.T) {
+	t.Parallel()
+	dialled := errors.New("dialled")
+	api, err := engine.NewClient("unix:///nowhere", client.WithDialContext(func(context.Context, string, string) (net.Conn, error) {
+		return nil, dialled
+	}))
+	require.NoError(t, err)
+	defer func() { _ = api.Close() }()
+	_, err = api.Ping(t.Context(), client.PingOptions{})
+	require.ErrorContains(t, err, dialled.Error())
 }
 
 func TestRequestName(t *testing.T) {
