@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +30,9 @@ func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter
 	}()
 	base, err := b.base(ctx, p, o, log, r)
 	if err != nil {
+		return Result{}, err
+	}
+	if err := p.checkStages(); err != nil {
 		return Result{}, err
 	}
 	files, err := b.artifacts(log).fetch(ctx, p.def, r)
@@ -74,8 +78,9 @@ func (b *Builder) runBuild(ctx context.Context, p plan, base Base, files map[str
 		return engine.BuildOutput{}, err
 	}
 	args := map[string]string{baseArg: string(base.Ref)}
-	for k, v := range p.args {
-		args[k] = v
+	maps.Copy(args, p.args)
+	for k, stage := range p.stages {
+		args[k] = string(stage.Ref)
 	}
 	if now, err := b.Digest(p.def.Name); err != nil || now != p.digest {
 		return engine.BuildOutput{}, errors.Join(err, errors.New("the image's files have changed while they were copied: build again"))
@@ -98,29 +103,4 @@ func (b *Builder) tag(ctx context.Context, p plan, img engine.Image) error {
 		}
 	}
 	return nil
-}
-
-// base gives the image that p stands on: its parent, or Debian from wherever it can be had.
-func (b *Builder) base(ctx context.Context, p plan, o Options, log io.Writer, r event.Reporter) (Base, error) {
-	if p.def.Parent == "" {
-		d := b.debian(log)
-		d.fresh = o.NoCache
-		return d.resolve(ctx, r)
-	}
-	if p.base.ID == "" {
-		return Base{}, &ParentError{Image: p.def.Name, Parent: p.def.Parent}
-	}
-	return p.base, nil
-}
-
-// storedBase gives what p would stand on as far as it is in the store already, or the zero Base.
-func (b *Builder) storedBase(ctx context.Context, p plan) (Base, error) {
-	if p.def.Parent == "" {
-		return b.debian(io.Discard).stored(ctx)
-	}
-	digest, err := b.Digest(p.def.Parent)
-	if err != nil {
-		return Base{}, err
-	}
-	return inspectBase(ctx, b.Engine, DigestRef(p.def.Parent, digest))
 }

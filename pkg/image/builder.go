@@ -87,6 +87,8 @@ type plan struct {
 	digest InputDigest
 	args   map[string]string
 	base   Base // what it would stand on, as far as that is in the store; zero otherwise
+	// stages are what Definition.Stages would name, by argument, likewise.
+	stages map[string]Base
 }
 
 func (b *Builder) now() time.Time {
@@ -151,11 +153,9 @@ func (b *Builder) buildAlone(ctx context.Context, p plan, o Options, r event.Rep
 // upToDate looks for an image that need not be built, and puts its tags right. It notes in p what p would stand
 // on.
 func (b *Builder) upToDate(ctx context.Context, p *plan, o Options) (Result, bool, error) {
-	base, err := b.storedBase(ctx, *p)
-	if err != nil {
+	if err := b.lookUp(ctx, p); err != nil {
 		return Result{}, false, &BuildError{Image: p.def.Name, Err: err}
 	}
-	p.base = base
 	if o.Force || o.NoCache {
 		return Result{}, false, nil
 	}

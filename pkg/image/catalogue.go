@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -79,12 +80,13 @@ func loadDefinition(dir, name string) (Definition, error) {
 	if root := decode(data, &f, p); root != nil && len(p.list) == 0 {
 		f.validate(root, p)
 	}
+	stages := keys(f.Stages)
 	docker := &problems{file: filepath.ToSlash(filepath.Join(filepath.Base(dir), name, dockerfileName))}
 	text, err := os.ReadFile(filepath.Join(folder, dockerfileName))
 	if err != nil {
 		docker.add(0, "cannot be read: %w", err)
 	} else {
-		checkDockerfile(text, docker)
+		checkDockerfile(text, stages, docker)
 	}
 	if err := errors.Join(p.err(), docker.err()); err != nil {
 		return Definition{}, err
@@ -100,6 +102,7 @@ func (c *Catalogue) sort(base string) error {
 		if _, ok := c.byName[parent]; parent != "" && !ok {
 			errs = append(errs, fmt.Errorf("%s/%s/%s: unknown parent %q%s", base, name, definitionName, parent, suggest(parent, keys(c.byName))))
 		}
+		errs = append(errs, c.checkStages(base, name)...)
 	}
 	if len(errs) > 0 {
 		return errors.Join(errs...)
@@ -108,7 +111,7 @@ func (c *Catalogue) sort(base string) error {
 	for len(c.names) < len(c.byName) {
 		before := len(c.names)
 		for _, name := range keys(c.byName) {
-			if !done[name] && done[c.byName[name].Parent] {
+			if !done[name] && done[c.byName[name].Parent] && !slices.ContainsFunc(c.Stages(name), func(s string) bool { return !done[s] }) {
 				done[name] = true
 				c.names = append(c.names, name)
 			}
@@ -118,6 +121,20 @@ func (c *Catalogue) sort(base string) error {
 		}
 	}
 	return nil
+}
+
+// checkStages tells which images that name takes files from cannot be such images.
+func (c *Catalogue) checkStages(base, name string) (errs []error) {
+	for _, stage := range c.Stages(name) {
+		d, ok := c.byName[stage]
+		switch {
+		case !ok:
+			errs = append(errs, fmt.Errorf("%s/%s/%s: unknown image %q in stages%s", base, name, definitionName, stage, suggest(stage, keys(c.byName))))
+		case d.Parent != "" || len(d.Stages) > 0:
+			errs = append(errs, fmt.Errorf("%s/%s/%s: %q in stages stands on other images: only one that stands on Debian itself can be built beside the parent", base, name, definitionName, stage))
+		}
+	}
+	return errs
 }
 
 // cycle names the images that stand on each other.
@@ -140,7 +157,7 @@ func (c *Catalogue) cycle(base string, done map[string]bool) error {
 	}
 }
 
-// Names lists every image, parents before their children.
+// Names lists every image, parents before their children and stages before those that take files from them.
 func (c *Catalogue) Names() []string { return slices.Clone(c.names) }
 
 // Get gives the definition of an image; the error of an unknown one is an [*UnknownError].
@@ -159,6 +176,22 @@ func (c *Catalogue) Parents(name string) []string {
 		out = append(out, p)
 	}
 	return out
+}
+
+// Stages lists the images that name takes files from, sorted. They stand on Debian itself, and so can be built while
+// name's parent is.
+func (c *Catalogue) Stages(name string) []string {
+	return slices.Compact(slices.Sorted(maps.Values(c.byName[name].Stages)))
+}
+
+// AllStages lists the images that any other takes files from, sorted.
+func (c *Catalogue) AllStages() []string {
+	var out []string
+	for name := range c.byName {
+		out = append(out, c.Stages(name)...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // Children lists the images that stand directly on name, sorted.

@@ -17,6 +17,7 @@ type Definition struct {
 	Description string            // one line
 	Parent      string            // the image it stands on; "" is Debian itself
 	Args        map[string]string // build arguments; [SuiteVariable] in a value is the configured Debian suite
+	Stages      map[string]string // build argument → the image of the catalogue that it names: files are copied from it
 	User        string            // whom its main process runs as
 	Environment []Variable
 	Stop        Stop
@@ -78,6 +79,7 @@ type definitionFile struct {
 	Description string            `yaml:"description"`
 	Parent      string            `yaml:"parent"`
 	Args        map[string]string `yaml:"args"`
+	Stages      map[string]string `yaml:"stages"`
 	User        string            `yaml:"user"`
 	Environment []struct {
 		Name    string `yaml:"name"`
@@ -109,7 +111,7 @@ type definitionFile struct {
 // definition copies f into the form that the rest of the package uses.
 func (f definitionFile) definition(name, dir string) Definition {
 	d := Definition{
-		Name: name, Dir: dir, Description: f.Description, Parent: f.Parent, Args: f.Args, User: f.User,
+		Name: name, Dir: dir, Description: f.Description, Parent: f.Parent, Args: f.Args, Stages: f.Stages, User: f.User,
 		Stop:    Stop{Signal: f.Stop.Signal, Timeout: f.Stop.Timeout, ExitCode: f.Stop.ExitCode, Log: f.Stop.Log},
 		Runtime: f.Runtime,
 	}

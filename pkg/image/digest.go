@@ -28,7 +28,7 @@ func (d InputDigest) Short() string {
 const digestVersion = "1"
 
 // Digest computes the input digest of name for a Debian suite. Neither time stamps nor owners nor the umask
-// of the checkout count, and of image.yaml only what reaches the image: arguments, artifacts, parent.
+// of the checkout count, and of image.yaml only what reaches the image: arguments, artifacts, parent, stages.
 func (c *Catalogue) Digest(name string, suite Suite) (InputDigest, error) {
 	d, err := c.Get(name)
 	if err != nil {
@@ -44,6 +44,13 @@ func (c *Catalogue) Digest(name string, suite Suite) (InputDigest, error) {
 			return "", err
 		}
 		h.add("parent", d.Parent, string(parent))
+	}
+	for _, k := range keys(d.Stages) {
+		stage, err := c.Digest(d.Stages[k], suite)
+		if err != nil {
+			return "", err
+		}
+		h.add("stage", k, d.Stages[k], string(stage))
 	}
 	args := d.expandArgs(suite)
 	for _, k := range keys(args) {

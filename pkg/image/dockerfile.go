@@ -2,6 +2,7 @@ package image
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -9,6 +10,8 @@ import (
 //
 //	ARG BASE_IMAGE
 //	FROM ${BASE_IMAGE}
+//
+// or, when it takes files from other images of the catalogue, with an ARG for each of them between the two.
 const baseArg = "BASE_IMAGE"
 
 // instruction is one instruction of a Dockerfile, its continued lines joined.
@@ -46,8 +49,8 @@ func instructions(text []byte) []instruction {
 }
 
 // checkDockerfile notes what the classic docker builder, BuildKit and buildah do not all understand, and
-// stages that do not begin from the image's parent.
-func checkDockerfile(text []byte, p *problems) {
+// stages that do not begin from the image's parent or from one of the images that the arguments others name.
+func checkDockerfile(text []byte, others []string, p *problems) {
 	for i, raw := range strings.Split(string(text), "\n") {
 		directive := regexp.MustCompile(`(?i)^#\s*(syntax|escape|check)\s*=`).FindStringSubmatch(strings.TrimSpace(raw))
 		if directive != nil {
@@ -58,10 +61,15 @@ func checkDockerfile(text []byte, p *problems) {
 		}
 	}
 	list := instructions(text)
-	if len(list) < 2 || list[0].keyword != "ARG" || list[0].rest != baseArg || list[1].keyword != "FROM" {
-		p.add(1, "must begin with ARG %s and FROM ${%s}", baseArg, baseArg)
+	names, stages := append([]string{baseArg}, others...), map[string]bool{}
+	ok := len(list) > len(names) && list[0].rest == baseArg && list[len(names)].keyword == "FROM"
+	for i, name := range names {
+		ok = ok && list[i].keyword == "ARG" && slices.Contains(names, list[i].rest)
+		stages["${"+name+"}"] = true
 	}
-	stages := map[string]bool{"${" + baseArg + "}": true}
+	if !ok {
+		p.add(1, "must begin with ARG %s and FROM ${%s}", strings.Join(names, ", ARG "), baseArg)
+	}
 	for _, in := range list {
 		checkInstruction(in, stages, p)
 	}
@@ -73,7 +81,7 @@ func checkInstruction(in instruction, stages map[string]bool, p *problems) {
 	case "FROM":
 		words := strings.Fields(in.rest)
 		if len(words) == 0 || !stages[words[0]] {
-			p.add(in.line, "FROM %s: a stage stands on ${%s} or on an earlier stage", in.rest, baseArg)
+			p.add(in.line, "FROM %s: a stage stands on ${%s}, an argument of stages in %s, or an earlier stage", in.rest, baseArg, definitionName)
 		}
 		if len(words) == 3 && strings.EqualFold(words[1], "as") {
 			stages[words[2]] = true

@@ -63,7 +63,7 @@ func newBuildError(name, log string, err error) *BuildError {
 	return out
 }
 
-// ParentError is an image whose parent is not built as its inputs are now.
+// ParentError is an image whose parent, or one that it takes files from, is not built as its inputs are now.
 type ParentError struct {
 	Image  string
 	Parent string

@@ -46,9 +46,10 @@ func (p plan) made(img engine.Image) bool {
 	return img.Labels[LabelImage] == p.def.Name && img.Labels[LabelDigest] == string(p.digest) && p.standsOn(img)
 }
 
-// standsOn tells whether img was built on the base of p.
+// standsOn tells whether img was built on the base of p, with files of its stages.
 func (p plan) standsOn(img engine.Image) bool {
-	return p.base.ID == "" || img.Labels[LabelBaseID] == string(p.base.ID)
+	stages := p.stageIDs()
+	return (p.base.ID == "" || img.Labels[LabelBaseID] == string(p.base.ID)) && (stages == "" || img.Labels[LabelStageIDs] == stages)
 }
 
 func newestFirst(images []engine.Image) {

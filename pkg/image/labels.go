@@ -15,6 +15,8 @@ const (
 	LabelDigest = "org.poststack.input-digest" // the InputDigest it was built for
 	LabelImage  = "org.poststack.image"        // its name in the catalogue
 	LabelBaseID = "org.poststack.base-id"      // engine.ImageID of what it stands on
+	// LabelStageIDs has the engine.ImageIDs of the images that it took files from, in the order of their arguments.
+	LabelStageIDs = "org.poststack.stage-ids"
 )
 
 // projectURL is where Poststack's sources are, for the label org.opencontainers.image.source.
@@ -33,6 +35,9 @@ func (b *Builder) labels(ctx context.Context, p plan, base Base) map[string]stri
 		ocispec.AnnotationCreated:       b.now().UTC().Format(time.RFC3339),
 		ocispec.AnnotationSource:        projectURL,
 		ocispec.AnnotationBaseImageName: string(base.Ref),
+	}
+	if stages := p.stageIDs(); stages != "" {
+		out[LabelStageIDs] = stages
 	}
 	if base.Digest != "" {
 		out[ocispec.AnnotationBaseImageDigest] = base.Digest

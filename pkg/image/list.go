@@ -52,7 +52,7 @@ func (b *Builder) status(ctx context.Context, s Status, def Definition, img engi
 		return s, err
 	}
 	p := plan{def: def, digest: digest}
-	if p.base, err = b.storedBase(ctx, p); err != nil {
+	if err := b.lookUp(ctx, &p); err != nil {
 		return s, err
 	}
 	s.Built, s.ID, s.SizeBytes, s.Created = true, img.ID, img.SizeBytes, img.Created

@@ -21,6 +21,11 @@ func (f *definitionFile) validate(root *yaml.Node, p *problems) {
 	for _, name := range keys(f.Args) {
 		f.validateArg(name, lineOf(root, "args", name), p)
 	}
+	for _, name := range keys(f.Stages) {
+		if _, ok := f.Args[name]; ok || name == baseArg || !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
+			p.add(lineOf(root, "stages", name), "stages: %q is not a build argument of its own", name)
+		}
+	}
 	for i, v := range f.Environment {
 		line := lineOf(root, "environment", i)
 		if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(v.Name) {

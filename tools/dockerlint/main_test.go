@@ -17,6 +17,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"a plain file on its parent is fine", head + "COPY --chown=1:1 a /a\nRUN true\nCMD [\"/a\"]\n", nil},
 		{"a second stage may be copied from", "FROM debian:bookworm-slim AS build\nRUN true\nFROM scratch\nCOPY --from=build /a /a\n", nil},
+		{"an image of the catalogue may be copied from", "# a comment\nARG BASE_IMAGE\nARG TOOL_IMAGE\nFROM ${TOOL_IMAGE} AS tool\nFROM ${BASE_IMAGE}\nCOPY --from=tool /a /a\n", nil},
 		{"a mount in RUN is refused", head + "RUN --mount=type=cache,target=/c true\n", []string{
 			"Dockerfile:3: Portable: RUN --mount is not understood by every builder",
 		}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
@@ -14,14 +15,15 @@ import (
 
 // official runs the rules of docker's linter.
 //
-// The builder gives every Dockerfile its parent as BASE_IMAGE, which has no default on purpose: building one
-// by hand without it must fail. So the rule that asks for a default is left out.
+// The builder gives every Dockerfile its parent as BASE_IMAGE, and the images that it takes files from by other
+// arguments, which have no default on purpose: building one by hand without them must fail. So the rule that asks for
+// a default is left out.
 func official(ctx context.Context, name string, data []byte) []Finding {
 	source := llb.NewSourceMap(nil, name, "Dockerfile", data)
 	source.Definition = &llb.Definition{} // nil makes the linter panic
 	res, err := dockerfile2llb.DockerfileLint(ctx, data, dockerfile2llb.ConvertOpt{
 		Config: dockerui.Config{
-			BuildArgs: map[string]string{"BASE_IMAGE": "localhost/poststack/parent:latest"},
+			BuildArgs: images(data),
 		},
 		SourceMap:    source,
 		MetaResolver: noImages{},
@@ -38,6 +40,24 @@ func official(ctx context.Context, name string, data []byte) []Finding {
 	}
 	if e := res.Error; e != nil {
 		found = append(found, Finding{File: name, Line: line(&e.Location), Rule: "BuildError", Text: e.Message})
+	}
+	return found
+}
+
+// images gives the arguments that stand before the first stage, each with an image for a value.
+func images(data []byte) map[string]string {
+	found := map[string]string{}
+	for text := range strings.Lines(string(data)) {
+		words := strings.Fields(text)
+		if len(words) == 0 {
+			continue
+		}
+		if strings.EqualFold(words[0], "FROM") {
+			break
+		}
+		if strings.EqualFold(words[0], "ARG") && len(words) == 2 && !strings.Contains(words[1], "=") {
+			found[words[1]] = "localhost/poststack/image:latest"
+		}
 	}
 	return found
 }
