@@ -155,8 +155,9 @@ func TestResolve_bootstraps_with_the_sources_of_this_machine(t *testing.T) {
 	c := boot.calls[0]
 	args := c.Args
 	assert.Equal(t, []string{"--variant=minbase", "--mode=auto", "--format=tar"}, args[:3])
-	assert.Contains(t, args, "--dpkgopt=path-exclude=/usr/share/man/*")
-	assert.Contains(t, args, "--dpkgopt=path-include=/usr/share/doc/*/copyright")
+	assert.Contains(t, strings.Join(args, "\n"), `'path-exclude=/usr/share/man/*' 'path-exclude=/usr/share/locale/*'`)
+	assert.Contains(t, strings.Join(args, "\n"), `-path './usr/share/man/*'`)
+	assert.Contains(t, strings.Join(args, "\n"), `! -path './usr/share/doc/*/copyright'`)
 	assert.NotContains(t, args, "--include=ca-certificates", "no source is https")
 	assert.Equal(t, "bookworm", args[len(args)-3])
 	assert.Contains(t, c.Env, "SOURCE_DATE_EPOCH=1767225600")

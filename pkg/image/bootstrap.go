@@ -7,10 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
@@ -23,29 +24,6 @@ const bootstrapGrace = 30 * time.Second
 
 // scratchPrefix begins the name of the directory that a bootstrap works in.
 const scratchPrefix = "poststack-debian-"
-
-// slimOptions are dpkg's options of the official slim images: no documentation but the copyright files, no
-// manuals, no translations. dpkg keeps to them in every image on top.
-func slimOptions() []string {
-	return []string{
-		"path-exclude=/usr/share/doc/*", "path-include=/usr/share/doc/*/copyright",
-		"path-exclude=/usr/share/groff/*", "path-exclude=/usr/share/info/*", "path-exclude=/usr/share/linda/*",
-		"path-exclude=/usr/share/lintian/*", "path-exclude=/usr/share/man/*",
-		"path-exclude=/usr/share/locale/*", "path-include=/usr/share/locale/locale.alias",
-	}
-}
-
-// imageAptOptions are apt's settings of the official images: no translations, small indexes, no caches.
-func imageAptOptions() []string {
-	return []string{
-		`Acquire::Languages "none";`,
-		`Acquire::GzipIndexes "true";`,
-		`Apt::AutoRemove::SuggestsImportant "false";`,
-		`Dir::Cache::pkgcache "";`,
-		`Dir::Cache::srcpkgcache "";`,
-		`DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"; };`,
-	}
-}
 
 // bootstrap makes the image that [debian.own] names with mmdebstrap, one at a time on this machine. It stays
 // bit for bit the same as long as the package sources do. It replaces the image old; any other that has that
@@ -134,45 +112,8 @@ func (d debian) debootstrap(ctx context.Context, dir string, sources []string, r
 	return rootfs, nil
 }
 
-// mergedUsrHooks make mmdebstrap merge /usr itself. Without them bookworm's package usrmerge does it, which
-// brings 48 MB of Perl along that nothing else needs.
-const mergedUsrHooks = "/usr/share/mmdebstrap/hooks/maybe-merged-usr"
-
-// bootstrapSpec is one run of mmdebstrap.
-type bootstrapSpec struct {
-	suite     Suite
-	rootfs    string   // the archive to make
-	list      string   // file with the package sources
-	sources   []string // its lines
-	options   string   // file with settings of apt for the bootstrap only; it may hold a proxy's password
-	kept      []string // settings of apt that stay in the image
-	mergedUsr bool     // mergedUsrHooks are there
-}
-
-// mmdebstrapArgs is the command line.
-func mmdebstrapArgs(s bootstrapSpec) []string {
-	args := []string{"--variant=minbase", "--mode=auto", "--format=tar", "--aptopt=" + s.options}
-	if s.mergedUsr {
-		args = append(args, "--hook-directory="+mergedUsrHooks)
-	}
-	for _, o := range slimOptions() {
-		args = append(args, "--dpkgopt="+o)
-	}
-	if slices.ContainsFunc(s.sources, func(line string) bool { return strings.Contains(line, "https://") }) {
-		args = append(args, "--include=ca-certificates") // apt in the image needs it for these sources
-	}
-	var kept []string
-	for _, k := range s.kept {
-		kept = append(kept, "'"+strings.ReplaceAll(k, "'", `'\''`)+"'")
-	}
-	return append(args,
-		`--customize-hook=printf '%s\n' `+strings.Join(kept, " ")+` > "$1/etc/apt/apt.conf.d/99mmdebstrap"`,
-		// Files that would differ between machines, and 70 MB of apt's caches.
-		`--customize-hook=rm -f "$1"/var/cache/apt/*.bin; echo localhost > "$1/etc/hostname"; : > "$1/etc/resolv.conf"`,
-		string(s.suite), s.rootfs, s.list)
-}
-
-// importRootfs puts the archive into the engine's store, with the settings of the official image.
+// importRootfs puts the archive into the engine's store, with the settings of the official image. The time makes it
+// another image than that of an equal archive on podman too: whoever waits for a new one knows it by that.
 func (d debian) importRootfs(ctx context.Context, rootfs string) (Base, error) {
 	f, err := os.Open(filepath.Clean(rootfs))
 	if err != nil {
@@ -183,6 +124,7 @@ func (d debian) importRootfs(ctx context.Context, rootfs string) (Base, error) {
 		`CMD ["bash"]`,
 		`ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
 		`LABEL ` + LabelImage + `=debian`,
+		`LABEL ` + ocispec.AnnotationCreated + `=` + time.Now().UTC().Format(time.RFC3339),
 	}
 	id, err := d.engine.ImageImport(ctx, f, d.own(), changes)
 	if err != nil {
