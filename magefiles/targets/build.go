@@ -23,13 +23,18 @@ func (Build) Postgres(ctx context.Context) error {
 
 // Liquibase builds the Liquibase image on top of the base image, unless its inputs are unchanged. Liquibase itself is downloaded once, checked against pinned hashes and kept in the cache. Settings: those of build:base, POSTSTACK_ARTIFACTS. Example: mage build:liquibase
 func (Build) Liquibase(ctx context.Context) error {
-	return phase(ctx, (*stack.Stack).BuildLiquibase, Build.Base)
+	return phase(ctx, (*stack.Stack).BuildLiquibase, Build.Base, buildStages)
 }
 
 // All builds every image of which an input changed. With -force it builds unchanged ones too; with -noCache, builds ignore the layer cache of the engine. Settings: those of build:base. Example: mage build:all -force
 func (Build) All(ctx context.Context, force, noCache *bool) error {
 	ctx = stack.WithBuild(ctx, stack.BuildOptions{Force: isSet(force), NoCache: isSet(noCache)})
 	return phase(ctx, (*stack.Stack).BuildRest, Build.Postgres, Build.Liquibase)
+}
+
+// buildStages builds the images that others only take files from, beside the base image.
+func buildStages(ctx context.Context) error {
+	return phase(ctx, (*stack.Stack).BuildStages)
 }
 
 // Images lists the images with their tags, size, age and digest, and whether they are current. It builds nothing. Example: mage images

@@ -17,7 +17,7 @@ const (
 	CmdRollback Command = "rollback-count"
 )
 
-// Event is a line of the launcher's standard output. See containers/liquibase/launcher.
+// Event is a line of the launcher's standard output. See containers/java/launcher.
 type Event struct {
 	Event    string `json:"event"` // ready, running, applied, rolledback, committed, undone, changeset, failed, ended
 	File     string `json:"file"`

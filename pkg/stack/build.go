@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,14 +48,28 @@ func (s *Stack) BuildLiquibase(ctx context.Context) error {
 	return s.build(ctx, "build:liquibase", liquibaseImage)
 }
 
-// BuildRest builds the images of the catalogue that have no target of their own, parents first.
+// BuildStages builds the images that others only take files from. They stand on Debian itself.
+func (s *Stack) BuildStages(ctx context.Context) error {
+	images, err := s.catalogue()
+	if err != nil {
+		return s.failure("build:all", Usage, err)
+	}
+	for _, name := range images.AllStages() {
+		if err := s.build(ctx, "build:"+name, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BuildRest builds the images of the catalogue that have no target of their own and are no stages, parents first.
 func (s *Stack) BuildRest(ctx context.Context) error {
 	images, err := s.catalogue()
 	if err != nil {
 		return s.failure("build:all", Usage, err)
 	}
 	for _, name := range images.Names() {
-		if name == baseImage || name == postgresImage || name == liquibaseImage {
+		if name == baseImage || name == postgresImage || name == liquibaseImage || slices.Contains(images.AllStages(), name) {
 			continue
 		}
 		if err := s.build(ctx, "build:"+name, name); err != nil {

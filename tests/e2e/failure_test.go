@@ -65,8 +65,9 @@ func brokenBase(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 func brokenServices(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	t.Helper()
 	for _, name := range []string{"postgres", "liquibase"} {
-		c.Write(t, "containers/"+name+"/Dockerfile", func(string) string {
-			return "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN echo broken " + name + " && exit 3\n"
+		c.Write(t, "containers/"+name+"/Dockerfile", func(text string) string {
+			arguments, _, _ := strings.Cut(text, "FROM ")
+			return arguments + "FROM ${BASE_IMAGE}\nRUN echo broken " + name + " && exit 3\n"
 		})
 	}
 	r := c.Mage(t, nil, "build:all")

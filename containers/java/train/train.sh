@@ -19,15 +19,15 @@ main() {
   printf -- '-cp\n%s\n' "$(find "$home/lib" -name '*.jar' | LC_ALL=C sort | paste -sd:)" >>"$home/java.args"
   local bin
   bin=$(dirname "$(find /usr/lib/postgresql -name initdb | sort | tail -n 1)")
-  install -d -o postgres "$data"
+  install -d -o nobody "$data"
   echo train >"$data/password"
-  runuser -u postgres -- "$bin/initdb" --no-sync --auth=scram-sha-256 --username=postgres \
+  runuser -u nobody -- "$bin/initdb" --no-sync --auth=scram-sha-256 --username=postgres \
     --pwfile="$data/password" -D "$data/db" >/dev/null
-  runuser -u postgres -- "$bin/pg_ctl" -D "$data/db" -s -w -l "$data/log" \
+  runuser -u nobody -- "$bin/pg_ctl" -D "$data/db" -s -w -l "$data/log" \
     -o "-p 5999 -c listen_addresses=127.0.0.1 -c unix_socket_directories=$data -c fsync=off" start
   echo '*:*:*:*:train' >"$data/pgpass"
   migrate
-  runuser -u postgres -- "$bin/pg_ctl" -D "$data/db" -s -m immediate stop
+  runuser -u nobody -- "$bin/pg_ctl" -D "$data/db" -s -m immediate stop
   "$home/java/bin/java" "@$home/java.args" -Xshare:dump "-XX:SharedClassListFile=$data/classes"
   rm -rf "$data"
 }
