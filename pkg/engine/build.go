@@ -169,40 +169,57 @@ func (b *build) idFile() string { return filepath.Join(b.dir, "iid") }
 
 func (b *build) command() (runner.Command, error) {
 	cli := b.engine.cli
-	args := []string{"build", "--iidfile", b.idFile()}
-	var env []string
-	switch cli.dialect() {
-	case dialectBuildah:
-		file := filepath.Join(b.dir, "Dockerfile")
-		text, inserted := b.file.withArgLabels(b.spec.Args)
-		b.inserted = inserted
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			return runner.Command{}, fmt.Errorf("write the Dockerfile to build: %w", err)
-		}
-		// The default format would drop HEALTHCHECK; "never" fails on a missing base instead of asking for it.
-		args = append(args, "--format", "docker", "--pull=never", "--file", file, "--build-arg", markArg+"="+b.mark)
-		env = append(env, "TMPDIR="+b.dir)
-	case dialectClassic:
-		args = append(args, "--force-rm") // or the container of a failed RUN stays
-		env = append(env, "DOCKER_BUILDKIT=0")
-	case dialectBuildKit:
-		args = append(args, "--progress", "plain")
-		env = append(env, "DOCKER_BUILDKIT=1", "BUILDX_BUILDER=default")
+	args, env, err := b.dialectArgs()
+	if err != nil {
+		return runner.Command{}, err
 	}
+	args = append([]string{"build", "--iidfile", b.idFile()}, args...)
 	if b.spec.NoCache {
 		args = append(args, "--no-cache")
 	}
 	for _, k := range slices.Sorted(maps.Keys(b.spec.Args)) {
 		args = append(args, "--build-arg", k+"="+b.spec.Args[k])
 	}
-	for _, k := range slices.Sorted(maps.Keys(b.spec.Labels)) {
-		args = append(args, "--label", k+"="+b.spec.Labels[k])
-	}
 	args = append(args, b.proxyArgs()...)
 	command := cli.command(append(args, b.spec.Dir)...)
 	command.Env = append(slices.Clone(command.Env), env...)
 	command.Grace = buildGrace
 	return command, nil
+}
+
+// dialectArgs are the arguments and the environment that differ between the builders.
+func (b *build) dialectArgs() (args, env []string, err error) {
+	var file string
+	switch b.engine.cli.dialect() {
+	case dialectBuildah:
+		var text string
+		text, b.inserted = b.file.withArgLabels(b.spec.Args)
+		file, err = b.labelled(text)
+		// The default format would drop HEALTHCHECK; "never" fails on a missing base instead of asking for it.
+		args = []string{"--format", "docker", "--pull=never", "--file", file, "--build-arg", markArg + "=" + b.mark}
+		env = []string{"TMPDIR=" + b.dir}
+	case dialectClassic:
+		file, err = b.labelled(b.file.String())
+		args = []string{"--force-rm", "--file", file} // or the container of a failed RUN stays
+		env = []string{"DOCKER_BUILDKIT=0"}
+	case dialectBuildKit:
+		args = []string{"--progress", "plain"}
+		for _, k := range slices.Sorted(maps.Keys(b.spec.Labels)) {
+			args = append(args, "--label", k+"="+b.spec.Labels[k])
+		}
+		env = []string{"DOCKER_BUILDKIT=1", "BUILDX_BUILDER=default"}
+	}
+	return args, env, err
+}
+
+// labelled writes the Dockerfile with the labels in one instruction at its end. As options each of them would be an
+// instruction, and so a container and a layer, to builders that know no other way: a second in all.
+func (b *build) labelled(text string) (file string, err error) {
+	file = filepath.Join(b.dir, "Dockerfile")
+	if err := os.WriteFile(file, []byte(text+labelLine(b.spec.Labels)), 0o600); err != nil {
+		return "", fmt.Errorf("write the Dockerfile to build: %w", err)
+	}
+	return file, nil
 }
 
 // proxyArgs hands the proxies of the environment to RUN steps, as podman does by itself. They are predefined

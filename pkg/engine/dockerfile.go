@@ -187,6 +187,33 @@ func (d dockerfile) withArgLabels(args map[string]string) (text string, inserted
 	return strings.Join(out, "\n"), inserted
 }
 
+// String is the text that it was read from.
+func (d dockerfile) String() string {
+	var lines []string
+	for _, i := range d {
+		lines = append(lines, i.lines...)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// labelLine is an instruction that sets labels, or "" without any. A value of several lines loses its line ends, which
+// no Dockerfile can hold.
+func labelLine(labels map[string]string) string {
+	if len(labels) == 0 {
+		return ""
+	}
+	var words []string
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		words = append(words, word(k)+"="+word(labels[k]))
+	}
+	return "\nLABEL " + strings.Join(words, " ") + "\n"
+}
+
+// word makes a word of a Dockerfile of s, in which nothing is expanded.
+func word(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", " ", "\r", " ").Replace(s) + `"`
+}
+
 func hashOf(values map[string]string) string {
 	h := sha256.New()
 	for _, k := range slices.Sorted(maps.Keys(values)) {

@@ -48,6 +48,9 @@ func WithArgLabels(text string, args map[string]string) (string, int) {
 	return parseDockerfile(text).withArgLabels(args)
 }
 
+// LabelLine is what sets an image's labels.
+func LabelLine(labels map[string]string) string { return labelLine(labels) }
+
 // MergeConf lays configurations over each other.
 func MergeConf(texts ...string) string {
 	s := settings{}

@@ -78,6 +78,12 @@ func TestWithArgLabels(t *testing.T) {
 	assert.Zero(t, inserted)
 }
 
+func TestLabelLine(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "\nLABEL \"a\"=\"1\" \"b\"=\"x \\\"y\\\" \\$z \\\\ two lines\"\n", engine.LabelLine(map[string]string{"b": "x \"y\" $z \\ two\nlines", "a": "1"}))
+	assert.Empty(t, engine.LabelLine(nil))
+}
+
 func TestMergeConf(t *testing.T) {
 	t.Parallel()
 	system := `[containers]

@@ -67,7 +67,7 @@ func (s *suite) buildCases() []testCase {
 
 func (s *suite) buildTwice(ctx context.Context, t *testing.T) {
 	spec := s.build(t, "twice", "ARG COLOUR=red", "COPY marker /marker", `RUN ["/program", "echo", "painting it"]`, "ENV COLOUR=$COLOUR")
-	spec.Labels["org.example.quoted"] = `a "b" $c 'd'`
+	spec.Labels["org.example.quoted"] = `a "b" $c ${d} 'e' \f #g`
 	var log strings.Builder
 	var live []engine.Step
 	spec.Log, spec.OnStep = &log, func(st engine.Step) { live = append(live, st) }
@@ -85,7 +85,7 @@ func (s *suite) buildTwice(ctx context.Context, t *testing.T) {
 	img, err := s.ImageInspect(ctx, spec.Tags[0])
 	require.NoError(t, err)
 	assert.Equal(t, first.ID, img.ID)
-	assert.Equal(t, `a "b" $c 'd'`, img.Labels["org.example.quoted"])
+	assert.Equal(t, `a "b" $c ${d} 'e' \f #g`, img.Labels["org.example.quoted"])
 	assert.Contains(t, img.Env, "COLOUR=red")
 	second, err := s.Build(ctx, spec)
 	require.NoError(t, err)
