@@ -74,7 +74,7 @@ func keptSetup(t *testing.T, c *checkout.Checkout) {
 	c.OK(t, "setup")
 	first := lastSetup(t, c)
 	assert.Equal(t, "done", string(first.Outcome))
-	assert.Len(t, first.Phases, 6)
+	assert.Len(t, first.Phases, 7)
 	c.OK(t, "setup", "status")
 	again := lastSetup(t, c)
 	assert.Equal(t, "unchanged", string(again.Outcome))
