@@ -120,6 +120,14 @@ func (g *github) fail(target, text string, at *Place) {
 	g.say(command("error", target, p, text))
 }
 
+// mask has the runner mask the secrets of a result in all that follows: a step that uses $(mage db:url) may show its
+// commands. The runner reads commands from both streams, and stdout belongs to the result.
+func (g *github) mask(secrets []string) {
+	for _, s := range secrets {
+		g.say(command("add-mask", "", event.Place{}, s))
+	}
+}
+
 // say writes at once what belongs together, so that no other writer comes between.
 func (g *github) say(text string) { _, _ = io.WriteString(g.out, text) }
 

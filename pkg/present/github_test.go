@@ -174,7 +174,7 @@ func TestView_github_results(t *testing.T) {
 		event.Event{Kind: event.Result, Report: &event.Report{Header: []string{"setting", "value"}, Rows: [][]string{{"a|b", "<img src=x> *pass_word* [x](y)"}}}},
 	)
 	assert.True(t, strings.HasPrefix(stdout, "postgres://app:pass_word@h/d\n"), "what was asked for is printed as it is")
-	assert.Equal(t, "::error title=setup::sign in with [redacted]\n", stderr)
+	assert.Equal(t, "::add-mask::pass_word\n::error title=setup::sign in with [redacted]\n", stderr, "the runner masks it in what follows")
 	assert.NotContains(t, summary, "word@")
 	assert.Contains(t, summary, "<pre>postgres://app:[redacted]@h/d</pre>")
 	assert.Contains(t, summary, `| a\|b | &lt;img src=x&gt; \*\[redacted\]\* \[x\](y) |`)

@@ -149,6 +149,9 @@ func (v *View) print(r *event.Report) {
 		v.reports = append(v.reports, *r)
 	}
 	if r.Text != "" {
+		if v.github != nil {
+			v.github.mask(v.secrets.In(r.Text))
+		}
 		_, _ = fmt.Fprintln(v.stdout, v.safe(r.Text))
 	}
 	if len(r.Header) > 0 {

@@ -79,6 +79,17 @@ func (s *Set) Redact(text string) string {
 	return b.String()
 }
 
+// In lists the secrets that stand in text, as they are spelt there, each once.
+func (s *Set) In(text string) []string {
+	var found []string
+	for _, m := range s.find(text) {
+		if part := text[m.from:m.to]; !slices.Contains(found, part) {
+			found = append(found, part)
+		}
+	}
+	return found
+}
+
 // span is a part of a text in bytes, from included, to not.
 type span struct{ from, to int }
 

@@ -127,6 +127,15 @@ func TestSet_Redact_KnowsTheSpellingsOfASecret(t *testing.T) {
 	}
 }
 
+func TestSet_In(t *testing.T) {
+	t.Parallel()
+	var set secret.Set
+	set.Add("a b", "other")
+	assert.Equal(t, []string{"a%20b", "a b"}, set.In("postgres://app:a%20b@h/d, a b and a%20b"))
+	assert.Empty(t, set.In("nothing"))
+	assert.Empty(t, (*secret.Set)(nil).In("a b"))
+}
+
 func TestSet_ConcurrentUse(t *testing.T) {
 	t.Parallel()
 	var set secret.Set
