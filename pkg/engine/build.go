@@ -92,6 +92,7 @@ type build struct {
 	// inserted is how many instructions the builder gets that the Dockerfile does not have.
 	inserted int
 	mark     string // value of the build argument that tells its leftovers from others'
+	network  string // made for this build; "" for none
 }
 
 func (b *build) run(ctx context.Context) (BuildOutput, error) {
@@ -103,9 +104,9 @@ func (b *build) run(ctx context.Context) (BuildOutput, error) {
 	if b.dir, err = os.MkdirTemp(b.engine.scratch(), session.Temp("build")); err != nil {
 		return BuildOutput{}, fmt.Errorf("make directory for a build: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(b.dir) }()
+	defer b.clear(ctx)
 	b.mark = b.dir
-	command, err := b.command()
+	command, err := b.command(ctx)
 	if err != nil {
 		return BuildOutput{}, err
 	}
@@ -167,7 +168,7 @@ func (e *Engine) scratch() string {
 
 func (b *build) idFile() string { return filepath.Join(b.dir, "iid") }
 
-func (b *build) command() (runner.Command, error) {
+func (b *build) command(ctx context.Context) (runner.Command, error) {
 	cli := b.engine.cli
 	args, env, err := b.dialectArgs()
 	if err != nil {
@@ -180,7 +181,12 @@ func (b *build) command() (runner.Command, error) {
 	for _, k := range slices.Sorted(maps.Keys(b.spec.Args)) {
 		args = append(args, "--build-arg", k+"="+b.spec.Args[k])
 	}
-	args = append(args, b.proxyArgs()...)
+	proxies, local := b.proxyArgs()
+	network, err := b.networkArgs(ctx, local)
+	if err != nil {
+		return runner.Command{}, err
+	}
+	args = append(append(args, proxies...), network...)
 	command := cli.command(append(args, b.spec.Dir)...)
 	command.Env = append(slices.Clone(command.Env), env...)
 	command.Grace = buildGrace
@@ -223,11 +229,8 @@ func (b *build) labelled(text string) (file string, err error) {
 }
 
 // proxyArgs hands the proxies of the environment to RUN steps, as podman does by itself. They are predefined
-// arguments: they are in no image and change no cache. A proxy on this machine's loopback is only reached
-// from the host's network.
-func (b *build) proxyArgs() []string {
-	var out []string
-	local := false
+// arguments: they are in no image and change no cache. local tells of one on this machine's loopback.
+func (b *build) proxyArgs() (args []string, local bool) {
 	for _, k := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy"} {
 		v := b.engine.opts.Getenv(k)
 		if v == "" || b.spec.Args[k] != "" {
@@ -235,13 +238,10 @@ func (b *build) proxyArgs() []string {
 		}
 		local = local || (!strings.EqualFold(k, "no_proxy") && isLoopbackURL(v))
 		if b.engine.cli.kind == Docker {
-			out = append(out, "--build-arg", k) // without a value: it is taken from the environment
+			args = append(args, "--build-arg", k) // without a value: it is taken from the environment
 		}
 	}
-	if local {
-		out = append(out, "--network", "host")
-	}
-	return out
+	return args, local
 }
 
 // buildGrace is how long a cancelled builder has to end by itself.

@@ -1,0 +1,47 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/poststack/poststack/pkg/session"
+)
+
+// networkArgs choose the network of the RUN steps. A proxy on this machine's loopback is only reached from the host's.
+//
+// Builds of rootful podman get a bridge of their own each. On one that they share, a step that ends takes its interface
+// away, and the bridge, which has the lowest hardware address of those on it, gets another: steps of other builds go on
+// sending to the old one until they ask anew, and hear nothing for up to 50 seconds (netavark 1.4; docker fixes the
+// address). Without podman's name server, which a step does not need, one program less is started for each.
+func (b *build) networkArgs(ctx context.Context, localProxy bool) ([]string, error) {
+	if localProxy {
+		return []string{"--network", "host"}, nil
+	}
+	info := b.engine.info
+	if b.engine.cli.dialect() != dialectBuildah || info.Rootless || !atLeast(info.Version, 4, 0) {
+		return nil, nil
+	}
+	name := filepath.Base(b.dir)
+	args := []string{"network", "create", "--disable-dns"}
+	labels := session.Labels()
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		args = append(args, "--label", k+"="+labels[k])
+	}
+	if _, err := b.engine.cli.run(ctx, append(args, name)...); err != nil {
+		return nil, fmt.Errorf("create network %q for a build: %w", name, err)
+	}
+	b.network = name
+	return []string{"--network", name}, nil
+}
+
+// clear removes what the build has worked with.
+func (b *build) clear(ctx context.Context) {
+	if b.network != "" {
+		_ = b.engine.NetworkRemove(context.WithoutCancel(ctx), b.network) // or the watchdog does, or the next run's sweep
+	}
+	_ = os.RemoveAll(b.dir)
+}
