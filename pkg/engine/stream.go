@@ -104,7 +104,8 @@ func (e *Engine) ContainerCopyTo(ctx context.Context, id ContainerID, files []Fi
 		return nil
 	}
 	missing := map[string]bool{}
-	for _, f := range files {
+	depth := func(f File) int { return strings.Count(f.Path, "/") }
+	for _, f := range slices.SortedStableFunc(slices.Values(files), func(a, b File) int { return depth(a) - depth(b) }) {
 		if !path.IsAbs(f.Path) || path.Clean(f.Path) != f.Path {
 			return fmt.Errorf("copy %q to container %q: the path is not absolute and clean", f.Path, id)
 		}
@@ -130,10 +131,16 @@ func (e *Engine) copyArchives(ctx context.Context, id ContainerID, archives map[
 	return nil
 }
 
-// missingParents records in missing, for every directory above file, whether it has to be made.
+// missingParents records in missing, for every directory above file, whether it has to be made. Each question mounts
+// the container's file system on podman, so none is asked whose answer follows from another's: files come with the
+// shallowest first.
 func (e *Engine) missingParents(ctx context.Context, id ContainerID, file string, missing map[string]bool) error {
 	for dir := path.Dir(file); dir != "/"; dir = path.Dir(dir) {
 		if _, known := missing[dir]; known {
+			return nil
+		}
+		if missing[path.Dir(dir)] {
+			missing[dir] = true
 			return nil
 		}
 		_, err := e.api.ContainerStatPath(ctx, string(id), client.ContainerStatPathOptions{Path: dir})
