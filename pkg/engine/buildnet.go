@@ -31,17 +31,19 @@ func (b *build) networkArgs(ctx context.Context, localProxy bool) ([]string, err
 	for _, k := range slices.Sorted(maps.Keys(labels)) {
 		args = append(args, "--label", k+"="+labels[k])
 	}
+	b.network = name // also when the command is interrupted: it may be there
 	if _, err := b.engine.cli.run(ctx, append(args, name)...); err != nil {
 		return nil, fmt.Errorf("create network %q for a build: %w", name, err)
 	}
-	b.network = name
 	return []string{"--network", name}, nil
 }
 
 // clear removes what the build has worked with.
 func (b *build) clear(ctx context.Context) {
 	if b.network != "" {
-		_ = b.engine.NetworkRemove(context.WithoutCancel(ctx), b.network) // or the watchdog does, or the next run's sweep
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+		defer cancel()
+		_ = b.engine.NetworkRemove(ctx, b.network) // or the next run's sweep does
 	}
 	_ = os.RemoveAll(b.dir)
 }

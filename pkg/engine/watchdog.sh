@@ -72,13 +72,18 @@ builds() {
   fi
 }
 
-# disposable ENGINE... removes what carries the owner's label.
-disposable() {
+# containers ENGINE... removes the owner's containers.
+containers() {
   found=$(limit "$@" ps --all --quiet --filter "label=$WATCH_LABEL")
   # podman would wait for each to end by itself
   if [ "$WATCH_KIND" = podman ]; then now='--time 0'; else now=; fi
   # shellcheck disable=SC2086 # there are several, without blanks
   if [ -n "$found" ]; then limit "$@" rm --force --volumes $now $found; fi
+}
+
+# others ENGINE... removes what else has the owner's label. The steps of its builds have ended: podman does not count
+# them, and what a step has of a network stays when that has gone before it.
+others() {
   for thing in network volume; do
     found=$(limit "$@" "$thing" ls --quiet --filter "label=$WATCH_LABEL")
     for name in $found; do limit "$@" "$thing" rm "$name"; done
@@ -111,11 +116,12 @@ main() {
   # A line says that the owner ends in order. An end without one says that it died.
   if read -r _; then return; fi
   builds "$@" &
-  disposable "$@"
+  containers "$@"
   wait
   # What the engine was busy making is there by now.
   sleep 1
-  disposable "$@"
+  containers "$@"
+  others "$@"
   files
   if [ -n "$WATCH_SERVICE" ]; then service; fi
 }
