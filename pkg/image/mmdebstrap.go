@@ -29,6 +29,9 @@ func slimHooks() []string {
 		}
 		if path, ok := strings.CutPrefix(o, "path-include="); ok {
 			include = append(include, "! -path "+quote("."+path))
+			if above, _, ok := strings.Cut(path, "*"); ok { // as dpkg does: what is included may be behind a link
+				include = append(include, `! \( -type l -path `+quote("."+above+"*")+` \)`)
+			}
 		}
 	}
 	return []string{
