@@ -25,8 +25,8 @@ const bootstrapGrace = 30 * time.Second
 // scratchPrefix begins the name of the directory that a bootstrap works in.
 const scratchPrefix = "poststack-debian-"
 
-// bootstrap makes the image that [debian.own] names with mmdebstrap, one at a time on this machine. It stays
-// bit for bit the same as long as the package sources do. It replaces the image old; any other that has that
+// bootstrap makes the image that [debian.own] names with mmdebstrap, one at a time on this machine. Its
+// files stay bit for bit the same as long as the package sources do. It replaces the image old; any other that has that
 // name when its turn comes is as new. Nothing of it is left behind when ctx ends.
 func (d debian) bootstrap(ctx context.Context, old engine.ImageID, r event.Reporter) (Base, error) {
 	sources, err := d.host.sources(d.suite)

@@ -63,6 +63,8 @@ type Builder struct {
 type Options struct {
 	Force   bool // builds also what is up to date
 	NoCache bool // builds every step anew, on a Debian pulled or bootstrapped anew; it implies Force
+	// Renewal is shared by the builds that get that Debian together; nil if there is one build.
+	Renewal *Renewal
 }
 
 // Result is an image that was built, or found up to date.

@@ -184,16 +184,6 @@ func (c *Catalogue) Stages(name string) []string {
 	return slices.Compact(slices.Sorted(maps.Values(c.byName[name].Stages)))
 }
 
-// AllStages lists the images that any other takes files from, sorted.
-func (c *Catalogue) AllStages() []string {
-	var out []string
-	for name := range c.byName {
-		out = append(out, c.Stages(name)...)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
 // Children lists the images that stand directly on name, sorted.
 func (c *Catalogue) Children(name string) []string {
 	var out []string

@@ -12,7 +12,8 @@ import (
 )
 
 // InputDigest identifies everything that an image is made of: 64 hex digits. Two images with the same digest
-// are built from the same Dockerfile, files, arguments and artifacts on the same parent.
+// are built from the same Dockerfile, files, arguments and artifacts on the same parent, with files
+// of the same images.
 type InputDigest string
 
 // Short is the part that tags carry, 12 hex digits.

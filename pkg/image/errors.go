@@ -71,7 +71,7 @@ type ParentError struct {
 
 // Error names both, and what to do.
 func (e *ParentError) Error() string {
-	return fmt.Sprintf("%q stands on %q, which is not built in its present state: build that first (mage build:all builds every image in order)", e.Image, e.Parent)
+	return fmt.Sprintf("%q needs %q, which is not built in its present state: build that first (mage build:all builds every image in order)", e.Image, e.Parent)
 }
 
 // tellTool gives a failed program's error in the program's own words: its lines that begin with one of marks,

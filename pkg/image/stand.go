@@ -2,11 +2,10 @@ package image
 
 import (
 	"context"
-	"errors"
 	"io"
 	"strings"
+	"sync"
 
-	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 )
 
@@ -20,23 +19,32 @@ func (b *Builder) base(ctx context.Context, p plan, o Options, log io.Writer, r 
 	}
 	d := b.debian(log)
 	if o.NoCache {
-		renewed, err := b.renewed(ctx, p)
-		if err != nil {
-			return Base{}, err
-		}
-		d.fresh = !renewed
+		return o.Renewal.resolve(ctx, d, r)
 	}
 	return d.resolve(ctx, r)
 }
 
-// renewed tells whether the Debian in the store has come there since p's image was built: then another image's build
-// has got it, and it is not got once more. Images that stand on it would all have to be built again.
-func (b *Builder) renewed(ctx context.Context, p plan) (bool, error) {
-	img, err := b.Engine.ImageInspect(ctx, LatestRef(p.def.Name))
-	if errors.Is(err, engine.ErrNotFound) {
-		return false, nil
+// Renewal has the builds of one run that take nothing from a cache get Debian anew once: images that stand on an
+// earlier one would all have to be built again. Its zero value is ready.
+type Renewal struct {
+	mu   sync.Mutex
+	done bool
+}
+
+// resolve gives Debian anew, or the one that another build of the run has got. A nil Renewal is a run of one build.
+func (n *Renewal) resolve(ctx context.Context, d debian, r event.Reporter) (Base, error) {
+	if n == nil {
+		n = &Renewal{}
 	}
-	return err == nil && p.base.ID != "" && img.Labels[LabelBaseID] != string(p.base.ID), err
+	if !n.mu.TryLock() {
+		r.Step("waiting for Debian, which another build gets anew")
+		n.mu.Lock()
+	}
+	defer n.mu.Unlock()
+	d.fresh = !n.done
+	base, err := d.resolve(ctx, r)
+	n.done = n.done || err == nil
+	return base, err
 }
 
 // lookUp notes in p what it would stand on and take files from, as far as that is in the store.

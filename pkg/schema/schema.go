@@ -1,6 +1,6 @@
 // Package schema migrates a database with Liquibase, which runs in a disposable container, and tells what state
 // its schema is in. An update is one transaction: it happens as a whole or not at all (see the launcher in
-// containers/liquibase). Whether there is anything to do is known without Liquibase, from a fingerprint that is
+// containers/java). Whether there is anything to do is known without Liquibase, from a fingerprint that is
 // kept in the database.
 package schema
 

@@ -48,13 +48,16 @@ func (s *Stack) BuildLiquibase(ctx context.Context) error {
 	return s.build(ctx, "build:liquibase", liquibaseImage)
 }
 
-// BuildStages builds the images that others only take files from. They stand on Debian itself.
+// BuildStages builds the images that Liquibase's takes files from, but for the base image. They stand on Debian itself.
 func (s *Stack) BuildStages(ctx context.Context) error {
 	images, err := s.catalogue()
 	if err != nil {
-		return s.failure("build:all", Usage, err)
+		return s.failure("build:liquibase", BuildWork, err) // as the base image's build, which runs beside, fails of it
 	}
-	for _, name := range images.AllStages() {
+	for _, name := range images.Stages(liquibaseImage) {
+		if name == baseImage {
+			continue
+		}
 		if err := s.build(ctx, "build:"+name, name); err != nil {
 			return err
 		}
@@ -62,14 +65,14 @@ func (s *Stack) BuildStages(ctx context.Context) error {
 	return nil
 }
 
-// BuildRest builds the images of the catalogue that have no target of their own and are no stages, parents first.
+// BuildRest builds the images of the catalogue that no target before it builds, parents and stages first.
 func (s *Stack) BuildRest(ctx context.Context) error {
 	images, err := s.catalogue()
 	if err != nil {
 		return s.failure("build:all", Usage, err)
 	}
 	for _, name := range images.Names() {
-		if name == baseImage || name == postgresImage || name == liquibaseImage || slices.Contains(images.AllStages(), name) {
+		if name == baseImage || name == postgresImage || name == liquibaseImage || slices.Contains(images.Stages(liquibaseImage), name) {
 			continue
 		}
 		if err := s.build(ctx, "build:"+name, name); err != nil {
@@ -87,7 +90,7 @@ func (s *Stack) build(ctx context.Context, phase, name string) error {
 			return ended{}, err
 		}
 		asked, _ := ctx.Value(buildKey{}).(BuildOptions)
-		res, err := builder.Build(ctx, name, image.Options{Force: asked.Force, NoCache: asked.NoCache}, r)
+		res, err := builder.Build(ctx, name, image.Options{Force: asked.Force, NoCache: asked.NoCache, Renewal: &s.renewal}, r)
 		if err != nil {
 			return ended{}, err
 		}

@@ -102,6 +102,8 @@ type Stack struct {
 
 	mu    sync.Mutex
 	built map[string]image.Result // by name
+
+	renewal image.Renewal // of Debian, for the builds of this run
 }
 
 // Open returns a stack and the context that its phases run in: it ends when one of them fails, and when this

@@ -45,8 +45,9 @@ func builds() group {
 // rebuild builds images with nothing taken from the layer cache, one after the other.
 func rebuild(b *image.Builder, names ...string) func(context.Context) error {
 	return func(ctx context.Context) error {
+		o := image.Options{Force: true, NoCache: true, Renewal: &image.Renewal{}}
 		for _, name := range names {
-			if _, err := b.Build(ctx, name, image.Options{Force: true, NoCache: true}, event.Reporter{}); err != nil {
+			if _, err := b.Build(ctx, name, o, event.Reporter{}); err != nil {
 				return err
 			}
 		}

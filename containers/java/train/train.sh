@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs in the build stage only: migrates a scratch database with the launcher, and keeps the classes which that loads
+# Runs while the image is built: migrates a scratch database with the launcher, and keeps the classes which that loads
 # in an archive, so that the Java runtime maps them instead of parsing jars.
 set -Eeuo pipefail
 
