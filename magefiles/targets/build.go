@@ -21,7 +21,7 @@ func (Build) Postgres(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).BuildPostgres, Build.Base)
 }
 
-// Liquibase builds the Liquibase image on top of the base image, with the Java runtime of the java image, which it builds beside the base; each unless its inputs are unchanged. Liquibase itself is downloaded once, checked against pinned hashes and kept in the cache. Settings: those of build:base, POSTSTACK_ARTIFACTS. Example: mage build:liquibase
+// Liquibase builds the Liquibase image on top of the base image, unless its inputs are unchanged. The Java runtime in it is an image of its own, which is built beside the base. Liquibase itself is downloaded once, checked against pinned hashes and kept in the cache. Settings: those of build:base, POSTSTACK_ARTIFACTS. Example: mage build:liquibase
 func (Build) Liquibase(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).BuildLiquibase, Build.Base, buildStages)
 }
