@@ -1,10 +1,12 @@
 package stack_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -87,11 +89,18 @@ func TestStartDatabase_port_choice(t *testing.T) {
 	assert.Equal(t, b.config.Database.Port, spec.Ports[0].Host, "a port that is set wins")
 }
 
-// first holds the first port from 5432 that is free, until the test ends.
+// first holds the first port from 5432 that is free, until the test ends. Tests beside this one look for ports, too:
+// one that is taken for a moment is not passed over.
 func first(t *testing.T) uint16 {
 	t.Helper()
 	for port := 5432; port < 6000; port++ {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		var l net.Listener
+		err := errors.New("not tried")
+		for try := 0; err != nil && try < 50; try++ {
+			if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err != nil {
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
 		if err == nil {
 			t.Cleanup(func() { _ = l.Close() })
 			return uint16(port)
