@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -178,9 +177,7 @@ func (b *build) command(ctx context.Context) (runner.Command, error) {
 	if b.spec.NoCache {
 		args = append(args, "--no-cache")
 	}
-	for _, k := range slices.Sorted(maps.Keys(b.spec.Args)) {
-		args = append(args, "--build-arg", k+"="+b.spec.Args[k])
-	}
+	args = append(args, pairs("--build-arg", b.spec.Args)...)
 	proxies, local := b.proxyArgs()
 	network, err := b.networkArgs(ctx, local)
 	if err != nil {
@@ -209,10 +206,7 @@ func (b *build) dialectArgs() (args, env []string, err error) {
 		args = []string{"--force-rm", "--file", file} // or the container of a failed RUN stays
 		env = []string{"DOCKER_BUILDKIT=0"}
 	case dialectBuildKit:
-		args = []string{"--progress", "plain"}
-		for _, k := range slices.Sorted(maps.Keys(b.spec.Labels)) {
-			args = append(args, "--label", k+"="+b.spec.Labels[k])
-		}
+		args = append([]string{"--progress", "plain"}, pairs("--label", b.spec.Labels)...)
 		env = []string{"DOCKER_BUILDKIT=1", "BUILDX_BUILDER=default"}
 	}
 	return args, env, err

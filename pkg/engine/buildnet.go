@@ -3,10 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/poststack/poststack/pkg/session"
 )
@@ -26,11 +24,7 @@ func (b *build) networkArgs(ctx context.Context, localProxy bool) ([]string, err
 		return nil, nil
 	}
 	name := filepath.Base(b.dir)
-	args := []string{"network", "create", "--disable-dns"}
-	labels := session.Labels()
-	for _, k := range slices.Sorted(maps.Keys(labels)) {
-		args = append(args, "--label", k+"="+labels[k])
-	}
+	args := append([]string{"network", "create", "--disable-dns"}, pairs("--label", session.Labels())...)
 	b.network = name // also when the command is interrupted: it may be there
 	if _, err := b.engine.cli.run(ctx, append(args, name)...); err != nil {
 		return nil, fmt.Errorf("create network %q for a build: %w", name, err)

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/poststack/poststack/pkg/runner"
 )
@@ -29,6 +31,15 @@ func (c commandLine) bare(args ...string) runner.Command {
 
 func (c commandLine) run(ctx context.Context, args ...string) (runner.Result, error) {
 	return c.runner.Run(ctx, c.command(args...))
+}
+
+// pairs gives option once for each of values, as KEY=value, in the order of the keys.
+func pairs(option string, values map[string]string) []string {
+	var args []string
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		args = append(args, option, k+"="+values[k])
+	}
+	return args
 }
 
 // fingerprint tells one program from its next version without running it, whichever link leads to it.
