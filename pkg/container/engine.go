@@ -15,8 +15,9 @@ import (
 // that merely looks alike.
 const (
 	LabelStack   = "org.poststack.stack" // the stack's name
+	LabelOwner   = "org.poststack.owner" // the ID of its owner, see [Owner]
 	LabelRole    = "org.poststack.role"  // what it is in the stack: "postgres", "liquibase"
-	LabelSpec    = "org.poststack.spec"  // hash of the declaration it was made from
+	LabelSpec    = "org.poststack.spec"  // what of its declaration it is made anew for, hashed
 	LabelSession = session.Label         // on disposable things: who made it
 
 	LabelDisposable = session.LabelDisposable // "true" on things that must not outlive their session

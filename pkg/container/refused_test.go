@@ -34,7 +34,7 @@ func TestEnsure_foreign(t *testing.T) {
 			_, _, err := container.Ensure(t.Context(), e, service())
 			var foreign *container.ForeignError
 			require.ErrorAs(t, err, &foreign)
-			assert.Equal(t, container.ForeignError{Kind: kind, Name: tc.name, Stack: "s"}, *foreign)
+			assert.Equal(t, container.ForeignError{Kind: kind, Name: tc.name, Owner: ours}, *foreign)
 			assert.ErrorContains(t, err, `use `+kind+` "`+tc.name+`"`)
 			for _, method := range []string{"ContainerStart", "ContainerStop", "ContainerRemove"} {
 				assert.Zero(t, called(e, method), method)

@@ -2,13 +2,9 @@ package container
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,9 +12,9 @@ import (
 )
 
 // Service declares a long-lived container. Its container, its network and its named volumes carry the
-// stack's labels.
+// owner's labels.
 type Service struct {
-	Stack string
+	Owner Owner
 	Role  string
 	Spec  engine.ContainerSpec
 	// Unhashed names the environment variables that may change without the container being made anew, such
@@ -31,97 +27,108 @@ type Change string
 
 // The changes.
 const (
-	Kept     Change = "kept"     // it ran already, as declared
-	Started  Change = "started"  // it was there, stopped
-	Made     Change = "made"     // there was none
-	Replaced Change = "replaced" // it had been made from another declaration
+	Kept     Change = "kept"      // it ran already, as declared
+	Started  Change = "started"   // it was there, stopped
+	Made     Change = "made"      // there was none
+	Replaced Change = "replaced"  // it had been made from another declaration
+	Mended   Change = "made anew" // it had a [Fault]
 )
 
-// ForeignError is a container, volume or network that has the name of one of ours and is not ours.
-type ForeignError struct{ Kind, Name, Stack string }
-
-func (e *ForeignError) Error() string {
-	return fmt.Sprintf("use %s %q: it exists and does not belong to stack %q; rename it, or set POSTSTACK_STACK to another name", e.Kind, e.Name, e.Stack)
-}
-
-// labels are those of everything that belongs to the service.
-func (s Service) labels() map[string]string {
-	return map[string]string{LabelStack: s.Stack, LabelRole: s.Role}
-}
-
-// hash identifies the declaration. The content of files is left out: it may be a password, and a label can be
-// read by everyone who may ask the engine.
-func (s Service) hash() string {
-	spec := s.Spec
-	spec.Labels = nil
-	spec.Env = maps.Clone(spec.Env)
-	for _, name := range s.Unhashed {
-		delete(spec.Env, name)
+// Fault says what is wrong with a container of a service: it neither runs nor was stopped in order. One that was never
+// started may lack its files: who made it may have died before they were copied. "" is none.
+func Fault(c engine.Container) string {
+	switch {
+	case c.State == engine.Running, c.State == engine.Exited && c.ExitCode == 0 && !c.Started.IsZero():
+		return ""
+	case c.Started.IsZero():
+		return "was made and never started"
+	case c.State == engine.Exited && c.OOMKilled:
+		return fmt.Sprintf("exited with status %d (out of memory)", c.ExitCode)
+	case c.State == engine.Exited:
+		return fmt.Sprintf("exited with status %d", c.ExitCode)
+	default:
+		return "is " + string(c.State)
 	}
-	spec.Files = slices.Clone(spec.Files)
-	for i := range spec.Files {
-		spec.Files[i].Content = nil
-	}
-	text, err := json.Marshal(spec)
-	if err != nil { // a struct of strings and numbers always marshals
-		panic(err)
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:8])
 }
 
 // Ensure has the container running as declared, and says what it took. It does not wait until the service in
 // it answers. A container that it made and that did not start is removed again.
 func Ensure(ctx context.Context, e Engine, s Service) (engine.Container, Change, error) {
 	found, err := e.ContainerInspect(ctx, s.Spec.Name)
+	change := Made
 	switch {
 	case errors.Is(err, engine.ErrNotFound):
-		c, err := create(ctx, e, s)
-		return c, Made, err
 	case err != nil:
 		return found, "", err
-	case found.Labels[LabelStack] != s.Stack || found.Labels[LabelRole] != s.Role:
-		return found, "", &ForeignError{Kind: "container", Name: s.Spec.Name, Stack: s.Stack}
-	case found.Labels[LabelSpec] != s.hash():
-		c, err := Replace(ctx, e, s)
-		return c, Replaced, err
+	case found.Labels[LabelSpec] != s.fingerprint():
+		change = Replaced
+	case Fault(found) != "":
+		change = Mended
 	case found.State == engine.Running:
-		return found, Kept, nil
+		return found, Kept, s.owns(found)
+	default:
+		found, err = s.restart(ctx, e, found)
+		return found, Started, err
 	}
-	if err := e.ContainerStart(ctx, found.ID); err != nil {
-		return found, "", err
+	found, err = Replace(ctx, e, s)
+	return found, change, err
+}
+
+// owns returns a [*ForeignError] unless the container is the service's own.
+func (s Service) owns(c engine.Container) error {
+	if c.Labels[LabelRole] != s.Role {
+		return &ForeignError{Kind: "container", Name: c.Name, Owner: s.Owner}
 	}
-	c, err := e.ContainerInspect(ctx, string(found.ID))
-	return c, Started, err
+	return s.Owner.Check("container", c.Name, c.Labels)
+}
+
+// restart starts a container that was stopped in order.
+func (s Service) restart(ctx context.Context, e Engine, c engine.Container) (engine.Container, error) {
+	err := s.owns(c)
+	if err == nil {
+		err = e.ContainerStart(ctx, c.ID)
+	}
+	if err != nil {
+		return c, err
+	}
+	return e.ContainerInspect(ctx, string(c.ID))
 }
 
 // Replace stops and removes the container, if there is one, and makes it anew. Volumes stay as they are. What
 // the new one needs is made or refused before the old one is stopped.
 func Replace(ctx context.Context, e Engine, s Service) (engine.Container, error) {
-	if err := prepare(ctx, e, s); err != nil {
-		return engine.Container{}, err
-	}
 	found, err := e.ContainerInspect(ctx, s.Spec.Name)
-	if err == nil {
-		err = Remove(ctx, e, found, s.Spec.StopTimeout)
+	there := err == nil
+	if there {
+		err = s.owns(found)
 	}
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return engine.Container{}, err
 	}
+	if err := prepare(ctx, e, s); err != nil {
+		return engine.Container{}, err
+	}
+	if there {
+		if err := Remove(ctx, e, found, s.Spec.StopTimeout); err != nil {
+			return engine.Container{}, err
+		}
+	}
 	return launch(ctx, e, s)
 }
 
-// Remove stops the container in its own way, for at most timeout, and removes it.
+// Remove stops the container in its own way, for at most timeout, and removes it. One in a state in which it cannot
+// be stopped is ended.
 func Remove(ctx context.Context, e Engine, c engine.Container, timeout time.Duration) error {
-	if err := Stop(ctx, e, c, timeout); err != nil {
+	if err := Stop(ctx, e, c, timeout); err != nil && (c.State == engine.Running || ctx.Err() != nil) {
 		return err
 	}
 	return e.ContainerRemove(ctx, c.ID)
 }
 
-// Stop sends the container its own stop signal and waits for at most timeout; a stopped one stays as it is.
+// Stop sends the container its own stop signal and waits for at most timeout; one that has ended, or never began,
+// stays as it is.
 func Stop(ctx context.Context, e Engine, c engine.Container, timeout time.Duration) error {
-	if c.State != engine.Running {
+	if c.State == engine.Exited || c.State == engine.Created {
 		return nil
 	}
 	if err := e.ContainerStop(ctx, c.ID, timeout); !errors.Is(err, engine.ErrNotFound) {
@@ -130,20 +137,12 @@ func Stop(ctx context.Context, e Engine, c engine.Container, timeout time.Durati
 	return nil
 }
 
-// create makes what the container needs, then the container, and starts it.
-func create(ctx context.Context, e Engine, s Service) (engine.Container, error) {
-	if err := prepare(ctx, e, s); err != nil {
-		return engine.Container{}, err
-	}
-	return launch(ctx, e, s)
-}
-
 // launch makes the container and starts it; one that does not start is removed again.
 func launch(ctx context.Context, e Engine, s Service) (engine.Container, error) {
 	spec := s.Spec
-	spec.Labels = s.labels()
+	spec.Labels = s.Owner.Labels(s.Role)
 	maps.Copy(spec.Labels, s.Spec.Labels)
-	spec.Labels[LabelSpec] = s.hash()
+	spec.Labels[LabelSpec] = s.fingerprint()
 	id, err := e.ContainerCreate(ctx, spec)
 	if err != nil {
 		return engine.Container{}, err
@@ -161,10 +160,14 @@ const cleanupTime = 15 * time.Second
 
 // prepare makes the network and the volumes of the service, and refuses to use foreign ones.
 func prepare(ctx context.Context, e Engine, s Service) error {
+	labels := s.Owner.Labels(s.Role)
 	if name := s.Spec.Network; name != "" {
 		found, err := e.NetworkInspect(ctx, name)
-		if err = owned(err, "network", name, found.Labels, s); errors.Is(err, engine.ErrNotFound) {
-			err = e.NetworkCreate(ctx, name, s.labels())
+		switch {
+		case errors.Is(err, engine.ErrNotFound):
+			err = e.NetworkCreate(ctx, name, labels)
+		case err == nil:
+			err = s.Owner.Check("network", name, found.Labels)
 		}
 		if err != nil {
 			return err
@@ -174,27 +177,27 @@ func prepare(ctx context.Context, e Engine, s Service) error {
 		if m.Volume == "" {
 			continue
 		}
-		found, err := e.VolumeInspect(ctx, m.Volume)
-		switch {
-		case errors.Is(err, engine.ErrNotFound):
-			err = e.VolumeCreate(ctx, m.Volume, s.labels())
-		case found.Labels[LabelStack] != "":
-			err = owned(err, "volume", m.Volume, found.Labels, s)
-		default: // one that someone made by hand and named as ours is theirs to offer: it is used, not labelled
-		}
-		if err != nil {
+		if err := s.prepareVolume(ctx, e, m.Volume, labels); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// owned turns a found thing of another owner into a [ForeignError].
-func owned(err error, kind, name string, labels map[string]string, s Service) error {
-	if err == nil && labels[LabelStack] != s.Stack {
-		return &ForeignError{Kind: kind, Name: name, Stack: s.Stack}
+// prepareVolume makes a volume. Whose it is is asked afterwards, too: the engines make nothing where somebody else
+// was first. One that someone made by hand and named as ours is theirs to offer: it is used, not labelled.
+func (s Service) prepareVolume(ctx context.Context, e Engine, name string, labels map[string]string) error {
+	found, err := e.VolumeInspect(ctx, name)
+	if errors.Is(err, engine.ErrNotFound) {
+		if err := e.VolumeCreate(ctx, name, labels); err != nil {
+			return err
+		}
+		found, err = e.VolumeInspect(ctx, name)
 	}
-	return err
+	if err != nil || found.Labels[LabelStack] == "" {
+		return err
+	}
+	return s.Owner.Check("volume", name, found.Labels)
 }
 
 // LastLines returns the last n lines that the container printed, for an error to quote; none if it printed nothing.

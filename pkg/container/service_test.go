@@ -24,13 +24,16 @@ const (
 	volume  = "poststack-s-data"
 )
 
+// ours is the owner of everything here.
+var ours = container.Owner{Stack: "s", ID: "OURS", Key: "k"} //nolint:gochecknoglobals // a constant
+
 // service is a declaration with one of everything.
 func service() container.Service {
 	return container.Service{
-		Stack: "s", Role: "postgres", Unhashed: []string{"LOG_LEVEL"},
+		Owner: ours, Role: "postgres", Unhashed: []string{"LOG_LEVEL"},
 		Spec: engine.ContainerSpec{
 			Name: name, Image: "localhost/poststack/postgres:1", Network: network,
-			Env:    map[string]string{"LOG_LEVEL": "info", "DOMAIN": "example.org"},
+			Env:    map[string]string{"LOG_LEVEL": "info", "CERT_PATH": "/etc/certs"},
 			Mounts: []engine.Mount{{Volume: volume, Target: "/data"}, {Bind: "/etc", Target: "/host", ReadOnly: true}},
 			Files:  []engine.File{{Path: "/run/password", Mode: 0o400, Content: []byte("s3cr3t")}},
 		},
@@ -65,14 +68,14 @@ func TestEnsure(t *testing.T) {
 		e := newEngine()
 		c, change := ensure(t, e, service())
 		assert.Equal(t, container.Made, change)
-		ours := map[string]string{container.LabelStack: "s", container.LabelRole: "postgres"}
-		assert.Subset(t, c.Labels, ours)
+		labels := map[string]string{container.LabelStack: "s", container.LabelOwner: "OURS", container.LabelRole: "postgres"}
+		assert.Subset(t, c.Labels, labels)
 		v, err := e.VolumeInspect(t.Context(), volume)
 		require.NoError(t, err)
-		assert.Equal(t, ours, v.Labels)
+		assert.Equal(t, labels, v.Labels)
 		n, err := e.NetworkInspect(t.Context(), network)
 		require.NoError(t, err)
-		assert.Equal(t, ours, n.Labels)
+		assert.Equal(t, labels, n.Labels)
 		assert.Equal(t, []byte("s3cr3t"), e.Files(name)["/run/password"].Content)
 	})
 	t.Run("keeps what runs as declared", func(t *testing.T) {
@@ -84,11 +87,11 @@ func TestEnsure(t *testing.T) {
 		assert.Equal(t, first.ID, second.ID)
 		assert.Equal(t, 1, called(e, "ContainerStart"))
 	})
-	t.Run("starts what has stopped", func(t *testing.T) {
+	t.Run("starts what was stopped", func(t *testing.T) {
 		t.Parallel()
 		e := newEngine()
 		first, _ := ensure(t, e, service())
-		e.Exit(name, 1)
+		e.Exit(name, 0)
 		second, change := ensure(t, e, service())
 		assert.Equal(t, container.Started, change)
 		assert.Equal(t, first.ID, second.ID)
@@ -98,7 +101,7 @@ func TestEnsure(t *testing.T) {
 		e := newEngine()
 		first, _ := ensure(t, e, service())
 		s := service()
-		s.Spec.Env["DOMAIN"] = "example.net"
+		s.Spec.Env["CERT_PATH"] = "/srv"
 		second, change := ensure(t, e, s)
 		assert.Equal(t, container.Replaced, change)
 		assert.NotEqual(t, first.ID, second.ID)
@@ -116,19 +119,30 @@ func TestEnsure(t *testing.T) {
 		assert.Equal(t, container.Kept, change)
 		assert.Equal(t, "trace", s.Spec.Env["LOG_LEVEL"], "the declaration is left as it was")
 	})
-	t.Run("the content of files does not count and is in no label", func(t *testing.T) {
+	t.Run("neither does how long a stop may take, nor memory, nor labels", func(t *testing.T) {
+		t.Parallel()
+		e := newEngine()
+		ensure(t, e, service())
+		s := service()
+		s.Spec.StopTimeout, s.Spec.ShmBytes, s.Spec.Labels = time.Hour, 1<<30, map[string]string{"a": "b"}
+		_, change := ensure(t, e, s)
+		assert.Equal(t, container.Kept, change)
+	})
+	t.Run("the content of files counts, and no label tells it", func(t *testing.T) {
 		t.Parallel()
 		e := newEngine()
 		first, _ := ensure(t, e, service())
 		s := service()
 		s.Spec.Files[0].Content = []byte("another")
 		second, change := ensure(t, e, s)
-		assert.Equal(t, container.Kept, change)
-		assert.Equal(t, first.Labels, second.Labels)
+		assert.Equal(t, container.Replaced, change)
 		assert.Equal(t, []byte("another"), s.Spec.Files[0].Content, "the declaration is left as it was")
-		again, err := container.Replace(t.Context(), e, s)
+		assert.NotEqual(t, first.Labels[container.LabelSpec], second.Labels[container.LabelSpec])
+
+		s.Owner.Key = "another key"
+		third, err := container.Replace(t.Context(), e, s)
 		require.NoError(t, err)
-		assert.Equal(t, first.Labels, again.Labels)
+		assert.NotEqual(t, second.Labels[container.LabelSpec], third.Labels[container.LabelSpec], "without the key no password can be tried out on it")
 	})
 	t.Run("the mode of files counts", func(t *testing.T) {
 		t.Parallel()

@@ -88,14 +88,18 @@ func (o Options) complete() (Options, error) {
 
 // order lists the engines to try.
 func (o Options) order() []Kind {
-	switch {
-	case o.Want != "auto":
+	if o.Want != "auto" {
 		return []Kind{Kind(o.Want)}
-	case o.Getenv("CONTAINER_HOST") == "" && (o.Getenv("DOCKER_HOST") != "" || o.Getenv("DOCKER_CONTEXT") != ""):
-		return []Kind{Docker, Podman}
-	default:
-		return []Kind{Podman, Docker}
 	}
+	return Order(o.Getenv)
+}
+
+// Order is that in which "auto" tries the engines.
+func Order(getenv func(string) string) []Kind {
+	if getenv("CONTAINER_HOST") == "" && (getenv("DOCKER_HOST") != "" || getenv("DOCKER_CONTEXT") != "") {
+		return []Kind{Docker, Podman}
+	}
+	return []Kind{Podman, Docker}
 }
 
 // warnOverridden tells the user whose DOCKER_HOST or CONTAINER_HOST was passed over, since what was chosen

@@ -23,18 +23,19 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if s.External() {
 			return ended{Outcome: event.Unchanged, Text: "DATABASE_URL is set: there is no database of our own to start"}, nil
 		}
-		service, target, err := s.ownService(ctx, r)
+		e, err := s.engine(ctx)
 		if err != nil {
 			return ended{}, err
 		}
-		e, err := s.engine(ctx)
+		service, target, err := s.ownService(ctx, e, r)
 		if err != nil {
 			return ended{}, err
 		}
 		if err := s.checkPort(ctx, e, service); err != nil {
 			return ended{}, err
 		}
-		volumes := &volumeWatch{Engine: e}
+		s.sayFault(ctx, r, e, service.Owner)
+		volumes := &volumeWatch{Engine: e, had: s.hasData(e.Info().Kind)}
 		c, change, err := container.Ensure(ctx, volumes, service)
 		if err != nil {
 			return ended{}, portProblem(ctx, e, err, target.Port)
@@ -67,6 +68,21 @@ func (s *Stack) sayOther(r event.Reporter, used engine.Kind) {
 	for _, kind := range []engine.Kind{engine.Podman, engine.Docker} {
 		if _, err := os.Stat(s.portFileOf(kind)); err == nil && kind != used {
 			r.Notice(fmt.Sprintf("this database is new; the stack has another one on %s: POSTSTACK_ENGINE=%s uses that", kind, kind))
+		}
+	}
+}
+
+// sayFault tells of a container that is made anew since it neither runs nor was stopped in order, and the last words of
+// its server.
+func (s *Stack) sayFault(ctx context.Context, r event.Reporter, e Engine, o container.Owner) {
+	c, err := e.ContainerInspect(ctx, s.containerName())
+	if err != nil || container.Fault(c) == "" || o.Check("container", c.Name, c.Labels) != nil {
+		return
+	}
+	r.Notice(fmt.Sprintf("container %s %s: making it anew, on the same volume", c.Name, container.Fault(c)))
+	if !c.Started.IsZero() {
+		for _, line := range container.LastLines(ctx, e, c.ID, 5) {
+			r.Notice("it had said: " + line)
 		}
 	}
 }

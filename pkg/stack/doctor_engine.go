@@ -65,7 +65,7 @@ func (s *Stack) checkEngines(ctx context.Context) []doctor.Finding {
 		}
 	}
 	if !used {
-		out = append(out, finding(doctor.Problem, "mage engine:install", "none works for POSTSTACK_ENGINE=%s", s.Config.Engine))
+		out = append(out, finding(doctor.Problem, "mage engine:install", "%s", s.noneWorks()))
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -36,6 +37,52 @@ func (s *Stack) InstallEngine(ctx context.Context) error {
 	})
 }
 
+// dataEngine is the engine that has the stack's database, or "" where there is none, or another database is in use. If
+// both have one, it is the one that auto takes first.
+func (s *Stack) dataEngine() engine.Kind {
+	for _, kind := range engine.Order(s.Getenv) {
+		if !s.External() && s.hasData(kind) {
+			return kind
+		}
+	}
+	return ""
+}
+
+// wantedEngine is the engine that is set. While the stack has a database, auto means the engine that has it: on another
+// one there would be a new, empty database.
+func (s *Stack) wantedEngine() string {
+	if kind := s.dataEngine(); kind != "" && s.Config.Engine == "auto" {
+		return string(kind)
+	}
+	return s.Config.Engine
+}
+
+// boundError is an engine that does not work and has the stack's database.
+type boundError struct {
+	kind engine.Kind
+	err  error
+}
+
+func (e *boundError) Unwrap() error { return e.err }
+
+func (e *boundError) Error() string {
+	other := engine.Docker
+	if e.kind == engine.Docker {
+		other = engine.Podman
+	}
+	return fmt.Sprintf("%v; this stack's database is on %s, so that auto takes no other engine: POSTSTACK_ENGINE=%s uses %s, with a database of its own",
+		e.err, e.kind, other, other)
+}
+
+// boundTo adds to an engine that does not work why no other is taken.
+func (s *Stack) boundTo(err error) error {
+	var unusable *engine.UnusableError
+	if kind := s.dataEngine(); kind != "" && s.Config.Engine == "auto" && errors.As(err, &unusable) {
+		return &boundError{kind, err}
+	}
+	return err
+}
+
 // EngineStatus reports each engine: its version and what it needed to work, or why it was rejected.
 func (s *Stack) EngineStatus(ctx context.Context) error {
 	found, err := engine.Status(ctx, s.engineOptions(s.Sink.For("")))
@@ -54,9 +101,18 @@ func (s *Stack) EngineStatus(ctx context.Context) error {
 	}
 	s.Sink.Result(report)
 	if !used {
-		s.Sink.For("").Warn(fmt.Sprintf("no engine works for POSTSTACK_ENGINE=%s; install one with: mage engine:install", s.Config.Engine))
+		s.Sink.For("").Warn(s.noneWorks() + "; install one with: mage engine:install")
 	}
 	return nil
+}
+
+// noneWorks says which engine was wanted and does not work.
+func (s *Stack) noneWorks() string {
+	text := "no engine works for POSTSTACK_ENGINE=" + s.Config.Engine
+	if kind := s.dataEngine(); kind != "" && s.Config.Engine == "auto" {
+		text += fmt.Sprintf(", which means %s while it has this stack's database", kind)
+	}
+	return text
 }
 
 // yesNo is a truth value in a table.

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
@@ -69,13 +67,22 @@ func (s *Stack) ownTarget(port uint16, password secret.Value) database.Target {
 }
 
 // ownService declares the own database's container, and where it will answer. The first time it makes the
-// password, and chooses the port.
-func (s *Stack) ownService(ctx context.Context, r event.Reporter) (container.Service, database.Target, error) {
+// password, and chooses the port, unless there is a stack of that name which is somebody else's.
+func (s *Stack) ownService(ctx context.Context, e Engine, r event.Reporter) (container.Service, database.Target, error) {
 	ref, err := s.imageRef(postgresImage)
 	if err != nil {
 		return container.Service{}, database.Target{}, err
 	}
-	password, err := s.password(true)
+	password, err := s.password(false)
+	if errors.Is(err, errNotSetUp) {
+		if err = s.refuseForeign(ctx, e); err == nil {
+			password, err = s.password(true)
+		}
+	}
+	if err != nil {
+		return container.Service{}, database.Target{}, err
+	}
+	owner, err := s.makeOwner(e.Info().Kind)
 	if err != nil {
 		return container.Service{}, database.Target{}, err
 	}
@@ -84,7 +91,7 @@ func (s *Stack) ownService(ctx context.Context, r event.Reporter) (container.Ser
 		return container.Service{}, database.Target{}, err
 	}
 	service := container.Service{
-		Stack: s.Config.Stack, Role: postgresImage, Unhashed: []string{"LOG_LEVEL"},
+		Owner: owner, Role: postgresImage, Unhashed: []string{"LOG_LEVEL", "DOMAIN", "LE_EMAIL"},
 		Spec: engine.ContainerSpec{
 			Name: s.containerName(), Image: ref, Network: s.networkName(), Aliases: []string{postgresImage},
 			Mounts:      []engine.Mount{{Volume: s.volumeName(), Target: dataPath}},
@@ -126,10 +133,7 @@ func (s *Stack) password(generate bool) (secret.Value, error) {
 // generatePassword makes a password and keeps it in path.
 func generatePassword(path string) (secret.Value, error) {
 	text := (rand.Text() + rand.Text())[:ownPasswordLn]
-	if err := renameio.WriteFile(path, []byte(text), 0o600); err != nil {
-		return "", fmt.Errorf("write password file: %w", err)
-	}
-	return secret.Value(text), nil
+	return secret.Value(text), keep("password", path, text)
 }
 
 // passwordFile keeps the password that was generated.
@@ -190,18 +194,16 @@ func (s *Stack) choosePort(ctx context.Context, r event.Reporter) (uint16, error
 	return 0, errors.New("choose port: none is free from 5432 up")
 }
 
-// rememberPort keeps the port that was chosen, once a container has it: a URL that people have written down
-// stays right.
+// rememberPort keeps the port once a container has it, also one that was set: a URL that people have written down
+// stays right, and the file tells on which engine the stack has its data.
 func (s *Stack) rememberPort(ctx context.Context, port uint16) error {
-	if _, err := s.rememberedPort(ctx); !errors.Is(err, errNotSetUp) {
-		return err
-	}
 	path, err := s.portFile(ctx)
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(path, []byte(strconv.Itoa(int(port))), 0o600); err != nil {
-		return fmt.Errorf("remember port: %w", err)
+	text := strconv.Itoa(int(port))
+	if had, err := os.ReadFile(path); err == nil && string(had) == text {
+		return nil
 	}
-	return nil
+	return keep("port", path, text)
 }

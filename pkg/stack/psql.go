@@ -69,7 +69,10 @@ func (s *Stack) runningDatabase(ctx context.Context) (engine.Container, error) {
 	if errors.Is(err, engine.ErrNotFound) || err == nil && c.State != engine.Running {
 		return c, errNotRunning
 	}
-	return c, err
+	if err != nil {
+		return c, err
+	}
+	return c, s.check(e, "container", c.Name, c.Labels)
 }
 
 // attach gives the terminal to a program until it ends.

@@ -74,8 +74,8 @@ func (s *Stack) remove(ctx context.Context, e Engine, b belongings) error {
 	return nil
 }
 
-// forget deletes the port, and the password that was generated. While the stack's database on the other engine
-// may still use that, it stays; so does a password file of the user's.
+// forget deletes the port, and the password that was generated, with the owner and the key. While the stack's database
+// on the other engine may still use them, they stay; so does a password file of the user's.
 func (s *Stack) forget(ctx context.Context) error {
 	port, err := s.portFile(ctx)
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *Stack) forget(ctx context.Context) error {
 	}
 	paths := []string{port}
 	if others, err := filepath.Glob(filepath.Join(s.Config.StateDir, "port.*")); err == nil && len(others) <= 1 {
-		paths = append(paths, s.passwordFile())
+		paths = append(paths, s.passwordFile(), s.ownerFile(), s.keyFile())
 	}
 	var problems []error
 	for _, path := range paths {

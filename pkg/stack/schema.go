@@ -34,6 +34,9 @@ func (s *Stack) migrate(ctx context.Context, phase string, operate func(*schema.
 		ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("migrate", "POSTSTACK_TIMEOUT_SCHEMA", limit))
 		defer cancel()
 		e, err := s.engine(ctx)
+		if err == nil && !s.External() { // it is migrated through the container of that name
+			err = s.refuseForeign(ctx, e)
+		}
 		if err != nil {
 			return ended{}, err
 		}

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,13 +36,13 @@ func (s *Stack) Down(ctx context.Context) error {
 			return ended{}, err
 		}
 		s.sayOwn(r)
-		containers, err := e.ContainerList(ctx, map[string]string{container.LabelStack: s.Config.Stack})
+		containers, err := s.ownContainers(ctx, e)
 		if err != nil {
 			return ended{}, err
 		}
 		stopped := 0
 		for _, c := range containers {
-			if c.State != engine.Running {
+			if c.State == engine.Exited || c.State == engine.Created {
 				continue
 			}
 			r.Step("stopping " + c.Name)
@@ -86,13 +87,30 @@ func (b belongings) names() []string {
 	return names
 }
 
-// belongings finds everything that carries the stack's label. A data volume that the user made and named
-// carries none, and is never deleted.
+// belongings finds everything that carries the stack's label, and refuses if one thing of it is somebody else's. A
+// data volume that the user made and named carries none, and is never deleted.
 func (s *Stack) belongings(ctx context.Context, e Engine) (b belongings, err error) {
 	label := map[string]string{container.LabelStack: s.Config.Stack}
 	var problems [3]error
-	b.containers, problems[0] = e.ContainerList(ctx, label)
+	b.containers, problems[0] = s.ownContainers(ctx, e)
 	b.networks, problems[1] = e.NetworkList(ctx, label)
 	b.volumes, problems[2] = e.VolumeList(ctx, label)
-	return b, errors.Join(problems[:]...)
+	for _, n := range b.networks {
+		problems[1] = errors.Join(problems[1], s.check(e, "network", n.Name, n.Labels))
+	}
+	for _, v := range b.volumes {
+		problems[2] = errors.Join(problems[2], s.check(e, "volume", v.Name, v.Labels))
+	}
+	return b, cmp.Or(problems[:]...)
+}
+
+// ownContainers lists the containers of the stack, and refuses if one of them is somebody else's.
+func (s *Stack) ownContainers(ctx context.Context, e Engine) ([]engine.Container, error) {
+	found, err := e.ContainerList(ctx, map[string]string{container.LabelStack: s.Config.Stack})
+	for _, c := range found {
+		if err == nil {
+			err = s.check(e, "container", c.Name, c.Labels)
+		}
+	}
+	return found, err
 }

@@ -31,13 +31,13 @@ func (s *Stack) shell(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	found, err := e.ContainerList(ctx, map[string]string{container.LabelStack: s.Config.Stack, container.LabelRole: name})
+	found, err := s.ownContainers(ctx, e)
 	if err != nil {
 		return err
 	}
 	bash := engine.ExecSpec{Command: []string{"bash"}, Env: s.screen()}
 	for _, c := range found {
-		if c.State == engine.Running {
+		if c.Labels[container.LabelRole] == name && c.State == engine.Running {
 			return s.attachInside(ctx, e, c.ID, program{name: "bash", script: `bash; exit $?`})
 		}
 	}

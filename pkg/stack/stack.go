@@ -175,7 +175,7 @@ func (s *Stack) openEngine(ctx context.Context, then func(context.Context, Engin
 		}
 		e, err := engine.Open(ctx, s.engineOptions(s.Sink.For("")))
 		if err != nil {
-			return nil, err
+			return nil, s.boundTo(err)
 		}
 		then(ctx, e)
 		return e, nil
@@ -185,7 +185,7 @@ func (s *Stack) openEngine(ctx context.Context, then func(context.Context, Engin
 // engineOptions are what the engine package needs to know.
 func (s *Stack) engineOptions(r event.Reporter) engine.Options {
 	return engine.Options{
-		Want: s.Config.Engine, Runner: s.Runner, Getenv: s.Getenv, Secrets: s.Secrets, Report: r,
+		Want: s.wantedEngine(), Runner: s.Runner, Getenv: s.Getenv, Secrets: s.Secrets, Report: r,
 		CacheDir: s.Config.CacheDir,
 	}
 }

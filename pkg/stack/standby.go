@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/poststack/poststack/pkg/database"
@@ -17,14 +18,21 @@ type standing struct {
 }
 
 // volumeWatch is an engine that notes when it makes a volume: the database in it is new then, and holds no lock for
-// whose holder a standby could be taken.
+// whose holder a standby could be taken. Where the stack had its data, none is made in its place.
 type volumeWatch struct {
 	Engine
+	had  bool
 	made bool
 }
 
 // VolumeCreate makes a volume.
 func (w *volumeWatch) VolumeCreate(ctx context.Context, name string, labels map[string]string) error {
+	if w.had {
+		info := w.Info()
+		return fmt.Errorf("make volume %q: this stack has had its data in one of that name on %s, and it is not there now: "+
+			"either this is another store (it is at %s; DOCKER_HOST, CONTAINER_HOST or a docker context choose it), or the volume was deleted; "+
+			"mage reset forgets it, and then the next start makes a new, empty database", name, info.Kind, info.Endpoint)
+	}
 	w.made = true
 	return w.Engine.VolumeCreate(ctx, name, labels)
 }

@@ -18,10 +18,11 @@ import (
 type StatusReport struct {
 	Stack       string            `json:"stack"`
 	Containers  []ContainerStatus `json:"containers"`
-	Database    string            `json:"database"`     // URL without the password; "" if there is none yet
-	Answers     string            `json:"answers"`      // "yes", or why not
-	Schema      string            `json:"schema"`       // its state, or why it is unknown
-	VolumeBytes int64             `json:"volume_bytes"` // of the data volume; 0 if there is none
+	Foreign     []string          `json:"foreign,omitempty"` // containers of another owner's stack of the same name
+	Database    string            `json:"database"`          // URL without the password; "" if there is none yet
+	Answers     string            `json:"answers"`           // "yes", or why not
+	Schema      string            `json:"schema"`            // its state, or why it is unknown
+	VolumeBytes int64             `json:"volume_bytes"`      // of the data volume; 0 if there is none
 }
 
 // ContainerStatus is one container of the stack.
@@ -29,6 +30,7 @@ type ContainerStatus struct {
 	Name  string       `json:"name"`
 	Image string       `json:"image"`
 	State engine.State `json:"state"`
+	Fault string       `json:"fault,omitempty"` // what is wrong with it: mage db:start makes it anew
 	Since time.Time    `json:"since"`
 	Port  uint16       `json:"port"` // on 127.0.0.1; 0 if none is published
 }
@@ -47,9 +49,15 @@ func (s *Stack) Status(ctx context.Context) error {
 		if c.Port != 0 {
 			more += fmt.Sprintf(", 127.0.0.1:%d", c.Port)
 		}
+		if c.Fault != "" {
+			more += "; it " + c.Fault + ": mage db:start makes it anew"
+		}
 		row(c.Name, string(c.State), more)
 	}
-	if len(report.Containers) == 0 && !s.External() {
+	for _, name := range report.Foreign {
+		row(name, "foreign", "of another owner's stack of the same name")
+	}
+	if len(report.Containers)+len(report.Foreign) == 0 && !s.External() {
 		row(s.containerName(), "not there", "start with: mage setup")
 	}
 	row("database", report.Answers, report.Database)
@@ -103,7 +111,11 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 		if err != nil {
 			return err
 		}
-		status := ContainerStatus{Name: c.Name, Image: string(c.Image), State: c.State, Since: c.Started}
+		if s.check(e, "container", c.Name, c.Labels) != nil {
+			report.Foreign = append(report.Foreign, c.Name)
+			continue
+		}
+		status := ContainerStatus{Name: c.Name, Image: string(c.Image), State: c.State, Fault: container.Fault(c), Since: c.Started}
 		if c.State != engine.Running {
 			status.Since = c.Finished
 		}

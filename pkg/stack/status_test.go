@@ -79,7 +79,12 @@ func TestStatus(t *testing.T) {
 			Name: containerName, Image: b.digestRef(t, "postgres"), Labels: map[string]string{container.LabelStack: "s"},
 		})
 		require.NoError(t, err)
-		report, _ := status(t, b)
+		report, rows := status(t, b)
+		assert.Equal(t, []string{containerName}, report.Foreign, "there is nothing that says that it is ours")
+		assert.Equal(t, "foreign", rows[containerName][0])
+		write(t, b.state(t, "password"), "pw")
+		report, rows = status(t, b)
+		assert.Contains(t, rows[containerName][1], "it was made and never started: mage db:start makes it anew")
 		assert.WithinDuration(t, time.Now(), report.Containers[0].Since, time.Minute)
 	})
 	t.Run("of an external database asks no engine", func(t *testing.T) {

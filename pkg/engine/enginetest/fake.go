@@ -156,6 +156,15 @@ func (f *Fake) Exit(nameOrID string, code int) {
 	}
 }
 
+// SetState has a container in a state that the fake itself never comes to, such as "paused".
+func (f *Fake) SetState(nameOrID string, state engine.State) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := f.find(nameOrID); c != nil {
+		c.State = state
+	}
+}
+
 // enter begins a call: it takes the lock, which the caller gives back, unless it returns an error.
 func (f *Fake) enter(ctx context.Context, method, name string) error {
 	if ctx.Err() != nil {
