@@ -25,11 +25,13 @@ check() {
   local pass=${PGPASSFILE:-/liquibase/pgpass}
   [[ ! -e $pass || -r $pass ]] || die "PGPASSFILE: cannot read $pass as user $(id -u)"
   [[ -z ${PGPASSFILE-} || -f $pass ]] || die "PGPASSFILE: $pass is not a file"
+  [[ -z ${LIQUIBASE_HOSTS_FILE-} || -r $LIQUIBASE_HOSTS_FILE ]] || die "LIQUIBASE_HOSTS_FILE: cannot read $LIQUIBASE_HOSTS_FILE"
 }
 
 # java_command ARG…: fills the array command with the Java program, in an environment without anything of ours.
 java_command() {
   command=(env -i LC_ALL=C.UTF-8 "$home/java/bin/java" "@$home/java.args"
+    ${LIQUIBASE_HOSTS_FILE:+"-Djdk.net.hosts.file=$LIQUIBASE_HOSTS_FILE"}
     "-Dorg.postgresql.pgpassfile=${PGPASSFILE:-/liquibase/pgpass}" org.poststack.liquibase.Launcher "$@")
 }
 

@@ -6,16 +6,21 @@ import (
 	"strings"
 )
 
-// checkHost lets through what both resolvers take for the same server: a DNS name or an IP address.
+// checkHost lets through what both resolvers take for the same server, a DNS name or an IP address, and the
+// absolute directory of a Unix socket.
 func checkHost(host string) error {
 	switch {
 	case host == "":
-		return &URLError{"host", "is missing", "write HOST:PORT/DATABASE; for this machine write 127.0.0.1"}
-	case strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@"):
 		return &URLError{
-			"host", "is a Unix socket, which Liquibase's container cannot reach",
-			"let the server listen on TCP and write 127.0.0.1:PORT",
+			"host", "is missing",
+			"write HOST:PORT/DATABASE; for this machine write 127.0.0.1, or ?host=DIRECTORY for the directory of a Unix socket",
 		}
+	case strings.Contains(host, ","):
+		return errSeveralHosts
+	case strings.HasPrefix(host, "/"):
+		return nil
+	case strings.HasPrefix(host, "@"):
+		return &URLError{"host", "is an abstract Unix socket", "write the directory of one that is a file, or 127.0.0.1:PORT"}
 	case strings.Contains(host, "%"):
 		return &URLError{"host", "is an IPv6 address with a zone", "write a name that resolves to it"}
 	}
@@ -40,11 +45,19 @@ func checkHost(host string) error {
 func checkTLS(t *Target) error {
 	switch t.SSLMode {
 	case "", "disable", "allow", "prefer", "require", "verify-ca", "verify-full":
+	case "no-verify": // node-postgres' word for TLS that checks no certificate
+		if t.SSLRootCert != "" {
+			return &URLError{"parameter sslrootcert", "has no effect with sslmode=no-verify", "write sslmode=verify-full"}
+		}
+		t.SSLMode = "require"
 	default:
 		return &URLError{"parameter sslmode", "has an unknown value", "use disable, allow, prefer, require, verify-ca or verify-full"}
 	}
 	if t.SSLMode == "require" && t.SSLRootCert != "" {
 		t.SSLMode = "verify-ca"
+	}
+	if err := checkBinding(t); err != nil {
+		return err
 	}
 	verifies := strings.HasPrefix(t.SSLMode, "verify-")
 	switch {
@@ -56,6 +69,25 @@ func checkTLS(t *Target) error {
 		return &URLError{"parameters sslcert and sslkey", "go together", "give both or none"}
 	case t.SSLCert != "" && t.SSLMode == "disable":
 		return &URLError{"parameter sslcert", "has no effect with sslmode=disable", "write sslmode=require"}
+	}
+	return nil
+}
+
+// checkBinding sees to it that a login which is bound to its TLS connection has one.
+func checkBinding(t *Target) error {
+	switch t.ChannelBinding {
+	case "", "prefer": // what is done without a word
+		t.ChannelBinding = ""
+	case "disable":
+	case "require":
+		switch {
+		case t.SSLMode == "disable" || t.Socket() != "":
+			return &URLError{"parameter channel_binding", "needs TLS, which this connection has not", "write sslmode=require, or leave it out"}
+		case !strings.HasPrefix(t.SSLMode, "verify-"):
+			t.SSLMode = "require"
+		}
+	default:
+		return &URLError{"parameter channel_binding", "has an unknown value", "use disable, prefer or require"}
 	}
 	return nil
 }

@@ -1,13 +1,18 @@
 package database
 
 import (
+	"cmp"
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // config makes pgx's configuration of t. pgx takes no configuration but its parser's, and that parser lets PG*
@@ -15,7 +20,7 @@ import (
 // that it knows, and whatever else it may have gathered is overwritten. The password never enters the string.
 func (t Target) config() (*pgx.ConnConfig, error) {
 	t = t.withDefaults()
-	if _, err := t.ClientFiles(); err != nil {
+	if _, err := t.certificates(); err != nil {
 		return nil, err
 	}
 	service, remove, err := emptyService()
@@ -29,12 +34,35 @@ func (t Target) config() (*pgx.ConnConfig, error) {
 	}
 	cfg.Password = t.Password.Reveal()
 	cfg.RuntimeParams = map[string]string{"application_name": t.Application}
+	if t.Options != "" {
+		cfg.RuntimeParams["options"] = t.Options
+	}
 	if t.Schema != "" {
 		cfg.RuntimeParams["search_path"] = t.Schema
 	}
 	cfg.ConnectTimeout = 0 // the context has the deadline, for all attempts together
 	cfg.DialFunc = dial
+	cfg.AfterNetConnect = forbidCleartext
+	if at := t.pinned(); at.IsValid() {
+		cfg.LookupFunc = func(context.Context, string) ([]string, error) { return []string{at.String()}, nil }
+	}
 	return cfg, nil
+}
+
+// forbidCleartext forbids the login that sends the password as it is, for a connection that others can listen to.
+// The driver looks at RequireAuth anew for each connection.
+func forbidCleartext(_ context.Context, cfg *pgconn.Config, c net.Conn) (net.Conn, error) {
+	cfg.RequireAuth = ""
+	if _, encrypted := c.(*tls.Conn); !encrypted && !local(c) {
+		cfg.RequireAuth = "!password"
+	}
+	return c, nil
+}
+
+// local tells whether a connection does not leave this machine.
+func local(c net.Conn) bool {
+	at, ok := c.RemoteAddr().(*net.TCPAddr)
+	return !ok || at.IP.IsLoopback()
 }
 
 // keyValue lists every key that pgconn 5.12 reads from the environment or the home directory, but the service.
@@ -47,7 +75,7 @@ func (t Target) keyValue() string {
 		{"password", ""},
 		{"passfile", os.DevNull},
 		{"dbname", t.Database},
-		{"sslmode", t.SSLMode},
+		{"sslmode", t.mode()},
 		{"sslrootcert", t.SSLRootCert},
 		{"sslcert", t.SSLCert},
 		{"sslkey", t.SSLKey},
@@ -59,7 +87,7 @@ func (t Target) keyValue() string {
 		{"target_session_attrs", "any"},
 		{"min_protocol_version", "3.0"},
 		{"max_protocol_version", "3.0"},
-		{"channel_binding", "prefer"},
+		{"channel_binding", cmp.Or(t.ChannelBinding, "prefer")},
 		{"require_auth", ""},
 		{"options", ""},
 		{"timezone", ""},

@@ -52,7 +52,7 @@ func (t Target) rank(e *ConnectError) int {
 		return 6
 	case e.Kind == TLS && t.SSLMode != "prefer" && t.SSLMode != "allow":
 		return 4
-	case e.Kind == Foreign:
+	case e.Kind == Foreign, errors.Is(e.Err, errClear):
 		return 3
 	case e.Kind == TLS, e.Kind == Other:
 		return 1
@@ -87,6 +87,9 @@ func (t Target) classify(err error) *ConnectError {
 	case errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH):
 		errors.As(err, &op)
 		return t.failure(Unreachable, "there is no route to the host", "check the host and this machine's network", op)
+	case errors.Is(err, errClear):
+		return t.failure(Authentication, "the server asks for the password in clear text, and the connection has no TLS",
+			"switch TLS on in the server and write sslmode=require, or let pg_hba.conf say scram-sha-256", errClear)
 	case errors.Is(err, errForeign):
 		return t.failure(Foreign, "what answers there is not PostgreSQL", "check host and port", errForeign)
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
@@ -103,7 +106,11 @@ func (t Target) unknown(err error) *ConnectError {
 	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(next) {
 		err = next
 	}
-	return t.failure(Other, "the login did not succeed: "+known.Redact(err.Error()), "see the server's log", nil)
+	remedy := "see the server's log"
+	if t.ChannelBinding == "require" {
+		remedy = "let the server have TLS and log users in by scram-sha-256, or leave channel_binding out"
+	}
+	return t.failure(Other, "the login did not succeed: "+known.Redact(err.Error()), remedy, nil)
 }
 
 func (t Target) failure(kind Kind, reason, remedy string, cause error) *ConnectError {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 )
 
 // Where [Target.JDBC] expects the certificates inside Liquibase's container.
@@ -24,8 +25,22 @@ type ClientFile struct {
 }
 
 // ClientFiles reads the certificates that t names and returns them as the JDBC driver wants them: the key in
-// PKCS #8 DER instead of PEM. A target without certificates has none.
+// PKCS #8 DER instead of PEM. A target without certificates has none. Where the login must be bound to the server's
+// certificate, that one is all that the driver trusts, so the server must have been reached before.
 func (t Target) ClientFiles() ([]ClientFile, error) {
+	files, err := t.certificates()
+	switch {
+	case err != nil || t.ChannelBinding != "require":
+		return files, err
+	case t.Reached.Certificate == "":
+		return nil, errors.New("hold channel_binding=require: the server was not verified before")
+	}
+	files = slices.DeleteFunc(files, func(f ClientFile) bool { return f.Path == ClientRootCert })
+	return append(files, ClientFile{ClientRootCert, []byte(t.Reached.Certificate)}), nil
+}
+
+// certificates reads and checks the files that t names.
+func (t Target) certificates() ([]ClientFile, error) {
 	var files []ClientFile
 	if t.SSLRootCert != "" {
 		root, err := os.ReadFile(t.SSLRootCert)

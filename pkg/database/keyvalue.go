@@ -18,28 +18,9 @@ func readKeyValue(s string) (w written, err error) {
 		if value, s, err = cutValue(trimSpace(rest)); err != nil {
 			return w, err
 		}
-		if err := w.setKey(name, value); err != nil {
-			return w, err
-		}
+		w.parameters = append(w.parameters, parameter{name, value})
 	}
 	return w, nil
-}
-
-// setKey takes what a URL writes in its address; the rest are parameters.
-func (w *written) setKey(name, value string) error {
-	place := map[string]*string{"host": &w.host, "port": &w.port, "dbname": &w.database, "database": &w.database}[name]
-	if place == nil {
-		w.parameters = append(w.parameters, parameter{name, value})
-		return nil
-	}
-	if *place != "" {
-		return &URLError{"key " + name, "is given twice", "keep one"}
-	}
-	*place = value
-	if name == "host" && strings.Contains(value, ",") {
-		return errSeveralHosts
-	}
-	return nil
 }
 
 // cutValue splits the value at the beginning of s, quoted or not, from what follows it.

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -11,6 +12,7 @@ import (
 var (
 	errNoTLS   = errors.New("server has no TLS")
 	errForeign = errors.New("not a PostgreSQL server")
+	errClear   = errors.New("password asked for in clear text")
 )
 
 // dial is net.Dialer's, with a look at the first byte that the server sends. The driver tells only by its text
@@ -41,7 +43,11 @@ func (c *observed) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Read fails with [errNoTLS] or [errForeign] when the first byte says so.
+// clearText is how the server asks for the password as it is. Source: PostgreSQL manual, "Message Formats",
+// AuthenticationCleartextPassword.
+var clearText = []byte{'R', 0, 0, 0, 8, 0, 0, 0, 3}
+
+// Read fails with [errNoTLS], [errForeign] or [errClear] when the first message says so.
 func (c *observed) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n == 0 || c.judged {
@@ -53,6 +59,8 @@ func (c *observed) Read(p []byte) (int, error) {
 		return 0, errNoTLS
 	case c.asked && !strings.ContainsRune("SE", first), !c.asked && !strings.ContainsRune("RENv", first):
 		return 0, errForeign
+	case bytes.HasPrefix(p[:n], clearText) && !local(c.Conn): // in pieces, the driver refuses it
+		return 0, errClear
 	}
 	return n, err
 }

@@ -35,6 +35,9 @@ func (t Target) explainSQL(pg *pgconn.PgError) *ConnectError {
 	case "25006":
 		return say(ReadOnly, "the server takes no changes", "use the primary server, or end its read-only mode")
 	}
+	if t.Options != "" && (pg.Code == "42601" || pg.Code == "42704" || pg.Code == "22023") { // seen at the login only
+		return say(Settings, pg.Message, "correct the parameter options in the URL, or leave it out")
+	}
 	return say(Other, pg.Message, "see the server's log")
 }
 

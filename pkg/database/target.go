@@ -5,8 +5,10 @@
 package database
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -26,18 +28,24 @@ const (
 // Database: a zero Port, SSLMode, ApplicationName or ConnectTimeout means the default above. Targets can be
 // compared. Every way of printing one leaves the password out.
 type Target struct {
-	Host           string // name or IP address, without brackets
+	Host           string     // name or IP address, without brackets, or the directory of a Unix socket
+	HostAddr       netip.Addr // hostaddr: where Host is, so that it is not looked up
 	Port           uint16
 	User           string
 	Password       secret.Value // "" sends none; no other source of passwords is asked
+	PassPath       string       // passfile: see [Target.WithPassFile]
 	Database       string
 	Schema         string // where objects go, as the only entry of search_path; "" leaves that to the server
+	Options        string // what else the server gets as options, such as "-c work_mem=8MB"
 	SSLMode        string // disable, allow, prefer, require, verify-ca or verify-full
 	SSLRootCert    string // path of a PEM file on this machine; goes with verify-ca and verify-full
 	SSLCert        string // path of a client certificate in PEM; together with SSLKey
 	SSLKey         string
+	ChannelBinding string        // disable, require, or "" for where it is possible
 	Application    string        // application_name, as pg_stat_activity shows it
 	ConnectTimeout time.Duration // from the look-up of the name to the end of the login
+
+	Reached Reached // what answered at the last verification; the zero value means any
 }
 
 // withDefaults returns t with its zero values filled in.
@@ -73,6 +81,26 @@ func (t Target) GoString() string { return t.Redacted() }
 // MarshalText is [Target.Redacted], for JSON and YAML.
 func (t Target) MarshalText() ([]byte, error) { return []byte(t.Redacted()), nil }
 
+// Socket returns the path of the Unix socket that Host means, or "".
+func (t Target) Socket() string {
+	if !strings.HasPrefix(t.Host, "/") {
+		return ""
+	}
+	return path.Join(t.Host, ".s.PGSQL."+strconv.Itoa(int(t.withDefaults().Port)))
+}
+
+// Place says in words which database this is, and on which server.
+func (t Target) Place() string {
+	if socket := t.Socket(); socket != "" {
+		return fmt.Sprintf("database %q at %s", t.Database, socket)
+	}
+	text := fmt.Sprintf("database %q at %s", t.Database, t.Address())
+	if at := t.pinned(); at.IsValid() && at.String() != t.Host {
+		text += " (" + at.String() + ")"
+	}
+	return text
+}
+
 // Address returns "host:port", with an IPv6 address in brackets.
 func (t Target) Address() string {
 	return net.JoinHostPort(t.Host, strconv.Itoa(int(t.withDefaults().Port)))
@@ -86,60 +114,46 @@ func (t Target) url(withPassword bool) string {
 	if withPassword && t.Password != "" {
 		b.WriteString(":" + encode(t.Password.Reveal()))
 	}
-	b.WriteString("@" + t.Address() + "/" + encode(t.Database) + "?sslmode=" + encode(t.SSLMode))
+	address, socket := t.Address(), t.Socket() != ""
+	if socket {
+		address = ""
+	}
+	b.WriteString("@" + address + "/" + encode(t.Database) + "?sslmode=" + encode(t.SSLMode))
 	add := func(name, value string) {
 		if value != "" {
 			b.WriteString("&" + name + "=" + encode(value))
 		}
 	}
+	if socket { // pgx reads no encoded slash in the address
+		add("host", t.Host)
+		add("port", strconv.Itoa(int(t.Port)))
+	}
+	if t.HostAddr.IsValid() {
+		add("hostaddr", t.HostAddr.String())
+	}
 	add("sslrootcert", t.SSLRootCert)
 	add("sslcert", t.SSLCert)
 	add("sslkey", t.SSLKey)
-	if t.Schema != "" {
-		add("options", "-c search_path="+t.Schema)
-	}
+	add("channel_binding", t.ChannelBinding)
+	add("options", t.options())
 	if t.Application != ApplicationName {
 		add("application_name", t.Application)
 	}
 	if t.ConnectTimeout != DefaultConnectTimeout {
 		add("connect_timeout", seconds(t.ConnectTimeout))
 	}
+	if !withPassword || t.Password == "" {
+		add("passfile", t.PassPath)
+	}
 	return b.String()
 }
 
-// JDBC returns the URL for the JDBC driver, without user and password: those go by Liquibase's --username and
-// by [Target.PassFile]. Certificates are named as [Target.ClientFiles] puts them into the container.
-func (t Target) JDBC() string {
-	t = t.withDefaults()
-	var b strings.Builder
-	b.WriteString("jdbc:postgresql://" + t.Address() + "/" + encode(t.Database) + "?sslmode=" + encode(t.SSLMode))
-	add := func(name, value string) {
-		if value != "" {
-			b.WriteString("&" + name + "=" + encode(value))
-		}
+// options are the schema and the other settings as one parameter.
+func (t Target) options() string {
+	if t.Schema == "" {
+		return t.Options
 	}
-	if t.SSLRootCert != "" {
-		add("sslrootcert", ClientRootCert)
-	}
-	if t.SSLCert != "" {
-		add("sslcert", ClientCert)
-		add("sslkey", ClientKey)
-	}
-	add("currentSchema", t.Schema)
-	add("ApplicationName", t.Application)
-	add("connectTimeout", seconds(t.ConnectTimeout))
-	add("loginTimeout", seconds(t.ConnectTimeout))
-	add("gssEncMode", "disable") // pgx knows no GSS encryption, so neither may the other side use it
-	return b.String()
-}
-
-// PassFile returns the content of a password file (PGPASSFILE) that holds for every server, with ":" and "\"
-// escaped as both libpq and the JDBC driver read them. It is nil when there is no password.
-func (t Target) PassFile() []byte {
-	if t.Password == "" {
-		return nil
-	}
-	return []byte("*:*:*:*:" + escapePass(t.Password.Reveal()) + "\n")
+	return strings.TrimSpace("-c search_path=" + t.Schema + " " + t.Options)
 }
 
 // Secrets returns every spelling of the password that this package writes, for [secret.Set.Add].
@@ -153,13 +167,19 @@ func (t Target) Secrets() []string {
 
 // WithHost returns t as it is reached under another address, such as a container's name on a network.
 func (t Target) WithHost(host string, port uint16) Target {
-	t.Host, t.Port = host, port
+	t.Host, t.Port, t.HostAddr, t.Reached = host, port, netip.Addr{}, Reached{}
 	return t
 }
 
-// Loopback reports whether the server is on this machine and bound to it, so that a container reaches it only
-// through the host's network. It does not resolve names: localhost and *.localhost count.
+// Loopback reports whether the connection does not leave this machine. It does not resolve names: until one was
+// reached, localhost and *.localhost count.
 func (t Target) Loopback() bool {
+	if t.Socket() != "" {
+		return true
+	}
+	if at := t.pinned(); at.IsValid() {
+		return at.IsLoopback()
+	}
 	if ip, err := netip.ParseAddr(t.Host); err == nil {
 		return ip.Unmap().IsLoopback()
 	}

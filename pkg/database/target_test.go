@@ -72,11 +72,14 @@ func TestTarget_without_a_password_has_nothing_to_hide(t *testing.T) {
 	assert.Equal(t, tgt.Redacted(), tgt.URL())
 }
 
+// noCleartext ends the URL of a connection that others can listen to.
+const noCleartext = "&authenticationPluginClassName=org.poststack.liquibase.NoCleartext"
+
 func TestTarget_JDBC(t *testing.T) {
 	t.Parallel()
 	for want, raw := range map[string]string{
 		"jdbc:postgresql://db.example:5432/mail?sslmode=prefer&ApplicationName=poststack" +
-			"&connectTimeout=10&loginTimeout=10&gssEncMode=disable": "postgres://app:pw@db.example/mail",
+			"&connectTimeout=10&loginTimeout=10&gssEncMode=disable" + noCleartext: "postgres://app:pw@db.example/mail",
 		"jdbc:postgresql://[::1]:6000/a%2Bb%20c?sslmode=disable&currentSchema=hosting&ApplicationName=poststack" +
 			"&connectTimeout=3&loginTimeout=3&gssEncMode=disable": "postgres://app:pw@[::1]:6000/a+b%20c?sslmode=disable&schema=hosting&connect_timeout=3",
 		"jdbc:postgresql://db.example:5432/mail?sslmode=verify-ca&sslrootcert=%2Fetc%2Fpoststack%2Ftls%2Froot.crt" +

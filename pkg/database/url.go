@@ -30,46 +30,62 @@ type written struct {
 
 	hasPassword bool
 	parameters  []parameter
+	notes       []string // for whoever wrote it
 }
 
 type parameter struct{ name, value string }
 
-// ParseURL reads a postgres:// or postgresql:// URL, a key=value string as libpq knows it, or a
+// ParseURL is [ReadURL] without the notes.
+func ParseURL(raw string) (Target, error) {
+	t, _, err := ReadURL(raw)
+	return t, err
+}
+
+// ReadURL reads a postgres:// or postgresql:// URL, a key=value string as libpq knows it, or a
 // jdbc:postgresql:// URL. It is stricter than any of those: reserved characters must be percent-encoded,
-// parameters must be known, there is one server, reached over TCP, and a schema is one plain name. Space around
-// the whole is ignored. Errors are *[URLError].
+// parameters must be known, there is one server, and a schema is one plain name. Space around the whole is
+// ignored. Errors are *[URLError]. The notes, one line each, are about what was left out or assumed.
 //
 // A missing port is 5432, a missing database is named like the user, a missing sslmode is prefer. The host and
-// the user must be written.
-func ParseURL(raw string) (Target, error) {
+// the user must be written. A host that begins with a slash is the directory of a Unix socket.
+func ReadURL(raw string) (t Target, notes []string, err error) {
 	raw = strings.TrimSpace(raw)
 	if raw == "" {
-		return Target{}, &URLError{"URL", "is empty", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"}
+		return t, nil, &URLError{"URL", "is empty", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"}
 	}
 	if !utf8.ValidString(raw) || strings.ContainsFunc(raw, isControl) {
-		return Target{}, &URLError{"URL", "holds control characters or is not UTF-8", "percent-encode what belongs to it"}
+		return t, nil, &URLError{"URL", "holds control characters or is not UTF-8", "percent-encode what belongs to it"}
 	}
 	w, err := read(raw)
 	if err != nil {
-		return Target{}, err
+		return t, nil, err
 	}
-	return w.target()
+	t, err = w.target()
+	return t, w.notes, err
 }
 
 // read tells the three forms apart by what comes first, a colon or an equals sign.
 func read(raw string) (written, error) {
+	if strings.ContainsAny(raw[:1], "\"'`") {
+		return written{}, &URLError{"URL", "begins with a quote", "leave the quotes out: they belong to the shell, not to the value"}
+	}
 	i := strings.IndexAny(raw, ":=")
 	if i >= 0 && raw[i] == '=' {
 		return readKeyValue(raw)
 	}
 	rest, jdbc := cutPrefixFold(raw, "jdbc:")
-	for _, scheme := range []string{"postgresql:", "postgres:"} {
+	for _, scheme := range []string{"postgresql", "postgres"} {
 		address, ok := cutPrefixFold(rest, scheme)
 		if !ok {
 			continue
 		}
-		address, ok = strings.CutPrefix(address, "//")
-		if !ok {
+		if strings.HasPrefix(address, "+") {
+			return written{}, &URLError{"scheme", `names a driver behind a "+", which is another program's`, "begin with postgresql://"}
+		}
+		if address, ok = strings.CutPrefix(address, ":"); !ok {
+			continue
+		}
+		if address, ok = strings.CutPrefix(address, "//"); !ok {
 			return written{}, &URLError{"address", `does not begin with "//"`, "write HOST:PORT/DATABASE after two slashes"}
 		}
 		return readAddress(address, jdbc)
@@ -130,7 +146,7 @@ func (w *written) readUser(s string) (err error) {
 // readHost takes "host", "host:port", "[v6]" or "[v6]:port" apart.
 func (w *written) readHost(s string) (err error) {
 	if strings.Contains(s, ",") {
-		return errSeveralHosts
+		return errSeveralHosts // also the ports are a list then
 	}
 	var host, port string
 	switch end := strings.LastIndexByte(s, ']'); {

@@ -1,6 +1,7 @@
 package database_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,22 @@ func schema(name string) func(*database.Target) {
 
 func password(p secret.Value) func(*database.Target) {
 	return func(t *database.Target) { t.Password = p }
+}
+
+func sslmode(mode string) func(*database.Target) {
+	return func(t *database.Target) { t.SSLMode = mode }
+}
+
+func options(o string) func(*database.Target) { return func(t *database.Target) { t.Options = o } }
+
+func timeout(d time.Duration) func(*database.Target) {
+	return func(t *database.Target) { t.ConnectTimeout = d }
+}
+
+func host(h string) func(*database.Target) { return func(t *database.Target) { t.Host = h } }
+
+func hostaddr(ip string) func(*database.Target) {
+	return func(t *database.Target) { t.HostAddr = netip.MustParseAddr(ip) }
 }
 
 func TestParseURL_reads(t *testing.T) {
@@ -63,6 +80,24 @@ func TestParseURL_reads(t *testing.T) {
 		"postgres://app:pw@db.example/mail?options=--search_path=hosting":                schema("hosting"),
 		"postgres://app:pw@db.example/mail?schema=hosting&options=-csearch_path=hosting": nil,
 		"postgres://app:pw@[2001:db8::7]:6000/mail":                                      func(t *database.Target) { t.Host, t.Port = "2001:db8::7", 6000 },
+		"postgres:///mail?host=db.example&port=5432&user=app&password=pw":                nil,
+		"postgres://app:pw@db.example/mail?sslmode=no-verify":                            sslmode("require"),
+		"postgres://app:pw@db.example/mail?channel_binding=prefer&gssencmode=disable":    nil,
+		"postgres://app:pw@db.example/mail?channel_binding=require":                      func(t *database.Target) { t.SSLMode, t.ChannelBinding = "require", "require" },
+		"postgres://app:pw@db.example/mail?channel_binding=disable":                      func(t *database.Target) { t.ChannelBinding = "disable" },
+		"postgres://app:pw@db.example/mail?options=endpoint%3Dep-x":                      options("endpoint=ep-x"),
+		"postgres://app:pw@db.example/mail?options=-cwork_mem%3D8MB%20--a-c%3D1":         options("-c work_mem=8MB --a-c=1"),
+		"postgres://app:pw@db.example/mail?options=-c%20a.b%3D1%20--search-path%3Dx":     func(t *database.Target) { t.Options, t.Schema = "-c a.b=1", "x" },
+		"postgres://app:pw@db.example/mail?connect_timeout=0":                            timeout(time.Hour),
+		"postgres://app:pw@db.example/mail?connect_timeout=-1":                           timeout(time.Hour),
+		"postgres://app:pw@db.example/mail?connect_timeout=86400":                        timeout(time.Hour),
+		"postgres://app:pw@db.example/mail?hostaddr=192.0.2.7":                           hostaddr("192.0.2.7"),
+		"postgres://app:pw@db.example/mail?hostaddr=2001:db8::7":                         hostaddr("2001:db8::7"),
+		"hostaddr=192.0.2.7 dbname=mail user=app password=pw":                            func(t *database.Target) { hostaddr("192.0.2.7")(t); t.Host = "192.0.2.7" },
+		"postgres://app@db.example/mail?passfile=/p/x":                                   func(t *database.Target) { t.Password, t.PassPath = "", "/p/x" },
+		"postgres://app:pw@%2Fvar%2Frun%2Fpostgresql/mail":                               host("/var/run/postgresql"),
+		"postgres://app:pw@/mail?host=/var/run/postgresql":                               host("/var/run/postgresql"),
+		"host=/var/run/postgresql dbname=mail user=app password=pw":                      host("/var/run/postgresql"),
 		"postgres://app:pw@[::1]/mail":                                                   func(t *database.Target) { t.Host = "::1" },
 		"postgres://app:pw@db.example":                                                   func(t *database.Target) { t.Database = "app" },
 		"postgres://app:pw@db.example/m%2Fa%20il":                                        func(t *database.Target) { t.Database = "m/a il" },
@@ -118,11 +153,10 @@ func TestParseURL_refuses(t *testing.T) {
 		"jdbc:postgresql://h:5/mail?user=app&password=al@pha-k17":        {"password", "%40"},
 		"jdbc:postgresql://h:5/mail?user=app&password=al+pha-k17":        {"parameter 2", "%2B"},
 		"host=h user=app password=al pha-k17":                            {"key=value", "quotes"},
-		"host=h user=app password=al pha-k17=b":                          {"parameter 3", "unknown"},
+		"host=h user=app password=al pha-k17=b":                          {"parameter 4", "unknown"},
 		"host=h user=app password='al'pha-k17'":                          {"key=value", "quote"},
 		"host=h user=app password='al pha-k17":                           {"key=value", "quote"},
 		`host=h user=app password=pha-k17\`:                              {"key=value", `\`},
-		"host=h host=g user=app":                                         {"key host", "twice"},
 		"mysql://app:pha-k17@h/mail":                                     {"scheme"},
 		"jdbc:mysql://app:pha-k17@h/mail":                                {"scheme"},
 		"pha-k17":                                                        {"scheme"},
@@ -130,8 +164,6 @@ func TestParseURL_refuses(t *testing.T) {
 		"jdbc:postgresql:mail":                                           {"address", "//"},
 		"postgres:///mail?user=app":                                      {"host", "missing"},
 		"dbname=mail user=app":                                           {"host", "missing"},
-		"postgres://app@%2Fvar%2Frun%2Fpostgresql/mail":                  {"host", "Unix socket"},
-		"host=/var/run/postgresql user=app":                              {"host", "Unix socket"},
 		"postgres://app@a,b/mail":                                        {"host", "list"},
 		"postgres://app@a:1,b:2/mail":                                    {"host", "list"},
 		"host=a,b user=app":                                              {"host", "list"},
@@ -153,33 +185,45 @@ func TestParseURL_refuses(t *testing.T) {
 		"postgres://app@h/mail?sslmode=disable&sslmode=disable":          {"parameter sslmode", "twice"},
 		"postgres://app:pw@h/mail?password=pw":                           {"parameter password", "twice"},
 		"postgres://app@h/mail?sslmode":                                  {"parameter 1", `"="`},
-		"postgres://app@h/mail?pool_max_conns=3":                         {"parameter pool_max_conns", "known are"},
 		"postgres://app@h/mail?ssl=true":                                 {"parameter ssl", "sslmode=require"},
-		"postgres://app@h/mail?host=g":                                   {"parameter host", "address"},
-		"postgres://app@h/mail?hostaddr=x":                               {"parameter hostaddr", "host alone"},
-		"postgres://app@h/mail?dbname=x":                                 {"parameter dbname", "database in the address"},
-		"postgres://app@h/mail?target_session_attrs=x":                   {"parameter target_session_attrs", "one server"},
-		"postgres://app@h/mail?sslpassword=x":                            {"parameter 1", "not encrypted"},
-		"postgres://app@h/mail?passfile=x":                               {"parameter 1", "into the URL"},
 		"postgres://a/pp@h/mail":                                         {"user name or password", "%2F"},
 		"postgres://app@h/ma%il":                                         {"database name", "%25"},
 		"postgres://app@h%/mail":                                         {"host", "%25"},
 		"postgres://app@h/mail?ssl%mode=x":                               {"parameter 1", "%25"},
 		"postgres://app@h/mail?service=x":                                {"parameter service"},
-		"postgres://app@h/mail?options=-c%20statement_timeout%3D1":       {"parameter options", "search_path"},
-		"postgres://app@h/mail?options=-csearch_path=a%20-cx=1":          {"parameter options"},
 		"postgres://app@h/mail?currentSchema=a,b":                        {"parameter currentSchema", "one schema"},
 		"postgres://app@h/mail?currentSchema=Hosting":                    {"parameter currentSchema", "small letters"},
 		"postgres://app@h/mail?currentSchema=pg_catalog":                 {"parameter currentSchema"},
 		"postgres://app@h/mail?options=-csearch_path=a&currentSchema=b":  {"parameter currentSchema", "another schema"},
 		"postgres://app@h/mail?schema=a&currentSchema=a":                 {"parameter currentSchema", "twice"},
-		"postgres://app@h/mail?connect_timeout=0":                        {"parameter connect_timeout", "1 to 3600"},
-		"postgres://app@h/mail?connect_timeout=3s":                       {"parameter connect_timeout"},
 		"postgres://app@h/mail?sslmode=verify-full":                      {"parameter sslrootcert", "ca-certificates.crt"},
 		"postgres://app@h/mail?sslmode=verify-full&sslrootcert=system":   {"parameter sslrootcert"},
 		"postgres://app@h/mail?sslrootcert=/ca.pem":                      {"parameter sslrootcert", "verify-full"},
 		"postgres://app@h/mail?sslcert=/c.pem":                           {"sslkey", "together"},
 		"postgres://app@h/mail?sslmode=disable&sslcert=/c.pem&sslkey=/k": {"parameter sslcert", "no effect"},
+		"host=h host=g user=app":                                         {"parameter host", "twice"},
+		"postgres://app@h/mail?host=g":                                   {"parameter host", "twice"},
+		"postgres://app@h/mail?dbname=x":                                 {"parameter dbname", "twice"},
+		"postgres://app@h/mail?hostaddr=x":                               {"parameter hostaddr", "IP address"},
+		"postgres://app@h/mail?sslpassword=x":                            {"parameter 1", "not encrypted"},
+		"postgres://app@h/mail?options=-csearch_path=a,b%20-cx=1":        {"parameter options", "one schema"},
+		"postgres://app@h/mail?connect_timeout=3s":                       {"parameter connect_timeout", "0 waits"},
+		"postgres://app@h/mail?sslmode=":                                 {"parameter sslmode", "is empty"},
+		"host=h user=app dbname=":                                        {"parameter dbname", "is empty"},
+		"postgres://app@h/mail?channel_binding=require&sslmode=disable":  {"parameter channel_binding", "needs TLS"},
+		"postgres://app@h/mail?channel_binding=on":                       {"parameter channel_binding", "disable, prefer or require"},
+		"postgres://app@/mail?host=/run&channel_binding=require":         {"parameter channel_binding", "needs TLS"},
+		"postgres://app@h/mail?sslmode=no-verify&sslrootcert=/ca":        {"parameter sslrootcert", "no-verify"},
+		"postgres://app@%40abstract/mail":                                {"host", "abstract"},
+		"postgres://app@h/mail?host=a,b":                                 {"parameter host", "twice"},
+		"postgres:///mail?host=a,b&user=app":                             {"host", "list"},
+		"postgres://app@h:1,2/mail":                                      {"host", "list"},
+		"postgresql+psycopg2://app:pha-k17@h/mail":                       {"scheme", "driver", "postgresql://"},
+		"postgres+asyncpg://app:pha-k17@h/mail":                          {"scheme", "driver"},
+		"jdbc:postgresql+x://app:pha-k17@h/mail":                         {"scheme", "driver"},
+		`"postgres://app:pha-k17@h/mail"`:                                {"URL", "quote"},
+		"'postgres://app:pha-k17@h/mail'":                                {"URL", "quote"},
+		"'host=h user=app password=pha-k17'":                             {"URL", "quote"},
 		"postgres://app@h/ma\x07il":                                      {"URL", "control"},
 	} {
 		t.Run(raw, func(t *testing.T) {

@@ -21,6 +21,7 @@ const (
 // Report is what [Verify] learnt of a server.
 type Report struct {
 	Target        string        // [Target.Redacted]
+	Reached       Reached       // what answered
 	Version       string        // "15.18 (Debian 15.18-0+deb12u1)"
 	VersionNumber int           // 150018
 	TLS           string        // "TLS 1.3, TLS_AES_256_GCM_SHA384"; empty when the connection is not encrypted
@@ -58,6 +59,8 @@ func ask(ctx context.Context, t Target, checks ...func(*Report, context.Context,
 		return report, err
 	}
 	defer closeConn(ctx, conn)
+	report.Reached = reached(conn)
+	t.Reached = report.Reached
 	limited, cancel := context.WithTimeout(ctx, t.ConnectTimeout)
 	defer cancel()
 	for _, check := range checks {

@@ -20,6 +20,7 @@ import (
 const (
 	changelogDir = "/liquibase/run/changelog"
 	passFile     = "/liquibase/run/pgpass"
+	hostsFile    = "/liquibase/run/hosts"
 	liquibaseUID = 9998
 )
 
@@ -173,6 +174,10 @@ func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {
 	if pass := target.PassFile(); pass != nil {
 		spec.Env["PGPASSFILE"] = passFile
 		spec.Files = append(spec.Files, engine.File{Path: passFile, Mode: 0o600, UID: liquibaseUID, GID: liquibaseUID, Content: pass})
+	}
+	if hosts := target.Hosts(); hosts != nil {
+		spec.Env["LIQUIBASE_HOSTS_FILE"] = hostsFile
+		spec.Files = append(spec.Files, engine.File{Path: hostsFile, Mode: 0o444, Content: hosts})
 	}
 	files, err := target.ClientFiles()
 	if err != nil {

@@ -1,0 +1,106 @@
+package database
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/poststack/poststack/pkg/secret"
+)
+
+// PassFile returns the content of a password file (PGPASSFILE) that holds for every server, with ":" and "\"
+// escaped as both libpq and the JDBC driver read them. It is nil when there is no password.
+func (t Target) PassFile() []byte {
+	if t.Password == "" {
+		return nil
+	}
+	return []byte("*:*:*:*:" + escapePass(t.Password.Reveal()) + "\n")
+}
+
+// AddPass returns file, which is the content of a password file, with the line for t and without an older one of
+// the same server, database and user.
+func (t Target) AddPass(file []byte) []byte {
+	head := t.passHead()
+	var out bytes.Buffer
+	for line := range bytes.Lines(file) {
+		if !bytes.HasPrefix(line, []byte(head)) {
+			out.Write(bytes.TrimRight(line, "\n"))
+			out.WriteByte('\n')
+		}
+	}
+	out.WriteString(head + escapePass(t.Password.Reveal()) + "\n")
+	return out.Bytes()
+}
+
+// passHead is the part of a line before the password.
+func (t Target) passHead() string {
+	host, port, database, user := t.passKey()
+	if host = escapePass(host); t.Socket() != "" {
+		host = "*" // libpq has another name for its default directory
+	}
+	return host + ":" + port + ":" + escapePass(database) + ":" + escapePass(user) + ":"
+}
+
+// passKey is what libpq looks for in a password file. Source: PostgreSQL manual, "The Password File".
+func (t Target) passKey() (host, port, database, user string) {
+	return t.Host, strconv.Itoa(int(t.withDefaults().Port)), t.Database, t.User
+}
+
+// WithPassFile returns t with the password from the file that the parameter passfile names. Like libpq, it refuses
+// a file that others can read.
+func (t Target) WithPassFile() (Target, error) {
+	if t.PassPath == "" || t.Password != "" {
+		return t, nil
+	}
+	info, err := os.Stat(t.PassPath)
+	if err != nil {
+		return t, fmt.Errorf("read passfile: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return t, fmt.Errorf("read passfile: %q is not a file that only its owner can read: chmod 600", t.PassPath)
+	}
+	content, err := os.ReadFile(t.PassPath)
+	if err != nil {
+		return t, fmt.Errorf("read passfile: %w", err)
+	}
+	host, port, database, user := t.passKey()
+	for line := range strings.Lines(string(content)) {
+		f := passFields(strings.TrimRight(line, "\r\n"))
+		if len(f) >= 5 && t.passHost(f[0]) && passMatch(f[1], port) && passMatch(f[2], database) && passMatch(f[3], user) {
+			t.Password = secret.Value(f[4])
+			return t, nil
+		}
+	}
+	return t, fmt.Errorf("read passfile: %q has no line for user %q of database %q at %s", t.PassPath, user, database, net.JoinHostPort(host, port))
+}
+
+// passFields splits a line at its colons; a backslash takes the next character as it is. A comment has no fields.
+func passFields(line string) (fields []string) {
+	if strings.HasPrefix(line, "#") {
+		return nil
+	}
+	var field strings.Builder
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\\' && i+1 < len(line):
+			i++
+			field.WriteByte(line[i])
+		case c == ':' && len(fields) < 4:
+			fields = append(fields, field.String())
+			field.Reset()
+		default:
+			field.WriteByte(c)
+		}
+	}
+	return append(fields, field.String())
+}
+
+// passHost tells whether a line for that host is for t.
+func (t Target) passHost(pattern string) bool {
+	return passMatch(pattern, t.Host) || t.Socket() != "" && pattern == "localhost"
+}
+
+func passMatch(pattern, value string) bool { return pattern == "*" || pattern == value }
