@@ -16,9 +16,9 @@ func (DB) Start(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).StartDatabase, own(Build.Postgres))
 }
 
-// Url prints the connection URL of the database in use, password included, and nothing else. Example: psql "$(mage db:url)"
-func (DB) Url(ctx context.Context) error { //nolint:revive // mage lists it as db:url
-	return phase(ctx, (*stack.Stack).PrintURL)
+// Url prints the connection URL of the database in use, password included, and nothing else. Whoever lists processes sees the password of a URL that is an argument: with -passfile it goes into a file that only you can read, and the URL names that file. Example: psql "$(mage db:url -passfile)"
+func (DB) Url(ctx context.Context, passfile *bool) error { //nolint:revive // mage lists it as db:url
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.PrintURL(ctx, isSet(passfile)) })
 }
 
 // Verify checks what was built and started.

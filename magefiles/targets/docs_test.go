@@ -80,7 +80,7 @@ func TestCalled(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
 		"go tool mage engine:install setup   # from nothing": {"engine:install", "setup"},
-		`psql "$(mage db:url)" -c '\dt'`:                     {"db:url"},
+		`psql "$(mage db:url -passfile)" -c '\dt'`:           {"db:url"},
 		"mage build:all -force":                              {"build:all"},
 		"mage shell postgres":                                {"shell"},
 		"mage -d PATH setup":                                 {"setup"},

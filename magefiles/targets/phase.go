@@ -32,6 +32,9 @@ func phase(ctx context.Context, do work, needs ...any) (err error) {
 		}
 		err = done(err)
 	}()
+	if needs, err = checked(ctx, s, needs); err != nil {
+		return err
+	}
 	if err := deps(ctx, needs...); err != nil {
 		return err
 	}
@@ -63,6 +66,24 @@ func deps(ctx context.Context, needs ...any) (err error) {
 	}()
 	mg.CtxDeps(ctx, needs...)
 	return nil
+}
+
+// before is a need that is met before the others begin: it looks whether they would work in vain.
+type before work
+
+// checked meets the needs that come before the others, and returns those.
+func checked(ctx context.Context, s *stack.Stack, needs []any) (others []any, err error) {
+	for _, need := range needs {
+		check, ok := need.(before)
+		if !ok {
+			others = append(others, need)
+			continue
+		}
+		if err := s.Fail(check(s, ctx)); err != nil {
+			return nil, err
+		}
+	}
+	return others, nil
 }
 
 // own is a need of Poststack's own database only: with DATABASE_URL set there is nothing to build or start.

@@ -68,6 +68,19 @@ func TestPhase_order(t *testing.T) {
 	assert.Equal(t, "top", j.ran[3])
 }
 
+func TestPhase_before(t *testing.T) {
+	t.Parallel()
+	var j journal
+	need := func(ctx context.Context) error { return phase(ctx, j.note("need")) }
+	require.NoError(t, phase(session(t, config.Config{}), j.note("top"), need, before(j.note("check"))))
+	assert.Equal(t, []string{"check", "need", "top"}, j.ran)
+
+	j.ran = nil
+	err := phase(session(t, config.Config{}), j.note("top"), before(failing(stack.Usage, "check")), need)
+	assert.Equal(t, 2, exitStatus(err))
+	assert.Empty(t, j.ran, "nothing is begun that would be in vain")
+}
+
 func TestPhase_failure(t *testing.T) {
 	t.Parallel()
 	var j journal

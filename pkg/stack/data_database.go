@@ -52,13 +52,14 @@ func changesetData(c schema.Changeset, state schema.Will) ChangesetData {
 	return ChangesetData{File: c.File, ID: c.ID, Author: c.Author, Context: c.Context, Labels: c.Labels, State: state}
 }
 
-// URLData is how to connect to the database in use. The URL holds the password.
+// URLData is how to connect to the database in use. The URL holds the password, or the name of the file that has it.
 type URLData struct {
 	URL      string `json:"url"`
 	Host     string `json:"host"`
 	Port     uint16 `json:"port"`
 	User     string `json:"user"`
 	Database string `json:"database"`
+	PassFile string `json:"passfile,omitempty"` // the file with the password, if the URL is without
 }
 
 // ReadyData is a database that was set up.

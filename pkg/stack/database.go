@@ -182,6 +182,7 @@ func (s *Stack) VerifyDatabase(ctx context.Context) error {
 		if err != nil {
 			return ended{}, err
 		}
+		s.sayNotes(r)
 		limit := s.Config.Timeout.Connect
 		ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("verify", "POSTSTACK_TIMEOUT_CONNECT", limit))
 		defer cancel()
@@ -189,6 +190,7 @@ func (s *Stack) VerifyDatabase(ctx context.Context) error {
 		if err != nil {
 			return ended{}, err
 		}
+		target = s.answered(target, report)
 		for _, w := range report.Warnings {
 			r.Warn(w)
 		}
@@ -196,7 +198,7 @@ func (s *Stack) VerifyDatabase(ctx context.Context) error {
 		if err != nil {
 			state = "unknown: " + err.Error()
 		}
-		return ended{Outcome: event.Passed, Text: summary(report) + ", schema " + state, Data: serverData(report, state)}, nil
+		return ended{Outcome: event.Passed, Text: target.Place() + ": " + summary(report) + ", schema " + state, Data: serverData(report, state)}, nil
 	})
 }
 
@@ -207,16 +209,4 @@ func summary(r database.Report) string {
 		encrypted = "no TLS"
 	}
 	return fmt.Sprintf("PostgreSQL %s, %s, %s, latency %s, readable and writable", r.Version, r.Encoding, encrypted, r.Latency.Round(10*time.Microsecond))
-}
-
-// PrintURL gives the URL of the database in use as the result; it starts nothing.
-func (s *Stack) PrintURL(ctx context.Context) error {
-	target, err := s.Target(ctx)
-	if err != nil {
-		return s.failure("db:url", Database, err)
-	}
-	s.Sink.Result(event.Report{Text: target.URL(), Data: URLData{
-		URL: target.URL(), Host: target.Host, Port: target.Port, User: target.User, Database: target.Database,
-	}})
-	return nil
 }

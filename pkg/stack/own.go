@@ -38,12 +38,8 @@ var errNotSetUp = errors.New("this stack has no database yet: run mage setup, or
 // started. It starts nothing. A URL that cannot be read is a [UsageError].
 func (s *Stack) Target(ctx context.Context) (database.Target, error) {
 	if s.External() {
-		target, err := database.ParseURL(s.Config.Database.URL.Reveal())
-		if err != nil {
-			return target, &UsageError{Reason: "DATABASE_URL: " + err.Error()}
-		}
-		s.Secrets.Add(target.Secrets()...)
-		return target, nil
+		target, _, err := s.externalTarget()
+		return target, err
 	}
 	port, err := s.rememberedPort(ctx)
 	if err != nil {

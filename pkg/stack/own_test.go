@@ -142,7 +142,7 @@ func TestStack_Target(t *testing.T) {
 		write(t, b.state(t, "password"), "p@ss")
 		b.config.Database.Port = 5444
 		s, ctx, j := b.open(t)
-		require.NoError(t, s.PrintURL(ctx))
+		require.NoError(t, s.PrintURL(ctx, false))
 		report := j.last(t, event.Result).Report
 		assert.Equal(t, "postgresql://poststack:p%40ss@127.0.0.1:5444/poststack?sslmode=disable", report.Text)
 	})
@@ -150,7 +150,7 @@ func TestStack_Target(t *testing.T) {
 
 func TestStack_PrintURL_without_a_database(t *testing.T) {
 	t.Parallel()
-	j, err := newBench(t).phase(t, (*stack.Stack).PrintURL)
+	j, err := newBench(t).phase(t, printURL(false))
 	assert.Equal(t, 5, stack.ExitStatus(err))
 	assert.Empty(t, j.events, "nothing but a URL may be on stdout")
 }

@@ -90,6 +90,7 @@ func (s *Stack) attach(ctx context.Context, name string, c runner.Command) error
 // hostPsql runs this machine's psql. The password goes by a file that only this user can read, and that is
 // removed afterwards.
 func (s *Stack) hostPsql(ctx context.Context, psql string, target database.Target, args []string) (err error) {
+	target.PassPath = "" // the file below has it
 	c := runner.Command{Program: psql, Args: append(args, "--dbname="+target.Redacted())}
 	if pass := target.PassFile(); pass != nil {
 		if err := os.MkdirAll(s.Config.StateDir, 0o700); err != nil {
@@ -138,10 +139,14 @@ func (s *Stack) insidePsql(ctx context.Context, target database.Target, args []s
 // imagePsql runs psql in a disposable container of PostgreSQL's image.
 func (s *Stack) imagePsql(ctx context.Context, target database.Target, args []string) error {
 	const passFile = "/run/poststack/pgpass"
-	spec := engine.ContainerSpec{Env: map[string]string{"PGPASSFILE": passFile}, HostNetwork: target.Loopback()}
+	if target.Socket() != "" {
+		return &UsageError{Reason: fmt.Sprintf("psql of the image cannot reach %s: install psql, Debian's package postgresql-client", target.Place())}
+	}
+	spec := engine.ContainerSpec{Env: map[string]string{"PGPASSFILE": passFile}, HostNetwork: true}
 	if pass := target.PassFile(); pass != nil {
 		spec.Files = append(spec.Files, engine.File{Path: passFile, Mode: 0o600, UID: psqlUID, GID: psqlUID, Content: pass})
 	}
+	target.PassPath = ""
 	target, files, err := clientFiles(target)
 	if err != nil {
 		return err

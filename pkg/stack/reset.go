@@ -81,7 +81,7 @@ func (s *Stack) forget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paths := []string{port}
+	paths := []string{port, s.passFile()}
 	if others, err := filepath.Glob(filepath.Join(s.Config.StateDir, "port.*")); err == nil && len(others) <= 1 {
 		paths = append(paths, s.passwordFile(), s.ownerFile(), s.keyFile())
 	}

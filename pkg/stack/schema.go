@@ -26,7 +26,7 @@ func (s *Stack) UpdateSchema(ctx context.Context) error {
 // migrate runs an operation of the migrator and says what it changed.
 func (s *Stack) migrate(ctx context.Context, phase string, operate func(*schema.Migrator, context.Context) (schema.Result, error)) error {
 	return s.run(ctx, phase, SchemaWork, func(ctx context.Context, r event.Reporter) (ended, error) {
-		target, err := s.Target(ctx)
+		target, err := s.reachedTarget(ctx)
 		if err != nil {
 			return ended{}, err
 		}
@@ -52,9 +52,9 @@ func (s *Stack) migrate(ctx context.Context, phase string, operate func(*schema.
 			return ended{}, err
 		}
 		if len(res.Applied) == 0 {
-			return ended{Outcome: event.Unchanged, Text: "nothing to do: the schema is " + res.State.String(), Data: migrationData(res)}, nil
+			return ended{Outcome: event.Unchanged, Text: fmt.Sprintf("nothing to do: the schema of %s is %s", target.Place(), res.State), Data: migrationData(res)}, nil
 		}
-		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s applied; the schema is %s", count(len(res.Applied), "changeset"), res.State), Log: res.Log, Data: migrationData(res)}, nil
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s applied to %s; the schema is %s", count(len(res.Applied), "changeset"), target.Place(), res.State), Log: res.Log, Data: migrationData(res)}, nil
 	})
 }
 
@@ -75,11 +75,10 @@ func (s *Stack) migrator(target database.Target, e Engine, r event.Reporter) (*s
 	labels := container.DisposableLabels()
 	labels[container.LabelRole] = liquibaseImage
 	run := schema.Container{Engine: e, Image: ref, Labels: labels}
-	switch {
-	case !s.External():
+	if s.External() {
+		run.HostNetwork = true // what this process reaches, with the address that the server sees, and nothing else
+	} else {
 		run.NetworkOf, o.Inside = s.containerName(), target.WithHost("127.0.0.1", postgresPort)
-	case target.Loopback():
-		run.HostNetwork = true
 	}
 	o.Liquibase = run
 	return schema.New(o), nil
@@ -106,7 +105,7 @@ func (s *Stack) SchemaStatus(ctx context.Context) error {
 
 // readSchema asks the database, and Liquibase if its image is there.
 func (s *Stack) readSchema(ctx context.Context) (schema.State, error) {
-	target, err := s.Target(ctx)
+	target, err := s.reachedTarget(ctx)
 	if err != nil {
 		return schema.State{}, err
 	}

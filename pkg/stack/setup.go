@@ -22,7 +22,7 @@ func (s *Stack) Setup(ctx context.Context) error {
 		changed = "nothing had changed: nothing was built, started or migrated. "
 	}
 	s.Sink.Result(event.Report{
-		Text: fmt.Sprintf("%s%s is ready; connect with: psql \"$(mage db:url)\"", changed, target.Redacted()),
+		Text: fmt.Sprintf("%s%s is ready; connect with: mage psql", changed, target.Redacted()),
 		Data: ReadyData{Database: target.Redacted(), Changed: s.changed.Load()},
 	})
 	return nil

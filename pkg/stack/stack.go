@@ -13,6 +13,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/config"
 	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
@@ -97,7 +98,8 @@ type Stack struct {
 	imagesOnce  once[*image.Catalogue]
 	lockOnce    once[*lock]
 
-	changed  atomic.Bool // a phase of this run changed something
+	changed  atomic.Bool                     // a phase of this run changed something
+	verified atomic.Pointer[database.Target] // the server that DATABASE_URL names, as it answered in this run
 	standing atomic.Pointer[standing]
 
 	mu    sync.Mutex

@@ -124,7 +124,7 @@ func TestSetup(t *testing.T) {
 	require.NoError(t, s.Setup(ctx))
 	text := j.last(t, event.Result).Report.Text
 	assert.NotContains(t, text, "nothing had changed")
-	assert.Contains(t, text, `psql "$(mage db:url)"`)
+	assert.Contains(t, text, "connect with: mage psql")
 	assert.NotContains(t, text, read(t, b.state(t, "password")))
 	require.NoError(t, s.Close(nil))
 
