@@ -79,7 +79,7 @@ func endsWith() map[string]int {
 
 // before has the target that must have run before a command: examples do not stand in the order of a session.
 func before() map[string]string {
-	return map[string]string{"mage psql": "db:start", "psql \"$(mage db:url)\"": "db:start"}
+	return map[string]string{"mage psql": "db:start", "psql \"$(mage db:url -passfile)\"": "db:start"}
 }
 
 // nothing is left to check.

@@ -58,7 +58,7 @@ func TestSetup(t *testing.T) {
 		lookAlikes := makeLookAlikes(t, kind, name)
 
 		first := c.OK(t, "setup")
-		assert.Contains(t, first.Stdout, `psql "$(mage db:url)"`)
+		assert.Contains(t, first.Stdout, "connect with: mage psql")
 		assert.Equal(t, "done", outcome(first, "db:start"))
 		assert.Equal(t, "passed", outcome(first, "verify:db"))
 		assert.Equal(t, "done", outcome(first, "schema:update"))
