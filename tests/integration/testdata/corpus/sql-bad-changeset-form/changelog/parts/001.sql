@@ -1,0 +1,4 @@
+--liquibase formatted sql
+
+-- changeset ops 1
+create table a (id int);

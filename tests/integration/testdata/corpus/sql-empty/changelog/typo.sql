@@ -1,0 +1,3 @@
+--liquibase formatted sql
+--changset ops:1
+create table never (id int);

@@ -1,0 +1,4 @@
+--liquibase formatted sql
+--changeset ops:1
+create table header_1 (id int);
+--rollback drop table header_1;

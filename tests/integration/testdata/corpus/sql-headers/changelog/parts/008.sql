@@ -1,0 +1,6 @@
+
+
+   
+  --liquibase formatted sql
+--changeset ops:8
+create table header_8 (id int);

@@ -1,0 +1,3 @@
+--liquibase formatted sql
+--changeset ops:8
+create table name_8 (id int);

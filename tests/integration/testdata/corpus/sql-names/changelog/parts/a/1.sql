@@ -1,0 +1,3 @@
+--liquibase formatted sql
+--changeset ops:4
+create table name_4 (id int);

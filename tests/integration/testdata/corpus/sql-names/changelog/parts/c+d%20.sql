@@ -1,0 +1,3 @@
+--liquibase formatted sql
+--changeset ops:12
+create table name_12 (id int);

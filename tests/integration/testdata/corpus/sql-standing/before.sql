@@ -1,0 +1,1 @@
+create table account (id bigint, old text); create table domain (id bigint);

@@ -1,0 +1,3 @@
+--liquibase formatted sql
+--changeset ops:0
+create table zero (id int);

@@ -1,0 +1,3 @@
+--liquibase formatted sql
+--changeset ops:4
+create table three_deep (id int);

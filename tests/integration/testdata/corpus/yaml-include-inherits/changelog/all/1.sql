@@ -1,0 +1,3 @@
+--liquibase formatted sql
+--changeset ops:all
+create table all_ignored (id int);

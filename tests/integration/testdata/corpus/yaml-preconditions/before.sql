@@ -1,0 +1,1 @@
+create table standing (id int, name text);

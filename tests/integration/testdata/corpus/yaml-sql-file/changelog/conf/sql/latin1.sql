@@ -1,0 +1,2 @@
+create table latin (name text default 'Müller; straße');
+-- ä
