@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/poststack/poststack/pkg/engine/dockerfile"
 	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/session"
 )
@@ -53,7 +54,7 @@ func (e *Engine) Build(ctx context.Context, spec BuildSpec) (BuildOutput, error)
 	if err != nil {
 		return BuildOutput{}, fmt.Errorf("build image %q: %w", name, err)
 	}
-	if err := e.haveBases(ctx, file.bases(spec.Args)); err != nil {
+	if err := e.haveBases(ctx, bases(file, spec.Args)); err != nil {
 		return BuildOutput{}, fmt.Errorf("build image %q: %w", name, err)
 	}
 	b := &build{engine: e, spec: spec, file: file}
@@ -86,7 +87,7 @@ func (e *Engine) haveBases(ctx context.Context, bases []Ref) error {
 type build struct {
 	engine *Engine
 	spec   BuildSpec
-	file   dockerfile
+	file   dockerfile.File
 	dir    string // scratch of this build
 	// inserted is how many instructions the builder gets that the Dockerfile does not have.
 	inserted int
@@ -196,13 +197,13 @@ func (b *build) dialectArgs() (args, env []string, err error) {
 	switch b.engine.cli.dialect() {
 	case dialectBuildah:
 		var text string
-		text, b.inserted = b.file.withArgLabels(b.spec.Args)
+		text, b.inserted = withArgLabels(b.file, b.spec.Args)
 		file, err = b.labelled(text)
 		// The default format would drop HEALTHCHECK; "never" fails on a missing base instead of asking for it.
 		args = []string{"--format", "docker", "--pull=never", "--file", file, "--build-arg", markArg + "=" + b.mark}
 		env = []string{"TMPDIR=" + b.dir}
 	case dialectClassic:
-		file, err = b.labelled(b.file.String())
+		file, err = b.labelled(b.file.Insert(nil))
 		args = []string{"--force-rm", "--file", file} // or the container of a failed RUN stays
 		env = []string{"DOCKER_BUILDKIT=0"}
 	case dialectBuildKit:

@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"math"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/poststack/poststack/pkg/engine/dockerfile"
 )
 
 const (
@@ -19,123 +21,66 @@ const (
 	markArg = "POSTSTACK_BUILD"
 )
 
-// instruction is one instruction of a Dockerfile: its lines as they stand, and joined without comments.
-type instruction struct {
-	lines []string
-	verb  string // upper case; "" is a comment or an empty line
-	rest  string
-}
-
-// dockerfile is a Dockerfile of the portable subset: no heredoc, and \ continues a line.
-type dockerfile []instruction
-
-func readDockerfile(file string) (dockerfile, error) {
+func readDockerfile(file string) (dockerfile.File, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read Dockerfile: %w", err)
+		return dockerfile.File{}, fmt.Errorf("read Dockerfile: %w", err)
 	}
-	return parseDockerfile(string(data)), nil
-}
-
-func parseDockerfile(text string) dockerfile {
-	var out dockerfile
-	var current instruction
-	var joined strings.Builder
-	for _, line := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
-		current.lines = append(current.lines, line)
-		body := strings.TrimSpace(line)
-		comment := strings.HasPrefix(body, "#")
-		if joined.Len() > 0 && (comment || body == "") {
-			continue // inside a continued instruction
-		}
-		if rest, continued := strings.CutSuffix(body, `\`); continued && !comment {
-			joined.WriteString(rest + " ")
-			continue
-		}
-		if !comment {
-			joined.WriteString(body)
-		}
-		out = append(out, current.named(joined.String()))
-		current = instruction{}
-		joined.Reset()
+	f, err := dockerfile.Parse(data)
+	if err != nil {
+		return dockerfile.File{}, fmt.Errorf("read Dockerfile: %w", err)
 	}
-	if len(current.lines) > 0 {
-		out = append(out, current.named(joined.String()))
-	}
-	return out
-}
-
-func (i instruction) named(text string) instruction {
-	verb, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
-	i.verb, i.rest = strings.ToUpper(verb), strings.TrimSpace(rest)
-	return i
+	return f, nil
 }
 
 // bases lists the images that a build takes from the store: of FROM and of COPY --from.
-func (d dockerfile) bases(args map[string]string) []Ref {
-	global, stages, seen := map[string]string{}, map[string]bool{"scratch": true}, map[string]bool{}
+func bases(f dockerfile.File, args map[string]string) []Ref {
+	global, stages, seen := dockerfile.Variables{}, map[string]bool{"scratch": true}, map[string]bool{}
 	var out []Ref
-	add := func(name string) {
+	add := func(word string) {
+		name, _ := global.Expand(word)
 		if _, err := strconv.Atoi(name); err == nil || name == "" || stages[strings.ToLower(name)] || seen[name] {
 			return
 		}
 		seen[name] = true
 		out = append(out, Ref(name))
 	}
-	from := 0
-	for _, i := range d {
-		switch i.verb {
+	begun := false
+	for _, i := range f.Instructions {
+		switch i.Verb {
 		case "ARG":
-			if from == 0 {
-				define(global, i.rest, args)
+			if !begun {
+				define(global, global, i, args)
 			}
 		case "FROM":
-			from++
-			words := slices.DeleteFunc(strings.Fields(i.rest), func(w string) bool { return strings.HasPrefix(w, "--") })
-			if len(words) > 0 {
-				add(expand(words[0], global))
+			begun = true
+			if len(i.Words) > 0 {
+				add(i.Words[0])
 			}
-			if len(words) == 3 && strings.EqualFold(words[1], "AS") {
-				stages[strings.ToLower(words[2])] = true
+			if len(i.Words) == 3 && strings.EqualFold(i.Words[1], "AS") {
+				stages[strings.ToLower(i.Words[2])] = true
 			}
 		case "COPY":
-			if m := regexp.MustCompile(`(?:^|\s)--from=(\S+)`).FindStringSubmatch(i.rest); m != nil {
-				add(expand(m[1], global))
+			if from, ok := i.Flag("--from"); ok {
+				add(from)
 			}
 		}
 	}
 	return out
 }
 
-// define adds the arguments of an ARG instruction to vars, with the values given instead of the defaults.
-func define(vars map[string]string, rest string, given map[string]string) {
-	for name, value := range argsOf(rest) {
-		vars[name] = expand(value, vars)
-		if v, ok := given[name]; ok {
-			vars[name] = v
+// define adds the arguments of an ARG instruction to vars: with the value given, its default, or that of the argument
+// of the same name before the first stage.
+func define(vars, global dockerfile.Variables, i dockerfile.Instruction, given map[string]string) {
+	for _, a := range i.Arguments() {
+		value, ok := given[a.Name]
+		if !ok && a.Default != "" {
+			value, _ = vars.Expand(a.Default)
+		} else if !ok {
+			value = global[a.Name]
 		}
+		vars[a.Name] = value
 	}
-}
-
-// argsOf reads `NAME`, `NAME=value` and several of them.
-func argsOf(rest string) map[string]string {
-	out := map[string]string{}
-	for _, word := range regexp.MustCompile(`(?:[^\s"']|"(?:[^"\\]|\\.)*"|'[^']*')+`).FindAllString(rest, -1) {
-		name, value, _ := strings.Cut(word, "=")
-		out[name] = strings.Trim(value, `"'`)
-	}
-	return out
-}
-
-// expand replaces $NAME, ${NAME} and ${NAME:-default}.
-func expand(s string, vars map[string]string) string {
-	return regexp.MustCompile(`\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))`).ReplaceAllStringFunc(strings.Trim(s, `"'`), func(m string) string {
-		p := regexp.MustCompile(`\$(?:\{(\w+)(?::-([^}]*))?\}|(\w+))`).FindStringSubmatch(m)
-		if v := vars[p[1]+p[3]]; v != "" {
-			return v
-		}
-		return p[2]
-	})
 }
 
 // withArgLabels returns the text with a label after each run of ARG instructions that carries a hash of
@@ -148,52 +93,34 @@ func expand(s string, vars map[string]string) string {
 // as the argument itself, so what stands before keeps its cache.
 //
 // Inserted is how many labels there are.
-func (d dockerfile) withArgLabels(args map[string]string) (text string, inserted int) {
-	var out []string
-	values, global := map[string]string{}, map[string]string{}
+func withArgLabels(f dockerfile.File, args map[string]string) (text string, inserted int) {
+	labels := map[int]string{}
+	values, global := dockerfile.Variables{}, dockerfile.Variables{}
 	stage, pending := false, false
-	flush := func() {
+	flush := func(line int) {
 		if pending {
-			out = append(out, fmt.Sprintf("LABEL %s=%s", argLabel, hashOf(values)))
-			inserted++
+			labels[line] = fmt.Sprintf("LABEL %s=%s", argLabel, hashOf(values))
 		}
 		pending = false
 	}
-	for _, i := range d {
-		if i.verb != "ARG" && i.verb != "" {
-			flush()
-		}
-		if i.verb == "FROM" {
-			stage, values = true, map[string]string{}
-		}
-		if i.verb == "ARG" {
-			for name, value := range argsOf(i.rest) {
-				if value == "" {
-					value = global[name]
-				}
-				if given, ok := args[name]; ok {
-					value = given
-				}
-				if !stage {
-					global[name] = value
-				}
-				values[name] = value
+	for _, i := range f.Instructions {
+		switch i.Verb {
+		case "ARG":
+			if !stage {
+				define(global, global, i, args)
+			} else {
+				define(values, global, i, args)
+				pending = true
 			}
-			pending = stage
+		case "FROM":
+			flush(i.Line)
+			stage, values = true, dockerfile.Variables{}
+		default:
+			flush(i.Line)
 		}
-		out = append(out, i.lines...)
 	}
-	flush()
-	return strings.Join(out, "\n"), inserted
-}
-
-// String is the text that it was read from.
-func (d dockerfile) String() string {
-	var lines []string
-	for _, i := range d {
-		lines = append(lines, i.lines...)
-	}
-	return strings.Join(lines, "\n")
+	flush(math.MaxInt)
+	return f.Insert(labels), len(labels)
 }
 
 // labelLine is an instruction that sets labels, or "" without any. A value of several lines loses its line ends, which

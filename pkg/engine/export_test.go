@@ -6,6 +6,7 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"github.com/poststack/poststack/pkg/engine/dockerfile"
 	"github.com/poststack/poststack/pkg/secret"
 )
 
@@ -41,11 +42,19 @@ func (f writerFunc) Write(b []byte) (int, error) {
 }
 
 // Bases lists the base images of a Dockerfile.
-func Bases(text string, args map[string]string) []Ref { return parseDockerfile(text).bases(args) }
+func Bases(text string, args map[string]string) []Ref { return bases(parsed(text), args) }
 
 // WithArgLabels is what podman's builder gets in place of a Dockerfile.
 func WithArgLabels(text string, args map[string]string) (string, int) {
-	return parseDockerfile(text).withArgLabels(args)
+	return withArgLabels(parsed(text), args)
+}
+
+func parsed(text string) dockerfile.File {
+	f, err := dockerfile.Parse([]byte(text))
+	if err != nil {
+		panic(err)
+	}
+	return f
 }
 
 // LabelLine is what sets an image's labels.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/dockerfile"
 )
 
 // The files of an image's folder that the builder itself reads.
@@ -28,6 +29,7 @@ const Repository = "localhost/poststack"
 // Catalogue is every image there is. It does not change after [LoadCatalogue].
 type Catalogue struct {
 	byName map[string]Definition
+	files  map[string]dockerfile.File
 	names  []string // parents first
 }
 
@@ -39,18 +41,18 @@ func LoadCatalogue(dir string) (*Catalogue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the images: %w", err)
 	}
-	c := &Catalogue{byName: map[string]Definition{}}
+	c := &Catalogue{byName: map[string]Definition{}, files: map[string]dockerfile.File{}}
 	var errs []error
 	for _, e := range entries {
 		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		d, err := loadDefinition(dir, e.Name())
+		d, file, err := loadDefinition(dir, e.Name())
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		c.byName[d.Name] = d
+		c.byName[d.Name], c.files[d.Name] = d, file
 	}
 	if len(errs) == 0 {
 		errs = append(errs, c.sort(filepath.Base(dir)))
@@ -62,7 +64,8 @@ func LoadCatalogue(dir string) (*Catalogue, error) {
 }
 
 // loadDefinition reads one folder of dir.
-func loadDefinition(dir, name string) (Definition, error) {
+func loadDefinition(dir, name string) (Definition, dockerfile.File, error) {
+	var file dockerfile.File
 	folder := filepath.Join(dir, name)
 	p := &problems{file: filepath.ToSlash(filepath.Join(filepath.Base(dir), name, definitionName))}
 	if !regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`).MatchString(name) {
@@ -71,10 +74,10 @@ func loadDefinition(dir, name string) (Definition, error) {
 	data, err := os.ReadFile(filepath.Join(folder, definitionName))
 	if errors.Is(err, fs.ErrNotExist) {
 		p.add(0, "is missing: every folder here is an image")
-		return Definition{}, p.err()
+		return Definition{}, file, p.err()
 	}
 	if err != nil {
-		return Definition{}, fmt.Errorf("read image %q: %w", name, err)
+		return Definition{}, file, fmt.Errorf("read image %q: %w", name, err)
 	}
 	var f definitionFile
 	if root := decode(data, &f, p); root != nil && len(p.list) == 0 {
@@ -86,12 +89,12 @@ func loadDefinition(dir, name string) (Definition, error) {
 	if err != nil {
 		docker.add(0, "cannot be read: %w", err)
 	} else {
-		checkDockerfile(text, stages, docker)
+		file = checkDockerfile(text, stages, docker)
 	}
 	if err := errors.Join(p.err(), docker.err()); err != nil {
-		return Definition{}, err
+		return Definition{}, file, err
 	}
-	return f.definition(name, folder), nil
+	return f.definition(name, folder), file, nil
 }
 
 // sort orders the names, parents first and otherwise by name, and refuses unknown parents and cycles.

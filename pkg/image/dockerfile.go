@@ -1,9 +1,12 @@
 package image
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/poststack/poststack/pkg/engine/dockerfile"
 )
 
 // baseArg is the build argument that names the image to stand on. Every Dockerfile begins
@@ -14,57 +17,22 @@ import (
 // or, when it takes files from other images of the catalogue, with an ARG for each of them between the two.
 const baseArg = "BASE_IMAGE"
 
-// instruction is one instruction of a Dockerfile, its continued lines joined.
-type instruction struct {
-	line    int // where it begins, from 1
-	keyword string
-	rest    string
-}
-
-// instructions splits a Dockerfile. Comments and empty lines, also those inside a continued instruction, are
-// left out.
-func instructions(text []byte) []instruction {
-	var out []instruction
-	var open *instruction
-	for i, raw := range strings.Split(string(text), "\n") {
-		line := strings.TrimSpace(raw)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		body, continued := strings.CutSuffix(line, `\`)
-		if open == nil {
-			keyword, rest, _ := strings.Cut(strings.TrimSpace(body), " ")
-			open = &instruction{line: i + 1, keyword: strings.ToUpper(keyword), rest: strings.TrimSpace(rest)}
-		} else {
-			open.rest = strings.TrimSpace(open.rest + " " + strings.TrimSpace(body))
-		}
-		if !continued {
-			out, open = append(out, *open), nil
-		}
+// checkDockerfile reads a Dockerfile and notes what the classic docker builder, BuildKit and buildah do not all
+// understand, and stages that do not begin from the image's parent or from one of the images that the arguments others
+// name.
+func checkDockerfile(text []byte, others []string, p *problems) dockerfile.File {
+	checkDirectives(text, p)
+	file, err := dockerfile.Parse(text)
+	var wrong *dockerfile.SyntaxError
+	if errors.As(err, &wrong) {
+		p.add(wrong.Line, "%w", wrong.Err)
+		return file
 	}
-	if open != nil {
-		out = append(out, *open)
-	}
-	return out
-}
-
-// checkDockerfile notes what the classic docker builder, BuildKit and buildah do not all understand, and
-// stages that do not begin from the image's parent or from one of the images that the arguments others name.
-func checkDockerfile(text []byte, others []string, p *problems) {
-	for i, raw := range strings.Split(string(text), "\n") {
-		directive := regexp.MustCompile(`(?i)^#\s*(syntax|escape|check)\s*=`).FindStringSubmatch(strings.TrimSpace(raw))
-		if directive != nil {
-			p.add(i+1, "parser directive %q is not portable", directive[1])
-		}
-		if !strings.HasPrefix(strings.TrimSpace(raw), "#") {
-			break
-		}
-	}
-	list := instructions(text)
+	list := file.Instructions
 	names, stages := append([]string{baseArg}, others...), map[string]bool{}
-	ok := len(list) > len(names) && list[0].rest == baseArg && list[len(names)].keyword == "FROM"
+	ok := len(list) > len(names) && list[0].Text == baseArg && list[len(names)].Verb == "FROM"
 	for i, name := range names {
-		ok = ok && list[i].keyword == "ARG" && slices.Contains(names, list[i].rest)
+		ok = ok && list[i].Verb == "ARG" && slices.Contains(names, list[i].Text)
 		stages["${"+name+"}"] = true
 	}
 	if !ok {
@@ -73,38 +41,63 @@ func checkDockerfile(text []byte, others []string, p *problems) {
 	for _, in := range list {
 		checkInstruction(in, stages, p)
 	}
+	return file
+}
+
+// checkDirectives notes the comments at the beginning that tell a parser what to do.
+func checkDirectives(text []byte, p *problems) {
+	directive := regexp.MustCompile(`(?i)^#\s*(syntax|escape|check)\s*=`)
+	for i, raw := range strings.Split(string(text), "\n") {
+		line := strings.TrimSpace(raw)
+		if found := directive.FindStringSubmatch(line); found != nil {
+			p.add(i+1, "parser directive %q is not portable", found[1])
+		}
+		if !strings.HasPrefix(line, "#") {
+			break
+		}
+	}
 }
 
 // checkInstruction checks one instruction; stages are the names that FROM may use, and grow.
-func checkInstruction(in instruction, stages map[string]bool, p *problems) {
-	switch in.keyword {
+func checkInstruction(in dockerfile.Instruction, stages map[string]bool, p *problems) {
+	switch in.Verb {
 	case "FROM":
-		words := strings.Fields(in.rest)
-		if len(words) == 0 || !stages[words[0]] {
-			p.add(in.line, "FROM %s: a stage stands on ${%s}, an argument of stages in %s, or an earlier stage", in.rest, baseArg, definitionName)
+		if len(in.Flags) > 0 || len(in.Words) == 0 || !stages[in.Words[0]] {
+			p.add(in.Line, "FROM %s: a stage stands on ${%s}, an argument of stages in %s, or an earlier stage", in.Text, baseArg, definitionName)
 		}
-		if len(words) == 3 && strings.EqualFold(words[1], "as") {
-			stages[words[2]] = true
+		if len(in.Words) == 3 && strings.EqualFold(in.Words[1], "as") {
+			stages[in.Words[2]] = true
 		}
 	case "RUN":
-		if strings.HasPrefix(in.rest, "--") {
-			p.add(in.line, "RUN %s is not portable: no options", firstWord(in.rest))
+		if len(in.Flags) > 0 {
+			p.add(in.Line, "RUN %s is not portable: no options", in.Flags[0])
 		}
 	case "COPY", "ADD":
-		for _, word := range strings.Fields(in.rest) {
-			option, _, _ := strings.Cut(word, "=")
-			if strings.HasPrefix(option, "--") && option != "--from" && option != "--chown" {
-				p.add(in.line, "%s %s is not portable: only --from and --chown are", in.keyword, option)
-			}
-		}
+		checkCopy(in, p)
 	case "ARG":
-		if len(strings.Fields(in.rest)) != 1 {
-			p.add(in.line, "ARG %s: one name in each ARG", in.rest)
+		if len(in.Words) != 1 {
+			p.add(in.Line, "ARG %s: one name in each ARG", in.Text)
 		}
 	}
-	if regexp.MustCompile(`<<-?\s*["']?[A-Za-z_]+["']?(\s|$)`).MatchString(in.rest) {
-		p.add(in.line, "%s with a heredoc is not portable", in.keyword)
+	if in.Heredoc {
+		p.add(in.Line, "%s with a heredoc is not portable", in.Verb)
+	}
+	if in.Trigger != nil {
+		checkInstruction(*in.Trigger, stages, p)
 	}
 }
 
-func firstWord(s string) string { return strings.Fields(s + " ")[0] }
+// checkCopy checks a COPY or an ADD. Newer versions of buildah take ** for any number of directories, the other
+// builders for one.
+func checkCopy(in dockerfile.Instruction, p *problems) {
+	for _, flag := range in.Flags {
+		if option, _, _ := strings.Cut(flag, "="); option != "--from" && option != "--chown" {
+			p.add(in.Line, "%s %s is not portable: only --from and --chown are", in.Verb, option)
+		}
+	}
+	for _, word := range in.Words {
+		if strings.Contains(word, "**") {
+			p.add(in.Line, "%s %s is not portable: ** means other files to each builder", in.Verb, word)
+		}
+	}
+}
