@@ -74,7 +74,7 @@ func (b *Builder) runBuild(ctx context.Context, p plan, base Base, files map[str
 		return engine.BuildOutput{}, fmt.Errorf("stage the build context: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := stage(p.def, files, dir); err != nil {
+	if err := b.Catalogue.stage(p.def.Name, b.Suite, files, dir); err != nil {
 		return engine.BuildOutput{}, err
 	}
 	args := map[string]string{baseArg: string(base.Ref)}

@@ -6,6 +6,8 @@
 package image
 
 import (
+	"path"
+	"path/filepath"
 	"time"
 )
 
@@ -23,6 +25,11 @@ type Definition struct {
 	Stop        Stop
 	Artifacts   []Artifact
 	Runtime     Runtime
+}
+
+// file is how people are told a file of the folder: containers/NAME/FILE.
+func (d Definition) file(name string) string {
+	return path.Join(filepath.Base(filepath.Dir(d.Dir)), d.Name, name)
 }
 
 // SuiteVariable is what stands for the Debian suite in the value of a build argument. No other variable is

@@ -1,8 +1,10 @@
 package image
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -66,7 +68,7 @@ func (c *Catalogue) Digest(name string, suite Suite) (InputDigest, error) {
 	for _, to := range keys(files) {
 		h.add("artifact", to, files[to])
 	}
-	if err := h.addContext(d.Dir); err != nil {
+	if err := h.addContext(c, name, suite); err != nil {
 		return "", fmt.Errorf("compute digest of image %q: %w", name, err)
 	}
 	return InputDigest(hex.EncodeToString(h.Sum(nil))), nil
@@ -91,22 +93,47 @@ func (h digester) add(parts ...string) {
 	_, _ = h.Write([]byte("\n"))
 }
 
-// addContext adds path, mode and content of every file in dir's build context.
-func (h digester) addContext(dir string) error {
-	files, err := readContext(dir)
+// addContext adds path, mode and content of every file in the build context of name.
+func (h digester) addContext(c *Catalogue, name string, suite Suite) error {
+	context, err := c.context(name, suite)
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
+	if context.hidden {
+		h.add("hidden", dockerfileName)
+	}
+	for _, f := range context.files {
 		content := f.link
 		if f.source != "" {
-			if content, err = hashFile(f.source); err != nil {
-				return err
+			if content, err = f.hash(); err != nil {
+				return fmt.Errorf("%s: %w", c.byName[name].file(f.path), err)
 			}
 		}
 		h.add("file", f.path, f.mode.String(), content)
 	}
 	return nil
+}
+
+// hash gives the SHA-256 of the file, and an error if what is in it must not go into an image.
+func (f contextFile) hash() (string, error) {
+	in, err := os.Open(filepath.Clean(f.source))
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	head := make([]byte, maxHead)
+	n, err := io.ReadFull(in, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	if err := f.check(head[:n]); err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, io.MultiReader(bytes.NewReader(head[:n]), in)); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // hashFile gives the SHA-256 of a file in hex.

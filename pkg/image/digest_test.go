@@ -3,6 +3,7 @@ package image_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -67,39 +68,59 @@ func TestDigest_changes_with_what_reaches_the_image(t *testing.T) {
 		{"nothing", func(*testing.T, string) {}, nil},
 		{"an entrypoint changes its image only", change("web/entrypoint.sh", "other"), []string{"web"}},
 		{"a file of the base changes its children too", change("base/entrypoint.sh", "other"), []string{"base", "mail", "web"}},
-		{"a Dockerfile", change("mail/Dockerfile", plainDockerfile+"USER 1\n"), []string{"mail"}},
-		{"a new file", change("web/more", "x"), []string{"web"}},
+		{"a Dockerfile", change("mail/Dockerfile", confDockerfile+"USER 1\n"), []string{"mail"}},
+		{"a new file that nothing takes does not", change("web/more", "x"), nil},
+		{"a new file in a folder that is taken", change("mail/conf/more", "x"), []string{"mail"}},
 		{"an empty directory does not: git has none", func(t *testing.T, dir string) {
-			require.NoError(t, os.Mkdir(filepath.Join(dir, "web/d"), 0o755))
+			require.NoError(t, os.Mkdir(filepath.Join(dir, "mail/conf/d"), 0o755))
 		}, nil},
 		{"a renamed file", func(t *testing.T, dir string) {
-			require.NoError(t, os.Rename(filepath.Join(dir, "web/entrypoint.sh"), filepath.Join(dir, "web/entry.sh")))
-		}, []string{"web"}},
+			require.NoError(t, os.Rename(filepath.Join(dir, "mail/conf/a"), filepath.Join(dir, "mail/conf/b")))
+		}, []string{"mail"}},
 		{"an executable bit", func(t *testing.T, dir string) {
 			require.NoError(t, os.Chmod(filepath.Join(dir, "web/entrypoint.sh"), 0o755))
 		}, []string{"web"}},
 		{"a link's target", func(t *testing.T, dir string) {
-			require.NoError(t, os.Symlink("entrypoint.sh", filepath.Join(dir, "web/link")))
-		}, []string{"web"}},
+			require.NoError(t, os.Symlink("a", filepath.Join(dir, "mail/conf/link")))
+		}, []string{"mail"}},
 		{"an argument", change("web/image.yaml", "description: a server\nparent: base\nargs: { A: b }\n"), []string{"web"}},
 		{"an artifact", change("web/image.yaml", artifactYAML("a", "a")), []string{"web"}},
 		{"no parent any more", change("web/image.yaml", "description: a server\n"), []string{"web"}},
 		{"the description does not", change("base/image.yaml", "description: other words\nuser: x\nstop: { timeout: 3s }\nenvironment: [ { name: A, help: b } ]\n"), nil},
 		{"tests do not", change("web/tests/a_test.sh", "x"), nil},
-		{"what an editor leaves does not", change("web/.entrypoint.sh.swp", "x"), nil},
-		{"a .dockerignore that hides nothing does not", change("web/.dockerignore", "*.md\n"), nil},
+		{"what an editor leaves does not", change("mail/conf/.a.swp", "x"), nil},
+		{"what Python compiles does not", change("mail/conf/__pycache__/a.pyc", "x"), nil},
+		{"a core dump does not", change("mail/conf/core.4711", coreDump), nil},
+		{"a file that is called like one does", change("mail/conf/core", "x"), []string{"mail"}},
+		{"a .dockerignore that hides nothing does not", change("mail/.dockerignore", "*.md\n"), nil},
 		{"a hidden file does not", func(t *testing.T, dir string) {
-			change("web/.dockerignore", "notes\n!notes/keep\n")(t, dir)
-			change("web/notes/a", "x")(t, dir)
+			change("mail/.dockerignore", "conf/notes\n!conf/notes/keep\n")(t, dir)
+			change("mail/conf/notes/a", "x")(t, dir)
 		}, nil},
 		{"a file that is taken back does", func(t *testing.T, dir string) {
-			change("web/.dockerignore", "notes\n!notes/keep\n")(t, dir)
-			change("web/notes/keep", "x")(t, dir)
-		}, []string{"web"}},
+			change("mail/.dockerignore", "conf/notes\n!conf/notes/keep\n")(t, dir)
+			change("mail/conf/notes/keep", "x")(t, dir)
+		}, []string{"mail"}},
+		{"a Dockerfile that no COPY sees any more", change("mail/.dockerignore", "Dockerfile\n"), []string{"mail"}},
+		{"secrets, sockets and broken links that nothing takes do not", func(t *testing.T, dir string) {
+			change("mail/.env", "POSTGRES_PASSWORD=x\n")(t, dir)
+			socket(t, filepath.Join(dir, "mail/s"))
+			require.NoError(t, os.Symlink("/nowhere/at/all", filepath.Join(dir, "mail/absolute")))
+			require.NoError(t, os.Symlink("../../../out", filepath.Join(dir, "mail/out")))
+			require.NoError(t, os.Mkdir(filepath.Join(dir, "mail/private"), 0))
+		}, nil},
+		{"a socket in a folder that is taken does not", func(t *testing.T, dir string) {
+			socket(t, filepath.Join(dir, "mail/conf/s"))
+		}, nil},
+		{"a broken link in a folder that is taken goes into the image", func(t *testing.T, dir string) {
+			require.NoError(t, os.Symlink("/run/later", filepath.Join(dir, "mail/conf/later")))
+		}, []string{"mail"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			dir := family(t)
+			change("mail/Dockerfile", confDockerfile)(t, dir)
+			change("mail/conf/a", "a")(t, dir)
 			before := digests(t, dir)
 			tc.change(t, dir)
 			after := digests(t, dir)
@@ -112,6 +133,23 @@ func TestDigest_changes_with_what_reaches_the_image(t *testing.T) {
 			assert.Equal(t, tc.changed, changed)
 		})
 	}
+}
+
+// confDockerfile takes a folder.
+const confDockerfile = plainDockerfile + "COPY conf /etc/conf/\n"
+
+// coreDump is the beginning of what Linux writes when a program crashes: an ELF file of type ET_CORE, elf(5).
+const coreDump = "\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x3e\x00"
+
+// socket leaves one, as a server does that was killed.
+func socket(t *testing.T, path string) {
+	t.Helper()
+	near := filepath.Join(t.TempDir(), "s") // a socket's path is short
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: near})
+	require.NoError(t, err)
+	listener.SetUnlinkOnClose(false)
+	require.NoError(t, listener.Close())
+	require.NoError(t, os.Rename(near, path))
 }
 
 // artifactYAML declares one artifact file with that content, for the image web.
@@ -149,10 +187,7 @@ func TestDigest_of_the_suite(t *testing.T) {
 func TestDigest_refuses(t *testing.T) {
 	t.Parallel()
 	dir := family(t)
-	require.NoError(t, os.Symlink("../../mail/entrypoint.sh", filepath.Join(dir, "web/out")))
-	_, err := load(t, dir).Digest("web", "bookworm")
-	require.ErrorContains(t, err, `link "out" leads out of the build context`)
-	_, err = load(t, dir).Digest("nothing", "bookworm")
+	_, err := load(t, dir).Digest("nothing", "bookworm")
 	var unknown *image.UnknownError
 	require.ErrorAs(t, err, &unknown)
 }
@@ -168,8 +203,11 @@ func TestStage(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Join(web, "tests"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(web, ".dockerignore"), []byte("Dockerfile\nhidden\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(web, "hidden"), nil, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(web, "notes"), nil, 0o600))
+	rewrite(t, dir, "web/Dockerfile", plainDockerfile+"COPY link artifacts/lib /x/\nCOPY l* /y/\n")
 	jar := filepath.Join(t.TempDir(), "jar")
 	require.NoError(t, os.WriteFile(jar, []byte("jar"), 0o600))
+	rewrite(t, dir, "web/image.yaml", artifactYAML("jar", "artifacts/lib/a.jar"))
 
 	out := t.TempDir()
 	require.NoError(t, load(t, dir).Stage("web", map[string]string{"artifacts/lib/a.jar": jar}, out))
@@ -186,7 +224,7 @@ func TestStage(t *testing.T) {
 		return err
 	}))
 	assert.Equal(t, map[string]string{
-		".": "drwxr-xr-x", "Dockerfile": "-rw-r--r--", "entrypoint.sh": "-rwxr-xr-x", "link": "Lrwxrwxrwx",
+		".": "drwxr-xr-x", "Dockerfile": "-rw-r--r--", ".dockerignore": "-rw-r--r--", "entrypoint.sh": "-rwxr-xr-x", "link": "Lrwxrwxrwx",
 		"lib": "drwxr-xr-x", "lib/deep": "drwxr-xr-x", "lib/deep/x": "-rw-r--r--",
 		"artifacts": "drwxr-xr-x", "artifacts/lib": "drwxr-xr-x", "artifacts/lib/a.jar": "-rw-r--r--",
 	}, got)

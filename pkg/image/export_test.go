@@ -11,11 +11,7 @@ import (
 
 // Stage makes the staging of one image testable by itself.
 func (c *Catalogue) Stage(name string, artifacts map[string]string, dir string) error {
-	d, err := c.Get(name)
-	if err != nil {
-		return err
-	}
-	return stage(d, artifacts, dir)
+	return c.stage(name, "bookworm", artifacts, dir)
 }
 
 // Fetcher makes fetching testable by itself, without its waits.

@@ -14,18 +14,24 @@ import (
 // takes it into the image, which so comes out the same from every checkout.
 func stagedTime() time.Time { return time.Unix(1767225600, 0) } // 2026-01-01 UTC
 
-// stage copies the build context of d to dir, an empty directory, with normalised modes and times, and puts
+// stage copies the build context of name to dir, an empty directory, with normalised modes and times, and puts
 // the artifacts into it: target in the context → file on this machine. The builders read this copy only, so
-// that they need no .dockerignore of their own (buildah and docker read it differently) and their caches,
-// which compare modes, do not depend on the umask.
-func stage(d Definition, artifacts map[string]string, dir string) error {
-	files, err := readContext(d.Dir)
+// that what .dockerignore says is the same for all of them, and their caches, which compare modes, do not depend
+// on the umask.
+func (c *Catalogue) stage(name string, suite Suite, artifacts map[string]string, dir string) error {
+	context, err := c.context(name, suite)
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
+	for _, f := range context.files {
 		if err := f.stage(dir); err != nil {
 			return fmt.Errorf("stage %q: %w", f.path, err)
+		}
+	}
+	if context.hidden {
+		hide := []byte(dockerfileName + "\n" + ignoreName + "\n")
+		if err := os.WriteFile(filepath.Join(dir, ignoreName), hide, modeFile); err != nil {
+			return fmt.Errorf("stage %q: %w", ignoreName, err)
 		}
 	}
 	for _, to := range keys(artifacts) {

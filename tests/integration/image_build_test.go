@@ -117,6 +117,7 @@ func TestImageBuild(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			w := openWorkshop(t, kind)
 			t.Run("what is unchanged is skipped", w.testSkip)
+			t.Run("what no instruction takes neither breaks nor causes a build", w.testLitter)
 			t.Run("only what changed is rebuilt", w.testChange)
 			t.Run("a changed argument is never an old image", w.testArgument)
 			t.Run("a health check never vanishes", w.testHealthcheck)
