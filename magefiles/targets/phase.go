@@ -19,29 +19,24 @@ type work func(*stack.Stack, context.Context) error
 
 // phase runs needs through mage, each once and side by side, then do. The target named on the command line
 // opens the stack, hands it down in ctx and closes it. The first failure cancels what runs beside it, and is
-// returned by every target above it, so that mage exits with its status.
+// returned by every target above it, so that mage exits with its status. A panic is such a failure.
 func phase(ctx context.Context, do work, needs ...any) (err error) {
 	s, ctx, done, err := open(ctx, caller)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if failed := recover(); failed != nil {
-			done(fmt.Errorf("panic: %v", failed)) //nolint:errcheck // the panic goes on, and tells more
-			panic(failed)
-		}
-		err = done(err)
-	}()
-	if needs, err = checked(ctx, s, needs); err != nil {
+	defer func() { err = done(s.Fail(err)) }()
+	defer s.Stack.Recover(&err)
+	if needs, err = checked(ctx, s.Stack, needs); err != nil {
 		return err
 	}
-	if err := deps(ctx, needs...); err != nil {
+	if err := deps(ctx, s.needs(needs)...); err != nil {
 		return err
 	}
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	return s.Fail(do(s, ctx))
+	return do(s.Stack, ctx)
 }
 
 // deps is mg.CtxDeps that returns the failure instead of panicking: mage remembers a target that panics as
@@ -79,28 +74,50 @@ func checked(ctx context.Context, s *stack.Stack, needs []any) (others []any, er
 			others = append(others, need)
 			continue
 		}
-		if err := s.Fail(check(s, ctx)); err != nil {
+		if err := check(s, ctx); err != nil {
 			return nil, err
 		}
 	}
 	return others, nil
 }
 
-// own is a need of Poststack's own database only: with DATABASE_URL set there is nothing to build or start.
-func own(need any) mg.Fn { return ownNeed{mg.F(need)} }
-
-type ownNeed struct{ mg.Fn }
-
-// Name differs from the need's own, so that mage does not take one for the other.
-func (n ownNeed) Name() string { return n.Fn.Name() + " for the own database" }
-
-// Run passes on to the need, through mage, which runs it once.
-func (n ownNeed) Run(ctx context.Context) error {
-	if s, ok := ctx.Value(sessionKey{}).(*stack.Stack); ok && s.External() {
-		return nil
-	}
-	return deps(ctx, n.Fn)
+// need is what the target named on the command line, or a need of its, needs. Mage remembers what has run for as
+// long as its process lives, by name and ID. The session in the ID has each target that is named do its needs
+// anew, which is cheap where there is nothing to do: what an earlier one did may be undone (mage setup down setup),
+// or have been done with other flags (mage build:base build:all -force).
+type need struct {
+	mg.Fn
+	session *session
 }
+
+// ID tells this need from the same one of another session.
+func (n need) ID() string { return n.Fn.ID() + " of " + n.session.id }
+
+// Run makes an error of a panic, which mage would remember as success.
+func (n need) Run(ctx context.Context) (err error) {
+	defer n.session.Stack.Recover(&err)
+	return n.Fn.Run(ctx)
+}
+
+// needs are those functions as needs of this session, without those of a database that is not our own.
+func (s *session) needs(functions []any) []any {
+	var list []any
+	for _, f := range functions {
+		if o, ok := f.(ownNeed); ok {
+			if s.External() {
+				continue
+			}
+			f = o.need
+		}
+		list = append(list, need{mg.F(f), s})
+	}
+	return list
+}
+
+// own is a need of Poststack's own database only: with DATABASE_URL set there is nothing to build or start.
+func own(need any) any { return ownNeed{need} }
+
+type ownNeed struct{ need any }
 
 // status is an error together with the exit status of the process. It has to be the outermost error: mage
 // looks no deeper.

@@ -30,12 +30,13 @@ func (j *journal) note(name string) work {
 	}
 }
 
-// session is a context with an open stack, as the target named on the command line hands it down.
-func session(t *testing.T, cfg config.Config) context.Context {
+// opened is a context with an open stack, as the target named on the command line hands it down.
+func opened(t *testing.T, cfg config.Config) context.Context {
 	t.Helper()
 	s, ctx := stack.Open(t.Context(), stack.Options{Config: cfg, Secrets: &secret.Set{}})
 	t.Cleanup(func() { assert.NoError(t, s.Close(nil)) })
-	return context.WithValue(ctx, sessionKey{}, s)
+	_, ctx = newSession(ctx, s)
+	return ctx
 }
 
 // failing is work that fails the way a phase of that class does.
@@ -60,7 +61,7 @@ func TestPhase_order(t *testing.T) {
 	left := func(ctx context.Context) error { return phase(ctx, j.note("left"), base) }
 	right := func(ctx context.Context) error { return phase(ctx, j.note("right"), base) }
 
-	require.NoError(t, phase(session(t, config.Config{}), j.note("top"), left, right))
+	require.NoError(t, phase(opened(t, config.Config{}), j.note("top"), left, right))
 
 	require.Len(t, j.ran, 4, "each piece of work once")
 	assert.Equal(t, "base", j.ran[0], "what is needed runs first")
@@ -72,11 +73,11 @@ func TestPhase_before(t *testing.T) {
 	t.Parallel()
 	var j journal
 	need := func(ctx context.Context) error { return phase(ctx, j.note("need")) }
-	require.NoError(t, phase(session(t, config.Config{}), j.note("top"), need, before(j.note("check"))))
+	require.NoError(t, phase(opened(t, config.Config{}), j.note("top"), need, before(j.note("check"))))
 	assert.Equal(t, []string{"check", "need", "top"}, j.ran)
 
 	j.ran = nil
-	err := phase(session(t, config.Config{}), j.note("top"), before(failing(stack.Usage, "check")), need)
+	err := phase(opened(t, config.Config{}), j.note("top"), before(failing(stack.Usage, "check")), need)
 	assert.Equal(t, 2, exitStatus(err))
 	assert.Empty(t, j.ran, "nothing is begun that would be in vain")
 }
@@ -88,7 +89,7 @@ func TestPhase_failure(t *testing.T) {
 	left := func(ctx context.Context) error { return phase(ctx, j.note("left"), base) }
 	right := func(ctx context.Context) error { return phase(ctx, j.note("right"), base) }
 
-	err := phase(session(t, config.Config{}), j.note("top"), left, right)
+	err := phase(opened(t, config.Config{}), j.note("top"), left, right)
 
 	require.Error(t, err)
 	assert.Empty(t, j.ran, "nothing that needs the failed work runs")
@@ -113,22 +114,63 @@ func TestPhase_failure_cancels_what_runs_beside_it(t *testing.T) {
 		})
 	}
 
-	err := phase(session(t, config.Config{}), failing(stack.Unexpected, "top"), left, right)
+	err := phase(opened(t, config.Config{}), failing(stack.Unexpected, "top"), left, right)
 
 	assert.Equal(t, 6, exitStatus(err), "the first failure counts, not what it cancelled")
 	assert.ErrorContains(t, err, "left")
 }
 
-func TestPhase_panic_in_a_need(t *testing.T) {
+func TestPhase_panic(t *testing.T) {
+	t.Parallel()
+	panics := func(*stack.Stack, context.Context) error { panic("out of cheese") }
+	for name, need := range map[string]any{
+		"of a function":       func(context.Context) error { panic("out of cheese") },
+		"of a piece of work":  func(ctx context.Context) error { return phase(ctx, panics) },
+		"of a need of a need": func(ctx context.Context) error { return phase(ctx, panics, func(context.Context) {}) },
+	} {
+		t.Run(name+" that two share is a failure of both", func(t *testing.T) {
+			t.Parallel()
+			var j journal
+			left := func(ctx context.Context) error { return phase(ctx, j.note("left"), need) }
+			right := func(ctx context.Context) error { return phase(ctx, j.note("right"), need) }
+
+			ctx := opened(t, config.Config{})
+			err := phase(ctx, j.note("top"), left, right)
+
+			assert.ErrorContains(t, err, "out of cheese")
+			assert.ErrorContains(t, err, "please report it")
+			assert.Equal(t, 1, exitStatus(err))
+			assert.Empty(t, j.ran, "nothing that needs it runs")
+			require.Error(t, phase(ctx, j.note("later"), need), "it does not count as done for whoever comes later")
+		})
+	}
+	t.Run("of the target itself is told, too", func(t *testing.T) {
+		t.Parallel()
+		err := phase(opened(t, config.Config{}), panics)
+		assert.ErrorContains(t, err, "out of cheese")
+		assert.Equal(t, 1, exitStatus(err))
+	})
+}
+
+func TestPhase_several_targets_in_one_process(t *testing.T) {
 	t.Parallel()
 	var j journal
-	need := func(context.Context) error { panic("out of cheese") }
+	base := func(ctx context.Context) error { return phase(ctx, j.note("base")) }
+	left := func(ctx context.Context) error { return phase(ctx, j.note("left"), base) }
+	right := func(ctx context.Context) error { return phase(ctx, j.note("right"), own(base)) }
+	top := func(ctx context.Context) error { return phase(ctx, j.note("top"), left, right) }
 
-	err := phase(session(t, config.Config{}), j.note("top"), need)
-
-	assert.ErrorContains(t, err, "out of cheese")
-	assert.Equal(t, 1, exitStatus(err))
-	assert.Empty(t, j.ran)
+	for range 3 { // as mage runs those that are named on the command line: one after the other, each with a session of its own
+		j.ran = nil
+		require.NoError(t, top(opened(t, config.Config{})))
+		assert.Len(t, j.ran, 4, "each need once, and again for each target that was named")
+		assert.Equal(t, "base", j.ran[0])
+	}
+	var external config.Config
+	external.Database.URL = "postgres://u:p@h/d"
+	j.ran = nil
+	require.NoError(t, right(opened(t, external)))
+	assert.Equal(t, []string{"right"}, j.ran)
 }
 
 func TestOwn(t *testing.T) {
@@ -137,7 +179,7 @@ func TestOwn(t *testing.T) {
 		t.Parallel()
 		var j journal
 		need := func(ctx context.Context) error { return phase(ctx, j.note("need")) }
-		require.NoError(t, phase(session(t, config.Config{}), j.note("top"), own(need)))
+		require.NoError(t, phase(opened(t, config.Config{}), j.note("top"), own(need)))
 		assert.Equal(t, []string{"need", "top"}, j.ran)
 	})
 	t.Run("with DATABASE_URL set it does not", func(t *testing.T) {
@@ -146,13 +188,13 @@ func TestOwn(t *testing.T) {
 		var external config.Config
 		external.Database.URL = "postgres://u:p@h/d"
 		need := func(ctx context.Context) error { return phase(ctx, j.note("need")) }
-		require.NoError(t, phase(session(t, external), j.note("top"), own(need)))
+		require.NoError(t, phase(opened(t, external), j.note("top"), own(need)))
 		assert.Equal(t, []string{"top"}, j.ran)
 	})
 	t.Run("its failure is the target's", func(t *testing.T) {
 		t.Parallel()
 		need := func(ctx context.Context) error { return phase(ctx, failing(stack.Database, "need")) }
-		err := phase(session(t, config.Config{}), failing(stack.Unexpected, "top"), own(need))
+		err := phase(opened(t, config.Config{}), failing(stack.Unexpected, "top"), own(need))
 		assert.Equal(t, 5, exitStatus(err))
 	})
 }

@@ -2,6 +2,7 @@ package targets
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -19,8 +20,20 @@ import (
 	"github.com/poststack/poststack/pkg/trace"
 )
 
-// sessionKey finds the open stack in a context.
+// session is the stack that a target named on the command line has opened for itself and for what it needs.
+type session struct {
+	*stack.Stack
+	id string // unlike that of any other session of this process
+}
+
+// sessionKey finds the session in a context.
 type sessionKey struct{}
+
+// newSession is the session of s, and a context that carries it.
+func newSession(ctx context.Context, s *stack.Stack) (*session, context.Context) {
+	opened := &session{Stack: s, id: rand.Text()}
+	return opened, context.WithValue(ctx, sessionKey{}, opened)
+}
 
 // invocation is one target as it was named on the command line, and what shows it.
 type invocation struct {
@@ -32,10 +45,10 @@ type invocation struct {
 	trace   *trace.Recorder // nil if nobody wants a trace
 }
 
-// open returns the stack that ctx carries, or opens one for the target that name gives. done closes what open
+// open returns the session that ctx carries, or opens one for the target that name gives. done closes what open
 // opened, and nothing else; it takes the target's error and returns the one to report, with its exit status.
-func open(ctx context.Context, name func() string) (s *stack.Stack, _ context.Context, done func(error) error, err error) {
-	if s, ok := ctx.Value(sessionKey{}).(*stack.Stack); ok {
+func open(ctx context.Context, name func() string) (s *session, _ context.Context, done func(error) error, err error) {
+	if s, ok := ctx.Value(sessionKey{}).(*session); ok {
 		return s, ctx, exit, nil
 	}
 	root, err := quality.FindRoot(".")
@@ -59,11 +72,12 @@ func open(ctx context.Context, name func() string) (s *stack.Stack, _ context.Co
 	if warning := quality.StaleWarning(root); warning != "" {
 		run.view.Handle(event.Event{Kind: event.Warning, At: time.Now(), Text: warning})
 	}
-	s, ctx = stack.Open(ctx, stack.Options{
+	opened, ctx := stack.Open(ctx, stack.Options{
 		Config: cfg, Logs: run.logs, Secrets: run.secrets, Sink: run.view.Handle, Term: terminal(), Asked: run.target, Orphans: quality.Built() == "",
 		Trace: run.trace,
 	})
-	return s, context.WithValue(ctx, sessionKey{}, s), func(err error) error { return run.close(s.Close(err)) }, nil
+	s, ctx = newSession(ctx, opened)
+	return s, ctx, func(err error) error { return run.close(s.Close(err)) }, nil
 }
 
 // newInvocation opens the view, also where the configuration could not be read: that has to be told of, too.

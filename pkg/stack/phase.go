@@ -19,6 +19,12 @@ type ended struct {
 // task is the work of a phase.
 type task func(ctx context.Context, r event.Reporter) (ended, error)
 
+// safely does the task; a panic is its error, so that the phase ends and is told of.
+func (s *Stack) safely(ctx context.Context, do task, r event.Reporter) (how ended, err error) {
+	defer s.Recover(&err)
+	return do(ctx, r)
+}
+
 // run does a phase that may change something: under the stack's lock, between the events that tell of it.
 func (s *Stack) run(ctx context.Context, phase string, class Class, do task) error {
 	r := s.Sink.For(phase)
@@ -28,7 +34,7 @@ func (s *Stack) run(ctx context.Context, phase string, class Class, do task) err
 	var how ended
 	err := s.acquire(ctx, r)
 	if err == nil {
-		how, err = do(ctx, r)
+		how, err = s.safely(ctx, do, r)
 	}
 	end := event.Event{Kind: event.PhaseEnded, Phase: phase, Elapsed: time.Since(start), Outcome: how.Outcome, Text: how.Text, Log: how.Log, Data: how.Data}
 	switch {

@@ -7,15 +7,21 @@ import (
 	"fmt"
 
 	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/schema"
 )
 
-// Setup ends a set-up whose phases were its dependencies: it says how to connect.
+// Setup ends a set-up whose phases were its dependencies: it asks the database whether all is there, and then says
+// how to connect.
 func (s *Stack) Setup(ctx context.Context) error {
 	target, err := s.Target(ctx)
+	if err == nil {
+		err = s.checkReady(ctx, target)
+	}
 	if err != nil {
-		return s.failure("setup", Database, err)
+		return s.failure("setup", SchemaWork, err)
 	}
 	changed := ""
 	if !s.changed.Load() {
@@ -26,6 +32,25 @@ func (s *Stack) Setup(ctx context.Context) error {
 		Data: ReadyData{Database: target.Redacted(), Changed: s.changed.Load()},
 	})
 	return nil
+}
+
+// checkReady asks the database itself: others may stop or change it while the phases run.
+func (s *Stack) checkReady(ctx context.Context, target database.Target) error {
+	limit := s.Config.Timeout.Connect
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("ask the database", "POSTSTACK_TIMEOUT_CONNECT", limit))
+	defer cancel()
+	m, err := s.migrator(target, nil, event.Reporter{})
+	if err != nil {
+		return err
+	}
+	state, err := m.Status(ctx)
+	if err != nil {
+		return fmt.Errorf("it was set up, but not found ready afterwards: %w", err)
+	}
+	if state.Kind == schema.Current || state.Kind == schema.None && len(state.Pending()) == 0 { // a changelog may be empty
+		return nil
+	}
+	return fmt.Errorf("it was set up, but its schema is not current any more: %s; has someone else changed it? Run it again: mage setup", state)
 }
 
 // Down stops the stack's containers and keeps them and the data.
