@@ -16,7 +16,7 @@ func Status(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).Status)
 }
 
-// Doctor looks the machine and the stack over, and says how to mend what is not well. It checks the engine, its storage, limits, cgroups, disk space, the port, names, mirrors, the clock, artifacts, permissions, locks, leftovers and the database. It changes nothing; with -fix it mends what is safe. It ends with 1 if a problem stays, and with 0 if there are only warnings. Example: mage doctor -fix
+// Doctor looks the machine and the stack over, and says how to mend what is not well. It checks the engine, its storage, limits, cgroups, disk space, the port, names, mirrors, the clock, artifacts, permissions, locks, the containers of the stack, leftovers and the database. It changes nothing; with -fix it mends what is safe. It ends with 1 if a problem stays, and with 0 if there are only warnings. Example: mage doctor -fix
 func Doctor(ctx context.Context, fix *bool) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Doctor(ctx, isSet(fix)) })
 }

@@ -15,10 +15,26 @@ import (
 )
 
 // ContainerStart starts a created or stopped container. A host port that is taken is [ErrPortInUse]; the
-// container then stays, not running.
+// container then stays, not running. When ctx ends meanwhile, it is started all the same.
 func (e *Engine) ContainerStart(ctx context.Context, id ContainerID) error {
+	if ctx.Err() != nil {
+		return apiError(ctx, "start container", string(id), ctx.Err())
+	}
+	ctx, cancel := linger(ctx)
+	defer cancel()
 	_, err := e.api.ContainerStart(ctx, string(id), client.ContainerStartOptions{})
 	return apiError(ctx, "start container", string(id), err)
+}
+
+// ContainerKeepUp has docker start the container again when its daemon starts, and when its program ends by itself,
+// until it is stopped. Podman has nothing that would do it after a restart of the machine: there it changes nothing.
+func (e *Engine) ContainerKeepUp(ctx context.Context, id ContainerID) error {
+	if e.info.Kind == Podman {
+		return nil
+	}
+	policy := container.RestartPolicy{Name: container.RestartPolicyUnlessStopped}
+	_, err := e.api.ContainerUpdate(ctx, string(id), client.ContainerUpdateOptions{RestartPolicy: &policy})
+	return apiError(ctx, "set the restart policy of container", string(id), err)
 }
 
 // ContainerInspect describes a container. An unknown one is [ErrNotFound]; so is one that the engine finds
@@ -115,6 +131,11 @@ func (e *Engine) ContainerKill(ctx context.Context, id ContainerID, signal strin
 // ContainerRemove ends a container at once and removes it with its anonymous volumes. One that does not
 // exist is no error.
 func (e *Engine) ContainerRemove(ctx context.Context, id ContainerID) error {
+	if ctx.Err() != nil {
+		return apiError(ctx, "remove container", string(id), ctx.Err())
+	}
+	ctx, cancel := linger(ctx)
+	defer cancel()
 	err := unlessNoticed(func() error {
 		_, err := e.api.ContainerRemove(ctx, string(id), client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 		return unlessAbsent(apiError(ctx, "remove container", string(id), err))
@@ -149,6 +170,9 @@ func containerOf(r container.InspectResponse) Container {
 	if s := r.State; s != nil {
 		out.State, out.ExitCode, out.OOMKilled, out.Error = stateOf(s.Status), s.ExitCode, s.OOMKilled, s.Error
 		out.Started, out.Finished = parseTime(s.StartedAt), parseTime(s.FinishedAt)
+	}
+	if r.HostConfig != nil {
+		out.KeptUp = r.HostConfig.RestartPolicy.IsUnlessStopped()
 	}
 	if r.Config != nil {
 		out.Labels, out.Env = r.Config.Labels, r.Config.Env

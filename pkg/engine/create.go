@@ -23,7 +23,7 @@ const cleanupTime = 30 * time.Second
 
 // ContainerCreate makes a container with its files in it and does not start it. A name that is taken is
 // [ErrConflict], an image that is not in the local store [ErrNotFound]: nothing is pulled. When a later part
-// fails the container is removed again.
+// fails, or ctx ends meanwhile, the container is removed again.
 func (e *Engine) ContainerCreate(ctx context.Context, spec ContainerSpec) (ContainerID, error) {
 	options, err := e.createOptions(spec)
 	if err != nil {
@@ -32,13 +32,21 @@ func (e *Engine) ContainerCreate(ctx context.Context, spec ContainerSpec) (Conta
 	if err := e.guardLabels(spec.Labels); err != nil {
 		return "", fmt.Errorf("create container %q: %w", spec.Name, err)
 	}
-	res, err := e.api.ContainerCreate(ctx, options)
+	if ctx.Err() != nil {
+		return "", apiError(ctx, "create container", spec.Name, ctx.Err())
+	}
+	whole, cancel := linger(ctx)
+	defer cancel()
+	res, err := e.api.ContainerCreate(whole, options)
 	if err != nil {
-		e.removeNamed(ctx, spec.Name)
-		return "", apiError(ctx, "create container", spec.Name, err)
+		return "", apiError(whole, "create container", spec.Name, err)
 	}
 	id := ContainerID(res.ID)
-	if err := e.ContainerCopyTo(ctx, id, spec.Files); err != nil {
+	err = e.ContainerCopyTo(whole, id, spec.Files)
+	if err == nil && ctx.Err() != nil {
+		err = ended(ctx)
+	}
+	if err != nil {
 		return "", errors.Join(fmt.Errorf("create container %q: %w", spec.Name, err), e.removeAfter(ctx, id))
 	}
 	return id, nil
@@ -49,20 +57,6 @@ func (e *Engine) removeAfter(ctx context.Context, id ContainerID) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	return e.ContainerRemove(ctx, id)
-}
-
-// removeNamed removes what a create call that ctx cut short may have left. Only a container that was made
-// this moment and never started can be ours: a name that was taken before is not a cancelled call's.
-func (e *Engine) removeNamed(ctx context.Context, name string) {
-	if ctx.Err() == nil || name == "" {
-		return
-	}
-	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-	defer cancel()
-	c, err := e.ContainerInspect(look, name)
-	if err == nil && c.State == Created && time.Since(c.Created) < cleanupTime {
-		_ = e.ContainerRemove(look, c.ID)
-	}
 }
 
 func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOptions, error) {

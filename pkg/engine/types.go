@@ -153,6 +153,7 @@ type Container struct {
 	State     State // other states of the engines are passed through
 	ExitCode  int
 	OOMKilled bool
+	KeptUp    bool   // the engine starts it again by itself
 	Error     string // why it did not start, in the engine's words
 	Created   time.Time
 	Started   time.Time

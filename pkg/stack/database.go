@@ -52,7 +52,9 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if change != container.Kept {
 			r.Step(fmt.Sprintf("container %s %s; waiting until it answers", c.Name, change))
 		}
-		if change, err = s.ready(ctx, r, service, c, target, change); err != nil {
+		kept := change == container.Kept && c.KeptUp
+		change, err = s.ready(ctx, r, service, c, target, change)
+		if err = s.keepUp(ctx, r, e, kept, err); err != nil {
 			return ended{}, err
 		}
 		text := fmt.Sprintf("%s on 127.0.0.1:%d", service.Spec.Name, target.Port)
@@ -70,6 +72,26 @@ func (s *Stack) sayOther(r event.Reporter, used engine.Kind) {
 			r.Notice(fmt.Sprintf("this database is new; the stack has another one on %s: POSTSTACK_ENGINE=%s uses that", kind, kind))
 		}
 	}
+}
+
+// keepUp has an engine that can start the database again by itself, after a restart of the machine or a crash, once it
+// has answered. One that has exited, which failed says, is stopped for good: it would exit again and again.
+func (s *Stack) keepUp(ctx context.Context, r event.Reporter, e Engine, kept bool, failed error) error {
+	var exited *ExitedError
+	if kept || e.Info().Kind != engine.Docker || failed != nil && !errors.As(failed, &exited) {
+		return failed
+	}
+	c, err := e.ContainerInspect(ctx, s.containerName())
+	switch {
+	case err == nil && failed != nil:
+		err = e.ContainerStop(ctx, c.ID, s.Config.Timeout.Stop)
+	case err == nil && !c.KeptUp:
+		err = e.ContainerKeepUp(ctx, c.ID)
+	}
+	if err != nil && failed == nil {
+		r.Warn(fmt.Sprintf("after a restart of docker the database will not come back by itself: %v", err))
+	}
+	return failed
 }
 
 // sayFault tells of a container that is made anew since it neither runs nor was stopped in order, and the last words of

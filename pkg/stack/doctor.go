@@ -82,6 +82,7 @@ func (s *Stack) checks() []doctor.Check {
 		doctor.Check{Name: "artifacts", Look: s.checkArtifacts},
 		doctor.Permissions([]doctor.Secret{
 			password, {What: "state directory", Path: cfg.StateDir, Mode: 0o700, Ours: true},
+			{What: "key of labels", Path: s.keyFile(), Mode: 0o600, Ours: true},
 		}, []doctor.Place{
 			{What: "checkout", Path: cfg.Root},
 			{What: "logs", Path: cfg.LogDir()},
@@ -91,6 +92,7 @@ func (s *Stack) checks() []doctor.Check {
 			{What: "cache", Path: cfg.CacheDir},
 		}),
 		doctor.Check{Name: "lock", Look: s.checkLock},
+		doctor.Check{Name: "containers", Look: s.checkContainers},
 		doctor.Check{Name: "leftovers", Look: s.checkLeftovers},
 		doctor.Check{Name: "database", Look: s.checkDatabase},
 	)

@@ -121,6 +121,9 @@ func (s *Stack) checkOwnPort(ctx context.Context) []doctor.Finding {
 			}
 		}
 	}
+	if err == nil && s.endsFirst(e, c) {
+		return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 may still be held by this stack's database, which %s", port, container.Fault(c))}
+	}
 	if portFree(port) {
 		return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 is free for this stack's database", port)}
 	}

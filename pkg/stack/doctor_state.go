@@ -95,10 +95,10 @@ func (s *Stack) checkLock(context.Context) []doctor.Finding {
 	return []doctor.Finding{f}
 }
 
-// tryLock takes the lock at path for a moment, if nobody has it.
+// tryLock takes the lock at path for a moment, if nobody has it. The doctor's checks, which run side by side, share it.
 func tryLock(path string) (free bool, unlock func(), err error) {
 	l := flock.New(path)
-	free, err = l.TryLock()
+	free, err = l.TryRLock()
 	return free, func() { _ = l.Close() }, err
 }
 
@@ -111,7 +111,7 @@ func (s *Stack) checkDatabase(ctx context.Context) []doctor.Finding {
 			return noEngine()
 		}
 		c, err := e.ContainerInspect(ctx, s.containerName())
-		if errors.Is(err, engine.ErrNotFound) || err == nil && c.State != engine.Running {
+		if errors.Is(err, engine.ErrNotFound) || err == nil && c.State != engine.Running { // which the containers' check judges
 			return []doctor.Finding{finding(doctor.OK, "", "not running; mage setup starts it")}
 		}
 	}

@@ -28,6 +28,9 @@ type lock struct {
 	holder string
 }
 
+// lockFile is the file that is locked.
+func (s *Stack) lockFile() string { return filepath.Join(s.Config.StateDir, "lock") }
+
 // acquire takes the stack's lock for the rest of the run, once. When another run has it, it says which, and
 // waits for as long as ctx lasts.
 func (s *Stack) acquire(ctx context.Context, r event.Reporter) error {
@@ -36,7 +39,7 @@ func (s *Stack) acquire(ctx context.Context, r event.Reporter) error {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, &UsageError{Reason: fmt.Sprintf("create state directory: %v; choose another with POSTSTACK_STATE_DIR", err)}
 		}
-		l := &lock{file: flock.New(filepath.Join(dir, "lock")), holder: filepath.Join(dir, "lock.holder")}
+		l := &lock{file: flock.New(s.lockFile()), holder: filepath.Join(dir, "lock.holder")}
 		free, err := l.file.TryLock()
 		if err == nil && !free {
 			r.Notice(fmt.Sprintf("waiting for %s, which works on stack %q", l.held(ctx), s.Config.Stack))

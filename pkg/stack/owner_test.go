@@ -142,21 +142,6 @@ func TestStack_owner_files(t *testing.T) {
 	assert.Equal(t, 2, stack.ExitStatus(err))
 }
 
-func TestStartDatabase_container_that_was_never_complete(t *testing.T) {
-	t.Parallel()
-	b := running(t)
-	c, err := b.engine.ContainerInspect(t.Context(), containerName)
-	require.NoError(t, err)
-	require.NoError(t, b.engine.ContainerRemove(t.Context(), c.ID))
-	spec := engine.ContainerSpec{Name: containerName, Image: b.digestRef(t, "postgres"), Labels: c.Labels} // made, and its maker killed
-	_, err = b.engine.ContainerCreate(t.Context(), spec)
-	require.NoError(t, err)
-	j, err := b.phase(t, (*stack.Stack).StartDatabase)
-	require.NoError(t, err)
-	assert.Contains(t, j.last(t, event.PhaseEnded).Text, ", made anew")
-	assert.Contains(t, j.texts(event.Notice), "container "+containerName+" was made and never started: making it anew, on the same volume")
-}
-
 func TestStartDatabase_volume_that_has_gone(t *testing.T) {
 	t.Parallel()
 	b := running(t)

@@ -27,7 +27,7 @@ func (e *PortError) Error() string {
 }
 
 // checkPort refuses a port that another holds, before anything is made or stopped. Our own running container
-// holds it rightly.
+// holds it rightly; one that is paused or the like is ended first.
 func (s *Stack) checkPort(ctx context.Context, e Engine, service container.Service) error {
 	port := service.Spec.Ports[0]
 	c, err := e.ContainerInspect(ctx, service.Spec.Name)
@@ -37,10 +37,21 @@ func (s *Stack) checkPort(ctx context.Context, e Engine, service container.Servi
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return err
 	}
-	if portFree(port.Host) {
+	if err == nil && s.endsFirst(e, c) || portFree(port.Host) {
 		return nil
 	}
 	return &PortError{Port: port.Host, Holder: holder(ctx, e, port.Host)}
+}
+
+// endsFirst tells whether the container is ours and in a state, such as paused, in which it may hold its port until the
+// next start ends it.
+func (s *Stack) endsFirst(e Engine, c engine.Container) bool {
+	switch c.State {
+	case engine.Running, engine.Exited, engine.Created:
+		return false
+	default:
+		return s.check(e, "container", c.Name, c.Labels) == nil
+	}
 }
 
 // portProblem names the port when the engine says that it is in use after all.

@@ -61,6 +61,7 @@ type Terminal interface {
 // about is what is told of the engine and of what it has, and what the checks of images need.
 type about interface {
 	verifying
+	ContainerKeepUp(ctx context.Context, id engine.ContainerID) error
 	ContainerOnPort(ctx context.Context, port uint16) (string, error)
 	VolumeUsage(ctx context.Context, name string) (int64, error)
 	Close() error

@@ -48,6 +48,7 @@ type Containers interface {
 // ContainerSignals starts and ends containers.
 type ContainerSignals interface {
 	ContainerStart(ctx context.Context, id engine.ContainerID) error
+	ContainerKeepUp(ctx context.Context, id engine.ContainerID) error
 	ContainerWait(ctx context.Context, id engine.ContainerID) (int, error)
 	ContainerStop(ctx context.Context, id engine.ContainerID, timeout time.Duration) error
 	ContainerKill(ctx context.Context, id engine.ContainerID, signal string) error

@@ -23,7 +23,46 @@ func (s *suite) cancelCases() []testCase {
 			_, err := s.Build(ctx, s.build(t, "cancelled", "COPY marker /marker"))
 			require.ErrorIs(t, err, context.Canceled)
 		}},
+		{"a container whose creation is cut short is whole, or not there", s.cancelCreate},
+		{"a start that is cut short has been made, or not at all", s.cancelStart},
 	}
+}
+
+// cancelCreate cancels at several moments of a creation, of which the copy of its files is a part.
+func (s *suite) cancelCreate(ctx context.Context, t *testing.T) {
+	for _, after := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond, 80 * time.Millisecond} {
+		spec := s.spec("sleep", "120s")
+		spec.Files = []engine.File{{Path: "/run/secret", Mode: 0o400, Content: []byte("x")}}
+		cut, cancel := context.WithTimeout(ctx, after)
+		id, err := s.ContainerCreate(cut, spec)
+		cancel()
+		if err == nil { // it was quicker
+			require.NoError(t, s.ContainerRemove(ctx, id))
+			continue
+		}
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		_, err = s.ContainerInspect(ctx, spec.Name)
+		require.ErrorIs(t, err, engine.ErrNotFound, "cut short after %s", after)
+	}
+}
+
+// cancelStart cancels at several moments of a start. Podman lost sight of what it had begun to start.
+func (s *suite) cancelStart(ctx context.Context, t *testing.T) {
+	for _, after := range []time.Duration{0, 5 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond} {
+		id := s.create(ctx, t, s.spec("sleep", "120s", s.name))
+		cut, cancel := context.WithTimeout(ctx, after)
+		err := s.ContainerStart(cut, id)
+		cancel()
+		c, inspectErr := s.ContainerInspect(ctx, string(id))
+		require.NoError(t, inspectErr)
+		if err != nil {
+			assert.Equal(t, engine.Created, c.State, "cut short after %s", after)
+		} else {
+			assert.Equal(t, engine.Running, c.State, "cut short after %s", after)
+		}
+		require.NoError(t, s.ContainerRemove(ctx, id))
+	}
+	assert.Empty(t, AwaitProcesses(s.name, false), "processes left behind")
 }
 
 func (s *suite) cancelBuild(ctx context.Context, t *testing.T) {

@@ -27,6 +27,7 @@ func (s *suite) runCases() []testCase {
 			_, err := s.ContainerWait(ctx, id)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}},
+		{"a container that is kept up comes back", s.keepUp},
 		{"stop sends the image's stop signal", func(ctx context.Context, t *testing.T) {
 			built := s.build(t, "signal", "STOPSIGNAL SIGINT")
 			_, err := s.Build(ctx, built)
@@ -150,4 +151,28 @@ func (s *suite) exec(ctx context.Context, t *testing.T) {
 	defer cancel()
 	_, err = s.ContainerExec(cut, id, engine.ExecSpec{Command: []string{"/program", "sleep", "30s"}})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+// keepUp is about docker: podman has nothing that would start it again after a restart of the machine.
+func (s *suite) keepUp(ctx context.Context, t *testing.T) {
+	id := s.start(ctx, t, s.spec("sleep", "200ms"))
+	require.NoError(t, s.ContainerKeepUp(ctx, id))
+	before, err := s.ContainerInspect(ctx, string(id))
+	require.NoError(t, err)
+	e, ok := s.API.(*engine.Engine)
+	require.True(t, ok)
+	require.Equal(t, e.Info().Kind == engine.Docker, before.KeptUp)
+	if !before.KeptUp {
+		return
+	}
+	require.Eventually(t, func() bool {
+		c, err := s.ContainerInspect(ctx, string(id))
+		return err == nil && c.State == engine.Running && c.Started.After(before.Started)
+	}, 30*time.Second, 20*time.Millisecond, "it is started again when its program has ended")
+	require.NoError(t, s.ContainerStop(ctx, id, time.Second))
+	_, err = s.ContainerWait(ctx, id)
+	require.NoError(t, err)
+	c, err := s.ContainerInspect(ctx, string(id))
+	require.NoError(t, err)
+	assert.Equal(t, engine.Exited, c.State, "until it is stopped")
 }

@@ -142,6 +142,17 @@ func (f *Fake) ContainerOnPort(ctx context.Context, port uint16) (string, error)
 	return "", engine.ErrNotFound
 }
 
+// ContainerKeepUp notes it.
+func (f *Fake) ContainerKeepUp(ctx context.Context, id engine.ContainerID) error {
+	c, err := f.reach(ctx, "ContainerKeepUp", id)
+	if err != nil {
+		return err
+	}
+	defer f.mu.Unlock()
+	c.KeptUp = f.Identity.Kind == engine.Docker
+	return nil
+}
+
 // ContainerWait waits for the end of a container.
 func (f *Fake) ContainerWait(ctx context.Context, id engine.ContainerID) (int, error) {
 	c, err := f.reach(ctx, "ContainerWait", id)
