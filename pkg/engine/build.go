@@ -33,7 +33,7 @@ func (e *BuildError) Error() string {
 	} else if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
 	}
-	return b.String()
+	return b.String() + e.settings
 }
 
 // Build builds an image with the engine's own builder and tags it once the build has succeeded: a build that
@@ -121,13 +121,22 @@ func (b *build) run(ctx context.Context) (BuildOutput, error) {
 		err = errors.Join(err, b.engine.removeAfter(ctx, ContainerID(progress.worker)))
 	}
 	if err != nil {
-		return BuildOutput{}, progress.failure(err)
+		return BuildOutput{}, b.blame(progress.failure(err))
 	}
 	id, err := os.ReadFile(b.idFile())
 	if err != nil {
 		return BuildOutput{}, fmt.Errorf("read the ID of the image built: %w", err)
 	}
 	return BuildOutput{ID: imageID(strings.TrimSpace(string(id))), Steps: progress.finish()}, nil
+}
+
+// blame adds the settings of the environment to a failure of the builder itself.
+func (b *build) blame(err error) error {
+	var failed *BuildError
+	if errors.As(err, &failed) && failed.Step.Text == "" {
+		failed.settings = b.engine.opts.withSettings(b.engine.info.Kind, "")
+	}
+	return err
 }
 
 // supervise runs the builder. A builder of podman that is told to end leaves its working containers and the

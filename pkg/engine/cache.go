@@ -47,6 +47,11 @@ func (e *Engine) cacheKey(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("ask docker for its version: %w", err)
 		}
+		for _, part := range v.Components {
+			if part.Name == "Podman Engine" {
+				return "", disguised(fmt.Errorf("%s is podman %s, not docker", e.at, v.Version))
+			}
+		}
 		parts = append(parts, v.Version, fingerprint(filepath.Join(e.opts.Getenv("HOME"), ".docker", "cli-plugins", "docker-buildx")))
 	} else {
 		for _, p := range []string{"crun", "runc", "conmon", "fuse-overlayfs"} {
@@ -57,6 +62,7 @@ func (e *Engine) cacheKey(ctx context.Context) (string, error) {
 			parts = append(parts, fingerprint(f))
 		}
 	}
+	parts = append(parts, e.opts.steered(e.info.Kind)...)
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:]), nil
 }

@@ -18,6 +18,11 @@ import (
 	"github.com/poststack/poststack/pkg/session"
 )
 
+// readableLog is the log driver of disposable containers: what they print is read by us, and a default such as none,
+// passthrough or a collector's gives nothing back. Both engines know it, and docker keeps the default's options where it
+// is the default. Long-lived containers log as the engine is set up to.
+const readableLog = "json-file"
+
 // cleanupTime bounds the removal of what a failed or cancelled call made.
 const cleanupTime = 30 * time.Second
 
@@ -77,6 +82,9 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 	}
 	for _, t := range spec.Tmpfs {
 		host.Tmpfs[t] = ""
+	}
+	if spec.Labels[session.LabelDisposable] != "" {
+		host.LogConfig = container.LogConfig{Type: readableLog}
 	}
 	if err := e.setMounts(host, spec); err != nil {
 		return client.ContainerCreateOptions{}, err

@@ -19,42 +19,67 @@ const defaultDockerHost = "unix:///var/run/docker.sock"
 // address is where an engine's API is said to be, and who says so.
 type address struct {
 	url    string
-	source string // "DOCKER_HOST", `docker context "x"`; "" is the default
+	source string // "DOCKER_HOST", `docker context "x" of …`; "" is the default
+	undo   string // what takes the setting back; "" for the default
+}
+
+// String names the address and its source.
+func (a address) String() string {
+	if a.source == "" {
+		return a.url
+	}
+	return a.source + "=" + a.url
+}
+
+// silent is an address at which nothing answers. One that the user has set is not cured by installing an engine.
+func (a address) silent(err error) error {
+	err = fmt.Errorf("%s does not answer: %w", a, err)
+	if a.source == "" {
+		return err
+	}
+	return mislead(a.undo+", or start the engine that it names", err)
 }
 
 // dockerAddress follows docker's own order: DOCKER_HOST, DOCKER_CONTEXT, the context in config.json.
 func dockerAddress(getenv func(string) string) (address, error) {
 	if host := getenv("DOCKER_HOST"); host != "" {
-		return address{url: host, source: "DOCKER_HOST"}, nil
+		return address{url: host, source: "DOCKER_HOST", undo: "unset DOCKER_HOST"}, nil
 	}
 	dir := getenv("DOCKER_CONFIG")
 	if dir == "" {
 		dir = filepath.Join(getenv("HOME"), ".docker")
 	}
-	name := getenv("DOCKER_CONTEXT")
+	name, from, undo := getenv("DOCKER_CONTEXT"), "DOCKER_CONTEXT", "unset DOCKER_CONTEXT"
 	if name == "" {
+		file := filepath.Join(dir, "config.json")
 		var config struct{ CurrentContext string }
-		if err := readJSON(filepath.Join(dir, "config.json"), &config); err != nil {
-			return address{}, err
+		if err := readJSON(file, &config); err != nil {
+			return address{}, mislead("mend or remove "+file+", or set DOCKER_CONFIG to another directory", err)
 		}
-		name = config.CurrentContext
+		name, from, undo = config.CurrentContext, file, "docker context use default"
 	}
 	if name == "" || name == "default" {
 		return address{url: defaultDockerHost}, nil
 	}
+	host, err := contextHost(dir, name)
+	if err == nil && host == "" {
+		err = fmt.Errorf("docker context %q of %s does not exist or names no docker endpoint", name, from)
+	}
+	if err != nil {
+		return address{}, mislead(undo, err)
+	}
+	return address{url: host, source: fmt.Sprintf("docker context %q of %s", name, from), undo: undo}, nil
+}
+
+// contextHost reads the address of a docker context; "" if there is none.
+func contextHost(dir, name string) (string, error) {
 	var meta struct {
 		Endpoints map[string]struct{ Host string }
 	}
 	sum := sha256.Sum256([]byte(name))
 	file := filepath.Join(dir, "contexts", "meta", hex.EncodeToString(sum[:]), "meta.json")
-	if err := readJSON(file, &meta); err != nil {
-		return address{}, err
-	}
-	host := meta.Endpoints["docker"].Host
-	if host == "" {
-		return address{}, fmt.Errorf("docker context %q does not exist or names no docker endpoint (docker context use default)", name)
-	}
-	return address{url: host, source: fmt.Sprintf("docker context %q", name)}, nil
+	err := readJSON(file, &meta)
+	return meta.Endpoints["docker"].Host, err
 }
 
 // readJSON leaves into alone when there is no such file.
@@ -75,6 +100,14 @@ func readJSON(file string, into any) error {
 // check refuses an endpoint that is not on this machine: ports are published on 127.0.0.1 of the engine's
 // machine, and directories are mounted from there, so neither would be ours.
 func (a address) check(getenv func(string) string) error {
+	undo := a.undo
+	if undo == "" {
+		undo = "unset DOCKER_TLS_VERIFY and DOCKER_TLS"
+	}
+	return mislead(undo, a.refuse(getenv))
+}
+
+func (a address) refuse(getenv func(string) string) error {
 	source := a.source
 	if source == "" {
 		source = "the default"

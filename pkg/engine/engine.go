@@ -33,6 +33,7 @@ type Options struct {
 // Engine is an engine that works. It is safe for concurrent use.
 type Engine struct {
 	info    Info
+	at      address // of docker
 	opts    Options
 	api     *client.Client
 	cli     commandLine
@@ -64,7 +65,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("open engine %q: %w", kind, context.Cause(ctx))
 		}
-		unusable.Rejected = append(unusable.Rejected, Rejection{Kind: kind, Reason: o.Secrets.Redact(oneLine(err))})
+		unusable.Rejected = append(unusable.Rejected, o.reject(kind, err))
 	}
 	return nil, unusable
 }

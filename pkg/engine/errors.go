@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -71,6 +72,12 @@ func classify(err error) error {
 type Rejection struct {
 	Kind   Kind
 	Reason string // one line
+	Remedy string // what cures it; "" is installing an engine
+}
+
+// reject tells why an engine is passed over.
+func (o Options) reject(kind Kind, err error) Rejection {
+	return Rejection{Kind: kind, Reason: o.withSettings(kind, o.Secrets.Redact(oneLine(err))), Remedy: remedyFor(err)}
 }
 
 // UnusableError tells that no engine can be used. Error lists every candidate with its reason and the remedy.
@@ -81,9 +88,17 @@ type UnusableError struct {
 
 // Error names each engine that was tried, why it was rejected, and what to do.
 func (e *UnusableError) Error() string {
-	parts := make([]string, 0, len(e.Rejected))
+	var parts, remedies []string
 	for _, r := range e.Rejected {
 		parts = append(parts, string(r.Kind)+": "+r.Reason)
+		remedy := r.Remedy
+		if remedy == "" {
+			remedy = "mage engine:install"
+		}
+		if !slices.Contains(remedies, remedy) {
+			remedies = append(remedies, remedy)
+		}
 	}
-	return "find a usable engine: " + strings.Join(parts, "; ") + " (remedy: mage engine:install; details: mage engine:status)"
+	return "find a usable engine: " + strings.Join(parts, "; ") +
+		" (remedy: " + strings.Join(remedies, ", or ") + "; details: mage engine:status)"
 }

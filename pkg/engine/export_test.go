@@ -124,3 +124,6 @@ func RequestName(name string) string { return requestName(name) }
 func NewClient(host string, more ...client.Opt) (*client.Client, error) {
 	return newClient(host, more...)
 }
+
+// Unsteered takes docker's variables out of an environment.
+func Unsteered(environ []string) []string { return unsteered(environ) }

@@ -49,7 +49,13 @@ func (e *Engine) establish(ctx context.Context) (facts, error) {
 		if err == nil {
 			return f, nil
 		}
-		if ctx.Err() != nil || e.service == nil {
+		if ctx.Err() != nil {
+			return facts{}, err
+		}
+		if e.service == nil && remedyFor(err) == "" {
+			return facts{}, mislead("it answers, so mend its own settings; the daemon's log tells more", err)
+		}
+		if e.service == nil {
 			return facts{}, err
 		}
 		w, ok := nextWorkaround(all, names, err)
@@ -89,7 +95,7 @@ func (e *Engine) try(ctx context.Context, names []string) (facts, error) {
 	if err != nil {
 		return f, err
 	}
-	if err := e.negotiate(ctx); err != nil {
+	if err := e.negotiate(ctx, address{url: e.info.Endpoint}); err != nil {
 		return f, err
 	}
 	f.APIVersion = e.info.APIVersion
@@ -168,6 +174,9 @@ func (e *Engine) learnPodman(ctx context.Context, f *facts) error {
 // learnDocker asks the daemon (2 ms), and the client whether it has buildx: without it, the client builds
 // with the classic builder, and only when told so.
 func (e *Engine) learnDocker(ctx context.Context, f *facts) error {
+	if err := e.genuine(ctx); err != nil {
+		return err
+	}
 	res, err := e.api.Info(ctx, client.InfoOptions{})
 	if err != nil {
 		return fmt.Errorf("ask docker about itself: %w", err)

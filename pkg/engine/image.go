@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -101,8 +102,14 @@ func (e *Engine) ImageRemove(ctx context.Context, ref Ref) error {
 	return unlessAbsent(apiError(ctx, "remove image", string(ref), err))
 }
 
-// ImagePull fetches an image from its registry.
+// ImagePull fetches an image from its registry. Under DOCKER_CONTENT_TRUST it fetches nothing: that asks for images
+// with a signature, which docker's own client checks and its API does not.
 func (e *Engine) ImagePull(ctx context.Context, ref Ref) error {
+	if trust := e.opts.Getenv("DOCKER_CONTENT_TRUST"); e.info.Kind == Docker && trust != "" {
+		if on, err := strconv.ParseBool(trust); on || err != nil { // as docker reads it
+			return fmt.Errorf("pull image %q: DOCKER_CONTENT_TRUST=%s asks for a signature, which is not checked here; fetch it with docker pull, or unset that", ref, trust)
+		}
+	}
 	res, err := e.api.ImagePull(ctx, string(ref), client.ImagePullOptions{})
 	if err != nil {
 		return apiError(ctx, "pull image", string(ref), err)

@@ -63,12 +63,30 @@ func Install(ctx context.Context, o InstallOptions) error {
 	if works == nil {
 		return o.completeTools(ctx)
 	}
+	if err := o.misled(works); err != nil {
+		return err
+	}
 	o.Report.Step("installing " + string(o.kind()) + ": " + oneLine(works))
 	if err := o.provide(ctx); err != nil {
 		return err
 	}
 	if err := o.Works(ctx); err != nil {
 		return fmt.Errorf("install engine %q: it is installed, but does not work: %w", o.kind(), err)
+	}
+	return nil
+}
+
+// misled refuses where packages would change nothing, since a setting leads podman elsewhere. A docker is started
+// wherever its address says, see [InstallOptions.startDocker].
+func (o InstallOptions) misled(works error) error {
+	var unusable *UnusableError
+	if o.kind() != Podman || !errors.As(works, &unusable) {
+		return nil
+	}
+	for _, r := range unusable.Rejected {
+		if r.Kind == Podman && r.Remedy != "" {
+			return fmt.Errorf("install engine %q: nothing was installed, since that would not help: %s (remedy: %s)", r.Kind, r.Reason, r.Remedy)
+		}
 	}
 	return nil
 }

@@ -47,27 +47,52 @@ func (e *Engine) connectDocker(ctx context.Context, o Options) error {
 	if err := a.check(o.Getenv); err != nil {
 		return err
 	}
-	e.info.Endpoint = a.url
+	e.info.Endpoint, e.at = a.url, a
 	e.cli.global = []string{"--host", a.url}
+	e.cli.env = unsteered(os.Environ())
 	if e.api, err = newClient(a.url); err != nil {
-		return fmt.Errorf("use %q: %w", a.url, err)
+		return mislead(a.undo, fmt.Errorf("use %s: %w", a, err))
 	}
-	return e.negotiate(ctx)
+	err = e.negotiate(ctx, a)
+	if err == nil {
+		return nil
+	}
+	if disguise := e.genuine(ctx); disguise != nil {
+		return disguise // there is no daemon of docker's to look for
+	}
+	return err
 }
 
 // negotiate asks for a sign of life, so that an engine that is absent or too old gets a clear reason.
-func (e *Engine) negotiate(ctx context.Context) error {
+func (e *Engine) negotiate(ctx context.Context, a address) error {
 	if _, err := e.api.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
-		return fmt.Errorf("%s does not answer: %w", e.info.Endpoint, err)
+		return a.silent(err)
 	}
 	e.info.APIVersion = e.api.ClientVersion()
 	return nil
 }
 
-// connectPodman honours CONTAINER_HOST; without it the API is a service of our own.
+// genuine refuses a program docker that is podman under another name (the package podman-docker, a link, a script):
+// it would be the same engine twice. Docker's own says "Docker version 28.2.2, build e6534b4".
+func (e *Engine) genuine(ctx context.Context) error {
+	res, err := e.cli.runner.Run(ctx, e.cli.bare("--version"))
+	said, _, _ := strings.Cut(strings.TrimSpace(res.Stdout), "\n")
+	if err != nil || strings.HasPrefix(said, "Docker version") {
+		return nil //nolint:nilerr // what else it says is told by what it does next
+	}
+	return disguised(fmt.Errorf("%s is not docker, it says %q", e.cli.program, said))
+}
+
+// disguised is a docker that is podman.
+func disguised(err error) error {
+	return &settingError{err: err, remedy: "set POSTSTACK_ENGINE=podman, or install docker itself", disguise: true}
+}
+
+// connectPodman honours CONTAINER_HOST; without it the API is a service of our own. CONTAINER_CONNECTION would turn
+// podman into a client of some other service, which has no `system service`.
 func (e *Engine) connectPodman(ctx context.Context, o Options) error {
 	if host := o.Getenv("CONTAINER_HOST"); host != "" {
-		a := address{url: host, source: "CONTAINER_HOST"}
+		a := address{url: host, source: "CONTAINER_HOST", undo: "unset CONTAINER_HOST"}
 		if err := a.check(o.Getenv); err != nil {
 			return err
 		}
@@ -75,9 +100,13 @@ func (e *Engine) connectPodman(ctx context.Context, o Options) error {
 		e.info.Endpoint = host
 		e.cli.global = []string{"--remote", "--url", host}
 		if e.api, err = newClient(host); err != nil {
-			return fmt.Errorf("use %q: %w", host, err)
+			return mislead(a.undo, fmt.Errorf("use %s: %w", a, err))
 		}
-		return nil
+		return e.negotiate(ctx, a)
+	}
+	if name := o.Getenv("CONTAINER_CONNECTION"); name != "" {
+		return mislead("unset it, or name the socket with CONTAINER_HOST",
+			fmt.Errorf("CONTAINER_CONNECTION=%s makes podman the client of another service", name))
 	}
 	return e.startPrivate(ctx, o)
 }

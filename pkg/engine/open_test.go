@@ -115,30 +115,34 @@ func TestOpen_auto(t *testing.T) {
 
 func TestOpen_dockerContext(t *testing.T) {
 	t.Parallel()
-	write := func(t *testing.T, o engine.Options, name, host string) {
-		t.Helper()
-		sum := sha256.Sum256([]byte(name))
-		dir := filepath.Join(o.Getenv("HOME"), ".docker", "contexts", "meta", hex.EncodeToString(sum[:]))
-		require.NoError(t, os.MkdirAll(dir, 0o755))
-		meta := `{"Name":"` + name + `","Endpoints":{"docker":{"Host":"` + host + `"}}}`
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "meta.json"), []byte(meta), 0o644))
-	}
 	t.Run("the one in config.json is honoured", func(t *testing.T) {
 		t.Parallel()
 		o := options(t, nil, "docker")
 		o.Want = "docker"
-		write(t, o, "prod", "ssh://prod.example")
+		contextFile(t, filepath.Join(o.Getenv("HOME"), ".docker"), "prod", "ssh://prod.example")
 		require.NoError(t, os.WriteFile(filepath.Join(o.Getenv("HOME"), ".docker", "config.json"), []byte(`{"currentContext":"prod"}`), 0o644))
 		_, err := engine.Open(t.Context(), o)
-		require.ErrorContains(t, err, `docker context "prod"=ssh://prod.example`)
+		require.ErrorContains(t, err, `/.docker/config.json=ssh://prod.example is an engine on another machine`)
+		require.ErrorContains(t, err, "remedy: docker context use default;")
 	})
 	t.Run("the one in DOCKER_CONTEXT must exist", func(t *testing.T) {
 		t.Parallel()
 		o := options(t, map[string]string{"DOCKER_CONTEXT": "gone"}, "docker")
 		o.Want = "docker"
 		_, err := engine.Open(t.Context(), o)
-		require.ErrorContains(t, err, `docker context "gone" does not exist`)
+		require.ErrorContains(t, err, `docker context "gone" of DOCKER_CONTEXT does not exist`)
+		require.ErrorContains(t, err, "remedy: unset DOCKER_CONTEXT;")
 	})
+}
+
+// contextFile keeps a docker context as docker does.
+func contextFile(t *testing.T, config, name, host string) {
+	t.Helper()
+	sum := sha256.Sum256([]byte(name))
+	dir := filepath.Join(config, "contexts", "meta", hex.EncodeToString(sum[:]))
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	meta := `{"Name":"` + name + `","Endpoints":{"docker":{"Host":"` + host + `"}}}`
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "meta.json"), []byte(meta), 0o644))
 }
 
 func TestStatus(t *testing.T) {

@@ -1,14 +1,18 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Candidate is an engine that could be used, and what became of it.
 type Candidate struct {
 	Info
-	Program  string // path of its command line; "" when there is none
+	Program  string // path of its command line; "" when there is none, or it is the other engine's
 	Selected bool   // it is the one that [Open] takes
 	Works    bool
 	Reason   string // why it was rejected; "" when it works
+	Remedy   string // what cures that; "" is installing an engine
 }
 
 // Status tries every engine, whichever is wanted, and tells which [Open] takes and why it passes over the
@@ -48,7 +52,12 @@ func (o Options) examine(ctx context.Context, kind Kind) Candidate {
 	c := Candidate{Info: Info{Kind: kind}, Program: o.look(string(kind))}
 	e, err := open(ctx, o, kind)
 	if err != nil {
-		c.Reason = o.Secrets.Redact(oneLine(err))
+		r := o.reject(kind, err)
+		c.Reason, c.Remedy = r.Reason, r.Remedy
+		var setting *settingError
+		if errors.As(err, &setting) && setting.disguise {
+			c.Program = ""
+		}
 		return c
 	}
 	c.Info, c.Works = e.Info(), true

@@ -87,6 +87,8 @@ type BuildError struct {
 	Step Step
 	Tail []string // at most 20 lines, redacted
 	Err  error
+
+	settings string // of the environment, if no step had begun
 }
 
 // Mount puts a volume or a directory of the host into a container.

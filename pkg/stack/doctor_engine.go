@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/poststack/poststack/pkg/container"
@@ -59,13 +60,36 @@ func (s *Stack) checkEngines(ctx context.Context) []doctor.Finding {
 		case c.Works:
 			out = append(out, finding(doctor.OK, "", "%s %s works, too", c.Kind, c.Info.Version))
 		case c.Program == "":
-			out = append(out, finding(doctor.OK, "", "%s is not installed", c.Kind))
+			out = append(out, finding(doctor.OK, "", "%s is not installed: %s", c.Kind, c.Reason))
 		default:
-			out = append(out, finding(doctor.Warning, fmt.Sprintf("POSTSTACK_ENGINE=%s mage engine:install", c.Kind), "%s does not work: %s", c.Kind, c.Reason))
+			out = append(out, finding(doctor.Warning, remedyOf(c), "%s does not work: %s", c.Kind, c.Reason))
 		}
 	}
 	if !used {
-		out = append(out, finding(doctor.Problem, "mage engine:install", "%s", s.noneWorks()))
+		out = append(out, finding(doctor.Problem, strings.Join(remedies(candidates), ", or "), "%s", s.noneWorks()))
+	}
+	return out
+}
+
+// remedyOf is what makes an engine work.
+func remedyOf(c engine.Candidate) string {
+	if c.Remedy != "" {
+		return c.Remedy
+	}
+	return fmt.Sprintf("POSTSTACK_ENGINE=%s mage engine:install", c.Kind)
+}
+
+// remedies are what makes one or the other of them work.
+func remedies(candidates []engine.Candidate) []string {
+	var out []string
+	for _, c := range candidates {
+		remedy := c.Remedy
+		if remedy == "" {
+			remedy = "mage engine:install"
+		}
+		if !c.Works && !slices.Contains(out, remedy) {
+			out = append(out, remedy)
+		}
 	}
 	return out
 }

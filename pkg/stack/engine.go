@@ -101,7 +101,7 @@ func (s *Stack) EngineStatus(ctx context.Context) error {
 	}
 	s.Sink.Result(report)
 	if !used {
-		s.Sink.For("").Warn(s.noneWorks() + "; install one with: mage engine:install")
+		s.Sink.For("").Warn(s.noneWorks() + "; remedy: " + strings.Join(remedies(found), ", or "))
 	}
 	return nil
 }

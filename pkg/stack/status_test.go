@@ -163,7 +163,7 @@ func TestEngineStatus_without_any(t *testing.T) {
 		assert.Equal(t, "no", row[1])
 		assert.NotEmpty(t, row[5], "why it was rejected")
 	}
-	assert.Contains(t, j.texts(event.Warning), "no engine works for POSTSTACK_ENGINE=auto; install one with: mage engine:install")
+	assert.Contains(t, j.texts(event.Warning), "no engine works for POSTSTACK_ENGINE=auto; remedy: mage engine:install")
 
 	_, err = b.phase(t, (*stack.Stack).Down)
 	assert.Equal(t, 3, stack.ExitStatus(err))
