@@ -87,7 +87,8 @@ func baseSettings() settings {
 
 // writeConf writes a containers.conf with own settings and returns the variable that makes podman read it:
 // CONTAINERS_CONF_OVERRIDE adds to the other files from 4.5 on; before, CONTAINERS_CONF replaces them, so
-// they are merged into it. The file's name follows its content: containers that run on refer to it.
+// they are merged into it. The file's name follows its content: containers that run on refer to it. Only its
+// owner may read it, as what is merged may hold a proxy's password.
 func writeConf(o Options, own settings, version string) (string, error) {
 	merged, variable := settings{}, "CONTAINERS_CONF_OVERRIDE"
 	if !atLeast(version, 4, 5) {
@@ -114,13 +115,13 @@ func writeConf(o Options, own settings, version string) (string, error) {
 	text := merged.String()
 	sum := sha256.Sum256([]byte(text))
 	file := filepath.Join(o.CacheDir, "podman", hex.EncodeToString(sum[:])[:12]+".conf")
-	if have, err := os.ReadFile(file); err == nil && string(have) == text {
+	if have, err := os.ReadFile(file); err == nil && string(have) == text && os.Chmod(file, 0o600) == nil {
 		return variable + "=" + file, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return "", fmt.Errorf("write podman's configuration: %w", err)
 	}
-	if err := renameio.WriteFile(file, []byte(text), 0o644); err != nil {
+	if err := renameio.WriteFile(file, []byte(text), 0o600); err != nil {
 		return "", fmt.Errorf("write podman's configuration: %w", err)
 	}
 	return variable + "=" + file, nil

@@ -139,6 +139,9 @@ func readVariable(t *testing.T, o engine.Options, version, name string) string {
 	assert.Equal(t, name, key)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode(), "the file merged may hold a proxy's password")
 	return string(text)
 }
 

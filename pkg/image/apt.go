@@ -1,12 +1,15 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -41,6 +44,11 @@ func (h host) sources(suite Suite) ([]string, error) {
 	picked := pickDebian(all)
 	if len(picked) == 0 {
 		return nil, errors.New("this machine has no package sources of Debian (/etc/apt/sources.list, /etc/apt/sources.list.d)")
+	}
+	for _, s := range picked {
+		if u, err := url.Parse(s.uri); err == nil && u.User != nil {
+			return nil, fmt.Errorf("the package source %q has a password, which all who get the image could read: give the engine an image of Debian, or this machine a mirror or a proxy without one", u.Redacted())
+		}
 	}
 	return sourceLines(picked, suite), nil
 }
@@ -163,4 +171,28 @@ func (d debian) aptOptions(ctx context.Context) (kept, passing []string) {
 		}
 	}
 	return kept, append(passing, kept...)
+}
+
+// proxyEnvironment takes the proxies out of apt's settings if there is a password among them, and gives them as the
+// variables that apt reads where there is no setting (apt-transport-http(1)). mmdebstrap copies settings to where
+// everybody may read them: into the root directory that it makes. A setting for one host has no such variable.
+func proxyEnvironment(settings []string) (open, env []string, err error) {
+	withPassword := regexp.MustCompile(`://[^/\s"]*@`)
+	if !slices.ContainsFunc(settings, withPassword.MatchString) {
+		return settings, nil, nil
+	}
+	proxies := map[string]string{}
+	for _, line := range settings {
+		name, value, _ := strings.Cut(line, " ")
+		switch lower := strings.ToLower(name); {
+		case lower == "acquire::http::proxy", lower == "acquire::https::proxy":
+			proxies[lower] = strings.Trim(value, `";`)
+		case withPassword.MatchString(value):
+			return nil, nil, fmt.Errorf("apt's setting %s has a password, which everybody on this machine could read during the bootstrap: set Acquire::http::Proxy instead", name)
+		default:
+			open = append(open, line)
+		}
+	}
+	http := proxies["acquire::http::proxy"]
+	return open, []string{"http_proxy=" + http, "https_proxy=" + cmp.Or(proxies["acquire::https::proxy"], http)}, nil
 }

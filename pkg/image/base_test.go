@@ -162,7 +162,9 @@ func TestResolve_bootstraps_with_the_sources_of_this_machine(t *testing.T) {
 	assert.Equal(t, "bookworm", args[len(args)-3])
 	assert.Contains(t, c.Env, "SOURCE_DATE_EPOCH=1767225600")
 	assert.NotContains(t, strings.Join(args, " "), "pw@proxy", "the proxy's password is in no argv")
-	assert.Contains(t, boot.files["apt.conf"], `Acquire::http::Proxy "http://user:pw@proxy:3142";`)
+	assert.NotContains(t, boot.files["apt.conf"], "pw@proxy", "nor in a file: mmdebstrap makes a copy that everybody may read")
+	assert.Contains(t, boot.files["apt.conf"], `Acquire::Check-Valid-Until "false";`)
+	assert.Subset(t, c.Env, []string{"http_proxy=http://user:pw@proxy:3142", "https_proxy=http://user:pw@proxy:3142"})
 	assert.Contains(t, strings.Join(args, "\n"), `Acquire::Check-Valid-Until "false";`)
 	assert.Equal(t, strings.Join([]string{
 		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example.org/debian bookworm main non-free-firmware",
@@ -375,4 +377,41 @@ func TestBootstrap_starts_nothing_without_a_watchdog(t *testing.T) {
 	entries, err := filepath.Glob(filepath.Join(os.TempDir(), "poststack-debian"+session.Mark()+"*"))
 	require.NoError(t, err)
 	assert.Empty(t, entries)
+}
+
+func TestProxyEnvironment(t *testing.T) {
+	t.Parallel()
+	plain, secret := `Acquire::http::Proxy "http://proxy:3142";`, `Acquire::HTTPS::Proxy "http://u:p@proxy:3142";`
+	for _, tc := range []struct {
+		name                string
+		settings, open, env []string
+		err                 string
+	}{
+		{"without a password settings stay", []string{plain, "x"}, []string{plain, "x"}, nil, ""},
+		{"one of two has a password", []string{plain, "x", secret}, []string{"x"}, []string{"http_proxy=http://proxy:3142", "https_proxy=http://u:p@proxy:3142"}, ""},
+		{"a user's name alone is as private", []string{`Acquire::http::Proxy "http://token@proxy";`}, nil, []string{"http_proxy=http://token@proxy", "https_proxy=http://token@proxy"}, ""},
+		{"an @ in a path is none", []string{`Acquire::http::Proxy "http://proxy/a@b";`}, []string{`Acquire::http::Proxy "http://proxy/a@b";`}, nil, ""},
+		{"one for a single host", []string{`Acquire::http::Proxy::deb.debian.org "http://u:p@proxy";`}, nil, nil, "apt's setting Acquire::http::Proxy::deb.debian.org has a password"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			open, env, err := image.ProxyEnvironment(tc.settings)
+			if tc.err != "" {
+				require.ErrorContains(t, err, tc.err)
+				assert.NotContains(t, err.Error(), "u:p")
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, tc.open, open)
+			assert.Equal(t, tc.env, env)
+		})
+	}
+}
+
+func TestSources_refuse_a_password(t *testing.T) {
+	t.Parallel()
+	d := debian(t, enginetest.NewFake(), &bootstrapper{})
+	d.Root = debianHost(t, map[string]string{"etc/apt/sources.list": "deb http://u:secret@mirror.example.org/debian bookworm main\n"})
+	_, err := d.Sources()
+	require.ErrorContains(t, err, `the package source "http://u:xxxxx@mirror.example.org/debian" has a password`)
 }

@@ -82,8 +82,12 @@ func (d debian) scratch() (dir string, remove func(), err error) {
 // debootstrap runs mmdebstrap in dir and gives the archive that it made.
 func (d debian) debootstrap(ctx context.Context, dir string, sources []string, r event.Reporter) (string, error) {
 	kept, passing := d.aptOptions(ctx)
+	passing, proxies, err := proxyEnvironment(passing)
+	if err != nil {
+		return "", fmt.Errorf("bootstrap debian: %w", err)
+	}
 	list, options, temp := filepath.Join(dir, "sources.list"), filepath.Join(dir, "apt.conf"), filepath.Join(dir, "tmp")
-	err := errors.Join(
+	err = errors.Join( // for the other user IDs that mmdebstrap works under
 		os.WriteFile(list, []byte(strings.Join(sources, "\n")+"\n"), 0o644),
 		os.WriteFile(options, []byte(strings.Join(passing, "\n")+"\n"), 0o644),
 		os.Mkdir(temp, 0o755),
@@ -100,7 +104,7 @@ func (d debian) debootstrap(ctx context.Context, dir string, sources []string, r
 			suite: d.suite, rootfs: rootfs, list: list, options: options, sources: sources,
 			kept: append(imageAptOptions(), kept...), mergedUsr: d.host.has(mergedUsrHooks),
 		}),
-		Env:    []string{"SOURCE_DATE_EPOCH=" + strconv.FormatInt(stagedTime().Unix(), 10), "TMPDIR=" + temp, "LC_ALL=C.UTF-8"},
+		Env:    append(proxies, "SOURCE_DATE_EPOCH="+strconv.FormatInt(stagedTime().Unix(), 10), "TMPDIR="+temp, "LC_ALL=C.UTF-8"),
 		Stderr: out, Grace: bootstrapGrace,
 	})
 	if errors.Is(err, runner.ErrNotFound) {

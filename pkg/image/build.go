@@ -66,7 +66,7 @@ func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter
 func (b *Builder) runBuild(ctx context.Context, p plan, base Base, files map[string]string, o Options, log io.Writer, r event.Reporter) (engine.BuildOutput, error) {
 	staging := filepath.Join(b.CacheDir, "staging")
 	session.SweepTemp(staging, "context")
-	if err := os.MkdirAll(staging, 0o755); err != nil {
+	if err := errors.Join(os.MkdirAll(staging, 0o700), os.Chmod(staging, 0o700)); err != nil { // what is below has the modes of images
 		return engine.BuildOutput{}, fmt.Errorf("stage the build context: %w", err)
 	}
 	dir, err := os.MkdirTemp(staging, session.Temp("context"))

@@ -168,7 +168,7 @@ func (r *contextReader) take(name string, links int) error {
 		at := path.Join(parts[:i+1]...)
 		info, err := r.root.Lstat(at)
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%q is not in the image's folder", at)
+			return leftOut(fmt.Sprintf("%q is not in the image's folder", at))
 		}
 		if err != nil {
 			return err
@@ -185,11 +185,11 @@ func (r *contextReader) take(name string, links int) error {
 			return err
 		}
 		if links == maxLinks {
-			return fmt.Errorf("link %q leads to itself", at)
+			return leftOut(fmt.Sprintf("link %q leads to itself", at))
 		}
 		next := path.Join(path.Dir(at), r.found[at].link)
 		if !filepath.IsLocal(next) || path.IsAbs(r.found[at].link) {
-			return fmt.Errorf("link %q leads out of the image's folder, to %q", at, r.found[at].link)
+			return leftOut(fmt.Sprintf("link %q leads out of the image's folder, to %q", at, r.found[at].link))
 		}
 		return r.take(path.Join(append([]string{next}, parts[i+1:]...)...), links+1)
 	}

@@ -44,7 +44,7 @@ func TestContext(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{
 		"a": "", "b.txt": "", "c.txt": "", "d/e": "", "d/f/g": "", "d/.h": "", "a b": "", "x[1]": "", "x1": "", "ü": "",
-		"l": "->m", "m": "->d/e", "n": "->d", "d/up": "->../a", ".env": "A=b",
+		"l": "->m", "m": "->d/e", "n": "->d", "d/up": "->../a", ".env": "A=b", "broken": "->/nowhere", "brick": "",
 	}
 	for _, tc := range []struct {
 		name, text string
@@ -55,6 +55,7 @@ func TestContext(t *testing.T) {
 		{"other spellings of a path", "COPY /a ./d/e d/../b.txt /x/\n", []string{"a", "b.txt", "d/e"}},
 		{"wildcards, one of which finds a link", "COPY ?.txt d/* /x/\n", []string{"a", "b.txt", "c.txt", "d/.h", "d/e", "d/f/g", "d/up"}},
 		{"a file that is there on some days", "COPY a nothing* /x/\n", []string{"a"}},
+		{"a wildcard that finds a broken link", "COPY br* /x/\n", []string{"brick", "broken"}},
 		{"a wildcard for folders", "COPY */f /x/\n", []string{"d/f/g", "n"}},
 		{"a space and a letter", `COPY ["a b", "ü", "/x/"]` + "\n", []string{"a b", "ü"}},
 		{"brackets may be both", "COPY x[1] /x/\n", []string{"x1", "x[1]"}},

@@ -48,3 +48,8 @@ func (d Debian) Resolve(ctx context.Context, r event.Reporter) (Base, error) {
 }
 
 func (d Debian) Sources() ([]string, error) { return d.inner().host.sources(d.Suite) }
+
+// ProxyEnvironment makes what apt's settings become testable by itself.
+func ProxyEnvironment(settings []string) (open, env []string, err error) {
+	return proxyEnvironment(settings)
+}

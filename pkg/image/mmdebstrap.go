@@ -65,7 +65,7 @@ type bootstrapSpec struct {
 	rootfs    string   // the archive to make
 	list      string   // file with the package sources
 	sources   []string // its lines
-	options   string   // file with settings of apt for the bootstrap only; it may hold a proxy's password
+	options   string   // file with settings of apt for the bootstrap only
 	kept      []string // settings of apt that stay in the image
 	mergedUsr bool     // mergedUsrHooks are there
 }
