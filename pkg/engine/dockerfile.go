@@ -38,7 +38,7 @@ func bases(f dockerfile.File, args map[string]string) []Ref {
 	global, stages, seen := dockerfile.Variables{}, map[string]bool{"scratch": true}, map[string]bool{}
 	var out []Ref
 	add := func(word string) {
-		name, _ := global.Expand(word)
+		name, _, _ := global.Expand(word)
 		if _, err := strconv.Atoi(name); err == nil || name == "" || stages[strings.ToLower(name)] || seen[name] {
 			return
 		}
@@ -75,7 +75,7 @@ func define(vars, global dockerfile.Variables, i dockerfile.Instruction, given m
 	for _, a := range i.Arguments() {
 		value, ok := given[a.Name]
 		if !ok && a.Default != "" {
-			value, _ = vars.Expand(a.Default)
+			value, _, _ = vars.Expand(a.Default)
 		} else if !ok {
 			value = global[a.Name]
 		}

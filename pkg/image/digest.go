@@ -1,7 +1,7 @@
 package image
 
 import (
-	"bytes"
+	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -121,16 +121,16 @@ func (f contextFile) hash() (string, error) {
 		return "", err
 	}
 	defer in.Close()
-	head := make([]byte, maxHead)
-	n, err := io.ReadFull(in, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+	content := bufio.NewReaderSize(in, maxHead)
+	head, err := content.Peek(maxHead)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}
-	if err := f.check(head[:n]); err != nil {
+	if err := f.check(head); err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	if _, err := io.Copy(h, io.MultiReader(bytes.NewReader(head[:n]), in)); err != nil {
+	if _, err := content.WriteTo(h); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

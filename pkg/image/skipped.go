@@ -135,7 +135,8 @@ const maxHead = 4096
 // check refuses what must not go into an image, by how the file begins: a private key, and a script that no Linux runs
 // because git on Windows has given it that system's line ends.
 func (f contextFile) check(head []byte) error {
-	if !f.meant && regexp.MustCompile(`(?m)^-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----`).Match(head) {
+	if !f.meant && bytes.Contains(head, []byte("PRIVATE KEY")) &&
+		regexp.MustCompile(`(?m)^-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY( BLOCK)?-----`).Match(head) {
 		return &secretError{name: f.path, why: "holds a private key"}
 	}
 	first, _, _ := bytes.Cut(head, []byte("\n"))

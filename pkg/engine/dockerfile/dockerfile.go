@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -139,17 +141,12 @@ func (v Variables) Get(name string) (string, bool) {
 }
 
 // Keys lists the variables.
-func (v Variables) Keys() []string {
-	var out []string
-	for k := range v {
-		out = append(out, k)
-	}
-	return out
-}
+func (v Variables) Keys() []string { return slices.Collect(maps.Keys(v)) }
 
-// Expand gives a word without its quotes, and with the values of its variables; known is false if one of them is not
-// set, or the word cannot be read.
-func (v Variables) Expand(word string) (text string, known bool) {
-	text, unset, err := shell.NewLex('\\').ProcessWord(word, v)
-	return text, err == nil && len(unset) == 0
+// Expand gives a word without its quotes, and with the values of its variables; used are their names. A variable that
+// is not set is empty.
+func (v Variables) Expand(word string) (text string, used []string, err error) {
+	result, err := shell.NewLex('\\').ProcessWordWithMatches(word, v)
+	used = slices.AppendSeq(slices.Collect(maps.Keys(result.Matched)), maps.Keys(result.Unmatched))
+	return result.Result, used, err
 }

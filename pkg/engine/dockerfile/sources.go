@@ -2,13 +2,15 @@ package dockerfile
 
 import (
 	"maps"
+	"slices"
 	"strings"
 )
 
 // Image is what an image hands on to those that are built on it.
 type Image struct {
 	Env      Variables
-	Triggers []Instruction // of ONBUILD
+	Unknown  map[string]bool // variables whose value only a builder knows
+	Triggers []Instruction   // of ONBUILD
 }
 
 // Source is what a COPY or an ADD takes from the build context.
@@ -49,14 +51,13 @@ func (e *evaluation) run(in Instruction) {
 	case "FROM":
 		e.from(in)
 	case "ENV":
-		before := e.variables()
+		before, unknown := e.variables(), map[string]bool{}
 		for i := 0; i+1 < len(in.Words); i += 3 { // name, value, what is between them
-			if value, known := before.Expand(in.Words[i+1]); known {
-				e.image.Env[in.Words[i]] = value
-			} else {
-				delete(e.image.Env, in.Words[i])
-			}
+			name := in.Words[i]
+			value, known := e.expand(in.Words[i+1], before)
+			e.image.Env[name], unknown[name] = value, !known
 		}
+		maps.Copy(e.image.Unknown, unknown)
 	case "COPY", "ADD":
 		e.take(in)
 	case "ONBUILD":
@@ -75,6 +76,12 @@ func (e *evaluation) variables() Variables {
 	return out
 }
 
+// expand gives a word with the values of its variables; known is false if one of them is not.
+func (e *evaluation) expand(word string, values Variables) (text string, known bool) {
+	text, used, err := values.Expand(word)
+	return text, err == nil && !slices.ContainsFunc(used, func(name string) bool { return e.image.Unknown[name] })
+}
+
 func (e *evaluation) declare(in Instruction) {
 	to, from := e.args, e.variables()
 	if !e.begun {
@@ -83,14 +90,14 @@ func (e *evaluation) declare(in Instruction) {
 	for _, a := range in.Arguments() {
 		value, set := e.given.Get(a.Name)
 		if !set && a.Given {
-			value, set = from.Expand(a.Default)
+			value, set = e.expand(a.Default, from)
 		} else if !set {
 			value, set = e.global.Get(a.Name)
 		}
 		if set {
 			to[a.Name] = value
-		} else {
-			delete(to, a.Name)
+		} else if e.begun { // such as TARGETARCH
+			e.image.Unknown[a.Name] = true
 		}
 	}
 }
@@ -99,19 +106,23 @@ func (e *evaluation) from(in Instruction) {
 	if e.name != "" {
 		e.stages[e.name] = e.image
 	}
-	e.begun, e.name, e.args, e.image = true, "", Variables{}, Image{Env: Variables{}}
+	e.begun, e.name, e.args, e.image = true, "", Variables{}, Image{Env: Variables{}, Unknown: map[string]bool{}}
 	if len(in.Words) == 0 {
 		return
 	}
 	if len(in.Words) == 3 && strings.EqualFold(in.Words[1], "AS") {
 		e.name = strings.ToLower(in.Words[2])
 	}
-	ref, _ := e.global.Expand(in.Words[0])
+	ref, _, _ := e.global.Expand(in.Words[0])
 	parent, ok := e.stages[strings.ToLower(ref)]
 	if !ok {
 		parent = e.base(ref)
 	}
 	maps.Copy(e.image.Env, parent.Env)
+	maps.Copy(e.image.Unknown, parent.Unknown)
+	if _, ok := parent.Env.Get("PATH"); !ok {
+		e.image.Unknown["PATH"] = true // the one variable of Debian's own images
+	}
 	for _, trigger := range parent.Triggers {
 		trigger.Line = in.Line
 		e.run(trigger)
@@ -123,7 +134,7 @@ func (e *evaluation) take(in Instruction) {
 		return
 	}
 	for _, word := range in.Words[:len(in.Words)-1] {
-		pattern, known := e.variables().Expand(word)
+		pattern, known := e.expand(word, e.variables())
 		if in.Verb == "ADD" && (strings.HasPrefix(pattern, "http://") || strings.HasPrefix(pattern, "https://")) {
 			continue
 		}
