@@ -5,11 +5,16 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // noCleartext is a class of the launcher in containers/java. It gives the JDBC driver no password for a server that
 // asks for it as it is.
 const noCleartext = "org.poststack.liquibase.NoCleartext"
+
+// minLogin is the least time that the JDBC driver gets for a login after the connection is there. Java loads the
+// driver's classes in it: seen to take 10 seconds on 2 cores with 30 processes waiting for them.
+const minLogin = time.Minute
 
 // Networked is an error if the server has no address, so that a container cannot reach it.
 func (t Target) Networked() error {
@@ -52,7 +57,7 @@ func (t Target) JDBC() string {
 	add("options", t.Options)
 	add("ApplicationName", t.Application)
 	add("connectTimeout", seconds(t.ConnectTimeout))
-	add("loginTimeout", seconds(t.ConnectTimeout))
+	add("loginTimeout", seconds(max(t.ConnectTimeout, minLogin)))
 	add("gssEncMode", "disable") // pgx knows no GSS encryption, so neither may the other side use it
 	if !encrypted(mode) && !t.Loopback() {
 		add("authenticationPluginClassName", noCleartext)
