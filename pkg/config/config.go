@@ -56,6 +56,7 @@ type Config struct {
 // Database is the database to use: URL, or else Poststack's own server with the other settings.
 type Database struct {
 	URL          secret.Value // as it was given: package database reads it
+	EmptyURL     bool         // DATABASE_URL is set and empty, as by a secret that CI does not have
 	Name, User   string
 	Port         uint16 // on 127.0.0.1; 0 is the first free one from 5432, remembered
 	PasswordFile string // absolute; empty: generated, in StateDir
@@ -114,6 +115,8 @@ func Load(in Input) (Config, error) {
 	env := l.readEnvironment()
 	cfg := Config{Root: root}
 	l.apply(&cfg, file, env)
+	written, set := l.scope.env["DATABASE_URL"]
+	cfg.Database.EmptyURL = set && written == "" && cfg.Database.URL == ""
 	if len(l.problems) > 0 {
 		return Config{Root: root, Output: cfg.Output}, &Error{Problems: l.problems}
 	}

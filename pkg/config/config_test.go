@@ -107,6 +107,7 @@ func TestLoad_Order(t *testing.T) {
 		assert.Equal(t, "poststack.yaml:5", setting(t, cfg, "domain").Source)
 		assert.Equal(t, "auto", cfg.Engine)
 		assert.Empty(t, setting(t, cfg, "database.url").Value)
+		assert.True(t, cfg.Database.EmptyURL, "of this one it is told")
 	})
 	t.Run("an empty value in the file is as good as none", func(t *testing.T) {
 		t.Parallel()

@@ -70,6 +70,9 @@ func TestTarget_Connect_tells_what_keeps_it_from_a_server(t *testing.T) {
 		"a name that does not resolve": {func(t *testing.T) database.Target {
 			return database.Target{Host: "no-such-host.invalid", User: "app", Database: "mail", ConnectTimeout: 2 * time.Second}
 		}, "prefer", database.DNS, true},
+		"a socket that is not there": {func(t *testing.T) database.Target {
+			return database.Target{Host: t.TempDir(), User: "app", Database: "mail", ConnectTimeout: 2 * time.Second}
+		}, "prefer", database.Refused, true},
 		"a port where nothing listens": {func(t *testing.T) database.Target {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			require.NoError(t, err)

@@ -84,6 +84,10 @@ func (t Target) classify(err error) *ConnectError {
 			"check host, port and firewall, or set a longer connect_timeout", context.DeadlineExceeded)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return t.failure(Refused, "nothing listens there", "start the server, or check host and port", syscall.ECONNREFUSED)
+	case t.Socket() != "" && errors.Is(err, syscall.ENOENT):
+		return t.failure(Refused, "there is no socket "+t.Socket(), "start the server, or write as host the directory that its unix_socket_directories names", syscall.ENOENT)
+	case t.Socket() != "" && errors.Is(err, syscall.EACCES):
+		return t.failure(Permission, "this user may not use the socket "+t.Socket(), "check the directory's rights and the server's unix_socket_permissions", syscall.EACCES)
 	case errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH):
 		errors.As(err, &op)
 		return t.failure(Unreachable, "there is no route to the host", "check the host and this machine's network", op)

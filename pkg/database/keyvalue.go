@@ -1,6 +1,12 @@
 package database
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
+
+// semicolons finds the end of a part, or a second one, in what was taken for a value.
+var semicolons = regexp.MustCompile(`;(?:\s*[A-Za-z][A-Za-z ]*=|$)`)
 
 // readKeyValue reads "host=… port=… dbname=… user=… password=…" by libpq's rules: values with spaces stand in
 // single quotes, a backslash takes the next character as it is.
@@ -17,6 +23,9 @@ func readKeyValue(s string) (w written, err error) {
 		var value string
 		if value, s, err = cutValue(trimSpace(rest)); err != nil {
 			return w, err
+		}
+		if canonical(strings.ToLower(name)) != "password" && semicolons.MatchString(value) {
+			return w, &URLError{"URL", "has semicolons between its parts, as .NET and PHP write it", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"}
 		}
 		w.parameters = append(w.parameters, parameter{name, value})
 	}

@@ -94,7 +94,7 @@ var pointless = []struct { //nolint:gochecknoglobals // a table
 		"it is about how an application sends its statements"},
 	{regexp.MustCompile(`keepalive|^tcp|buffersize|nodelay|responsetimeout|cancelsignal|hostrecheck|protocolversion`),
 		"it is about the network below a connection that lasts"},
-	{regexp.MustCompile(`^log(ger|server|unclosed)|metrics|tracing|clientencoding|charset|^encoding|fallbackapplicationname|^krbsrvname|^krbspn|^gss(lib|delegation|responsetimeout)|^sslresponsetimeout|^sslmaxprotocolversion|^kerberosservername|^(jaas|sspi|usespnego)`),
+	{regexp.MustCompile(`^log(ger|server|unclosed)|metrics|tracing|clientencoding|charset|^encoding|fallbackapplicationname|^uselibpqcompat$|^krbsrvname|^krbspn|^gss(lib|delegation|responsetimeout)|^sslresponsetimeout|^sslmaxprotocolversion|^kerberosservername|^(jaas|sspi|usespnego)`),
 		"it changes nothing here"},
 }
 

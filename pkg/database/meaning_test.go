@@ -20,7 +20,7 @@ func TestReadURL_leaves_out_what_means_nothing_to_one_connection(t *testing.T) {
 		"SQLAlchemy": "prepared_statement_cache_size=0 prepared_statement_name_func=x",
 		"Rails":      "pool=5 checkout_timeout=5 reaping_frequency=10 prepared_statements=false advisory_locks=true encoding=utf8",
 		"Django":     "conn_max_age=60 conn_health_checks=true",
-		"others":     "max_open_conns=5 max_idle_conns=5 max_lifetime=60 idle_timeout=20 maxPoolSize=5 reconnect=true binary_parameters=yes query_timeout=5",
+		"others":     "max_open_conns=5 max_idle_conns=5 max_lifetime=60 idle_timeout=20 maxPoolSize=5 reconnect=true binary_parameters=yes query_timeout=5 uselibpqcompat=true",
 	} {
 		for _, p := range strings.Fields(list) {
 			t.Run(source+" "+p, func(t *testing.T) {

@@ -2,6 +2,7 @@ package database
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -69,6 +70,9 @@ func read(raw string) (written, error) {
 	if strings.ContainsAny(raw[:1], "\"'`") {
 		return written{}, &URLError{"URL", "begins with a quote", "leave the quotes out: they belong to the shell, not to the value"}
 	}
+	if m := inFront.FindStringSubmatch(raw); m != nil && m[1] != "password" {
+		return written{}, &URLError{"URL", "has a command or the name of a variable in front of it", "begin with postgresql://"}
+	}
 	i := strings.IndexAny(raw, ":=")
 	if i >= 0 && raw[i] == '=' {
 		return readKeyValue(raw)
@@ -95,6 +99,9 @@ func read(raw string) (written, error) {
 		"begin with postgresql:// or jdbc:postgresql://, or write host=… dbname=… user=…",
 	}
 }
+
+// inFront finds what people copy together with a URL: "psql '" or "export DATABASE_URL=".
+var inFront = regexp.MustCompile(`^(?:export +)?([\w./-]+)[ =]+["']?(?:jdbc:)?postgres(?:ql)?://`)
 
 // readAddress reads what follows the two slashes. Everything before the last "@" is user and password: whoever
 // left an "@", "/" or "?" of the password unencoded is told so, instead of half the password becoming a host.
@@ -171,7 +178,7 @@ func (w *written) readHost(s string) (err error) {
 // readQuery reads the parameters. The JDBC driver takes "+" for a space and everyone else takes it for a plus,
 // so in a JDBC URL it must be encoded.
 func (w *written) readQuery(s string, jdbc bool) error {
-	if s == "" {
+	if s = strings.TrimSuffix(s, "&"); s == "" {
 		return nil
 	}
 	reserved := "?"
@@ -181,6 +188,9 @@ func (w *written) readQuery(s string, jdbc bool) error {
 	for i, pair := range strings.Split(s, "&") {
 		name, value, ok := strings.Cut(pair, "=")
 		part := fmt.Sprintf("parameter %d", i+1)
+		if strings.HasPrefix(name, "amp;") {
+			return &URLError{part, `begins with "amp;"`, "write & between parameters, not &amp;"}
+		}
 		if !ok {
 			return &URLError{part, `has no "="`, "write NAME=VALUE; if & belongs to a value, write %26"}
 		}

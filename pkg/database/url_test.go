@@ -56,6 +56,9 @@ func TestParseURL_reads(t *testing.T) {
 		"postgresql://app:pw@db.example:5432/mail":                                       nil,
 		"POSTGRES://app:pw@db.example/mail":                                              nil,
 		" postgres://app:pw@db.example/mail\r\n":                                         nil,
+		"postgres://app:pw@db.example/mail?sslmode=prefer&":                              nil,
+		"password=postgres://x host=db.example user=app dbname=mail":                     password("postgres://x"),
+		"host=db.example user=app dbname=mail password=a;b=c":                            password("a;b=c"),
 		"postgres://app:pw@db.example/mail?":                                             nil,
 		"postgres://db.example/mail?user=app&password=pw":                                nil,
 		"postgres://%61pp:p%77@db.example/m%61il":                                        nil,
@@ -224,6 +227,13 @@ func TestParseURL_refuses(t *testing.T) {
 		`"postgres://app:pha-k17@h/mail"`:                                {"URL", "quote"},
 		"'postgres://app:pha-k17@h/mail'":                                {"URL", "quote"},
 		"'host=h user=app password=pha-k17'":                             {"URL", "quote"},
+		"DATABASE_URL=postgres://app:pha-k17@h/mail":                     {"URL", "in front", "begin with postgresql://"},
+		"export DATABASE_URL='postgres://app:pha-k17@h/mail'":            {"URL", "in front"},
+		"psql 'postgresql://app:pha-k17@h/mail?sslmode=require'":         {"URL", "in front"},
+		"dbname=postgres://app:pha-k17@h/mail":                           {"URL", "in front"},
+		"Host=h;Port=5432;Database=mail;Username=app;Password=pha-k17":   {"URL", "semicolons", "postgresql://USER"},
+		"host=h; port=5432; password=pha-k17":                            {"URL", "semicolons"},
+		"postgres://app@h/mail?sslmode=require&amp;connect_timeout=3":    {"parameter 2", "amp;"},
 		"postgres://app@h/ma\x07il":                                      {"URL", "control"},
 	} {
 		t.Run(raw, func(t *testing.T) {

@@ -27,6 +27,9 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if err != nil {
 			return ended{}, err
 		}
+		if s.Config.Database.EmptyURL {
+			r.Notice("DATABASE_URL is set and empty, which counts as not set: this is Poststack's own database")
+		}
 		service, target, err := s.ownService(ctx, e, r)
 		if err != nil {
 			return ended{}, err

@@ -58,6 +58,16 @@ func TestStartDatabase(t *testing.T) {
 	assert.Equal(t, where+", started", j.last(t, event.PhaseEnded).Text)
 }
 
+func TestStartDatabase_says_that_DATABASE_URL_is_empty(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	serve(t, b.engine)
+	b.config.Database.EmptyURL = true
+	j, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	assert.Contains(t, j.texts(event.Notice), "DATABASE_URL is set and empty, which counts as not set: this is Poststack's own database")
+}
+
 func TestStartDatabase_with_DATABASE_URL(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
