@@ -140,6 +140,14 @@ func TestUsage(t *testing.T) {
 			assert.Contains(t, lastLine(r), "%40")
 			assert.NotContains(t, r.Stdout+r.Stderr, "pha-e2e")
 		})
+		t.Run("a Unix socket is refused before anything is built", func(t *testing.T) {
+			for _, target := range []string{"setup", "schema:init", "schema:update"} {
+				r := c.Mage(t, []string{"DATABASE_URL=postgresql:///mail?user=app&host=/run/nowhere"}, target)
+				assert.Equal(t, 2, r.Code)
+				assert.Contains(t, lastLine(r), "Liquibase's container cannot reach")
+				assert.NotContains(t, r.Stderr, "build:")
+			}
+		})
 	})
 }
 
@@ -149,14 +157,19 @@ func TestExternalDatabase(t *testing.T) {
 		theirs := checkout.New(t, kind)
 		theirs.OK(t, "db:start")
 		ours := checkout.New(t, kind)
-		url := theirs.URL(t)
-		env := []string{"DATABASE_URL=" + url}
+		// The container resolves no such name: what it gets is the address that answered this process.
+		url := strings.Replace(theirs.URL(t), "@127.0.0.1:", "@elsewhere.invalid:", 1) + "&hostaddr=127.0.0.1"
+		env := []string{"DATABASE_URL=" + url + "&pgbouncer=true"}
 
 		r := ours.Mage(t, env, "setup")
 		require.Zero(t, r.Code)
 		assert.Empty(t, outcome(r, "db:start"))
 		assert.Empty(t, outcome(r, "build:postgres"))
-		assert.Equal(t, tables, tablesOf(t, connect(t, url)))
+		assert.Equal(t, tables, tablesOf(t, connect(t, theirs.URL(t))))
+		assert.Contains(t, r.Stderr, "DATABASE_URL: parameter pgbouncer is left out")
+		for _, phase := range []string{"verify:db", "schema:update"} {
+			assert.Regexp(t, phase+` .*database "poststack" at elsewhere.invalid:\d+ \(127.0.0.1\)`, r.Stderr)
+		}
 		_, err := enginetest.Open(t, kind).ContainerInspect(context.WithoutCancel(t.Context()), "poststack-"+ours.Stack(t)+"-postgres")
 		require.ErrorIs(t, err, engine.ErrNotFound)
 		assert.Equal(t, url, strings.TrimSpace(ours.Mage(t, env, "db:url").Stdout))
