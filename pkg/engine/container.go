@@ -143,6 +143,9 @@ func (e *Engine) ContainerRemove(ctx context.Context, id ContainerID) error {
 	if err != nil && strings.Contains(err.Error(), "already in progress") { // docker, 409
 		return e.awaitRemoval(ctx, id)
 	}
+	if err == nil {
+		err = e.endRemoved(ctx, id)
+	}
 	return err
 }
 

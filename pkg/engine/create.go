@@ -42,6 +42,11 @@ func (e *Engine) ContainerCreate(ctx context.Context, spec ContainerSpec) (Conta
 	}
 	whole, cancel := linger(ctx)
 	defer cancel()
+	if spec.Name != "" {
+		if err := e.ContainerEndLost(whole, spec.Name); err != nil {
+			return "", fmt.Errorf("create container %q: %w", spec.Name, err)
+		}
+	}
 	res, err := e.api.ContainerCreate(whole, options)
 	if err != nil {
 		return "", apiError(whole, "create container", spec.Name, err)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/moby/moby/client"
 
@@ -127,3 +128,26 @@ func NewClient(host string, more ...client.Opt) (*client.Client, error) {
 
 // Unsteered takes docker's variables out of an environment.
 func Unsteered(environ []string) []string { return unsteered(environ) }
+
+// Monitors are the processes that watch containers of that name.
+func Monitors(name string) (pids []int) {
+	for _, m := range monitors() {
+		if m.name == name {
+			pids = append(pids, m.pid)
+		}
+	}
+	return pids
+}
+
+// EndMonitor ends what they watch.
+func EndMonitor(ctx context.Context, name string) error {
+	for _, m := range monitors() {
+		if m.name == name {
+			return m.end(ctx, 100*time.Millisecond)
+		}
+	}
+	return errors.New("there is none")
+}
+
+// Children are the processes that a process has started.
+func Children(parent int) []int { return children(parent) }

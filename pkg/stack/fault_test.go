@@ -75,6 +75,10 @@ func TestDoctor_containers(t *testing.T) {
 	assert.Equal(t, containerName+" is paused", found[0].Seen)
 	assert.Equal(t, "mage db:start, which makes it anew", found[0].Remedy)
 
+	b.engine.Lost = map[string][]engine.ContainerID{containerName: {"a"}}
+	found, _ = b.examine(t, false, "containers")
+	assert.Equal(t, doctor.Problem, found[1].State)
+	assert.Equal(t, "docker has lost sight of "+containerName+", which still runs", found[1].Seen)
 	other := elsewhere(t, b)
 	found, err = other.examine(t, true, "containers")
 	require.Error(t, err)
@@ -84,6 +88,8 @@ func TestDoctor_containers(t *testing.T) {
 	found, err = b.examine(t, true, "containers")
 	require.NoError(t, err)
 	assert.Contains(t, found[0].Fixed, "removed it; mage db:start makes it anew")
+	assert.Contains(t, found[1].Fixed, "ended it")
+	assert.Empty(t, b.engine.Lost)
 	require.ErrorIs(t, second(b.engine.ContainerInspect(t.Context(), containerName)), engine.ErrNotFound)
 	_, err = b.phase(t, (*stack.Stack).StartDatabase)
 	assert.NoError(t, err)

@@ -61,6 +61,9 @@ func (s *Stack) remove(ctx context.Context, e Engine, b belongings) error {
 			return err
 		}
 	}
+	if err := e.ContainerEndLost(ctx, s.containerName()); err != nil {
+		return err
+	}
 	for _, n := range b.networks {
 		if err := e.NetworkRemove(ctx, n.Name); err != nil {
 			return err

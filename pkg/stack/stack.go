@@ -62,6 +62,8 @@ type Terminal interface {
 type about interface {
 	verifying
 	ContainerKeepUp(ctx context.Context, id engine.ContainerID) error
+	ContainerLost(ctx context.Context, name string) ([]engine.ContainerID, error)
+	ContainerEndLost(ctx context.Context, name string) error
 	ContainerOnPort(ctx context.Context, port uint16) (string, error)
 	VolumeUsage(ctx context.Context, name string) (int64, error)
 	Close() error

@@ -43,6 +43,8 @@ type Containers interface {
 	ContainerInspect(ctx context.Context, nameOrID string) (engine.Container, error)
 	ContainerList(ctx context.Context, labels map[string]string) ([]engine.Container, error)
 	ContainerRemove(ctx context.Context, id engine.ContainerID) error
+	ContainerLost(ctx context.Context, name string) ([]engine.ContainerID, error)
+	ContainerEndLost(ctx context.Context, name string) error
 }
 
 // ContainerSignals starts and ends containers.

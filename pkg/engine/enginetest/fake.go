@@ -32,6 +32,8 @@ type Fake struct {
 	OnFile func(image engine.Ref, path string) []byte
 	// Behave, if set, says what a container's program does when it starts.
 	Behave func(spec engine.ContainerSpec) Outcome
+	// Lost are the containers, by name, that run without the engine's knowledge.
+	Lost map[string][]engine.ContainerID
 	// Registry are the images that can be pulled.
 	Registry map[engine.Ref]engine.Image
 
