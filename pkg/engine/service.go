@@ -57,6 +57,9 @@ func newService(ctx context.Context, cli commandLine, runtimeDir string) (*servi
 		return nil, fmt.Errorf("make directory for podman's socket: %w", err)
 	}
 	s := &service{dir: dir, socket: filepath.Join(dir, "s"), trace: trace.From(ctx), stop: make(chan struct{})}
+	if err := s.own(); err != nil { // before others take it for left behind: it may be long until the first call
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
 	if len(s.socket) > maxSocketPath {
 		_ = os.RemoveAll(dir)
 		return nil, fmt.Errorf("make podman's socket: the path %q has more than %d bytes; set XDG_RUNTIME_DIR to a shorter one", s.socket, maxSocketPath)
@@ -138,8 +141,8 @@ func (s *service) ensure(ctx context.Context) error {
 			return nil
 		}
 	}
-	if err := os.WriteFile(filepath.Join(s.dir, "owner"), []byte(session.Process()), 0o600); err != nil {
-		return fmt.Errorf("start podman's service: %w", err)
+	if err := s.own(); err != nil {
+		return err
 	}
 	_ = os.Remove(s.socket) // podman would refuse one that is left over
 	p, err := runner.Start(s.command)
@@ -155,6 +158,14 @@ func (s *service) ensure(ctx context.Context) error {
 	s.process = p
 	if first {
 		go s.beat()
+	}
+	return nil
+}
+
+// own notes in the directory whose it is.
+func (s *service) own() error {
+	if err := os.WriteFile(filepath.Join(s.dir, "owner"), []byte(session.Process()), 0o600); err != nil {
+		return fmt.Errorf("start podman's service: %w", err)
 	}
 	return nil
 }
