@@ -101,9 +101,15 @@ func (e *Engine) ContainerWait(ctx context.Context, id ContainerID) (int, error)
 }
 
 // ContainerStop sends the image's stop signal and, after timeout (rounded up to seconds), SIGKILL. A
-// container that does not run is left as it is.
+// container that does not run is left as it is; one that is paused goes on for it: it could not end in order, and
+// podman refuses to stop it.
 func (e *Engine) ContainerStop(ctx context.Context, id ContainerID, timeout time.Duration) error {
 	seconds := int(math.Ceil(timeout.Seconds()))
+	if c, err := e.ContainerInspect(ctx, string(id)); err == nil && c.State == paused {
+		if _, err := e.api.ContainerUnpause(ctx, string(id), client.ContainerUnpauseOptions{}); err != nil {
+			return apiError(ctx, "unpause container", string(id), err)
+		}
+	}
 	return unlessNoticed(func() error {
 		_, err := e.api.ContainerStop(ctx, string(id), client.ContainerStopOptions{Timeout: &seconds})
 		return apiError(ctx, "stop container", string(id), err)

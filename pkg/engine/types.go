@@ -145,6 +145,7 @@ const (
 	Created State = "created"
 	Running State = "running"
 	Exited  State = "exited"
+	paused  State = "paused"
 )
 
 // Container is a container as the engine describes it.

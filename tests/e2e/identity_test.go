@@ -81,6 +81,10 @@ func (o *owned) sameContainer(t *testing.T) {
 }
 
 func (o *owned) madeAnew(t *testing.T) {
+	engineOutput(t, o.kind, "pause", o.name)
+	o.c.OK(t, "down")
+	assert.Zero(t, o.container(t).ExitCode, "one that is paused is stopped in order, too")
+	o.c.OK(t, "db:start")
 	for name, spoil := range map[string]func(t *testing.T, c engine.Container){
 		"paused": func(t *testing.T, _ engine.Container) { t.Helper(); engineOutput(t, o.kind, "pause", o.name) },
 		"killed": func(t *testing.T, _ engine.Container) { t.Helper(); engineOutput(t, o.kind, "kill", o.name) },
