@@ -45,25 +45,33 @@ type guard struct {
 	remedy string
 }
 
-// guards lists them, libpq's and the JDBC driver's. Sources: PostgreSQL 18 manual, "Parameter Key Words", and
-// org.postgresql.PGProperty of pgjdbc 42.7.
-func guards() map[string]guard {
-	primary := guard{
+// Guards that have two names.
+var ( //nolint:gochecknoglobals // constants
+	kerberos  = guard{[]string{"disable", "prefer", "allow"}, "Kerberos encryption is not known here: use TLS, sslmode=verify-full"}
+	method    = guard{nil, "let pg_hba.conf of the server demand it, and write sslmode=verify-full here"}
+	handshake = guard{[]string{"postgres"}, "leave it out: the JDBC driver begins with PostgreSQL's own handshake"}
+	revoked   = guard{nil, "have the CA's file hold only what is valid: no driver here reads revocation lists"}
+	primary   = guard{
 		[]string{"any", "read-write", "primary", "prefer-standby", "master", "preferSecondary", "preferSlave", "preferPrimary"},
 		"name the one server that can be written to, and leave it out",
 	}
+)
+
+// guards lists them, libpq's and the JDBC driver's. Sources: PostgreSQL 18 manual, "Parameter Key Words", and
+// org.postgresql.PGProperty of pgjdbc 42.7.
+func guards() map[string]guard {
 	return map[string]guard{
-		"gssencmode":               {[]string{"disable", "prefer", "allow"}, "Kerberos encryption is not known here: use TLS, sslmode=verify-full"},
-		"gssEncMode":               {[]string{"disable", "prefer", "allow"}, "Kerberos encryption is not known here: use TLS, sslmode=verify-full"},
-		"require_auth":             {nil, "let pg_hba.conf of the server demand it, and write sslmode=verify-full here"},
-		"requireAuth":              {nil, "let pg_hba.conf of the server demand it, and write sslmode=verify-full here"},
+		"gssencmode":               kerberos,
+		"gssEncMode":               kerberos,
+		"require_auth":             method,
+		"requireAuth":              method,
 		"requirepeer":              {nil, "use TCP with sslmode=verify-full"},
-		"sslcrl":                   {nil, "have the CA's file hold only what is valid: no driver here reads revocation lists"},
-		"sslcrldir":                {nil, "have the CA's file hold only what is valid: no driver here reads revocation lists"},
+		"sslcrl":                   revoked,
+		"sslcrldir":                revoked,
 		"ssl_min_protocol_version": {[]string{"TLSv1", "TLSv1.1", "TLSv1.2"}, "TLS 1.2 is the least in any case; for more set ssl_min_protocol_version in the server"},
 		"sslcertmode":              {[]string{"allow"}, "to send a certificate write sslcert and sslkey; to send none, leave them out"},
-		"sslnegotiation":           {[]string{"postgres"}, "leave it out: the JDBC driver begins with PostgreSQL's own handshake"},
-		"sslNegotiation":           {[]string{"postgres"}, "leave it out: the JDBC driver begins with PostgreSQL's own handshake"},
+		"sslnegotiation":           handshake,
+		"sslNegotiation":           handshake,
 		"sslsni":                   {[]string{"1"}, "leave it out: the name is always sent"},
 		"sslcompression":           {[]string{"0"}, "leave it out: no driver here compresses"},
 		"ssl":                      {nil, "write sslmode=require, or sslmode=verify-full with sslrootcert=FILE, or sslmode=disable"},

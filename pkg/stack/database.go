@@ -27,9 +27,7 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if err != nil {
 			return ended{}, err
 		}
-		if s.Config.Database.EmptyURL {
-			r.Notice("DATABASE_URL is set and empty, which counts as not set: this is Poststack's own database")
-		}
+		s.sayNotes(r)
 		service, target, err := s.ownService(ctx, e, r)
 		if err != nil {
 			return ended{}, err
@@ -207,7 +205,9 @@ func (s *Stack) VerifyDatabase(ctx context.Context) error {
 		if err != nil {
 			return ended{}, err
 		}
-		s.sayNotes(r)
+		if s.External() {
+			s.sayNotes(r)
+		}
 		limit := s.Config.Timeout.Connect
 		ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("verify", "POSTSTACK_TIMEOUT_CONNECT", limit))
 		defer cancel()

@@ -23,6 +23,9 @@ func (s *Stack) externalTarget() (database.Target, []string, error) {
 
 // sayNotes says what of DATABASE_URL is left out or assumed.
 func (s *Stack) sayNotes(r event.Reporter) {
+	if s.Config.Database.EmptyURL {
+		r.Notice("DATABASE_URL is set and empty, which counts as not set: this is Poststack's own database")
+	}
 	if !s.External() {
 		return
 	}
