@@ -1,7 +1,6 @@
 package database
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -45,7 +44,7 @@ func (c *observed) Write(p []byte) (int, error) {
 
 // clearText is how the server asks for the password as it is. Source: PostgreSQL manual, "Message Formats",
 // AuthenticationCleartextPassword.
-var clearText = []byte{'R', 0, 0, 0, 8, 0, 0, 0, 3}
+const clearText = "R\x00\x00\x00\x08\x00\x00\x00\x03"
 
 // Read fails with [errNoTLS], [errForeign] or [errClear] when the first message says so.
 func (c *observed) Read(p []byte) (int, error) {
@@ -59,7 +58,7 @@ func (c *observed) Read(p []byte) (int, error) {
 		return 0, errNoTLS
 	case c.asked && !strings.ContainsRune("SE", first), !c.asked && !strings.ContainsRune("RENv", first):
 		return 0, errForeign
-	case bytes.HasPrefix(p[:n], clearText) && !local(c.Conn): // in pieces, the driver refuses it
+	case strings.HasPrefix(string(p[:n]), clearText) && !local(c.Conn): // in pieces, the driver refuses it
 		return 0, errClear
 	}
 	return n, err
