@@ -32,12 +32,12 @@ func TestTarget_AddPass_and_WithPassFile(t *testing.T) {
 	}
 	elsewhere := target(func(t *database.Target) { t.Host, t.Password, t.PassPath = "else.example", "", file })
 	_, err := elsewhere.WithPassFile()
-	assert.ErrorContains(t, err, `has no line for user "app" of database "mail" at else.example:5432`)
+	require.ErrorContains(t, err, `has no line for user "app" of database "mail" at else.example:5432`)
 
 	require.NoError(t, os.Chmod(file, 0o640))
 	_, err = elsewhere.WithPassFile()
-	assert.ErrorContains(t, err, "chmod 600")
+	require.ErrorContains(t, err, "chmod 600")
 	elsewhere.PassPath += ".none"
 	_, err = elsewhere.WithPassFile()
-	assert.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorIs(t, err, os.ErrNotExist)
 }

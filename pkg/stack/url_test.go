@@ -86,8 +86,8 @@ func TestStack_CheckMigration(t *testing.T) {
 				require.NoError(t, err)
 				return
 			}
-			assert.ErrorContains(t, err, "DATABASE_URL: ")
-			assert.ErrorContains(t, err, tc.want)
+			require.ErrorContains(t, err, "DATABASE_URL: ")
+			require.ErrorContains(t, err, tc.want)
 			assert.Equal(t, 2, stack.ExitStatus(err))
 		})
 	}
@@ -107,7 +107,7 @@ func TestStack_VerifyDatabase_says_what_of_the_URL_is_left_out(t *testing.T) {
 		socket := newBench(t)
 		socket.config.Database.URL = secret.Value("postgresql:///mail?user=app&host=" + t.TempDir())
 		_, err := socket.phase(t, operate)
-		assert.ErrorContains(t, err, "is a Unix socket")
+		require.ErrorContains(t, err, "is a Unix socket")
 		assert.Equal(t, 2, stack.ExitStatus(err))
 	}
 }
