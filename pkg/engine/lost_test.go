@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,7 +41,9 @@ func TestContainerLost(t *testing.T) {
 		require.NoError(t, engine.EndMonitor(t.Context(), name))
 		<-ended
 		assert.Empty(t, engine.Monitors(name))
-		require.NoError(t, of.Process.Kill())
+		for _, pid := range engine.Children(of.Process.Pid) { // its end is its monitor's
+			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+		}
 		_ = of.Wait()
 	}
 }
