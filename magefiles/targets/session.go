@@ -29,6 +29,9 @@ type session struct {
 // sessionKey finds the session in a context.
 type sessionKey struct{}
 
+// errReaderGone ends what would go on for a reader that has gone: mage logs -follow | head -1.
+var errReaderGone = errors.New("nobody reads the output any more")
+
 // newSession is the session of s, and a context that carries it.
 func newSession(ctx context.Context, s *stack.Stack) (*session, context.Context) {
 	opened := &session{Stack: s, id: rand.Text()}
@@ -77,7 +80,13 @@ func open(ctx context.Context, name func() string) (s *session, _ context.Contex
 		Trace: run.trace,
 	})
 	s, ctx = newSession(ctx, opened)
-	return s, ctx, func(err error) error { return run.close(s.Close(err)) }, nil
+	run.view.OnGone(func() { _ = s.Fail(errReaderGone) })
+	return s, ctx, func(err error) error {
+		if errors.Is(context.Cause(ctx), errReaderGone) {
+			err = nil
+		}
+		return run.close(s.Close(err))
+	}, nil
 }
 
 // newInvocation opens the view, also where the configuration could not be read: that has to be told of, too.
@@ -121,6 +130,9 @@ func (r *invocation) close(err error) error {
 		end.Err, end.Status = has.error, has.code
 	}
 	document := r.view.Close(end)
+	if lost := r.view.Lost(); err == nil && lost != nil {
+		return exit(lost)
+	}
 	if err != nil {
 		err = status{error: r.view.Error(has.error), code: has.code}
 	}

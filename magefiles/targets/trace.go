@@ -12,7 +12,7 @@ import (
 )
 
 // loadConfig reads the settings of the checkout at root. A path that was typed is relative to where this process
-// runs: where the user is, or where mage -d has gone.
+// runs: where the user is, or where go -C has gone.
 func loadConfig(root string) (config.Config, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -40,7 +40,7 @@ func (g *github) handle(e event.Event) {
 		g.say(line(e, time.Time{}))
 	case e.Kind == event.PhaseEnded:
 		g.groups[at].ended = &e
-		g.add(at, e)
+		g.add(at, brief(e))
 		if at == 0 {
 			g.next()
 		}
@@ -71,7 +71,7 @@ func (g *github) shut() {
 	g.groups = g.groups[1:]
 	text := "::endgroup::\n"
 	if e := first.ended; e != nil {
-		text += harmless(e.Phase+"  "+sentence(*e)) + "\n"
+		text += harmless(e.Phase+"  "+sentence(brief(*e))) + "\n"
 		if e.Outcome == event.Failed {
 			text += failure(*e)
 			g.told = true
@@ -147,6 +147,14 @@ func line(e event.Event, begun time.Time) string {
 		}
 	}
 	return b.String()
+}
+
+// brief is the end of a phase without what its annotation tells, should it have failed.
+func brief(e event.Event) event.Event {
+	if e.Outcome == event.Failed {
+		e.Text, e.Detail, e.Log = "", nil, ""
+	}
+	return e
 }
 
 // failure annotates a phase that failed.

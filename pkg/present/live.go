@@ -93,6 +93,9 @@ func (l *liveLine) set(e event.Event) {
 		}
 		return r
 	}, e.Text)
+	if e.Outcome == event.Failed {
+		l.text = "see above" // where the line of the log says it in full
+	}
 	l.outcome, l.elapsed = e.Outcome, e.Elapsed
 }
 

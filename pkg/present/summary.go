@@ -67,7 +67,7 @@ func summary(d Document, reports []event.Report) string {
 		if report.Text != "" {
 			b.WriteString(preformatted(strings.Split(report.Text, "\n")))
 		}
-		if len(report.Header) > 0 {
+		if len(report.Rows) > 0 {
 			b.WriteString(markdownTable(report.Header, report.Rows) + "\n\n")
 		}
 	}

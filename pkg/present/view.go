@@ -3,10 +3,12 @@
 package present
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/term"
@@ -56,6 +58,8 @@ type View struct {
 	ended    []event.Event  // the phases that ended, in that order
 	summary  string         // file for the summary of GitHub; "" for none
 	reports  []event.Report // for that
+	lost     error          // why stdout could not be written
+	gone     func()         // see OnGone
 }
 
 // Open returns a view. In Auto and Live mode it looks at whether Stderr is a terminal: asked for Live without
@@ -134,12 +138,35 @@ func (v *View) Handle(e event.Event) {
 func (v *View) pass(line string) {
 	if v.mode != JSON {
 		v.sumUp()
-		_, _ = fmt.Fprintln(v.stdout, v.safe(line))
+		v.say(v.safe(line) + "\n")
+		if v.gone != nil && errors.Is(v.lost, syscall.EPIPE) {
+			v.gone()
+		}
 	}
 }
 
-// print writes a result to stdout, behind the phases that led to it. A reader that went away (mage images |
-// head -1) is no failure of ours.
+// OnGone has gone called when nobody reads a result that has no end yet.
+func (v *View) OnGone(gone func()) { v.gone = gone }
+
+// say writes to stdout.
+func (v *View) say(text string) {
+	if _, err := io.WriteString(v.stdout, text); err != nil && v.lost == nil {
+		v.lost = err
+	}
+}
+
+// Lost is why not all of the result could be written, or nil. A reader that went away (mage images | head -1) has what
+// it wanted: that is no failure.
+func (v *View) Lost() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.lost == nil || errors.Is(v.lost, syscall.EPIPE) {
+		return nil
+	}
+	return fmt.Errorf("write the result: %w", v.lost)
+}
+
+// print writes a result to stdout, behind the phases that led to it. A table without rows is none.
 func (v *View) print(r *event.Report) {
 	if v.mode == JSON {
 		return // the document has it
@@ -152,10 +179,10 @@ func (v *View) print(r *event.Report) {
 		if v.github != nil {
 			v.github.mask(v.secrets.In(r.Text))
 		}
-		_, _ = fmt.Fprintln(v.stdout, v.safe(r.Text))
+		v.say(v.safe(r.Text) + "\n")
 	}
-	if len(r.Header) > 0 {
-		_, _ = fmt.Fprintln(v.stdout, v.safe(renderTable(r.Header, r.Rows, width(v.stdout))))
+	if len(r.Rows) > 0 {
+		v.say(v.safe(renderTable(r.Header, r.Rows, width(v.stdout))) + "\n")
 	}
 }
 
@@ -209,7 +236,7 @@ func (v *View) printDocument(d Document) {
 		_, _ = fmt.Fprintln(v.stderr, err)
 		return
 	}
-	_, _ = v.stdout.Write(text)
+	v.say(string(text))
 }
 
 // sumUp ends the live view and shows the phases that ended since it was last called, if there were several.

@@ -18,15 +18,21 @@ func show(t *testing.T, mode present.Mode, level logrus.Level, events ...event.E
 	t.Helper()
 	var out, err bytes.Buffer
 	view := present.Open(present.Options{Mode: mode, Stdout: &out, Stderr: &err, Getenv: func(string) string { return "" }})
-	logger := logrus.New()
+	logger := newLogger(view)
 	logger.SetLevel(level)
-	logger.SetOutput(view.Console())
 	view.Attach(logger)
 	for _, e := range events {
 		view.Handle(e)
 	}
 	view.Close(present.End{})
 	return out.String(), err.String()
+}
+
+// newLogger is a logger that writes to the view's console.
+func newLogger(view *present.View) *logrus.Logger {
+	logger := logrus.New()
+	logger.SetOutput(view.Console())
+	return logger
 }
 
 // setup is the events of a short run.

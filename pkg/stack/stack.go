@@ -135,7 +135,7 @@ func Open(ctx context.Context, o Options) (*Stack, context.Context) {
 
 // Close releases what the run held, and returns err, or what went wrong in closing if err is nil.
 func (s *Stack) Close(err error) error {
-	s.stop()
+	defer s.stop()
 	s.cancel(nil)
 	var problems []error
 	if standby := s.onStandby(); standby != nil {

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -28,6 +29,9 @@ func ctrlC(r *run) error {
 	return err
 }
 
+// twiceCtrlC is an impatient user: mage itself would exit with 1 on the second.
+func twiceCtrlC(r *run) error { return errors.Join(ctrlC(r), ctrlC(r)) }
+
 // signalled sends a signal to the one process that was started.
 func signalled(sig syscall.Signal) func(*run) error {
 	return func(r *run) error { return r.cmd.Process.Signal(sig) }
@@ -37,6 +41,7 @@ func signalled(sig syscall.Signal) func(*run) error {
 func ways() map[string]way {
 	return map[string]way{
 		"mage, Ctrl-C":           {launch: mage, terminal: true, tell: ctrlC, status: 130},
+		"mage, two Ctrl-C":       {launch: mage, terminal: true, tell: twiceCtrlC, status: 130},
 		"go tool mage, Ctrl-C":   {launch: goTool, terminal: true, tell: ctrlC, status: 130},
 		"bin/poststack, Ctrl-C":  {launch: compiled, terminal: true, tell: ctrlC, status: 130},
 		"bin/poststack, SIGTERM": {launch: compiled, tell: signalled(syscall.SIGTERM), status: 143},
@@ -66,6 +71,7 @@ func TestInterrupt(t *testing.T) {
 			{"verify", "mage, SIGTERM"},
 			{"verify", "mage -t"},
 			{"migrate", "mage, Ctrl-C"},
+			{"migrate", "mage, two Ctrl-C"},
 			{"migrate", "bin/poststack, SIGHUP"},
 			{"migrate", "mage, SIGTERM"},
 			{"migrate", "bin/poststack, SIGKILL"},

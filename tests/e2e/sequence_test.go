@@ -2,6 +2,9 @@ package e2e_test
 
 import (
 	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -60,4 +63,42 @@ func found(t *testing.T, c *checkout.Checkout, e *engine.Engine) string {
 		return "migrated"
 	}
 	return "empty"
+}
+
+// TestGoSettings starts the targets where Go itself is set in a way that stops it, and looks for what
+// docs/troubleshooting.md says of that.
+func TestGoSettings(t *testing.T) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
+		c := checkout.New(t, kind)
+		goMage := func(dir string, env []string, args ...string) (string, error) {
+			cmd := exec.CommandContext(t.Context(), "go", args...)
+			cmd.Dir, cmd.Env = dir, c.Command(t.Context(), env).Env
+			out, err := cmd.CombinedOutput()
+			return string(out), err
+		}
+		troubles, err := os.ReadFile(filepath.Join("..", "..", "docs", "troubleshooting.md"))
+		require.NoError(t, err)
+		_, err = goMage(t.TempDir(), nil, "-C", c.Dir, "tool", "mage", "-l")
+		require.NoError(t, err, "from elsewhere, as the README says")
+
+		above := filepath.Join(filepath.Dir(c.Dir), "go.work")
+		require.NoError(t, os.WriteFile(above, []byte("go 1.26\n"), 0o600))
+		text, err := goMage(c.Dir, nil, "tool", "mage", "-l")
+		require.Error(t, err)
+		assert.Contains(t, text, `go: no such tool "mage"`)
+		_, err = goMage(c.Dir, []string{"GOWORK=off"}, "tool", "mage", "-l")
+		require.NoError(t, err, "the remedy")
+		require.NoError(t, os.Remove(above))
+
+		for setting, says := range map[string]string{
+			"GOFLAGS=-mod=vendor": "go: inconsistent vendoring in ",
+			"GOOS=windows":        "exec format error",
+			"GO111MODULE=off":     `go: no such tool "mage"`,
+		} {
+			text, err := goMage(c.Dir, []string{setting}, "tool", "mage", "-l")
+			require.Error(t, err, setting)
+			assert.Contains(t, text, says)
+			assert.Contains(t, string(troubles), says)
+		}
+	})
 }
