@@ -42,12 +42,12 @@ type Report struct {
 // is rolled back. Each part, the login and the questions, takes at most t.ConnectTimeout. Errors are
 // *[ConnectError], unless ctx was cancelled; the report then holds what was learnt until then.
 func Verify(ctx context.Context, t Target) (Report, error) {
-	return ask(ctx, t, (*Report).facts, (*Report).latency, (*Report).schema, (*Report).write)
+	return ask(ctx, t, (*Report).facts, (*Report).collations, (*Report).latency, (*Report).schema, (*Report).write)
 }
 
 // Look logs in and asks what server this is, like [Verify], but tries nothing out.
 func Look(ctx context.Context, t Target) (Report, error) {
-	return ask(ctx, t, (*Report).facts, (*Report).latency)
+	return ask(ctx, t, (*Report).facts, (*Report).collations, (*Report).latency)
 }
 
 // ask logs in and runs checks.
@@ -102,6 +102,17 @@ func (r *Report) facts(ctx context.Context, conn *pgx.Conn, _ Target) error {
 		pg_is_in_recovery(), current_setting('transaction_read_only')::bool, clock_timestamp(), current_setting('TimeZone')`
 	return conn.QueryRow(ctx, query).Scan(&r.Version, &r.VersionNumber, &r.Encoding, &r.User, &r.Database, &r.Schema,
 		&r.InRecovery, &r.ReadOnly, &r.ServerTime, &r.TimeZone)
+}
+
+// collations warns of text that was sorted in another way. A server without PostgreSQL's own catalogue has no such
+// versions, and is no less usable.
+func (r *Report) collations(ctx context.Context, conn *pgx.Conn, _ Target) error {
+	found, err := Collations(ctx, conn)
+	if err != nil && ctx.Err() == nil {
+		found = []string{fmt.Sprintf("ask for collation versions: %v", err)}
+	}
+	r.Warnings = append(r.Warnings, found...)
+	return ctx.Err()
 }
 
 func (r *Report) latency(ctx context.Context, conn *pgx.Conn, _ Target) error {

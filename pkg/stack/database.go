@@ -32,15 +32,16 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if err != nil {
 			return ended{}, err
 		}
-		if err := s.checkPort(ctx, e, service); err != nil {
+		if err := s.checkMajor(ctx, e, service); err != nil {
 			return ended{}, err
 		}
 		s.sayFault(ctx, r, e, service.Owner)
 		volumes := &volumeWatch{Engine: e, had: s.hasData(e.Info().Kind)}
-		c, change, err := container.Ensure(ctx, volumes, service)
+		c, change, err := s.have(ctx, r, volumes, &service)
 		if err != nil {
-			return ended{}, portProblem(ctx, e, err, target.Port)
+			return ended{}, err
 		}
+		target.Port = service.Spec.Ports[0].Host
 		if err := s.rememberPort(ctx, target.Port); err != nil {
 			return ended{}, err
 		}
@@ -54,7 +55,7 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 			r.Step(fmt.Sprintf("container %s %s; waiting until it answers", c.Name, change))
 		}
 		kept := change == container.Kept && c.KeptUp
-		change, err = s.ready(ctx, r, service, c, target, change)
+		err = s.ready(ctx, e, c, target)
 		if err = s.keepUp(ctx, r, e, kept, err); err != nil {
 			return ended{}, err
 		}
@@ -110,27 +111,23 @@ func (s *Stack) sayFault(ctx context.Context, r event.Reporter, e Engine, o cont
 	}
 }
 
-// ready waits until the server answers a query. A server that refuses the password was made with another one:
-// its container is made anew, and its entrypoint brings the role in line over the local socket (the volume
-// stays as it is).
-func (s *Stack) ready(ctx context.Context, r event.Reporter, service container.Service, c engine.Container,
-	target database.Target, change container.Change,
-) (container.Change, error) {
+// ready waits until the server answers a query. The container was made with the stored password, which its entrypoint
+// sets when it differs from the one before: a server that refuses it had it changed from inside. No restart cures
+// that, and which of the two is meant only people know.
+func (s *Stack) ready(ctx context.Context, e Engine, c engine.Container, target database.Target) error {
+	if err := s.published(ctx, e, c, target.Port); err != nil {
+		return err
+	}
 	err := s.await(ctx, c, target)
 	var refused *database.ConnectError
 	if !errors.As(err, &refused) || refused.Kind != database.Authentication {
-		return change, err
+		return err
 	}
-	r.Notice("the volume was made with another password: bringing the role's password in line with the stored one")
-	e, err := s.engine(ctx)
-	if err != nil {
-		return change, err
+	file := s.Config.Database.PasswordFile
+	if file == "" {
+		file = s.passwordFile()
 	}
-	c, err = container.Replace(ctx, e, service)
-	if err != nil {
-		return change, portProblem(ctx, e, err, target.Port)
-	}
-	return container.Replaced, s.await(ctx, c, target)
+	return fmt.Errorf("%w; it was changed in the database (alter role): write that one to %s, or any other, which the next db:start gives to the role", err, file)
 }
 
 // await asks the server until it answers, refuses for good, or its container has exited.

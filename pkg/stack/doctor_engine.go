@@ -140,6 +140,9 @@ func (s *Stack) checkOwnPort(ctx context.Context) []doctor.Finding {
 	}
 	if err == nil && c.State == engine.Running {
 		for _, p := range c.Ports {
+			if err := elsewhere(ctx, e, c, port); p.Host == port && err != nil {
+				return []doctor.Finding{finding(doctor.Problem, "run mage where the engine runs, or with --network host", "%v", err)}
+			}
 			if p.Host == port {
 				return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 is this stack's database", port)}
 			}

@@ -130,7 +130,23 @@ func (s *Stack) checkDatabase(ctx context.Context) []doctor.Finding {
 	if err := conn.QueryRow(ctx, `select clock_timestamp()`).Scan(&now); err == nil {
 		out = append(out, doctor.Clock(before.Sub(now), "the database"))
 	}
+	out = append(out, checkCollations(ctx, conn)...)
 	return append(out, s.checkChangelogLock(ctx, conn, target)...)
+}
+
+// checkCollations looks for text that was sorted by another version of the server's libraries.
+func checkCollations(ctx context.Context, conn *pgx.Conn) []doctor.Finding {
+	found, err := database.Collations(ctx, conn)
+	if err != nil {
+		return []doctor.Finding{unanswered(ctx, "mage verify:db", err)}
+	}
+	var out []doctor.Finding
+	for _, text := range found {
+		i := strings.LastIndex(text, ": ")
+		what, remedy := text[:i], text[i+2:]
+		out = append(out, finding(doctor.Warning, "mage psql: "+remedy, "%s", what))
+	}
+	return out
 }
 
 // checkChangelogLock looks for Liquibase's lock.

@@ -178,16 +178,11 @@ func (s *Stack) choosePort(ctx context.Context, r event.Reporter) (uint16, error
 	if !errors.Is(err, errNotSetUp) {
 		return port, err
 	}
-	for port := uint16(postgresPort); port != 0; port++ {
-		if !portFree(port) {
-			continue
-		}
-		if port != postgresPort {
-			r.Notice(fmt.Sprintf("port %d is taken: this stack's database gets port %d", postgresPort, port))
-		}
-		return port, nil
+	port, err = nextPort(postgresPort)
+	if err == nil && port != postgresPort {
+		r.Notice(fmt.Sprintf("port %d is taken: this stack's database gets port %d", postgresPort, port))
 	}
-	return 0, errors.New("choose port: none is free from 5432 up")
+	return port, err
 }
 
 // rememberPort keeps the port once a container has it, also one that was set: a URL that people have written down

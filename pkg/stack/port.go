@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
 )
 
 // PortError is a port of this machine that the own database needs and another holds.
@@ -24,6 +26,109 @@ func (e *PortError) Unwrap() error { return e.Err }
 
 func (e *PortError) Error() string {
 	return fmt.Sprintf("publish port %d of 127.0.0.1: %s has it; end that, or choose another port with POSTSTACK_DATABASE_PORT (setting database.port)", e.Port, e.Holder)
+}
+
+// portTries is how many ports a new database is offered when others take them in the meantime.
+const portTries = 20
+
+// have has the container running as declared. The port of a new database was only looked for, so when another takes it
+// before the engine does, such as a stack that is set up at the same moment, the next free one does as well. A port
+// that is set, or that people know already, does not give way.
+func (s *Stack) have(ctx context.Context, r event.Reporter, e Engine, service *container.Service) (engine.Container, container.Change, error) {
+	_, err := s.rememberedPort(ctx)
+	chosen := errors.Is(err, errNotSetUp)
+	for try := 1; ; try++ {
+		port := service.Spec.Ports[0].Host
+		c, change, err := s.haveOn(ctx, e, *service)
+		if !chosen || try == portTries || !errors.As(err, new(*PortError)) {
+			return c, change, err
+		}
+		next, none := nextPort(port + 1)
+		if none != nil {
+			return c, change, none
+		}
+		r.Notice(fmt.Sprintf("port %d was taken meanwhile: this stack's database gets port %d", port, next))
+		service.Spec.Ports = []engine.Port{{Container: postgresPort, HostIP: "127.0.0.1", Host: next}}
+	}
+}
+
+// haveOn is one try, with the port that is declared.
+func (s *Stack) haveOn(ctx context.Context, e Engine, service container.Service) (engine.Container, container.Change, error) {
+	if err := s.checkPort(ctx, e, service); err != nil {
+		return engine.Container{}, "", err
+	}
+	c, change, err := container.Ensure(ctx, e, service)
+	return c, change, portProblem(ctx, e, err, service.Spec.Ports[0].Host)
+}
+
+// nextPort is the first from port that is free on 127.0.0.1.
+func nextPort(port uint16) (uint16, error) {
+	if err := loopback(); err != nil {
+		return 0, err
+	}
+	for ; port != 0; port++ {
+		if portFree(port) {
+			return port, nil
+		}
+	}
+	return 0, fmt.Errorf("choose port: none is free from %d up", postgresPort)
+}
+
+// loopback tells why 127.0.0.1 cannot be used at all, as in a new network namespace, whose interfaces are all down.
+func loopback() error {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
+	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.ENETUNREACH) {
+		return errors.New("use 127.0.0.1: its interface is down in this network namespace (ip link set lo up), or run mage where the engine runs")
+	}
+	if err == nil {
+		_ = l.Close()
+	}
+	return nil
+}
+
+// UnreachableError is a container that the engine publishes somewhere else than on this machine's 127.0.0.1.
+type UnreachableError struct {
+	Container string
+	Port      uint16
+	Engine    string // its address
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("reach container %q: the engine at %s says that it runs, with port %d published, and nothing has that port here: "+
+		"the engine is in another network namespace or on another machine (this is a container with the engine's socket, say, or unshare -n); "+
+		"run mage where the engine runs, or in the host's network (--network host)", e.Container, e.Engine, e.Port)
+}
+
+// publishTime is for how long a port may be unheard of after the engine has called its container running.
+const publishTime = 2 * time.Second
+
+// published waits until somebody has the port here. That is so before a start returns; where it is not, nobody here
+// ever will.
+func (s *Stack) published(ctx context.Context, e Engine, c engine.Container, port uint16) error {
+	for end := time.Now().Add(publishTime); ; {
+		err := elsewhere(ctx, e, c, port)
+		if err == nil || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(publishTime / 20):
+		}
+	}
+}
+
+// elsewhere returns an [*UnreachableError] when a container runs with port published, and the port is free here.
+func elsewhere(ctx context.Context, e Engine, c engine.Container, port uint16) error {
+	publishes := func(p engine.Port) bool { return p.Host == port }
+	if c.State != engine.Running || !slices.ContainsFunc(c.Ports, publishes) || loopback() == nil && !portFree(port) {
+		return nil
+	}
+	now, err := e.ContainerInspect(ctx, string(c.ID)) // it may have ended meanwhile
+	if err != nil || now.State != engine.Running {
+		return nil //nolint:nilerr // who waits for the container learns that, too
+	}
+	return &UnreachableError{Container: c.Name, Port: port, Engine: e.Info().Endpoint}
 }
 
 // checkPort refuses a port that another holds, before anything is made or stopped. Our own running container

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,4 +137,70 @@ func TestStartDatabase_port_file_that_is_none(t *testing.T) {
 			assert.Equal(t, text, read(t, b.state(t, "port.docker")))
 		})
 	}
+}
+
+func TestStartDatabase_chosen_port_gives_way(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	b.config.Database.Port = 0
+	serve(t, b.engine)
+	starts, server := 0, b.engine.Behave
+	b.engine.Behave = func(spec engine.ContainerSpec) enginetest.Outcome {
+		if starts++; starts <= 2 { // others were faster, twice
+			return enginetest.Outcome{StartError: engine.ErrPortInUse}
+		}
+		return server(spec)
+	}
+	j, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	spec, _ := b.engine.Spec(containerName)
+	assert.Equal(t, fmt.Sprint(spec.Ports[0].Host), read(t, b.state(t, "port.docker")), "the one it has is remembered")
+	assert.Contains(t, strings.Join(j.texts(event.Notice), "\n"), "was taken meanwhile: this stack's database gets port")
+
+	b.config.Database.Port = freePort(t)
+	starts = 1
+	_, err = b.phase(t, (*stack.Stack).StartDatabase)
+	assert.ErrorAs(t, err, new(*stack.PortError), "a port that is set does not give way")
+}
+
+func TestStartDatabase_published_elsewhere(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	begin := time.Now()
+	_, err := b.phase(t, (*stack.Stack).StartDatabase) // the engine says that it runs, and nobody listens
+	var gone *stack.UnreachableError
+	require.ErrorAs(t, err, &gone)
+	assert.Equal(t, b.config.Database.Port, gone.Port)
+	assert.ErrorContains(t, err, "--network host")
+	assert.Less(t, time.Since(begin), b.config.Timeout.Start, "at once")
+}
+
+func TestStartDatabase_other_major(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	serve(t, b.engine)
+	_, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	before, err := b.engine.ContainerInspect(t.Context(), containerName)
+	require.NoError(t, err)
+	require.NoError(t, b.engine.ContainerCopyTo(t.Context(), before.ID, []engine.File{
+		{Path: "/var/lib/postgresql/data/PG_VERSION", Content: []byte("15\n")},
+	}))
+	b.config.DebianSuite = "trixie"
+	b.built(t, "postgres")
+	b.engine.OnFile = func(_ engine.Ref, path string) []byte {
+		if path != "/var/lib/dpkg/status" {
+			return nil
+		}
+		return []byte("Package: postgresql-17\nStatus: install ok installed\n\n")
+	}
+	_, err = b.phase(t, (*stack.Stack).StartDatabase)
+	var major *stack.MajorError
+	require.ErrorAs(t, err, &major)
+	assert.Equal(t, []string{"15", "17"}, []string{major.Has, major.Wants})
+	assert.Equal(t, 5, stack.ExitStatus(err))
+	after, err := b.engine.ContainerInspect(t.Context(), containerName)
+	require.NoError(t, err)
+	assert.Equal(t, before.ID, after.ID)
+	assert.Equal(t, engine.Running, after.State, "the old one keeps running")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"time"
 
 	"github.com/docker/go-units"
@@ -32,7 +34,14 @@ type ContainerStatus struct {
 	State engine.State `json:"state"`
 	Fault string       `json:"fault,omitempty"` // what is wrong with it: mage db:start makes it anew
 	Since time.Time    `json:"since"`
-	Port  uint16       `json:"port"` // on 127.0.0.1; 0 if none is published
+	Port  uint16       `json:"port"` // the first of Ports; 0 if none is published
+	Ports []PortStatus `json:"ports"`
+}
+
+// PortStatus is a port that a container publishes.
+type PortStatus struct {
+	Address   string `json:"address"` // of this machine: "127.0.0.1:5432"
+	Container uint16 `json:"container"`
 }
 
 // Status reports what runs, whether it answers, and what it holds. It starts nothing.
@@ -46,8 +55,8 @@ func (s *Stack) Status(ctx context.Context) error {
 	row("stack", report.Stack, s.Config.Root)
 	for _, c := range report.Containers {
 		more := fmt.Sprintf("since %s", units.HumanDuration(time.Since(c.Since)))
-		if c.Port != 0 {
-			more += fmt.Sprintf(", 127.0.0.1:%d", c.Port)
+		for _, p := range c.Ports {
+			more += ", " + p.Address
 		}
 		if c.Fault != "" {
 			more += "; it " + c.Fault + ": mage db:start makes it anew"
@@ -123,7 +132,10 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 			status.Since = c.Created
 		}
 		for _, p := range c.Ports {
-			status.Port = p.Host
+			status.Ports = append(status.Ports, PortStatus{net.JoinHostPort(p.HostIP, strconv.Itoa(int(p.Host))), p.Container})
+		}
+		if len(c.Ports) > 0 {
+			status.Port = c.Ports[0].Host
 		}
 		report.Containers = append(report.Containers, status)
 	}

@@ -155,7 +155,7 @@ func changePassword(t *testing.T, c *checkout.Checkout) {
 	path := filepath.Join(stateOf(c, c.Stack(t)), "password")
 	require.NoError(t, os.WriteFile(path, []byte(hard), 0o600))
 	r := c.OK(t, "setup")
-	assert.Contains(t, r.Stderr, "another password", "it is said")
+	assert.Contains(t, r.Stderr, "replaced", "it is said")
 	assert.Equal(t, 1, domains(t, c), "the row survives")
 	assert.NotContains(t, r.Stderr+r.Stdout, `{x}`, "the password is shown nowhere")
 }

@@ -103,6 +103,25 @@ func verifyReports(t *testing.T, owner database.Target, admin *pgx.Conn) {
 	require.NoError(t, err)
 	require.Len(t, report.Warnings, 1)
 	assert.Contains(t, report.Warnings[0], "LATIN1")
+	collationsDiffer(t, owner, admin)
+}
+
+// collationsDiffer records other versions than the server has, and mends them by what is said.
+func collationsDiffer(t *testing.T, owner database.Target, admin *pgx.Conn) {
+	t.Helper()
+	owner.Database = "mail"
+	exec(t, admin, `create database "odd name" locale_provider icu icu_locale 'en' locale 'C' template template0`,
+		`update pg_database set datcollversion = '1' where datname in ('latin', 'odd name')`)
+	report, err := database.Verify(t.Context(), owner)
+	require.NoError(t, err)
+	require.Len(t, report.Warnings, 2)
+	assert.Contains(t, report.Warnings[0], `database "odd name" was sorted by collation version 1`)
+	assert.Contains(t, report.Warnings[0], `alter database "odd name" refresh collation version`)
+	assert.Contains(t, report.Warnings[1], "database latin has collation version 1 recorded")
+	exec(t, admin, `alter database "odd name" refresh collation version`, report.Warnings[1][strings.LastIndex(report.Warnings[1], ": ")+2:])
+	report, err = database.Verify(t.Context(), owner)
+	require.NoError(t, err)
+	assert.Empty(t, report.Warnings, "what was said mends it")
 }
 
 func failuresDiffer(t *testing.T, owner database.Target, admin *pgx.Conn) {
