@@ -22,7 +22,6 @@ const (
 	passwordPath  = "/run/secrets/postgres-password" // in the container
 	dataPath      = "/var/lib/postgresql"            // where the volume is mounted
 	postgresUID   = 999                              // of the image's postgres user
-	ownShmBytes   = 256 << 20                        // engines give 64 MB, too little for parallel queries
 	ownPasswordLn = 32
 )
 
@@ -92,7 +91,7 @@ func (s *Stack) ownService(ctx context.Context, e Engine, r event.Reporter) (con
 			Name: s.containerName(), Image: ref, Network: s.networkName(), Aliases: []string{postgresImage},
 			Mounts:      []engine.Mount{{Volume: s.volumeName(), Target: dataPath}},
 			Ports:       []engine.Port{{Container: postgresPort, HostIP: "127.0.0.1", Host: port}},
-			StopTimeout: s.Config.Timeout.Stop, ShmBytes: ownShmBytes,
+			StopTimeout: s.Config.Timeout.Stop, ShmBytes: sharedMemory(),
 			Files: []engine.File{{Path: passwordPath, Mode: 0o400, UID: postgresUID, GID: postgresUID, Content: []byte(password.Reveal())}},
 			Env: map[string]string{
 				"POSTGRES_USER": s.Config.Database.User, "POSTGRES_DB": s.Config.Database.Name, "POSTGRES_PASSWORD_FILE": passwordPath,
