@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Starts PostgreSQL; on an empty volume makes the database first. Any other command is run as it is.
+# As PID 1 it hears only what it asks for: before anything else, that it is told to end.
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then trap 'exit 130' INT && trap 'exit 131' QUIT && trap 'exit 143' TERM; fi
 set -Eeuo pipefail
 
 # shellcheck disable=SC2034 # used by another part
@@ -7,7 +9,7 @@ RUN_DIR=${POSTGRES_RUN_DIR:-/run/postgresql}
 self=${BASH_SOURCE[0]}
 [[ ! -L $self ]] || self=$(readlink -f -- "$self")
 LIB=${self%/*}/lib
-for part in settings process directory cluster scripts tls; do
+for part in settings process directory outside cluster scripts tls wellknown; do
   # shellcheck source=/dev/null
   source "$LIB/$part.sh"
 done
@@ -24,23 +26,29 @@ asks_only() {
   return 1
 }
 
-# step_down ARGUMENT...: what only root can do, then the same again as postgres.
+# step_down ARGUMENT...: what only root can do, then the same again as postgres, who judges what there is: root
+# without its capabilities sees less.
 step_down() {
+  local -a postgres=(setpriv --reuid=postgres --regid=postgres --init-groups --inh-caps=-all --)
+  "${postgres[@]}" true 2>/dev/null ||
+    die 77 "root of this container may not become user postgres (capabilities SETUID and SETGID, see --cap-drop);" \
+      "start it with --user postgres, or leave it these two"
   load_settings
+  make_run_directory
   make_data_directory
   make_wal_directory
   export HOME=/var/lib/postgresql
-  exec setpriv --reuid=postgres --regid=postgres --init-groups --inh-caps=-all -- "$BASH" "${BASH_SOURCE[0]}" "$@"
+  exec "${postgres[@]}" "$BASH" "${BASH_SOURCE[0]}" "$@"
 }
 
 # prepare ARGUMENT...: leaves a finished database in PGDATA.
 prepare() {
   load_settings
+  make_run_directory
   make_data_directory
   own_data_directory
   begin_digest
-  [[ -w $RUN_DIR ]] || die 73 "user $EUID may not write to $(describe "$RUN_DIR"); mount a tmpfs with mode 1777 there"
-  lock_data_directory
+  lock_directory "$PGDATA"
   tls_arguments
   if [[ $(data_state) == none ]]; then
     initialise "$@"
@@ -48,31 +56,31 @@ prepare() {
   else
     [[ $(data_state) != finished ]] || move_up
     [[ ! -d $PGDATA/$FINISHED ]] || rmdir -- "$PGDATA/$FINISHED"
+    lock_outside
     check_version
     apply_password
   fi
   keep_login
 }
 
-# serve ARGUMENT...: becomes the server. A mode of it must be its first argument. PGPASSFILE is for those who enter
-# the container; a server that is a client of others looks in its home directory.
+# serve ARGUMENT...: becomes the server. A mode of it must be its first argument. A signal that comes on the way is
+# blocked, not lost: the server unblocks all when it can act on them.
 serve() {
   local -a mode=()
   case ${1-} in
     --single | --check | --boot) mode=("$1") && shift ;;
   esac
-  unset POSTGRES_PASSWORD PGPASSWORD
-  [[ ${PGPASSFILE-} != "$RUN_DIR/.pgpass" ]] || unset PGPASSFILE
-  exec postgres "${mode[@]}" "${LOG_ARGS[@]}" "${TLS_ARGS[@]}" "$@"
+  unset POSTGRES_PASSWORD PGPASSWORD SIGNALS_HELD
+  exec env "$HOLD_SIGNALS" postgres "${mode[@]}" "${LOG_ARGS[@]}" "${TLS_ARGS[@]}" "$@"
 }
 
 main() {
   if [[ $# -eq 0 || $1 == -* ]]; then set -- postgres "$@"; fi
   if [[ $1 != postgres ]] || asks_only "$@"; then exec "$@"; fi
+  hold_signals "$@"
   ((EUID != 0)) || step_down "$@"
   catch_signals
   prepare "$@"
-  trap - INT TERM
   serve "${@:2}"
 }
 

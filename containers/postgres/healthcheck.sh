@@ -4,10 +4,12 @@
 set -Eeuo pipefail
 
 main() {
+  local data=${PGDATA:-/var/lib/postgresql/data}
   local -a status
-  [[ -r $PGDATA/postmaster.pid ]] || return 1
-  mapfile -t status <"$PGDATA/postmaster.pid"
-  unset PGHOSTADDR PGSERVICE
+  [[ -r $data/postmaster.pid ]] || return 1
+  mapfile -t status <"$data/postmaster.pid"
+  # What the environment asks of connections is for others: here, any answer is one.
+  unset PGHOSTADDR PGSERVICE PGSSLMODE PGREQUIRESSL PGGSSENCMODE PGCHANNELBINDING PGREQUIREAUTH PGTARGETSESSIONATTRS
   # The names are given because the user of `run --user` has none; they need not exist.
   exec pg_isready --quiet --host="${PGHOST:-127.0.0.1}" --port="${status[3]-5432}" \
     --username="${POSTGRES_USER:-postgres}" --dbname=postgres

@@ -12,6 +12,7 @@ done
 unset part
 
 main() {
+  export PGDATA=${PGDATA:-/var/lib/postgresql/data}
   if ((EUID == 0)); then
     exec setpriv --reuid="$(stat -c %u -- "$PGDATA")" --regid=postgres --init-groups -- "$BASH" "${BASH_SOURCE[0]}"
   fi

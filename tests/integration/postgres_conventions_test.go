@@ -47,6 +47,9 @@ func namesWithBlanks(p *postgres) {
 	assert.Equal(p, "UTC", p.inside("date", "+%Z"))
 	assert.Equal(p, "6000", p.inside("sed", "-n", "4p", "/var/lib/postgresql/data/postmaster.pid"), "PGPORT is the server's, too")
 	assert.NotContains(p, p.inside("sh", "-c", "tr '\\0' '\\n' < /proc/1/environ"), "PGPASSFILE", "a standby looks in its home directory")
+	own := []string{"sh", "-c", "umask 077 && printf 'localhost:*:*:*:%s\\n' \"$1\" >~/.pgpass && unset PGHOSTADDR && pg_dump -h localhost -U 'my cool postgres user' --no-password -s 'my cool postgres database'", "own"}
+	assert.False(p, p.answers(append(own, "wrong")...), "people's own pass file is the one that counts")
+	p.inside(append(own, strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(p.password))...)
 }
 
 func scriptOrder(p *postgres) {

@@ -32,8 +32,7 @@ func failedScript(p *postgres) {
 	assert.Equal(p, "0", p.query(conn, "select count(*)::text from pg_tables where tablename like 'half%'"))
 	exec(p.T, conn, "create table whole (id int)")
 
-	t := p.logs()
-	assert.Contains(p, t, "an earlier initialisation did not finish")
+	assert.NotContains(p, p.logs(), "an earlier initialisation did not finish", "nothing was kept of it")
 	p.file(initDir+"10-half.sql", "drop table whole;\n", 0o444)
 	p.stop()
 	assert.Equal(p, "0", p.query(p.start(), "select count(*)::text from whole"), "a finished database is left alone")
@@ -104,16 +103,48 @@ func killedWhileInitialising(p *postgres) {
 }
 
 func stoppedWhileInitialising(p *postgres) {
-	p.file(initDir+"10-long.sh", "echo begun\nexec sleep 600\n", 0o444)
+	p.file(initDir+"10-long.sh", "trap '' TERM INT\necho begun\nwhile sleep 1; do :; done\n", 0o444) // it does not listen
 	p.create()
 	require.Eventually(p, func() bool { return bytes.Contains([]byte(p.logs()), []byte("begun")) }, time.Minute, 50*time.Millisecond)
 	code, took := p.stop()
 	assert.Equal(p, 130, code, p.logs())
-	assert.Less(p, took, 10*time.Second)
+	assert.Less(p, took, 15*time.Second)
+	assert.Equal(p, "entrypoint: interrupted; nothing was kept", said(p.logs()))
 
 	p.spec.Files = nil
 	p.start()
-	assert.Contains(p, p.logs(), "an earlier initialisation did not finish")
+	assert.NotContains(p, p.logs(), "an earlier initialisation did not finish", "nothing was kept")
+}
+
+// whatScriptsLeave are an init script's traces that would keep the database from starting, or lose its tables.
+func whatScriptsLeave(p *postgres) {
+	const space = "mkdir -p /var/lib/postgresql/space\npsql -v ON_ERROR_STOP=1 -U app -c \"create tablespace outer_one location '/var/lib/postgresql/space'\"\n"
+	was := p.spec.Files
+	p.file(initDir+"10.sh", space, 0o444)
+	p.file(initDir+"20.sql", "alter system set shared_preload_libraries = 'no_such_library';\n", 0o444)
+	code, log := p.fail()
+	assert.Equal(p, 70, code)
+	assert.Contains(p, log, "no_such_library")
+	assert.Equal(p, "entrypoint: the server with what the init scripts have left ended, see above; nothing was kept, the next start begins anew", said(log))
+
+	p.spec.Files = was
+	p.file(initDir+"10.sh", space+`mkdir "$PGDATA/inner" /var/lib/postgresql/data/conf.d
+psql -v ON_ERROR_STOP=1 -U app -c "create tablespace inner_one location '$PGDATA/inner'" -c "create table kept tablespace inner_one as select 'kept' as v"
+echo "work_mem = 7MB" >/var/lib/postgresql/data/conf.d/one.conf
+echo "max_connections = 37" >"$PGDATA/more.conf"
+printf "include_dir 'conf.d'\\ninclude '%s'\\n" "$PGDATA/more.conf" >>"$PGDATA/postgresql.conf"
+`, 0o444)
+	conn := p.start()
+	assert.Equal(p, "kept 7MB 37", p.query(conn, "select v || ' ' || current_setting('work_mem') || ' ' || current_setting('max_connections') from kept"))
+	assert.NotContains(p, p.logs(), "did not finish", "nothing was kept of the first one, the tablespace neither")
+
+	p.stop()
+	p.spec.Files = was
+	p.byAnother("0", "rm -rf /var/lib/postgresql/*")
+	code, log = p.with(map[string]string{"POSTGRES_HOST_AUTH_METHOD": "scram-sha256"}).fail()
+	assert.Equal(p, 70, code)
+	assert.Contains(p, log, `invalid authentication method "scram-sha256"`)
+	assert.Equal(p, `entrypoint: cannot finish database "app", see above; nothing was kept`, said(log))
 }
 
 func initScripts(p *postgres) {

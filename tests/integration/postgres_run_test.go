@@ -1,12 +1,14 @@
 package integration_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -121,12 +123,56 @@ func rootStepsDown(p *postgres) {
 
 func readOnly(p *postgres) {
 	p.spec.ReadOnly = true
-	if p.engine.Info().Kind == engine.Docker { // podman gives such a container a writable /run and /tmp by itself
-		p.spec.Tmpfs = []string{"/tmp", "/run/postgresql"}
-	}
 	p.spec.Env["POSTGRES_PASSWORD"] = p.password // the engines copy no files into a read-only container
 	delete(p.spec.Env, "POSTGRES_PASSWORD_FILE")
+	if p.engine.Info().Kind == engine.Docker { // podman gives such a container a writable /run and /tmp by itself
+		p.spec.Tmpfs = []string{"/run"}
+		code, log := p.fail()
+		assert.Equal(p, 73, code)
+		assert.Contains(p, log, "entrypoint: user 999 may not write to /run (owner 0:0, mode 755); mount a tmpfs with mode 1777 at /run/postgresql")
+		assert.Equal(p, 1, strings.Count(log, "\n"), log)
+		p.spec.User = "0"
+		p.start()
+		p.spec.User, p.spec.Tmpfs = "", []string{"/tmp", "/run/postgresql"}
+	}
 	p.start()
+}
+
+// withoutRights is root without capabilities, which is not what people mean by root, and a data directory that is in
+// memory and root's.
+func withoutRights(p *postgres) {
+	was := p.spec
+	p.spec.User, p.spec.Entrypoint = "0", []string{"setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"}
+	p.spec.Command = []string{"docker-entrypoint.sh", "postgres"}
+	code, log := p.fail()
+	assert.Equal(p, 77, code)
+	assert.Equal(p, "entrypoint: root of this container may not become user postgres (capabilities SETUID and SETGID, see --cap-drop); "+
+		"start it with --user postgres, or leave it these two\n", log)
+
+	p.spec = was
+	p.spec.Mounts, p.spec.Tmpfs = nil, []string{"/var/lib/postgresql/data"}
+	p.spec.Env["POSTGRES_PASSWORD"] = p.password
+	delete(p.spec.Env, "POSTGRES_PASSWORD_FILE")
+	if code, log := p.fail(); assert.Equal(p, 73, code, log) {
+		assert.Contains(p, said(log), "/var/lib/postgresql/data/pgdata")
+	}
+	p.with(map[string]string{"PGDATA": "/var/lib/postgresql/data/pgdata"}).start()
+}
+
+// stoppedAtOnce sends the stop signal while the container starts, of a database that is there: PID 1 hears only what
+// it has a handler for.
+func stoppedAtOnce(p *postgres) {
+	p.start()
+	p.stop()
+	for i := range 10 {
+		require.NoError(p, p.engine.ContainerStart(p.Context(), p.id))
+		require.NoError(p, p.engine.ContainerKill(p.Context(), p.id, "SIGINT"))
+		ctx, cancel := context.WithTimeout(p.Context(), 30*time.Second)
+		code, err := p.engine.ContainerWait(ctx, p.id)
+		cancel()
+		require.NoError(p, err, "stop %d was not heard; it said:\n%s", i, p.logs())
+		assert.Contains(p, []int{0, 130}, code)
+	}
 }
 
 func oneAtATime(p *postgres) {

@@ -242,6 +242,9 @@ func postgresTests() map[string]func(*postgres) {
 		"any user may run it":                         anyUser,
 		"root steps down":                             rootStepsDown,
 		"the root file system may be read-only":       readOnly,
+		"what init scripts leave must start":          whatScriptsLeave,
+		"what root or the user may not do is named":   withoutRights,
+		"a stop is heard from the first moment on":    stoppedAtOnce,
 		"a volume is used by one container at a time": oneAtATime,
 		"a certificate is served and renewed":         certificate,
 	}

@@ -32,10 +32,13 @@ func TestStart_New(t *testing.T) {
 	assert.Contains(t, initdb, ` <--a=b c> <--d=$HOME> <--e=$(id)>`, "split at blanks outside quotes, not expanded")
 	assert.NotContains(t, initdb, "p'w", "the password is in no argument")
 	assert.Equal(t, `password <p'w"\$HOME>`, line(calls, "password"))
-	assert.Equal(t, `single <CREATE DATABASE "app" STRATEGY file_copy;>`, line(calls, "single"))
+	assert.Equal(t, `single <CREATE DATABASE "app" STRATEGY file_copy;`, line(calls, "single"))
+	assert.Contains(t, calls, "pg_hba_file_rules", "a method that is not the usual one is read by PostgreSQL before the database counts")
 	assert.Contains(t, calls, "<--sync-only>")
 
-	assert.Equal(t, []string{"PG_VERSION", "base", "global", "pg_hba.conf", "poststack_password"}, s.entries("volume/data"))
+	assert.Equal(t, []string{
+		"PG_VERSION", "base", "global", "pg_hba.conf", "pg_ident.conf", "pg_tblspc", "pg_wal", "postgresql.auto.conf", "postgresql.conf", "poststack_password",
+	}, s.entries("volume/data"))
 	assert.Contains(t, s.read("volume/data/pg_hba.conf"), "\nhost all all all md5\n")
 	assert.Equal(t, "foreign", s.read("volume/lost+found/x"))
 	assert.NotContains(t, got.stdout, "p'w", "the server's environment has no password")
@@ -49,7 +52,7 @@ func TestStart_Trust(t *testing.T) {
 	assert.Contains(t, got.stderr, "let in without a password")
 	calls := s.calls()
 	assert.Contains(t, calls, "<--auth-local=trust>")
-	assert.Equal(t, `single <CREATE DATABASE "my ""db""" STRATEGY file_copy;>`, line(calls, "single"))
+	assert.Equal(t, `single <CREATE DATABASE "my ""db""" STRATEGY file_copy;`, line(calls, "single"))
 }
 
 func TestStart_Existing(t *testing.T) {
@@ -107,23 +110,22 @@ func TestStart_OtherVersion(t *testing.T) {
 
 func TestStart_InitdbFails(t *testing.T) {
 	s := newStage(t)
-	wal := s.write("wal/.keep", "")
 	got := s.script("entrypoint.sh", app("INITDB_FAILS", "1"))
 	assert.Equal(t, 70, got.code)
 	assert.Contains(t, got.stderr, "no space left")
+	assert.Contains(t, got.stderr, "entrypoint: initdb did not work, see above; nothing was kept\n")
 	assert.NotContains(t, s.calls(), "single", "nothing goes on after the failure")
-	assert.Equal(t, []string{".poststack-init"}, s.entries("volume/data"))
+	assert.Empty(t, s.entries("volume/data"), "nothing was kept")
 
-	t.Log("what the log directory got from the failed one goes, the rest stays")
-	require.NoError(t, os.Symlink(s.path("wal"), s.path("volume/data/.poststack-init/pg_wal")))
-	s.write("wal/000000010000000000000001", "segment")
-	s.write("wal/archive_status/x", "")
-	got = s.script("entrypoint.sh", app())
-	require.Zero(t, got.code, got.stderr)
-	assert.Contains(t, got.stderr, "an earlier initialisation did not finish")
-	assert.FileExists(t, s.path("volume/data/PG_VERSION"))
-	assert.FileExists(t, wal)
-	assert.Equal(t, []string{".keep"}, s.entries("wal"))
+	got = s.script("entrypoint.sh", app("SINGLE_FAILS", "1"))
+	assert.Equal(t, 70, got.code)
+	assert.Contains(t, got.stderr, "nothing was kept\n")
+	assert.Empty(t, s.entries("volume/data"), "nothing was kept")
+
+	got = s.script("entrypoint.sh", app("POSTGRES_INITDB_ARGS", "--pgdata="+s.path("volume/elsewhere")))
+	assert.Equal(t, 70, got.code)
+	assert.Contains(t, got.stderr, "POSTGRES_INITDB_ARGS lead initdb away from this")
+	assert.Empty(t, s.entries("volume/data"))
 }
 
 func TestStart_InterruptedMove(t *testing.T) {

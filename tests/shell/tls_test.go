@@ -84,7 +84,7 @@ func TestReloadCertificates(t *testing.T) {
 	got := s.script("reload-certificates.sh", nil)
 	require.Zero(t, got.code, got.stderr)
 	assert.NotEqual(t, old, s.read("run/tls/fullchain.pem"))
-	assert.Equal(t, "pg_ctl <--pgdata="+s.path("volume/data")+"> <reload>", s.calls())
+	assert.Equal(t, "pg_ctl <--pgdata="+s.path("volume/data")+"> <reload>\n", s.calls())
 
 	good := s.read("run/tls/privkey.pem")
 	s.write("certs/privkey.pem", "half a fi")

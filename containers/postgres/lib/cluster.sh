@@ -9,6 +9,7 @@ PASSWORD_RECORD=poststack_password
 initialise() {
   # shellcheck disable=SC2153 # STAGE is of directory.sh
   local stage=$PGDATA/$STAGE
+  check_init_scripts
   discard_stage
   refuse_strays
   refuse_wal_directory
@@ -18,14 +19,20 @@ initialise() {
     note "POSTGRES_HOST_AUTH_METHOD=trust: whoever reaches the port is let in without a password"
   mkdir -m 0700 -- "$stage"
   note "making a new database in $PGDATA"
-  run make_cluster "$stage" || die 70 "initdb did not work, see above; nothing was kept"
-  if [[ $POSTGRES_DB != postgres && $POSTGRES_DB != template1 ]]; then
-    run create_database "$stage" || die 70 "cannot create database \"$POSTGRES_DB\", see above; nothing was kept"
-  fi
+  run make_cluster "$stage" || abandon "initdb did not work, see above"
+  run place_wal "$stage" || abandon "cannot move the log to POSTGRES_INITDB_WALDIR, see above"
+  run finish_cluster "$stage" || abandon "cannot finish database \"$POSTGRES_DB\", see above"
   run_init_scripts "$stage" "$@"
   record_password "$stage"
-  initdb --sync-only --pgdata="$stage" >/dev/null
+  run initdb --sync-only --pgdata="$stage" >/dev/null || abandon "cannot sync the new database, see above"
   mv -T -- "$stage" "$PGDATA/$FINISHED"
+}
+
+# abandon MESSAGE: ends an initialisation that did not work, and removes all of it.
+abandon() {
+  end_children
+  drop_tablespaces "$PGDATA/$STAGE"
+  die 70 "$1; $(drop_stage)${2-}"
 }
 
 # make_cluster DIR: initdb, then the rule for clients from outside. It syncs nothing: initialise does, once.
@@ -36,11 +43,14 @@ make_cluster() {
   [[ -n ${POSTGRES_PASSWORD-} ]] || auth=trust
   args=(--pgdata="$dir" --username="$POSTGRES_USER" --encoding=UTF8 --locale=C.UTF-8 --data-checksums
     --auth-local="$auth" --auth-host="$auth" --no-sync --no-instructions)
-  [[ -z ${POSTGRES_INITDB_WALDIR-} ]] || args+=(--waldir="$POSTGRES_INITDB_WALDIR")
   if [[ -n ${POSTGRES_PASSWORD-} ]]; then
     known_user initdb "${args[@]}" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") "${extra[@]}" >/dev/null || return
   else
     known_user initdb "${args[@]}" "${extra[@]}" >/dev/null || return
+  fi
+  if [[ ! -s $dir/PG_VERSION || ! -d $dir/pg_wal ]]; then
+    note "POSTGRES_INITDB_ARGS lead initdb away from this: $POSTGRES_INITDB_ARGS"
+    return 1
   fi
   printf '\nhost all all all %s\n' "$POSTGRES_HOST_AUTH_METHOD" >>"$dir/pg_hba.conf"
 }
@@ -53,13 +63,22 @@ initdb_arguments() {
   mapfile -d '' -t words < <(xargs printf '%s\0' <<<"$POSTGRES_INITDB_ARGS")
 }
 
-# create_database DIR: without a server: single-user mode takes a third of the time of a start and a stop. Nobody needs
-# the copy in the log, which takes half of the time; before PostgreSQL 15 there was no other way than file_copy.
-create_database() {
-  local strategy=''
+# finish_cluster DIR: makes the database, and has PostgreSQL read the rules for clients; a wrong one would keep it from
+# starting. Without a server: single-user mode takes a third of the time of a start and a stop. Nobody needs the copy in
+# the log, which takes half of the time; before PostgreSQL 15 there was no other way than file_copy.
+finish_cluster() {
+  local sql='' strategy=''
   (($(server_version) < 15)) || strategy=' STRATEGY file_copy'
-  single_user "$1" postgres -c fsync=off -c shared_buffers=16MB <<<"CREATE DATABASE $(quote_name "$POSTGRES_DB")$strategy;"
+  [[ $POSTGRES_DB == postgres || $POSTGRES_DB == template1 ]] || sql="CREATE DATABASE $(quote_name "$POSTGRES_DB")$strategy;"$'\n\n'
+  [[ $POSTGRES_HOST_AUTH_METHOD == scram-sha-256 ]] || sql+=$CHECK_RULES
+  [[ -z $sql ]] || single_user "$1" postgres -c fsync=off -c shared_buffers=16MB <<<"${sql%$'\n\n'}"
 }
+
+# shellcheck disable=SC2016 # SQL
+CHECK_RULES='DO $$ DECLARE bad text; BEGIN
+SELECT error INTO bad FROM pg_hba_file_rules WHERE error IS NOT NULL LIMIT 1;
+IF bad IS NOT NULL THEN RAISE EXCEPTION USING message = bad, hint = '"'set another POSTGRES_HOST_AUTH_METHOD'"'; END IF;
+END $$;'
 
 # password_digest SALT prints a slow hash of the password: 5000 rounds, like the verifier in the database.
 password_digest() {
@@ -71,25 +90,32 @@ record_password() {
   local file=$1/$PASSWORD_RECORD
   [[ -n ${POSTGRES_PASSWORD-} ]] || return 0
   (umask 077 && printf '%s\n' "$POSTGRES_USER" "$(password_digest "$(printf '%08x%08x' "$SRANDOM" "$SRANDOM")")" >"$file.new")
+  sync -- "$file.new"
   mv -T -- "$file.new" "$file"
+  sync -- "$1"
 }
 
 # begin_digest: reads the record into RECORD, and has the digest of the password made, which is slow on purpose, beside
-# the rest of the start. password_applied reads it from DIGEST.
+# the rest of the start. password_applied reads it from DIGEST. A record that a lost machine has left empty or cut short
+# is none.
 begin_digest() {
-  local file=$PGDATA/$PASSWORD_RECORD salt
+  local file=$PGDATA/$PASSWORD_RECORD
+  RECORD=()
   [[ -n ${POSTGRES_PASSWORD-} && -r $file ]] || return 0
-  mapfile -t RECORD <"$file"
-  salt=${RECORD[1]#\$6\$}
-  exec {DIGEST}< <(password_digest "${salt%%\$*}")
+  mapfile -t RECORD <"$file" 2>/dev/null
+  if [[ ${RECORD[1]-} =~ ^\$6\$([0-9a-f]{16})\$.{86}$ ]]; then
+    exec {DIGEST}< <(password_digest "${BASH_REMATCH[1]}")
+  else
+    RECORD=()
+  fi
 }
 
 # password_applied: the password is the one that was applied last.
 password_applied() {
   local digest
   [[ -n ${DIGEST-} ]] || return 1
-  [[ ${RECORD[0]-} == "$POSTGRES_USER" ]] ||
-    die 78 "the database was made with POSTGRES_USER=${RECORD[0]-}, not $POSTGRES_USER; set that one again"
+  [[ ${RECORD[0]} == "$POSTGRES_USER" ]] ||
+    die 78 "the database was made with POSTGRES_USER=${RECORD[0]}, not $POSTGRES_USER; set that one again"
   read -r -u "$DIGEST" digest || return 1
   exec {DIGEST}<&-
   [[ ${RECORD[1]} == "$digest" ]]
@@ -102,7 +128,7 @@ apply_password() {
   [[ -n ${POSTGRES_PASSWORD-} ]] || return 0
   [[ -n ${DIGEST-} ]] || begin_digest # a database that has just moved up had no record before
   password_applied && return 0
-  [[ -e $PGDATA/$PASSWORD_RECORD ]] ||
+  ((${#RECORD[@]} > 0)) ||
     why="the database has no record of a password, as one that another image made" password="the one that is set"
   if [[ -e $PGDATA/standby.signal || -e $PGDATA/recovery.signal ]]; then
     note "$why; a server in recovery keeps the one it has"
@@ -114,8 +140,8 @@ apply_password() {
   note "$why: role \"$POSTGRES_USER\" now has $password"
 }
 
-# keep_login: psql and pg_dump in the container (`exec NAME psql`) then need not ask the superuser's password, which
-# whoever may read this file could read anyway. It is for the local socket and loopback only.
+# keep_login: psql and pg_dump in the container (`exec NAME psql`, see client.sh) then need not ask the superuser's
+# password, which whoever may read this file could read anyway. It is for the local socket and loopback only.
 keep_login() {
   local file=$RUN_DIR/.pgpass user=${POSTGRES_USER//\\/\\\\} password=${POSTGRES_PASSWORD-}
   [[ ! -e $file ]] || rm -f -- "$file"

@@ -8,15 +8,17 @@
 STAGE=.poststack-init
 FINISHED=.poststack-finished
 LENT=.lent # in STAGE: the links of lend_configuration are, or were, in PGDATA
-CONFIGURATION=(postgresql.conf pg_hba.conf pg_ident.conf)
+CONFIGURATION=(postgresql.conf postgresql.auto.conf pg_hba.conf pg_ident.conf)
 
 # data_state prints what PGDATA holds: a "complete" database, one that is "finished" and only has to move up,
-# or "none".
+# "none", or that this user may not look: "hidden".
 data_state() {
   if [[ -s $PGDATA/PG_VERSION ]]; then
     echo complete
-  elif [[ -d $PGDATA/$FINISHED ]]; then
+  elif [[ -s $PGDATA/$FINISHED/PG_VERSION ]]; then
     echo finished
+  elif [[ -d $PGDATA && ! -x $PGDATA ]]; then
+    echo hidden
   else
     echo none
   fi
@@ -31,44 +33,11 @@ describe() {
   printf ')'
 }
 
-# refuse_directory DIR: DIR stands in the way of PGDATA.
-refuse_directory() {
-  local dir=$1 owner
-  owner=$(stat -c %u -- "$dir")
-  [[ $owner != 70 || (-x $dir && ! -e $dir/PG_VERSION) ]] ||
-    die 73 "$PGDATA was made by an Alpine image (owner 70), which sorts text in another way: indexes would be wrong;" \
-      "dump it with that image and restore it here"
-  die 73 "cannot keep a database in $PGDATA: user $EUID has no use of $(describe "$dir");" \
-    "set PGDATA to a directory below a mount that this user may write to, give it to user $EUID," \
-    "or start the container as root (--user 0), which hands over an empty one"
-}
-
-# make_wal_directory makes POSTGRES_INITDB_WALDIR for postgres where only root can. One that holds something stays.
-make_wal_directory() {
-  local dir=${POSTGRES_INITDB_WALDIR-}
-  [[ -n $dir && $(data_state) == none ]] || return 0
-  mkdir -p -- "$dir"
-  ! is_empty "$dir" || chown postgres:postgres -- "$dir"
-}
-
-# refuse_elsewhere: a whole database a directory further up or down is a volume that is mounted in another place than
-# before, and no reason to begin a new one beside it.
-refuse_elsewhere() {
-  local name
-  [[ ! -s $PGDATA/PG_VERSION && ! -d $PGDATA/$FINISHED ]] || return 0
-  for name in "${PGDATA%/*}"/PG_VERSION "$PGDATA"/*/PG_VERSION; do
-    [[ ! -s $name ]] ||
-      die 73 "there is no database in $PGDATA, but one in ${name%/*}: mount the volume at the place it was made for," \
-        "or set PGDATA=${name%/*}"
-  done
-}
-
-# refuse_wal_directory: initdb would say less.
-refuse_wal_directory() {
-  local dir=${POSTGRES_INITDB_WALDIR-}
-  [[ ! -d $dir || -w $dir ]] ||
-    die 73 "POSTGRES_INITDB_WALDIR: user $EUID may not write to $(describe "$dir");" \
-      "give it to that user, or start the container as root (--user 0), which hands over an empty one"
+# existing PATH prints PATH, or the nearest directory above it that is there.
+existing() {
+  local path=$1
+  while [[ ! -e $path ]]; do path=$(dirname -- "$path"); done
+  printf '%s' "$path"
 }
 
 # is_empty DIR: whoever runs this can read DIR, and it holds nothing.
@@ -80,47 +49,95 @@ is_empty() {
   [[ -r $1 ]] && ((${#names[@]} == 0))
 }
 
+# hand_over DIR: root gives it to postgres.
+hand_over() {
+  chown postgres:postgres -- "$1" 2>/dev/null ||
+    die 77 "root of this container may not give $(describe "$1") to postgres (capability CHOWN, see --cap-drop);" \
+      "give it to user 999 yourself and start with --user postgres"
+}
+
+# refuse_directory DIR: DIR stands in the way of PGDATA.
+refuse_directory() {
+  local dir=$1 owner
+  owner=$(stat -c %u -- "$dir")
+  [[ -d $dir ]] || die 73 "cannot keep a database in $PGDATA: $dir is no directory"
+  [[ $owner != 70 || (-x $dir && ! -e $dir/PG_VERSION) ]] ||
+    die 73 "$PGDATA was made by an Alpine image (owner 70), which sorts text in another way: indexes would be wrong;" \
+      "dump it with that image and restore it here"
+  [[ $dir != "$PGDATA" || ! -w $dir ]] || ! is_empty "$dir" ||
+    die 73 "PostgreSQL wants to own its data directory, which user $EUID does not: $(describe "$dir");" \
+      "set PGDATA=$PGDATA/pgdata, which will be below it"
+  die 73 "cannot keep a database in $PGDATA: user $EUID has no use of $(describe "$dir");" \
+    "set PGDATA to a directory below a mount that this user may write to, give it to user $EUID," \
+    "or start the container as root (--user 0), which hands over an empty one"
+}
+
+# make_run_directory makes what a tmpfs on /run hides.
+make_run_directory() {
+  local above
+  if [[ ! -d $RUN_DIR ]] && mkdir -p -- "$RUN_DIR" 2>/dev/null; then
+    chmod 1777 -- "$RUN_DIR"
+    ((EUID != 0)) || hand_over "$RUN_DIR"
+  fi
+  [[ ! -d $RUN_DIR || ! -w $RUN_DIR ]] || return 0
+  above=$(existing "$RUN_DIR")
+  ((EUID == 0)) || die 73 "user $EUID may not write to $(describe "$above"); mount a tmpfs with mode 1777 at $RUN_DIR" \
+    "(docker: --tmpfs $RUN_DIR), or start the container as root (--user 0)"
+}
+
 # make_data_directory makes PGDATA. One of somebody else changes hands only when it is empty: root gives it to
-# postgres, another user makes it again where that is allowed.
+# postgres, another user makes it again where that is allowed. What root cannot do is left to postgres to judge.
 make_data_directory() {
-  local parent=$PGDATA
   refuse_elsewhere
   if [[ -d $PGDATA ]]; then
     is_empty "$PGDATA" || return 0
     [[ ! -O $PGDATA ]] || ((EUID == 0)) || return 0
     ((EUID == 0)) || rmdir -- "$PGDATA" 2>/dev/null || return 0
   fi
-  while [[ ! -e $parent ]]; do parent=$(dirname -- "$parent"); done
-  mkdir -p -- "$PGDATA" 2>/dev/null || refuse_directory "$parent"
-  ((EUID != 0)) || chown postgres:postgres -- "$PGDATA"
+  if ! mkdir -p -- "$PGDATA" 2>/dev/null; then
+    ((EUID != 0)) || return 0
+    refuse_directory "$(existing "$PGDATA")"
+  fi
+  ((EUID != 0)) || [[ $(stat -c %u -- "$PGDATA") == "$(id -u postgres)" ]] || hand_over "$PGDATA"
 }
 
-# own_data_directory refuses a PGDATA that PostgreSQL would refuse, with a reason.
+# own_data_directory refuses a PGDATA that PostgreSQL would refuse, with a reason. Modes other than its 0700 and 0750
+# come from copying, or from an orchestrator that gives a volume to a group at each mount.
 own_data_directory() {
   [[ -O $PGDATA && -w $PGDATA && -x $PGDATA ]] || refuse_directory "$PGDATA"
+  [[ $(data_state) != complete || $(stat -c %a -- "$PGDATA") =~ ^7[05]0$ ]] || chmod 00700 -- "$PGDATA" ||
+    die 73 "user $EUID may not set the mode of $(describe "$PGDATA") to 0700, which PostgreSQL wants"
 }
 
-# lock_data_directory keeps other containers out: the open directory is inherited by the server, whose PID
+# lock_directory DIR keeps other containers out: the open directory is inherited by the server, whose PID
 # file cannot tell PID 1 of one container from that of another. File systems without locks are let through.
-lock_data_directory() {
-  local status=0
-  exec {DATA_LOCK}<"$PGDATA"
-  flock --nonblock --conflict-exit-code 75 "$DATA_LOCK" 2>/dev/null || status=$?
-  ((status != 75)) || die 75 "another container uses $PGDATA; stop it first"
+lock_directory() {
+  local status=0 lock
+  exec {lock}<"$1"
+  flock --nonblock --conflict-exit-code 75 "$lock" 2>/dev/null || status=$?
+  ((status != 75)) || die 75 "another container uses $1; stop it first"
 }
 
-# discard_stage removes what an initialisation that was cut short has left.
+# drop_stage removes a database that was not finished, and prints what became of it. What people keep in other places
+# is another matter: see outside.sh.
+drop_stage() {
+  local stage=$PGDATA/$STAGE left=''
+  [[ ! -e $stage/$LENT ]] || take_configuration "$stage"
+  drop_wal "$stage"
+  # What was killed a moment ago may still write.
+  rm -rf -- "$stage" 2>/dev/null || { sleep 0.2 && rm -rf -- "$stage" 2>/dev/null; } ||
+    left="$stage could not be removed, the next start tries again"
+  printf '%s' "${left:-nothing was kept}"
+}
+
+# discard_stage removes what an initialisation that was killed has left.
 discard_stage() {
-  local stage=$PGDATA/$STAGE wal
+  local stage=$PGDATA/$STAGE
+  [[ ! -e $stage || (-d $stage && ! -L $stage) ]] || die 73 "$stage is in the way, and no directory; move it away"
   [[ -d $stage ]] || return 0
   note "an earlier initialisation did not finish; beginning anew"
-  if [[ -L $stage/pg_wal ]]; then # initdb took only an empty directory for it
-    wal=$(readlink -- "$stage/pg_wal")
-    find "$wal/" -mindepth 1 -maxdepth 1 -regextype posix-extended \
-      \( -regex '.*/[0-9A-F]{24}(\.partial)?' -o -name archive_status -o -name summaries \) -exec rm -rf -- {} +
-  fi
-  [[ ! -e $stage/$LENT ]] || take_configuration "$stage"
-  rm -rf -- "$stage"
+  refuse_tablespaces "$stage"
+  drop_stage >/dev/null
 }
 
 # lend_configuration STAGE: while scripts run, the files that they change lie under PGDATA too: many name
@@ -160,6 +177,7 @@ refuse_strays() {
 move_up() {
   local from=$PGDATA/$FINISHED entry
   local -a entries
+  own_wal "$from"
   mapfile -d '' -t entries < <(find "$from" -mindepth 1 -maxdepth 1 ! -name PG_VERSION -print0)
   for entry in "${entries[@]}"; do
     [[ ! -e $PGDATA/${entry##*/} ]] || die 73 "$PGDATA already holds ${entry##*/}; move it away"

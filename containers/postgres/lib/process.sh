@@ -1,26 +1,58 @@
 # shellcheck shell=bash
-# Child processes of the entrypoint. Sourced; defines functions only.
+# Child processes of the entrypoint, and the signals that end it. Sourced; defines functions only.
+
+# An option of env(1). The server unblocks them itself, with its handlers in place (postmaster.c, pqsignal.c).
+HOLD_SIGNALS=--block-signal=INT,QUIT,TERM
+
+# hold_signals ARGUMENT...: a start of a database that is there takes a moment. In it, a signal waits for the server,
+# instead of coming between this program and that one, where PID 1 hears nothing.
+hold_signals() {
+  [[ -z ${SIGNALS_HELD-} && -s ${PGDATA:-$USUAL_DATA}/PG_VERSION ]] || return 0
+  exec env "$HOLD_SIGNALS" SIGNALS_HELD=1 "$BASH" "$0" "$@"
+}
 
 # run COMMAND...: runs a command or a function so that a signal to the entrypoint is heard while it runs.
 run() {
+  local status=0
   "$@" <&0 &
   CHILD=$!
-  wait "$CHILD"
+  wait "$CHILD" || status=$?
+  unset CHILD
+  return "$status"
 }
 
-# catch_signals makes the entrypoint end when it is told to: as PID 1 it would otherwise hear nothing.
+# catch_signals makes the entrypoint end in order when it is told to.
 catch_signals() {
   trap 'interrupted 130' INT
+  trap 'interrupted 131' QUIT
   trap 'interrupted 143' TERM
 }
 
 interrupted() {
-  trap '' INT TERM
+  trap '' INT QUIT TERM
+  end_children
+  if [[ -d $PGDATA/$STAGE ]]; then
+    note "interrupted; $(drop_stage)"
+  else
+    note "interrupted"
+  fi
+  exit "$1"
+}
+
+# end_children: the server ends at once, a script is asked to. One that does not within 2 seconds is killed, before
+# the engine kills all of the container.
+end_children() {
+  local i
+  local -a children=(${CHILD+"$CHILD"} ${SERVER+"$SERVER"})
+  ((${#children[@]} > 0)) || return 0
   [[ -z ${CHILD-} ]] || kill -TERM "$CHILD" 2>/dev/null || true
   [[ -z ${SERVER-} ]] || kill -QUIT "$SERVER" 2>/dev/null || true
-  wait
-  note "interrupted"
-  exit "$1"
+  for ((i = 0; i < 100; i++)); do
+    kill -0 "${children[@]}" 2>/dev/null || break
+    sleep 0.02
+  done
+  kill -KILL "${children[@]}" 2>/dev/null || true
+  unset CHILD SERVER
 }
 
 # known_user COMMAND...: runs a program that insists on a name for its user ID, which the arbitrary one of

@@ -2,8 +2,8 @@
 # Settings of the PostgreSQL image: reading and checking them. Sourced; defines functions only.
 
 # die CODE MESSAGE...: one line on stderr, then the end. The codes are in image.yaml's documentation:
-# 64 a setting is wrong, 66 a file cannot be read, 70 initialisation did not work, 73 the data directory
-# cannot be used, 75 another container uses it, 78 it does not fit the settings or this image.
+# 64 a setting is wrong, 66 a file cannot be read, 70 initialisation did not work, 73 a directory cannot be used,
+# 75 another container uses it, 77 root lacks a capability, 78 it does not fit the settings or this image.
 die() {
   local code=$1
   shift
@@ -39,16 +39,15 @@ one_line() {
 # identifier VAR: VAR is a name that PostgreSQL keeps as it is; it cuts longer ones at 63 bytes without a word.
 identifier() {
   local LC_ALL=C value=${!1}
-  one_line "$1"
   ((${#value} <= 63)) || die 64 "$1 is longer than PostgreSQL's 63 bytes"
 }
 
 # load_settings fills in the defaults and refuses what cannot work. It changes nothing but variables.
 load_settings() {
   local var
-  for var in POSTGRES_USER POSTGRES_PASSWORD POSTGRES_DB POSTGRES_INITDB_ARGS; do
-    from_file "$var"
-    [[ $var == POSTGRES_INITDB_ARGS ]] || one_line "$var"
+  for var in POSTGRES_USER POSTGRES_PASSWORD POSTGRES_DB POSTGRES_INITDB_ARGS; do from_file "$var"; done
+  for var in POSTGRES_USER POSTGRES_PASSWORD POSTGRES_DB POSTGRES_HOST_AUTH_METHOD POSTGRES_INITDB_WALDIR PGDATA CERT_PATH LOG_LEVEL; do
+    one_line "$var"
   done
   POSTGRES_INITDB_ARGS=${POSTGRES_INITDB_ARGS-}
   POSTGRES_INITDB_ARGS=${POSTGRES_INITDB_ARGS//[$'\n\r']/ } # a block of YAML has line ends
@@ -57,16 +56,24 @@ load_settings() {
   POSTGRES_HOST_AUTH_METHOD=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}
   identifier POSTGRES_USER
   identifier POSTGRES_DB
-  one_line POSTGRES_HOST_AUTH_METHOD
-  [[ ${PGDATA:=/var/lib/postgresql/data} == /* ]] || die 64 "PGDATA must be an absolute path, not $PGDATA"
-  PGDATA=${PGDATA%/}
-  export PGDATA
-  [[ ${POSTGRES_INITDB_WALDIR:-/} == /* ]] ||
-    die 64 "POSTGRES_INITDB_WALDIR must be an absolute path, not $POSTGRES_INITDB_WALDIR"
+  directories
   [[ -z $POSTGRES_INITDB_ARGS ]] || xargs printf '%s' <<<"$POSTGRES_INITDB_ARGS" >/dev/null 2>&1 ||
     die 64 "POSTGRES_INITDB_ARGS has an open quote: $POSTGRES_INITDB_ARGS"
   log_arguments
   [[ $(data_state) != none ]] || require_password
+}
+
+USUAL_DATA=/var/lib/postgresql/data
+
+# directories: PGDATA and the log's are absolute paths, and beside each other.
+directories() {
+  local wal=${POSTGRES_INITDB_WALDIR-}
+  [[ ${PGDATA:=$USUAL_DATA} == /* ]] || die 64 "PGDATA must be an absolute path, not $PGDATA"
+  while [[ $PGDATA == */ ]]; do PGDATA=${PGDATA%/}; done
+  [[ -n $PGDATA ]] || die 64 "PGDATA must be a directory below /"
+  export PGDATA
+  [[ ${wal:-/} == /* ]] || die 64 "POSTGRES_INITDB_WALDIR must be an absolute path, not $wal"
+  [[ $wal/ != "$PGDATA"/* ]] || die 64 "POSTGRES_INITDB_WALDIR must not be in PGDATA: $wal"
 }
 
 # log_arguments sets LOG_ARGS from LOG_LEVEL. "info" leaves the matter to the server's own configuration.
