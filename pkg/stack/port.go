@@ -74,14 +74,19 @@ func nextPort(port uint16) (uint16, error) {
 	return 0, fmt.Errorf("choose port: none is free from %d up", postgresPort)
 }
 
-// loopback tells why 127.0.0.1 cannot be used at all, as in a new network namespace, whose interfaces are all down.
+// loopback tells why 127.0.0.1 cannot be used at all, as in a new network namespace, whose interfaces are all down: one
+// may listen there, and nobody gets through.
 func loopback() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
-	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.ENETUNREACH) {
-		return errors.New("use 127.0.0.1: its interface is down in this network namespace (ip link set lo up), or run mage where the engine runs")
-	}
+	l, err := listenOn(0)
 	if err == nil {
-		_ = l.Close()
+		defer l.Close()
+		var out net.Conn
+		if out, err = net.DialTimeout("tcp", l.Addr().String(), echoTime); err == nil { //nolint:noctx // bounded by its time
+			return out.Close()
+		}
+	}
+	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH) {
+		return errors.New("use 127.0.0.1: its interface is down in this network namespace (ip link set lo up, or run mage where the engine runs)")
 	}
 	return nil
 }
@@ -120,8 +125,11 @@ func (s *Stack) published(ctx context.Context, e Engine, c engine.Container, por
 
 // elsewhere returns an [*UnreachableError] when a container runs with port published, and the port is free here.
 func elsewhere(ctx context.Context, e Engine, c engine.Container, port uint16) error {
+	if err := loopback(); err != nil {
+		return err
+	}
 	publishes := func(p engine.Port) bool { return p.Host == port }
-	if c.State != engine.Running || !slices.ContainsFunc(c.Ports, publishes) || loopback() == nil && !portFree(port) {
+	if c.State != engine.Running || !slices.ContainsFunc(c.Ports, publishes) || !portFree(port) {
 		return nil
 	}
 	now, err := e.ContainerInspect(ctx, string(c.ID)) // it may have ended meanwhile
