@@ -150,6 +150,9 @@ func (s *Stack) checkPort(ctx context.Context, e Engine, service container.Servi
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return err
 	}
+	if err := loopback(); err != nil {
+		return err
+	}
 	if err == nil && s.endsFirst(e, c) || portFree(port.Host) {
 		return nil
 	}
