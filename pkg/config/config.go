@@ -67,6 +67,8 @@ type Schema struct {
 	Changelog string // relative to Root, cleaned, with slashes: it becomes part of each changeset's identity
 	Contexts  string // Liquibase context filter
 	Labels    string // Liquibase label filter
+	// Transaction is what is one transaction: "all" changesets of an update, or each "changeset".
+	Transaction string
 }
 
 // Timeout is how long each kind of operation may take. All are positive.

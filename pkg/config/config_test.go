@@ -70,7 +70,7 @@ func TestLoad_Defaults(t *testing.T) {
 	assert.Equal(t, "bookworm", cfg.DebianSuite)
 	assert.Empty(t, cfg.ArtifactDir)
 	assert.Equal(t, config.Database{Name: "poststack", User: "poststack"}, cfg.Database)
-	assert.Equal(t, config.Schema{Changelog: "changelogs/db.changelog-root.yaml"}, cfg.Schema)
+	assert.Equal(t, config.Schema{Changelog: "changelogs/db.changelog-root.yaml", Transaction: "all"}, cfg.Schema)
 	assert.Equal(t, config.Timeout{
 		Build: 45 * time.Minute, Pull: 30 * time.Second, Start: time.Minute,
 		Connect: 10 * time.Second, Schema: 15 * time.Minute, Stop: time.Minute,

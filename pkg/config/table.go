@@ -195,6 +195,13 @@ func schemaOptions() []option {
 			},
 			set: text(func(c *Config) *string { return &c.Schema.Labels }, oneLine),
 		},
+		{
+			Setting: Setting{
+				Key: "schema.transaction", Env: "POSTSTACK_TRANSACTION", Default: "all", Allowed: "all or changeset",
+				Help: "What is one transaction: all changesets of an update, or each changeset, as with Liquibase itself",
+			},
+			set: oneOf(func(c *Config) *string { return &c.Schema.Transaction }, "all", "changeset"),
+		},
 	}
 }
 

@@ -2,11 +2,13 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // Session is another client's connection to the same database.
@@ -72,8 +74,13 @@ func Lock(ctx context.Context, conn *pgx.Conn, key int64) (release func() error,
 	return func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		if _, err := conn.Exec(ctx, `select pg_advisory_unlock($1)`, key); err != nil {
+		var held bool
+		if err := conn.QueryRow(ctx, `select pg_advisory_unlock($1)`, key).Scan(&held); err != nil {
 			return fmt.Errorf("give the database's lock back: %w", err)
+		}
+		if !held {
+			return errors.New("give the database's lock back: this session does not hold it any more; " +
+				"does a connection pooler in transaction mode stand between?")
 		}
 		return nil
 	}, nil
@@ -91,12 +98,29 @@ func LockHolders(ctx context.Context, conn *pgx.Conn, key int64) ([]Session, err
 	return sessions(ctx, conn, query, key)
 }
 
-// OtherSessions returns every other client that is connected to conn's database. A role without pg_monitor does
-// not see what kind of session another role's is, so its replication counts, too; autovacuum never does.
-func OtherSessions(ctx context.Context, conn *pgx.Conn) ([]Session, error) {
+// OtherWriters returns every other client of conn's database that may update the table and was connected at the time
+// latest; a zero latest leaves no one out. A role without pg_monitor does not see what kind of session another role's
+// is, nor since when: it counts, too. Autovacuum and the like never do.
+func OtherWriters(ctx context.Context, conn *pgx.Conn, table string, latest time.Time) ([]Session, error) {
 	const query = `select ` + sessionColumns + ` from pg_stat_activity a where a.datname = current_database()
-		and a.pid <> pg_backend_pid() and a.usesysid is not null and coalesce(a.backend_type, 'client backend') = 'client backend' order by a.pid`
-	return sessions(ctx, conn, query)
+		and a.pid <> pg_backend_pid() and a.usesysid is not null and coalesce(a.backend_type, 'client backend') = 'client backend'
+		and has_table_privilege(a.usesysid, $1, 'update') and not coalesce(a.backend_start > $2, false) order by a.pid`
+	if latest.IsZero() {
+		return sessions(ctx, conn, query, table, pgtype.Timestamptz{InfinityModifier: pgtype.Infinity, Valid: true})
+	}
+	return sessions(ctx, conn, query, table, latest)
+}
+
+// NeverIdle switches off, for conn's session, the limits on how long it may be idle: a role or a database may have them,
+// and the session holds a lock while others work.
+func NeverIdle(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, `select set_config(name, '0', false)
+		from unnest(array['idle_session_timeout', 'idle_in_transaction_session_timeout']) name
+		where current_setting(name, true) is not null`)
+	if err != nil {
+		return fmt.Errorf("switch off idle limits: %w", err)
+	}
+	return nil
 }
 
 func sessions(ctx context.Context, conn *pgx.Conn, query string, args ...any) ([]Session, error) {

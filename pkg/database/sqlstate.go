@@ -32,6 +32,8 @@ func (t Target) explainSQL(pg *pgconn.PgError) *ConnectError {
 		return say(StartingUp, "the server is starting up or shutting down", "wait, and try again")
 	case "55000":
 		return say(Permission, pg.Message, fmt.Sprintf("let database %q accept connections", t.Database))
+	case "42P05", "26000":
+		return say(Settings, ErrPooled.Error(), "point the URL at the server itself, or at a pool in session mode (PgBouncer: pool_mode=session)")
 	case "25006":
 		return say(ReadOnly, "the server takes no changes", "use the primary server, or end its read-only mode")
 	}

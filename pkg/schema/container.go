@@ -27,6 +27,13 @@ const (
 // removeTimeout is how long the removal of the container may take after the run has ended or was cancelled.
 const removeTimeout = 30 * time.Second
 
+const (
+	// patience is how long a Liquibase waits for its database, and then for the word to go, before it ends.
+	patience = 2 * time.Minute
+	// signalGo tells it to go. A process that does not listen to it is not disturbed.
+	signalGo = "SIGWINCH"
+)
+
 // unselected is a context and a label that no changeset has: Liquibase runs everything when it is given none.
 const unselected = "poststack-none"
 
@@ -37,9 +44,13 @@ type Invocation struct {
 	Changelog *Changelog
 	Contexts  string // "" selects only changesets without a context
 	Labels    string // label expression; "" selects only changesets without a label
+	Each      bool   // each changeset is a transaction of its own
 	Count     int    // of CmdRollback
 	OnEvent   func(Event)
-	Log       io.Writer
+	// Ready is called when Liquibase has connected and read the changelog, before it changes anything: nil tells it to
+	// go, an error ends it. Without it, it does not wait.
+	Ready func() error
+	Log   io.Writer
 }
 
 // Output is how a run ended.
@@ -88,6 +99,9 @@ func (c Container) Run(ctx context.Context, in Invocation) (out Output, err erro
 	if err != nil {
 		return Output{}, err
 	}
+	if in.Ready != nil {
+		spec.Command = append(spec.Command, "--hold="+strconv.Itoa(int(patience.Seconds())))
+	}
 	id, err := c.launch(ctx, spec)
 	if err == nil {
 		out, err = c.watch(ctx, id, in)
@@ -124,7 +138,7 @@ func (c Container) remove(ctx context.Context, id engine.ContainerID) error {
 // takes a tenth of a second more to end, which nothing has to wait for.
 var errEnded = errors.New("Liquibase has ended")
 
-// watch passes the container's output on until it ends.
+// watch passes the container's output on until it ends, and tells Liquibase to go once it is ready.
 func (c Container) watch(ctx context.Context, id engine.ContainerID, in Invocation) (Output, error) {
 	log := &lockedWriter{next: in.Log}
 	reading, done := context.WithCancelCause(ctx)
@@ -135,10 +149,25 @@ func (c Container) watch(ctx context.Context, id engine.ContainerID, in Invocati
 			done(errEnded)
 		}
 	}
+	on := func(e Event) {
+		if e.Event != "ready" || in.Ready == nil {
+			in.OnEvent(e)
+			return
+		}
+		err := in.Ready()
+		if err == nil {
+			err = c.tellGo(ctx, id)
+		}
+		if err != nil {
+			done(err)
+		}
+	}
 	last := newLastLine(log, ended)
-	err := c.Engine.ContainerLogs(reading, id, engine.LogOptions{Follow: true}, events(log, in.OnEvent, ended), last)
-	if errors.Is(context.Cause(reading), errEnded) {
+	err := c.Engine.ContainerLogs(reading, id, engine.LogOptions{Follow: true}, events(log, on, ended), last)
+	if cause := context.Cause(reading); errors.Is(cause, errEnded) {
 		return Output{Last: last.String()}, nil
+	} else if cause != nil {
+		return Output{}, cause
 	}
 	if err != nil {
 		return Output{}, fmt.Errorf("read output of Liquibase: %w", err)
@@ -148,6 +177,13 @@ func (c Container) watch(ctx context.Context, id engine.ContainerID, in Invocati
 		return Output{}, fmt.Errorf("wait for Liquibase: %w", err)
 	}
 	return Output{Code: code, Last: last.String()}, nil
+}
+
+func (c Container) tellGo(ctx context.Context, id engine.ContainerID) error {
+	if err := c.Engine.ContainerKill(ctx, id, signalGo); err != nil {
+		return fmt.Errorf("tell Liquibase to go: %w", err)
+	}
+	return nil
 }
 
 func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {
@@ -164,6 +200,9 @@ func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {
 			"LIQUIBASE_COMMAND_CONTEXTS":       first(in.Contexts, unselected),
 			"LIQUIBASE_COMMAND_LABEL_FILTER":   first(in.Labels, unselected),
 		},
+	}
+	if in.Each {
+		spec.Command = append(spec.Command, "--transaction=changeset")
 	}
 	if in.Command == CmdRollback {
 		spec.Command = append(spec.Command, "--count="+strconv.Itoa(in.Count))

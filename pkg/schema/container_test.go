@@ -87,7 +87,7 @@ func TestContainerRun(t *testing.T) {
 	t.Parallel()
 	in, log, events := invocation(t)
 	f := &fakeEngine{
-		stdout: []string{"Java says hello\n{\"event\":\"run", "ning\",\"id\":\"1\"}\n{\"event\":", "\"committed\"}\n"},
+		stdout: []string{"Java says hello\n{\"event\":\"run", "ning\",\"id\":\"1\"}\n{\"event\":", "\"applied\"}\n"},
 		stderr: []string{"INFO one\nINFO ", "two\n\n"}, code: 3,
 	}
 	c := schema.Container{Engine: f, Image: "img", NetworkOf: "db", Labels: map[string]string{"a": "b"}}
@@ -128,7 +128,7 @@ func TestContainerRun_does_not_wait_for_the_process(t *testing.T) {
 		"told on one of them, then it fails": {`{"event":"ended"}`, "killed", 137},
 	} {
 		in, _, events := invocation(t)
-		f := &fakeEngine{stdout: []string{`{"event":"committed"}` + "\n" + tc.stdout + "\n"}, stderr: []string{"INFO one\n" + tc.stderr + "\n"}, code: 137}
+		f := &fakeEngine{stdout: []string{`{"event":"applied"}` + "\n" + tc.stdout + "\n"}, stderr: []string{"INFO one\n" + tc.stderr + "\n"}, code: 137}
 		out, err := schema.Container{Engine: f, Image: "img"}.Run(t.Context(), in)
 		require.NoError(t, err, name)
 		assert.Equal(t, tc.code, out.Code, name)

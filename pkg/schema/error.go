@@ -35,7 +35,7 @@ const (
 	Crashed         Kind = "crashed"         // Liquibase ended without saying why
 )
 
-// Error is a schema operation that failed. Unless Applied is not empty, the database is as it was.
+// Error is a schema operation that failed. What became of the database is in Outcome.
 type Error struct {
 	Op        Operation
 	Kind      Kind
@@ -45,9 +45,20 @@ type Error struct {
 	Author    string
 	Cause     string // one line: Liquibase's or PostgreSQL's own reason
 	Hint      string // one line: what to do; may be ""
+	SQLState  string // PostgreSQL's code; "" if it has not refused anything
 	Log       string // path of Liquibase's log, relative to the checkout; "" if Liquibase did not run
-	Applied   []Applied
+	Outcome   Outcome
 	Err       error // what is underneath, if there is something
+}
+
+// Outcome is what became of the database in an operation that failed.
+type Outcome struct {
+	Asked   bool      // the database was asked afterwards
+	Applied []Applied // what it has recorded since then, and so stays
+	Partly  *Partly   // a changeset of which parts stay, or may
+	Ended   bool      // a changeset has ended the transaction itself: what ran before that stays
+	Undone  bool      // it is known that the transaction was rolled back, and not only that nothing is recorded
+	Reason  string    // why the database could not be asked; "" if it was, or if Liquibase was not told to go
 }
 
 // Unwrap returns what is underneath.
@@ -85,11 +96,32 @@ func (e *Error) Details() []string {
 	if e.Op == OpStatus || e.Op == opRead {
 		return lines
 	}
-	if len(e.Applied) == 0 {
-		return append(lines, "Nothing was changed: the database is as it was.")
+	return append(lines, e.Outcome.lines(e.Changeset)...)
+}
+
+// lines are what became of the database. Nothing is claimed that was not asked.
+func (o Outcome) lines(changeset string) []string {
+	var lines []string
+	switch {
+	case o.Reason != "":
+		return []string{"What became of the database is not known: " + o.Reason + ". Ask with: mage schema:status"}
+	case !o.Asked:
+		return []string{"Nothing was run."}
+	case o.Ended:
+		lines = append(lines, fmt.Sprintf("Changeset %q is partly applied: what it did before it ended the transaction stays, and is not recorded.", changeset))
+	case o.Partly != nil:
+		lines = append(lines, strings.ToUpper(o.Partly.String()[:1])+o.Partly.String()[1:]+".")
+	case len(o.Applied) > 0:
+	case o.Undone:
+		return []string{"Nothing was changed: the database is as it was."}
+	default:
+		return []string{"No changeset of this run is recorded in the database."}
 	}
-	lines = append(lines, "These changesets stay applied, since one of them runs outside the transaction:")
-	for _, a := range e.Applied {
+	if len(o.Applied) == 0 {
+		return lines
+	}
+	lines = append(lines, "These changesets stay applied:")
+	for _, a := range o.Applied {
 		lines = append(lines, fmt.Sprintf("  %s %s", a.File, a.Changeset))
 	}
 	return lines

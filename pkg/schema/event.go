@@ -19,25 +19,25 @@ const (
 
 // Event is a line of the launcher's standard output. See containers/java/launcher.
 type Event struct {
-	Event    string `json:"event"` // ready, running, applied, rolledback, committed, undone, changeset, failed, ended
-	File     string `json:"file"`
-	ID       string `json:"id"`
-	Author   string `json:"author"`
-	Type     string `json:"type"` // of applied: EXECUTED, RERAN, MARK_RAN, FAILED, SKIPPED
-	Millis   int64  `json:"ms"`
-	Kept     int    `json:"kept"` // of applied: 1 if it cannot be undone any more
-	Will     string `json:"will"` // of changeset: run, ran, skip
-	Context  string `json:"context"`
-	Labels   string `json:"labels"`
-	Kind     Kind   `json:"kind"` // of failed
-	Cause    string `json:"cause"`
-	SQL      string `json:"sql"`      // the statement that failed
-	Position int    `json:"position"` // in SQL, in characters from 1; 0 if unknown
-	SQLState string `json:"sqlstate"`
-	Others   int    `json:"others"` // further changesets with the same failure
+	// session, changeset, read, ready, running, applied, rolledback, transaction, committed, undone, partly,
+	// settled, will, warning, failed, ended
+	Event string `json:"event"`
+	Changeset
+	Conditional bool   `json:"conditional"` // of read
+	Type        string `json:"type"`        // of applied: EXECUTED, RERAN, MARK_RAN, FAILED, SKIPPED
+	Millis      int64  `json:"ms"`
+	Will        string `json:"will"` // of will: run, ran, skip
+	PID         int    `json:"pid"`  // of session: the server's process
+	XID         int64  `json:"xid"`  // of transaction: its ID
+	Kind        Kind   `json:"kind"` // of failed
+	Cause       string `json:"cause"`
+	SQL         string `json:"sql"` // the statement that failed
+	SQLState    string `json:"sqlstate"`
+	Others      int    `json:"others"`  // further changesets with the same failure
+	Ended       bool   `json:"ended"`   // of partly: the changeset has ended the transaction that it ran in
+	Ran         *int   `json:"ran"`     // of partly: how many of its statements had run; nil if it is not known
+	Indexes     string `json:"indexes"` // of partly: invalid indexes that it has left
 }
-
-func (e Event) key() key { return key{e.File, e.ID, e.Author} }
 
 // lineWriter passes on what it is given, and hands over each line that is whole.
 type lineWriter struct {

@@ -10,98 +10,86 @@ import (
 	"strings"
 )
 
-// Severity tells what a [Problem] means for an update.
-type Severity string
-
-// The severities.
-const (
-	Refuse Severity = "refuse" // nothing runs
-	Warn   Severity = "warn"   // it runs; someone should look at it
-)
-
-// Problem is something that was found in a changelog before anything runs.
-type Problem struct {
-	Severity Severity
-	File     string // relative to the changelog's directory
-	Line     int    // 0 if it is about the whole file
-	Text     string
-}
-
-// Problems are what was found, in the order of the files.
-func (c *Changelog) Problems() []Problem { return slices.Clone(c.problems) }
-
-// refusal is the first problem that keeps an update from running, as an error; nil if there is none.
-func (c *Changelog) refusal(op Operation) error {
-	for _, p := range c.problems {
-		if p.Severity == Refuse {
-			return &Error{Op: op, File: c.Display(p.File), Line: p.Line, Kind: Refused, Cause: p.Text}
+// refusal is why a changelog must not run although Liquibase would run it; nil if it may.
+func refusal(c *Changelog, r *Reading) *Error {
+	for _, s := range r.Changesets {
+		if s.Misread {
+			return &Error{
+				Kind: Refused, File: c.Display(s.Source),
+				Cause: "Liquibase takes it for one script, and its changesets, rollbacks and contexts are lost: " +
+					`"--liquibase formatted sql" must be its first line`,
+			}
 		}
 	}
 	return nil
 }
 
-// Warnings are the other problems, one line each.
-func (c *Changelog) Warnings() []string {
+// warnings are what someone should look at in a changelog, one line each.
+func warnings(c *Changelog, r *Reading) []string {
 	var lines []string
-	for _, p := range c.problems {
-		if p.Severity != Warn {
-			continue
+	say := func(s Changeset, line int, format string, args ...any) {
+		at := c.Display(s.Source)
+		if line > 0 {
+			at += ":" + strconv.Itoa(line)
 		}
-		at := c.Display(p.File)
-		if p.Line > 0 {
-			at += ":" + strconv.Itoa(p.Line)
+		lines = append(lines, at+": "+fmt.Sprintf(format, args...))
+	}
+	final := map[string]int{}
+	undeclared := map[string][]string{}
+	for _, s := range r.Changesets {
+		if s.PassOver {
+			say(s, s.Line, "changeset %s has failOnError:false: when it fails it is tried again on every update", s)
 		}
-		lines = append(lines, at+": "+p.Text)
+		if s.Final {
+			final[s.Source]++
+		}
+		undeclared[s.Source] = append(undeclared[s.Source], strings.Fields(s.Undeclared)...)
+	}
+	for _, s := range firstOfEach(r.Changesets) {
+		if n := final[s.Source]; n > 0 {
+			say(s, 0, "%d of its changesets cannot be rolled back: add a --rollback to each", n)
+		}
+		if names := undeclared[s.Source]; len(names) > 0 {
+			slices.Sort(names)
+			say(s, 0, "${%s} is declared nowhere and stays as it is written; environment variables and Java properties are not offered to changelogs",
+				strings.Join(slices.Compact(names), "}, ${"))
+		}
+	}
+	return append(lines, order(c, r)...)
+}
+
+// firstOfEach are the first changesets of each file.
+func firstOfEach(sets []Changeset) []Changeset {
+	var list []Changeset
+	for _, s := range sets {
+		if s.Source != "" && !slices.ContainsFunc(list, func(o Changeset) bool { return o.Source == s.Source }) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// order warns of a directory whose files run in the order of their bytes, which is not the one that their
+// numbers suggest to people.
+func order(c *Changelog, r *Reading) []string {
+	var lines []string
+	files := map[string][]string{} // by directory
+	for _, s := range firstOfEach(r.Changesets) {
+		dir := path.Dir(s.Source)
+		files[dir] = append(files[dir], path.Base(s.Source))
+	}
+	for _, s := range firstOfEach(r.Changesets) {
+		dir := path.Dir(s.Source)
+		if names := files[dir]; slices.IsSorted(names) && !slices.IsSortedFunc(names, natural) {
+			lines = append(lines, fmt.Sprintf("%s: the files run in the order of their bytes, which is not that of their numbers: %s; pad the numbers (001, 002 …)",
+				c.Display(dir), strings.Join(names, ", ")))
+		}
+		delete(files, dir)
 	}
 	return lines
 }
 
-// lint looks at the changelog as a whole.
-func (c *Changelog) lint() {
-	p := &parser{changelog: c}
-	lines := map[key]Changeset{}
-	missing := map[string]int{}
-	for _, s := range c.Changesets {
-		if before, twice := lines[s.key()]; twice {
-			p.problem(Refuse, s.path, s.Line, "changeset %s stands in line %d already", s, before.Line)
-		}
-		lines[s.key()] = s
-		if !s.Rollback {
-			missing[s.path]++
-		}
-		if s.IgnoreFailure {
-			p.problem(Warn, s.path, s.Line, "changeset %s has failOnError:false: when it fails it is tried again on every update", s)
-		}
-	}
-	for _, f := range c.Files {
-		if n := missing[f.Path]; n > 0 {
-			p.problem(Warn, f.Path, 0, "%d of its changesets cannot be rolled back: add a --rollback to each", n)
-		}
-		p.references(f)
-	}
-}
-
-// references warns of ${…} that nothing declares. Liquibase would offer every environment variable and Java
-// property; its image offers none, so that these stay as they are written, on every machine.
-func (p *parser) references(f File) {
-	if !slices.Contains([]string{".sql", ".yaml", ".yml", ".json", ".xml"}, path.Ext(f.Path)) {
-		return
-	}
-	var names []string
-	for _, m := range regexp.MustCompile(referencePattern).FindAllStringSubmatch(string(f.Content), -1) {
-		name := m[1]
-		known := strings.HasPrefix(name, "database.") || strings.HasPrefix(name, ":") || slices.Contains(p.changelog.Properties, name)
-		if !known && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	if len(names) > 0 {
-		p.problem(Warn, f.Path, 0, "${%s} is declared nowhere and stays as it is written; environment variables and Java properties are not offered to changelogs",
-			strings.Join(names, "}, ${"))
-	}
-}
-
-// natural compares paths as people read them: numbers by their value, and a name before the same name with
+// natural compares names as people read them: numbers by their value, and a name before the same name with
 // more behind it.
 func natural(a, b string) int {
 	split := regexp.MustCompile(`\d+|\D+`)
@@ -120,5 +108,29 @@ func natural(a, b string) int {
 	return cmp.Compare(len(left), len(right))
 }
 
-// String is "file:line: text".
-func (p Problem) String() string { return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text) }
+// expected are what an update is about to do that people may not expect, one line each.
+func expected(s State) []string {
+	lines := s.Remarks()
+	for _, set := range s.Skipped() {
+		lines = append(lines, fmt.Sprintf("not selected: changeset %s of %s (%s)", set, set.File, selection(set)))
+	}
+	for _, set := range s.Pending() {
+		if set.Outside {
+			lines = append(lines, fmt.Sprintf("changeset %s of %s runs outside a transaction: what runs before it is committed first, "+
+				"and stays if a later one fails", set, set.File))
+		}
+	}
+	return lines
+}
+
+// selection is what a changeset is selected by.
+func selection(c Changeset) string {
+	var parts []string
+	if c.Context != "" {
+		parts = append(parts, "context "+c.Context)
+	}
+	if c.Labels != "" {
+		parts = append(parts, "labels "+c.Labels)
+	}
+	return strings.Join(parts, ", ")
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,12 +11,13 @@ import (
 	"github.com/poststack/poststack/pkg/database"
 )
 
-// advisoryKey is the advisory lock around every operation that changes the schema: "poststck" in ASCII.
-const advisoryKey int64 = 0x706f73747374636b
-
-// clientPattern is how a Liquibase that someone else started may call itself: the JDBC driver's own name, one
-// with Liquibase or Java in it, or none.
-const clientPattern = `(?i)^$|liquibase|jdbc|java|hikari|spring`
+// The advisory locks around every operation that changes the schema: "poststck" and "poststcl" in ASCII. Whoever asks for
+// the operation holds the first, the Liquibase that does it the second, in the very session that does the work: it lives
+// as long as that does, even if the one who asked has died.
+const (
+	advisoryKey int64 = 0x706f73747374636b
+	workerKey   int64 = 0x706f73747374636c
+)
 
 // lockPoll is how often a lock that someone holds is looked at again.
 const lockPoll = 500 * time.Millisecond
@@ -25,35 +25,52 @@ const lockPoll = 500 * time.Millisecond
 // sayEvery is how often a wait is told of.
 const sayEvery = 10 * time.Second
 
-// exclude takes the advisory lock, waiting for its holder for at most m.LockWait.
+// exclude takes the advisory lock, waiting for at most m.LockWait for who holds it, and for a Liquibase of Poststack that
+// is still at work.
 func (m *Migrator) exclude(ctx context.Context, conn *pgx.Conn, op Operation) (release func() error, err error) {
+	if err := database.NeverIdle(ctx, conn); err != nil {
+		return nil, err
+	}
 	err = m.waitFor(ctx, op, func() (string, error) {
 		release, err = database.Lock(ctx, conn, advisoryKey)
-		var held *database.LockedError
-		if errors.As(err, &held) {
-			return holders(held.Holders), nil
-		}
-		return "", err
+		return heldBy(err)
 	})
-	return release, err
+	if err != nil {
+		return nil, err
+	}
+	err = m.waitFor(ctx, op, func() (string, error) {
+		working, err := database.LockHolders(ctx, conn, workerKey)
+		if err != nil || len(working) == 0 {
+			return "", err
+		}
+		return holders(working), nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, release())
+	}
+	return release, nil
 }
 
-// unlock makes sure that Liquibase's own lock is free. The advisory lock is ours, so no Poststack holds it: a
-// client that could be Liquibase and is connected may hold it, and is waited for; else its holder is dead.
+// heldBy names the holder of a lock that could not be taken.
+func heldBy(err error) (string, error) {
+	var held *database.LockedError
+	if errors.As(err, &held) {
+		return holders(held.Holders), nil
+	}
+	return "", err
+}
+
+// unlock makes sure that Liquibase's own lock is free. The advisory locks are free, so no Poststack holds it: it is
+// released when no session that could hold it is connected, and waited for as long as there is one.
 func (m *Migrator) unlock(ctx context.Context, conn *pgx.Conn, op Operation) error {
 	var lock *Lock
 	err := m.waitFor(ctx, op, func() (string, error) {
-		r, err := read(ctx, conn)
-		if err != nil || r.lock == nil {
-			lock = nil
+		var alive []database.Session
+		var err error
+		if lock, alive, err = abandoned(ctx, conn); err != nil || lock == nil || len(alive) == 0 {
 			return "", err
 		}
-		lock = r.lock
-		alive, err := candidates(ctx, conn)
-		if err != nil || len(alive) == 0 {
-			return "", err
-		}
-		return fmt.Sprintf("%s; connected: %s", lock, holders(alive)), nil
+		return fmt.Sprintf("%s; a session that may hold its lock is connected: %s", lock, holders(alive)), nil
 	})
 	if err != nil || lock == nil {
 		return err
@@ -65,7 +82,7 @@ func (m *Migrator) unlock(ctx context.Context, conn *pgx.Conn, op Operation) err
 	if !cleared { // it changed hands meanwhile
 		return m.unlock(ctx, conn, op)
 	}
-	m.Report.Notice(fmt.Sprintf("released the lock of %s: nobody who could hold it is connected any more", lock))
+	m.Report.Notice(fmt.Sprintf("released the lock of %s: no session that could hold it is connected", lock))
 	return nil
 }
 
@@ -80,7 +97,7 @@ func (m *Migrator) waitFor(ctx context.Context, op Operation, held func() (holde
 		if time.Since(start) >= m.LockWait {
 			return &Error{
 				Op: op, Kind: Busy, Cause: "this database is being migrated by " + holder,
-				Hint: "Try again when that has ended. If it hangs, end it there; its lock goes with it.",
+				Hint: "Try again when that has ended. If it hangs, end its session: select pg_terminate_backend(PID).",
 			}
 		}
 		if time.Since(said) >= sayEvery {
@@ -93,22 +110,6 @@ func (m *Migrator) waitFor(ctx context.Context, op Operation, held func() (holde
 		case <-time.After(lockPoll):
 		}
 	}
-}
-
-// candidates are the other clients of the database that could be a Liquibase.
-func candidates(ctx context.Context, conn *pgx.Conn) ([]database.Session, error) {
-	all, err := database.OtherSessions(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
-	like := regexp.MustCompile(clientPattern)
-	var found []database.Session
-	for _, s := range all {
-		if like.MatchString(s.Application) {
-			found = append(found, s)
-		}
-	}
-	return found, nil
 }
 
 // holders lists sessions in one line.

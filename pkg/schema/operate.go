@@ -4,127 +4,125 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/poststack/poststack/pkg/database"
 )
 
 // closeTimeout is how long the end of a connection may take.
 const closeTimeout = 5 * time.Second
 
-// changelog reads the changelog and refuses what must not run.
-func (m *Migrator) changelog(op Operation) (*Changelog, error) {
+// operate loads the changelog, connects, and times what do does.
+func (m *Migrator) operate(ctx context.Context, op Operation, do func(context.Context, *pgx.Conn, *Changelog) (Result, error)) (Result, error) {
+	start := time.Now()
 	c, err := LoadChangelog(m.Root, m.Changelog)
 	if err != nil {
-		return nil, as(op, err)
+		return Result{}, as(op, err)
 	}
-	return c, c.refusal(op)
+	conn, err := m.Target.Connect(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	defer m.close(ctx, conn)
+	result, err := do(ctx, conn, c)
+	result.Duration = time.Since(start)
+	if database.Pooled(err) {
+		err = &Error{
+			Op: op, Kind: Connection, Cause: database.ErrPooled.Error(), Err: err,
+			Hint: "Point DATABASE_URL at the server itself, or at a pool in session mode (PgBouncer: pool_mode=session).",
+		}
+	}
+	return result, err
 }
 
-// begin keeps everyone else out and reads what is recorded then.
-func (m *Migrator) begin(ctx context.Context, conn *pgx.Conn, op Operation) (recorded, func() error, error) {
+// exclusively keeps everyone else out, reads what is recorded then, and does the work. When the session that holds the
+// lock is lost, the work ends.
+func (m *Migrator) exclusively(ctx context.Context, conn *pgx.Conn, op Operation, do func(context.Context, recorded) (Result, error)) (Result, error) {
 	if m.Liquibase == nil {
-		return recorded{}, nil, &Error{Op: op, Kind: Refused, Cause: "there is no Liquibase image", Hint: "Build it with: mage build:liquibase"}
+		return Result{}, &Error{Op: op, Kind: Refused, Cause: "there is no Liquibase image", Hint: "Build it with: mage build:liquibase"}
+	}
+	if err := m.Target.RequireSessions(ctx); err != nil {
+		return Result{}, err
 	}
 	release, err := m.exclude(ctx, conn, op)
 	if err != nil {
-		return recorded{}, nil, err
+		return Result{}, err
 	}
 	if err := m.unlock(ctx, conn, op); err != nil {
-		return recorded{}, nil, m.end(release, err)
+		return Result{}, errors.Join(err, release())
 	}
 	r, err := read(ctx, conn)
 	if err != nil {
-		return recorded{}, nil, m.end(release, err)
+		return Result{}, errors.Join(err, release())
 	}
-	return r, release, nil
+	held, stop := watch(ctx, conn)
+	result, err := do(held, r)
+	if lost := stop(); lost != nil {
+		return result, errors.Join(err, lost)
+	}
+	return result, errors.Join(err, release())
 }
 
-// end lets the others in again.
-func (m *Migrator) end(release func() error, err error) error {
-	return errors.Join(err, release())
-}
-
-// check refuses what Liquibase would not notice, or would notice too late.
-func (m *Migrator) check(ctx context.Context, conn *pgx.Conn, c *Changelog, r recorded, op Operation) error {
-	if err := moved(c, r.rows); err != nil {
-		err.Op = op
-		return err
-	}
-	if len(r.rows) > 0 {
-		return nil
-	}
-	var tables []string
-	for _, set := range c.Changesets {
-		tables = append(tables, set.creates...)
-	}
-	there, err := standing(ctx, conn, tables)
-	if err != nil || len(there) == 0 {
-		return err
-	}
-	return &Error{
-		Op: op, Kind: Standing,
-		Cause: fmt.Sprintf("the tables %s exist already, and no changelog is recorded in this database", strings.Join(there, ", ")),
-		Hint: "Rename or drop them, or give the schema a place of its own: create schema NAME, and add ?options=-c%20search_path%3DNAME " +
-			"to DATABASE_URL.",
-	}
-}
-
-// announce says before it happens what people may not expect.
-func (m *Migrator) announce(c *Changelog, r recorded) {
-	for _, w := range c.Warnings() {
-		m.Report.Warn(w)
-	}
-	state := compareRows(c, r, m.Contexts, m.Labels)
-	for _, set := range state.Skipped() {
-		m.Report.Notice(fmt.Sprintf("not selected: changeset %s of %s (%s)", set, set.File, selection(set)))
-	}
-	for _, set := range state.Pending() {
-		if set.OutOfTransaction {
-			m.Report.Notice(fmt.Sprintf("changeset %s of %s runs outside a transaction: what runs before it is committed first, "+
-				"and stays if a later one fails", set, set.File))
+// watch ends the context that it returns when conn is lost, and with it the lock that its session holds. stop ends the
+// watch and tells whether it was; conn can be used again then.
+func watch(ctx context.Context, conn *pgx.Conn) (held context.Context, stop func() error) {
+	held, lose := context.WithCancelCause(ctx)
+	listening, end := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		for err == nil {
+			_, err = conn.WaitForNotification(listening)
 		}
+		if listening.Err() != nil {
+			done <- nil
+			return
+		}
+		err = fmt.Errorf("hold the database's lock: the session that holds it was lost: %w", err)
+		lose(err)
+		done <- err
+	}()
+	return held, func() error {
+		end()
+		defer lose(nil)
+		return <-done
 	}
 }
 
-// selection is what a changeset is selected by.
-func selection(c Changeset) string {
-	var parts []string
-	if c.Context != "" {
-		parts = append(parts, "context "+c.Context)
+// change has Liquibase do what may change the database, and tells what has become of it.
+func (m *Migrator) change(ctx context.Context, p *run, r recorded, in Invocation) (Result, error) {
+	err := p.do(ctx, in)
+	var failed *Error
+	if errors.As(err, &failed) {
+		failed.Outcome = p.settle(ctx, r)
+		p.explain(failed, r)
 	}
-	if c.Labels != "" {
-		parts = append(parts, "labels "+c.Labels)
+	if err == nil || p.ranOne { // what Liquibase runs, it has found nothing wrong with
+		m.keep(p.c, r.server, &p.reading)
 	}
-	return strings.Join(parts, ", ")
+	if err != nil {
+		return Result{Log: p.log}, err
+	}
+	state, err := m.after(ctx, p)
+	return Result{State: state, Applied: p.applied, Log: p.log}, err
 }
 
-// after reads the state that an operation has left. With settled set, nothing is pending: that is stored.
-func (m *Migrator) after(ctx context.Context, conn *pgx.Conn, c *Changelog, settled bool) (State, error) {
+// after asks for the state that an operation has left.
+func (m *Migrator) after(ctx context.Context, p *run) (State, error) {
+	conn, err := m.Target.Connect(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	defer m.close(ctx, conn)
 	r, err := read(ctx, conn)
 	if err != nil {
 		return State{}, err
 	}
-	state := compareRows(c, r, m.Contexts, m.Labels)
-	state.Estimated = false
-	if !settled {
-		return state, nil
-	}
-	state.Kind = Current
-	if len(r.rows) == 0 {
-		state.Kind = None
-	}
-	return state, writeMark(ctx, conn, fingerprint(c, r.rows, m.Image, m.Contexts, m.Labels))
-}
-
-// settled tells whether a second update would find nothing to do: not so if a changeset runs always, or was
-// passed over for a reason that may be gone by then.
-func settled(c *Changelog, applied []Applied) bool {
-	again := func(a Applied) bool { return a.Type == "FAILED" || a.Type == "SKIPPED" }
-	return !slices.ContainsFunc(applied, again) &&
-		!slices.ContainsFunc(c.Changesets, func(s Changeset) bool { return s.RunAlways })
+	state, _ := compare(&p.reading, r)
+	state.Warnings = warnings(p.c, &p.reading)
+	return state, nil
 }
 
 // close ends the connection, also after ctx has ended.

@@ -2,27 +2,89 @@ package schema
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// recorded is what Liquibase has written down in a database.
+// recorded is what Liquibase, and Poststack's launcher, have written down in a database.
 type recorded struct {
-	tables bool // Liquibase's table is there
+	server int // version of the server, such as 150018
 	rows   []row
-	mark   string // fingerprint that was stored
-	lock   *Lock  // nil if the row is not set
+	lock   *Lock    // nil if the row is not set
+	partly *Partly  // nil if no changeset outside a transaction was left unfinished
+	tables []string // what stands in the schema although nothing is recorded
 }
+
+// row returns the row of that identity.
+func (r recorded) row(k key) (row, bool) {
+	i := slices.IndexFunc(r.rows, func(w row) bool { return w.key == k })
+	if i < 0 {
+		return row{}, false
+	}
+	return r.rows[i], true
+}
+
+// Partly is a changeset with runInTransaction:false that has begun and was never recorded as done: parts of it may
+// be in the database. The launcher writes it down before the first statement.
+type Partly struct {
+	File    string `json:"file"`
+	ID      string `json:"id"`
+	Author  string `json:"author"`
+	Ran     *int   `json:"ran"`     // how many of its statements had run; nil if it is not known
+	Indexes string `json:"indexes"` // invalid indexes that it has left
+}
+
+// String is what is known of it, in one line.
+func (p Partly) String() string {
+	text := fmt.Sprintf("changeset %s (%s) of %s is partly applied: ", p.ID, p.Author, p.File)
+	switch {
+	case p.Ran == nil:
+		text += "an update ended while it ran outside a transaction; how much of it is in the database is not known"
+	case *p.Ran == 0:
+		text += "it failed in its first statement"
+	default:
+		text += fmt.Sprintf("the first %d of its statements have run and stay", *p.Ran)
+	}
+	if p.Indexes != "" {
+		text += "; it left the invalid index " + p.Indexes
+	}
+	return text
+}
+
+func (p Partly) key() key { return newKey(p.File, p.ID, p.Author) }
 
 // row is an applied changeset.
 type row struct {
 	key
-	md5, exec, contexts, labels string
+	md5, exec string
+	order     int
+}
+
+// status is the row as a changeset of which nothing else is known.
+func (w row) status() Status {
+	will := Ran
+	if w.exec == "MARK_RAN" {
+		will = Marked
+	}
+	return Status{Changeset{File: w.file, ID: w.id, Author: w.author}, will}
+}
+
+// state is the state of a changelog that was not read.
+func (r recorded) state() State {
+	s := State{Recorded: len(r.rows), Lock: r.lock, Standing: r.tables, Estimated: true}
+	for _, w := range r.rows {
+		s.Unknown = append(s.Unknown, w.status())
+	}
+	if r.partly != nil && !slices.ContainsFunc(r.rows, func(w row) bool { return w.key == r.partly.key() }) {
+		s.Partly = r.partly
+	}
+	s.Kind = s.kind()
+	return s
 }
 
 // Lock is the row in Liquibase's lock table.
@@ -48,12 +110,13 @@ const (
 // that name further down the search path is not the one that Liquibase uses.
 func read(ctx context.Context, conn *pgx.Conn) (recorded, error) {
 	var r recorded
-	var lockThere bool
+	var logThere, lockThere bool
+	var comment string
 	const find = `select to_regclass(t.log) is not null, to_regclass(t.lock) is not null,
-			coalesce(obj_description(to_regclass(t.log), 'pg_class'), '')
+			coalesce(obj_description(to_regclass(t.log), 'pg_class'), ''), current_setting('server_version_num')::int
 		from (select quote_ident(current_schema()) || '.` + changelogTable + `' as log,
 			quote_ident(current_schema()) || '.` + lockTable + `' as lock) t`
-	if err := conn.QueryRow(ctx, find).Scan(&r.tables, &lockThere, &r.mark); err != nil {
+	if err := conn.QueryRow(ctx, find).Scan(&logThere, &lockThere, &comment, &r.server); err != nil {
 		return recorded{}, fmt.Errorf("read schema state: %w", err)
 	}
 	schema, err := currentSchema(ctx, conn)
@@ -65,22 +128,40 @@ func read(ctx context.Context, conn *pgx.Conn) (recorded, error) {
 			return recorded{}, err
 		}
 	}
-	if !r.tables {
-		return r, nil
+	if logThere {
+		r.rows, err = readRows(ctx, conn, schema)
 	}
-	rows, err := conn.Query(ctx, `select filename, id, author, coalesce(md5sum, ''), coalesce(exectype, ''),
-		coalesce(contexts, ''), coalesce(labels, '') from `+schema+`.`+changelogTable+` order by orderexecuted, dateexecuted, id`)
+	if err == nil && len(r.rows) == 0 {
+		r.tables, err = standing(ctx, conn)
+	}
+	if text, found := strings.CutPrefix(comment, partlyPrefix); found {
+		r.partly = &Partly{}
+		if json.Unmarshal([]byte(text), r.partly) != nil {
+			r.partly = nil
+		}
+	}
+	return r, err
+}
+
+// partlyPrefix begins the comment on Liquibase's table that holds a [Partly]. See Outside.java.
+const partlyPrefix = "poststack partly applied: "
+
+func readRows(ctx context.Context, conn *pgx.Conn, schema string) ([]row, error) {
+	rows, err := conn.Query(ctx, `select filename, id, author, coalesce(md5sum, ''), coalesce(exectype, ''), coalesce(orderexecuted, 0)
+		from `+schema+`.`+changelogTable+` order by orderexecuted, dateexecuted, id`)
 	if err != nil {
-		return recorded{}, fmt.Errorf("read schema state: %w", err)
+		return nil, fmt.Errorf("read schema state: %w", err)
 	}
-	r.rows, err = pgx.CollectRows(rows, func(c pgx.CollectableRow) (w row, err error) {
-		err = c.Scan(&w.file, &w.id, &w.author, &w.md5, &w.exec, &w.contexts, &w.labels)
+	list, err := pgx.CollectRows(rows, func(c pgx.CollectableRow) (w row, err error) {
+		var file, id, author string
+		err = c.Scan(&file, &id, &author, &w.md5, &w.exec, &w.order)
+		w.key = newKey(file, id, author)
 		return w, err
 	})
 	if err != nil {
-		return recorded{}, fmt.Errorf("read schema state: %w", err)
+		return nil, fmt.Errorf("read schema state: %w", err)
 	}
-	return r, nil
+	return list, nil
 }
 
 // currentSchema is the schema that new tables go to, quoted.
@@ -115,10 +196,11 @@ func readLock(ctx context.Context, conn *pgx.Conn, schema string) (*Lock, error)
 	return lock, nil
 }
 
-// standing lists those of tables that exist in the connection's schema.
-func standing(ctx context.Context, conn *pgx.Conn, tables []string) ([]string, error) {
+// standing lists the tables of the connection's schema, without Liquibase's own; the first hundred.
+func standing(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	rows, err := conn.Query(ctx, `select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where n.nspname = current_schema() and c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relname = any($1) order by 1`, tables)
+		where n.nspname = current_schema() and c.relkind in ('r', 'p', 'f')
+		and c.relname not in ('`+changelogTable+`', '`+lockTable+`') order by 1 limit 100`)
 	if err != nil {
 		return nil, fmt.Errorf("list tables: %w", err)
 	}
@@ -127,36 +209,6 @@ func standing(ctx context.Context, conn *pgx.Conn, tables []string) ([]string, e
 		return nil, fmt.Errorf("list tables: %w", err)
 	}
 	return names, nil
-}
-
-// markPrefix begins the comment on Liquibase's table that holds the fingerprint; its number changes with what
-// the fingerprint covers.
-const markPrefix = "poststack fingerprint 1: "
-
-// fingerprint stands for everything that decides what an update would do. Equal ones mean: nothing.
-func fingerprint(c *Changelog, rows []row, image, contexts, labels string) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%q\n%q\n%q\n", c.Digest(), image, contexts, labels)
-	for _, r := range rows {
-		fmt.Fprintf(h, "%q\n", []string{r.file, r.id, r.author, r.md5, r.exec, r.contexts, r.labels})
-	}
-	return markPrefix + hex.EncodeToString(h.Sum(nil))
-}
-
-// writeMark stores a fingerprint as the comment on Liquibase's table. It goes when the table goes, and comes
-// along in a dump.
-func writeMark(ctx context.Context, conn *pgx.Conn, mark string) error {
-	schema, err := currentSchema(ctx, conn)
-	if err != nil {
-		return err
-	}
-	if strings.ContainsAny(mark, `'\`) {
-		return fmt.Errorf("store fingerprint: %q cannot be quoted", mark)
-	}
-	if _, err := conn.Exec(ctx, `comment on table `+schema+`.`+changelogTable+` is '`+mark+`'`); err != nil {
-		return fmt.Errorf("store fingerprint: %w", err)
-	}
-	return nil
 }
 
 // clearLock takes back the lock of a client that is gone. It tells whether that lock was still the one set.

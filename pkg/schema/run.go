@@ -5,109 +5,150 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/poststack/poststack/pkg/event"
 )
 
-// progress is what one run of Liquibase has reported so far.
-type progress struct {
+// run is one run of Liquibase: what it was told, and what it has reported so far.
+type run struct {
 	m       *Migrator
 	c       *Changelog
+	op      Operation
+	log     string // path
+	reading Reading
 	applied []Applied
-	durable []Applied // those of applied that nothing can undo any more
-	log     string    // path
-	sets    []Event   // of a status run
+	says    map[key]string // what Liquibase would do, of a status run
 	failed  *Event
+	pid     int   // of the server's session
+	xid     int64 // of its transaction
+	told    bool  // it was told to go
+	ranOne  bool  // it has begun a changeset
+	settled bool  // it has undone what it could
+	partly  *Partly
+	ended   bool // a changeset has ended the transaction
 }
 
-// run has Liquibase do one command and turns its events into a result, or its failure into an *Error.
-func (m *Migrator) run(ctx context.Context, op Operation, in Invocation) (Result, error) {
-	p := &progress{m: m, c: in.Changelog}
-	err := m.runWith(ctx, op, in, p)
-	return Result{Applied: p.applied, Log: p.log}, err
+func (m *Migrator) newRun(op Operation, c *Changelog) *run {
+	return &run{m: m, c: c, op: op, says: map[key]string{}}
 }
 
-func (m *Migrator) runWith(ctx context.Context, op Operation, in Invocation, p *progress) error {
-	log, err := m.OpenLog("liquibase_" + string(op))
+// do has Liquibase do one command. Its failure is an *Error that does not tell yet what became of the database.
+func (p *run) do(ctx context.Context, in Invocation) error {
+	log, err := p.m.OpenLog("liquibase_" + string(p.op))
 	if err != nil {
 		return err
 	}
 	p.log = log.Path()
-	in.Target, in.Contexts, in.Labels, in.OnEvent, in.Log = m.Inside, m.Contexts, m.Labels, p.event, log
-	out, err := m.Liquibase.Run(ctx, in)
-	err = errors.Join(err, log.Close())
-	if err != nil {
+	in.Changelog, in.Target, in.Contexts, in.Labels = p.c, p.m.Inside, p.m.Contexts, p.m.Labels
+	in.Each, in.OnEvent, in.Log = p.m.Each, p.event, &lossyLog{Log: log, report: p.m.Report}
+	if decide := in.Ready; decide != nil {
+		in.Ready = func() error {
+			err := decide()
+			p.told = err == nil
+			return err
+		}
+	} else {
+		p.told = in.Command != CmdStatus
+	}
+	out, err := p.m.Liquibase.Run(ctx, in)
+	if closeErr := log.Close(); closeErr != nil {
+		p.m.Report.Warn(fmt.Sprintf("close log %s: %v", p.log, closeErr))
+	}
+	var refused *Error
+	switch {
+	case errors.As(err, &refused):
+		refused.Op = p.op
+		return refused
+	case err != nil:
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		return &Error{Op: op, Kind: Crashed, Cause: firstLine(err.Error()), Log: p.log, Applied: p.durable, Err: err}
-	}
-	if out.Code != 0 {
-		return p.failure(op, out)
+		return &Error{Op: p.op, Kind: Crashed, Cause: firstLine(err.Error()), Log: p.log, Err: err}
+	case out.Code != 0:
+		return p.failure(out)
 	}
 	return nil
 }
 
 // event takes one event in.
-func (p *progress) event(e Event) {
+func (p *run) event(e Event) {
 	switch e.Event {
+	case "session":
+		p.pid = e.PID
+	case "transaction":
+		p.xid = e.XID
+	case "changeset":
+		p.reading.Changesets = append(p.reading.Changesets, e.Changeset)
+	case "read":
+		p.reading.Conditional = e.Conditional
+	case "will":
+		p.says[e.key()] = e.Will
 	case "running":
+		p.ranOne = true
 		p.m.Report.Step(path.Base(e.File) + " " + e.ID)
 	case "applied", "rolledback":
-		kind := e.Type
-		if e.Event == "rolledback" {
-			kind = "ROLLED_BACK"
+		p.ran(e)
+	case "warning":
+		p.m.Report.Warn(fmt.Sprintf("changeset %s of %s: %s", e.Changeset, e.File, e.Cause))
+	case "partly":
+		p.ended = e.Ended
+		if !e.Ended {
+			p.partly = &Partly{File: e.File, ID: e.ID, Author: e.Author, Ran: e.Ran, Indexes: e.Indexes}
 		}
-		p.applied = append(p.applied, Applied{
-			File: e.File, Changeset: e.ID, Author: e.Author, Type: kind, Duration: time.Duration(e.Millis) * time.Millisecond,
-		})
-		if e.Kept == 1 {
-			p.durable = slices.Clone(p.applied)
-		}
-		if kind == "FAILED" {
-			p.m.Report.Warn(fmt.Sprintf("changeset %s (%s) of %s failed and was passed over, as its failOnError:false demands", e.ID, e.Author, e.File))
-		}
-	case "undone":
-		p.applied = slices.DeleteFunc(p.applied, func(a Applied) bool {
-			return key{a.File, a.Changeset, a.Author} == e.key()
-		})
-	case "committed":
-		p.durable = slices.Clone(p.applied)
-	case "changeset":
-		p.sets = append(p.sets, e)
+	case "settled":
+		p.settled = true
 	case "failed":
 		p.failed = &e
 	}
 }
 
+// ran takes in a changeset that has run.
+func (p *run) ran(e Event) {
+	kind := e.Type
+	switch {
+	case e.Event == "rolledback":
+		kind = "ROLLED_BACK"
+	case kind == "FAILED":
+		p.m.Report.Warn(fmt.Sprintf("changeset %s of %s failed and was passed over, as its failOnError:false demands", e.Changeset, e.File))
+	case kind == "SKIPPED":
+		p.m.Report.Notice(fmt.Sprintf("changeset %s of %s was passed over: its precondition does not hold", e.Changeset, e.File))
+	case kind == "MARK_RAN":
+		p.m.Report.Notice(fmt.Sprintf("changeset %s of %s was marked as run without running: its precondition does not hold", e.Changeset, e.File))
+	}
+	p.applied = append(p.applied, Applied{
+		File: e.File, Changeset: e.ID, Author: e.Author, Type: kind, Duration: time.Duration(e.Millis) * time.Millisecond,
+	})
+}
+
 // failure is why Liquibase ended with an error.
-func (p *progress) failure(op Operation, out Output) error {
-	failed := &Error{Op: op, Kind: Crashed, Log: p.log, Applied: p.applied}
+func (p *run) failure(out Output) *Error {
+	failed := &Error{Op: p.op, Kind: Crashed, Log: p.log}
 	e := p.failed
 	if e == nil {
-		failed.Applied = p.durable
 		failed.Cause = fmt.Sprintf("Liquibase ended with status %d: %s", out.Code, first(out.Last, "it printed nothing"))
 		if out.Code == 137 {
 			failed.Hint = "It was killed from outside, or for want of memory."
 		}
 		return failed
 	}
-	failed.Kind, failed.Cause, failed.Changeset, failed.Author = e.Kind, e.Cause, e.ID, e.Author
-	if e.File != "" {
-		failed.File = p.c.Display(e.File)
-	}
-	set, known := p.c.find(e.key())
-	if known {
-		failed.File, failed.Line = p.c.Display(set.path), p.line(set, *e)
+	failed.Kind, failed.Cause, failed.Changeset, failed.Author, failed.SQLState = e.Kind, e.Cause, e.ID, e.Author, e.SQLState
+	set, known := p.reading.find(e.key())
+	switch source := first(e.Source, set.Source, e.File); {
+	case e.Source != "":
+		failed.File, failed.Line = p.c.Display(source), e.Line
+	case source != "":
+		failed.File, failed.Line = p.c.Display(source), set.Line
 	}
 	switch e.Kind {
 	case Edited:
 		failed.Cause = "it was changed after it had been applied: " + e.Cause
 		failed.Hint = edited(set)
-	case BadChangelog:
-		p.blame(failed)
+	case FailedChangeset:
+		failed.Hint = p.hint(*e, known && set.Outside)
 	case Connection:
 		failed.Hint = "Check the connection with: mage verify:db"
 	}
@@ -116,46 +157,130 @@ func (p *progress) failure(op Operation, out Output) error {
 
 // edited tells what to do about a changeset whose checksum is not what it was.
 func edited(set Changeset) string {
-	if set.trailing() {
+	if set.Trailing {
 		return "Text after a changeset's last statement belongs to that changeset, also a comment meant for the next one: " +
 			"move it below the next --changeset line."
 	}
 	return "Restore it as it was applied, and make the change in a new changeset."
 }
 
-// blame names the file in an error about the changelog's form that only its text names.
-func (p *progress) blame(failed *Error) {
-	failed.File = p.c.Display(p.c.Root)
-	at := -1
-	for _, f := range p.c.Files { // the innermost comes last
-		name := regexp.MustCompile(`(?:^|[^\w./-])` + regexp.QuoteMeta(f.Path) + `(?:\W|$)`)
-		if found := name.FindAllStringIndex(failed.Cause, -1); len(found) > 0 && found[len(found)-1][0] > at {
-			at = found[len(found)-1][0]
-			failed.File = p.c.Display(f.Path)
+// settle asks the database what became of it after a run that failed: what is recorded now and was not before, what
+// is partly applied, and whether the rest is known to be undone. It asks on a connection of its own, once the session
+// that did the work has ended; ctx may have ended by then, too.
+func (p *run) settle(ctx context.Context, before recorded) Outcome {
+	if !p.told {
+		return Outcome{}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	o := Outcome{Ended: p.ended, Partly: p.partly}
+	conn, err := p.m.Target.Connect(ctx)
+	if err == nil {
+		defer p.m.close(ctx, conn)
+		err = p.ask(ctx, conn, before, &o)
+	}
+	if err != nil {
+		return Outcome{Reason: strings.TrimSuffix(firstLine(err.Error()), ".")}
+	}
+	o.Asked = true
+	return o
+}
+
+func (p *run) ask(ctx context.Context, conn *pgx.Conn, before recorded, o *Outcome) error {
+	if err := p.awaitEnd(ctx, conn); err != nil {
+		return err
+	}
+	after, err := read(ctx, conn)
+	if err != nil {
+		return err
+	}
+	was := map[row]bool{}
+	for _, w := range before.rows {
+		was[w] = true
+	}
+	now := map[row]bool{}
+	for _, w := range after.rows {
+		if now[w] = true; !was[w] {
+			o.Applied = append(o.Applied, Applied{File: w.file, Changeset: w.id, Author: w.author, Type: w.exec})
+		}
+	}
+	for _, w := range before.rows {
+		if _, again := after.row(w.key); !now[w] && !again {
+			o.Applied = append(o.Applied, Applied{File: w.file, Changeset: w.id, Author: w.author, Type: "ROLLED_BACK"})
+		}
+	}
+	if o.Partly == nil && !o.Ended {
+		o.Partly = after.state().Partly
+	}
+	o.Undone = p.settled
+	if !p.settled && p.xid != 0 {
+		var status *string
+		if err := conn.QueryRow(ctx, `select txid_status($1)`, p.xid).Scan(&status); err != nil {
+			return fmt.Errorf("ask what became of the transaction: %w", err)
+		}
+		o.Undone = status != nil && *status == "aborted"
+	}
+	return nil
+}
+
+// settleTimeout is how long it may take to learn what became of a run that failed.
+const settleTimeout = 20 * time.Second
+
+// awaitEnd waits until the session that did the work is gone, and ends it if it does not go: only then what it has
+// done is all that it has done.
+func (p *run) awaitEnd(ctx context.Context, conn *pgx.Conn) error {
+	if p.pid == 0 {
+		return nil
+	}
+	for start := time.Now(); ; {
+		var alive bool
+		const question = `select exists (select from pg_stat_activity where pid = $1 and datname = current_database())`
+		if err := conn.QueryRow(ctx, question, p.pid).Scan(&alive); err != nil || !alive {
+			return err
+		}
+		if time.Since(start) > settleTimeout/4 {
+			if _, err := conn.Exec(ctx, `select pg_terminate_backend($1)`, p.pid); err != nil {
+				return fmt.Errorf("end the session of Liquibase: %w", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("session %d of Liquibase is still at work", p.pid)
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// line is where in the file the statement failed: at the changeset's declaration, or where PostgreSQL stopped
-// reading if it said so.
-func (p *progress) line(set Changeset, e Event) int {
-	sql := []rune(strings.ReplaceAll(e.SQL, "\r\n", "\n"))
-	if set.body == "" || len(sql) == 0 {
-		return set.Line
+// lossyLog writes to a log as long as that can be written to: a migration does not end for its log's sake.
+type lossyLog struct {
+	Log
+	report event.Reporter
+	lost   bool
+}
+
+// Write says once that the log is lost.
+func (l *lossyLog) Write(text []byte) (int, error) {
+	if l.lost {
+		return len(text), nil
 	}
-	begin, _, _ := strings.Cut(strings.TrimSpace(string(sql)), "\n")
-	at := strings.Index(set.body, strings.TrimSpace(begin))
-	if at < 0 {
-		return set.Line
+	if _, err := l.Log.Write(text); err != nil {
+		l.lost = true
+		l.report.Warn(fmt.Sprintf("write log %s: %v; Liquibase goes on without it", l.Path(), err))
 	}
-	line := set.Line + 1 + strings.Count(set.body[:at], "\n")
-	if e.Position > 0 && e.Position <= len(sql) {
-		line += strings.Count(string(sql[:e.Position-1]), "\n")
-	}
-	return line
+	return len(text), nil
 }
 
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	return line
+}
+
+// first is the first of values that is not empty.
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
 }

@@ -1,7 +1,7 @@
 // Package schema migrates a database with Liquibase, which runs in a disposable container, and tells what state
 // its schema is in. An update is one transaction: it happens as a whole or not at all (see the launcher in
-// containers/java). Whether there is anything to do is known without Liquibase, from a fingerprint that is
-// kept in the database.
+// containers/java). Only Liquibase reads changelogs; what it has read is kept, so that whether there is anything to
+// do is known without starting it, from that and the rows that it has recorded.
 package schema
 
 import (
@@ -33,8 +33,10 @@ type Options struct {
 
 	Target    database.Target // the database as this process reaches it
 	Inside    database.Target // as Liquibase's container reaches it; the zero value is Target
-	Liquibase Liquibase       // nil: [Migrator.Status] estimates, the others fail
-	Image     string          // what identifies Liquibase's image: its digest or ID; part of the fingerprint
+	Each      bool            // each changeset is a transaction of its own, as with Liquibase itself
+	Liquibase Liquibase       // nil: [Migrator.Status] tells what it knows without, the others fail
+	Image     string          // what identifies Liquibase's image: its digest or ID
+	Cache     string          // directory for what Liquibase has read; "" keeps nothing
 
 	OpenLog  func(operation string) (Log, error) // called when Liquibase runs: "liquibase_update"; nil keeps no log
 	Report   event.Reporter
@@ -60,16 +62,16 @@ func New(o Options) *Migrator {
 
 // Stand starts a Liquibase that waits for the database, which is still being made, to be updated. See [Standby].
 func (m *Migrator) Stand(ctx context.Context) (*Standby, error) {
-	c, err := m.changelog(OpUpdate)
+	c, err := LoadChangelog(m.Root, m.Changelog)
 	if err != nil {
-		return nil, err
+		return nil, as(OpUpdate, err)
 	}
 	container, ok := m.Liquibase.(Container)
 	if !ok {
 		return nil, &Error{Op: OpUpdate, Kind: Refused, Cause: "Liquibase runs in no container"}
 	}
 	return container.Stand(ctx, Invocation{
-		Command: CmdUpdate, Changelog: c, Target: m.Inside, Contexts: m.Contexts, Labels: m.Labels,
+		Command: CmdUpdate, Changelog: c, Target: m.Inside, Contexts: m.Contexts, Labels: m.Labels, Each: m.Each,
 	})
 }
 
@@ -100,89 +102,71 @@ func (m *Migrator) Init(ctx context.Context) (Result, error) { return m.migrate(
 
 // Rollback undoes the last count changesets, all of them or none.
 func (m *Migrator) Rollback(ctx context.Context, count int) (Result, error) {
-	start := time.Now()
-	c, err := m.changelog(OpRollback)
-	if err != nil {
-		return Result{}, err
-	}
-	conn, err := m.Target.Connect(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	defer m.close(ctx, conn)
-	r, release, err := m.begin(ctx, conn, OpRollback)
-	if err != nil {
-		return Result{}, err
-	}
-	if len(r.rows) < count || count < 1 {
-		return Result{}, m.end(release, &Error{Op: OpRollback, Kind: Refused, Cause: tooMany(count, len(r.rows))})
-	}
-	result, err := m.run(ctx, OpRollback, Invocation{Command: CmdRollback, Changelog: c, Count: count})
-	if err == nil {
-		result.State, err = m.after(ctx, conn, c, false)
-	}
-	result.Duration = time.Since(start)
-	return result, m.end(release, err)
+	return m.operate(ctx, OpRollback, func(ctx context.Context, conn *pgx.Conn, c *Changelog) (Result, error) {
+		return m.exclusively(ctx, conn, OpRollback, func(ctx context.Context, r recorded) (Result, error) {
+			if len(r.rows) < count || count < 1 {
+				return Result{}, &Error{Op: OpRollback, Kind: Refused, Cause: tooMany(count, len(r.rows))}
+			}
+			return m.change(ctx, m.newRun(OpRollback, c), r, Invocation{Command: CmdRollback, Count: count})
+		})
+	})
 }
 
 // migrate is Init and Update.
 func (m *Migrator) migrate(ctx context.Context, op Operation) (Result, error) {
-	start := time.Now()
-	c, err := LoadChangelog(m.Root, m.Changelog)
-	if err != nil {
-		return Result{}, as(op, err)
-	}
-	conn, err := m.Target.Connect(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	defer m.close(ctx, conn)
-	r, err := read(ctx, conn)
-	if err != nil {
-		return Result{}, err
-	}
-	if state, nothing := m.nothingToDo(c, r, op); nothing {
-		return Result{State: state, Duration: time.Since(start)}, nil
-	}
-	result, err := m.apply(ctx, conn, c, op)
-	result.Duration = time.Since(start)
-	return result, err
+	return m.operate(ctx, op, func(ctx context.Context, conn *pgx.Conn, c *Changelog) (Result, error) {
+		r, err := read(ctx, conn)
+		if err != nil {
+			return Result{}, err
+		}
+		if state, nothing := m.nothingToDo(c, r); nothing {
+			return Result{State: state}, nil
+		}
+		if op == OpInit && len(r.rows) > 0 {
+			state, err := m.state(ctx, c, r)
+			return Result{State: state}, err
+		}
+		return m.exclusively(ctx, conn, op, func(ctx context.Context, r recorded) (Result, error) {
+			if state, nothing := m.nothingToDo(c, r); nothing { // someone else has done it meanwhile
+				return Result{State: state}, nil
+			}
+			return m.update(ctx, op, c, r)
+		})
+	})
 }
 
-// nothingToDo tells whether the operation is known to change nothing.
-func (m *Migrator) nothingToDo(c *Changelog, r recorded, op Operation) (State, bool) {
-	state := compareRows(c, r, m.Contexts, m.Labels)
-	if m.known(c, r) {
-		state.Kind, state.Estimated = Current, false
-		return state, true
+// nothingToDo tells whether it is known, without Liquibase, that an update would change nothing.
+func (m *Migrator) nothingToDo(c *Changelog, r recorded) (State, bool) {
+	reading := m.kept(c, r.server)
+	if reading == nil {
+		return State{}, false
 	}
-	return state, op == OpInit && len(r.rows) > 0
+	state, sure := compare(reading, r)
+	return state, sure && state.Kind == Current && len(state.only(RunsAlways)) == 0
 }
 
-// known tells whether the stored fingerprint says that nothing is pending.
-func (m *Migrator) known(c *Changelog, r recorded) bool {
-	return r.mark != "" && len(r.rows) > 0 && r.mark == fingerprint(c, r.rows, m.Image, m.Contexts, m.Labels)
+// update runs Liquibase's update, with everyone else kept out.
+func (m *Migrator) update(ctx context.Context, op Operation, c *Changelog, r recorded) (Result, error) {
+	p := m.newRun(op, c)
+	return m.change(ctx, p, r, Invocation{Command: CmdUpdate, Ready: func() error {
+		if err := refusal(c, &p.reading); err != nil {
+			return err
+		}
+		if err := moved(c, &p.reading, r.rows); err != nil {
+			return err
+		}
+		m.announce(c, &p.reading, r)
+		return nil
+	}})
 }
 
-// apply runs Liquibase's update, with everyone else kept out.
-func (m *Migrator) apply(ctx context.Context, conn *pgx.Conn, c *Changelog, op Operation) (Result, error) {
-	if err := c.refusal(op); err != nil {
-		return Result{}, err
+// announce says before it happens what people may not expect.
+func (m *Migrator) announce(c *Changelog, reading *Reading, r recorded) {
+	for _, w := range warnings(c, reading) {
+		m.Report.Warn(w)
 	}
-	r, release, err := m.begin(ctx, conn, op)
-	if err != nil {
-		return Result{}, err
+	state, _ := compare(reading, r)
+	for _, line := range expected(state) {
+		m.Report.Notice(line)
 	}
-	if state, nothing := m.nothingToDo(c, r, op); nothing { // someone else has done it meanwhile
-		return Result{State: state}, m.end(release, nil)
-	}
-	if err := m.check(ctx, conn, c, r, op); err != nil {
-		return Result{}, m.end(release, err)
-	}
-	m.announce(c, r)
-	result, err := m.run(ctx, op, Invocation{Command: CmdUpdate, Changelog: c})
-	if err == nil {
-		result.State, err = m.after(ctx, conn, c, settled(c, result.Applied))
-	}
-	return result, m.end(release, err)
 }

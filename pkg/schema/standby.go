@@ -3,19 +3,10 @@ package schema
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"strconv"
-	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
-)
-
-const (
-	// standbyPatience is how long a standby waits for its database, and then for the word to go, before it ends.
-	standbyPatience = 2 * time.Minute
-	// standbyGo tells it to go. A process that does not listen to it is not disturbed.
-	standbyGo = "SIGWINCH"
 )
 
 // Standby is a Liquibase that was started for a database which is still being made: it has loaded what it needs and
@@ -36,7 +27,7 @@ func (c Container) Stand(ctx context.Context, in Invocation) (*Standby, error) {
 	}
 	s := &Standby{container: c, spec: spec}
 	begun := spec
-	begun.Command = append(begun.Command, "--standby="+strconv.Itoa(int(standbyPatience.Seconds())))
+	begun.Command = append(begun.Command, "--standby="+strconv.Itoa(int(patience.Seconds())))
 	if s.id, err = c.launch(ctx, begun); err != nil {
 		return nil, errors.Join(err, s.Close(ctx))
 	}
@@ -50,36 +41,19 @@ func (s *Standby) Run(ctx context.Context, in Invocation) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	if s.id == "" || !reflect.DeepEqual(spec, s.spec) {
+	if s.id == "" || in.Ready == nil || !reflect.DeepEqual(spec, s.spec) {
 		return s.container.Run(ctx, in)
 	}
-	told, out, err := s.watch(ctx, in)
+	told, first := false, in
+	first.Ready = func() error {
+		told = true
+		return in.Ready()
+	}
+	out, err := s.container.watch(ctx, s.id, first)
 	if err = errors.Join(err, s.Close(ctx)); err == nil && !told {
 		return s.container.Run(ctx, in)
 	}
 	return out, err
-}
-
-// watch tells the standby to go once it is ready, and passes its output on until it ends.
-func (s *Standby) watch(ctx context.Context, in Invocation) (told bool, out Output, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	on := in.OnEvent
-	in.OnEvent = func(e Event) {
-		if e.Event != "ready" {
-			on(e)
-			return
-		}
-		told = true
-		if err := s.container.Engine.ContainerKill(ctx, s.id, standbyGo); err != nil {
-			cancel(fmt.Errorf("tell Liquibase to go: %w", err))
-		}
-	}
-	out, err = s.container.watch(ctx, s.id, in)
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = cause
-	}
-	return told, out, err
 }
 
 // Close removes the standby, also after ctx has ended. It may be called again.

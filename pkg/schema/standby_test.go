@@ -9,11 +9,15 @@ import (
 	"github.com/poststack/poststack/pkg/schema"
 )
 
+// ready tells Liquibase to go.
+func ready() error { return nil }
+
 func TestStandby(t *testing.T) {
 	t.Parallel()
 	in, _, events := invocation(t)
+	in.Ready = ready
 	f := &fakeEngine{
-		stdout: []string{`{"event":"ready"}` + "\n", `{"event":"committed"}` + "\n" + `{"event":"ended"}` + "\n"},
+		stdout: []string{`{"event":"ready"}` + "\n", `{"event":"applied"}` + "\n" + `{"event":"ended"}` + "\n"},
 		stderr: []string{"liquibase: ended\n"},
 	}
 	standby, err := schema.Container{Engine: f, Image: "img"}.Stand(t.Context(), in)
@@ -26,14 +30,14 @@ func TestStandby(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"SIGWINCH"}, f.killed)
 	require.Len(t, *events, 1)
-	assert.Equal(t, "committed", (*events)[0].Event)
+	assert.Equal(t, "applied", (*events)[0].Event)
 	assert.Equal(t, 1, f.removed)
 	require.NoError(t, standby.Close(t.Context()))
 	assert.Equal(t, 1, f.removed, "once")
 
 	_, err = standby.Run(t.Context(), in)
 	require.NoError(t, err)
-	assert.Equal(t, []string{"update"}, f.spec.Command, "a second run has its own")
+	assert.Equal(t, []string{"update", "--hold=120"}, f.spec.Command, "a second run has its own")
 	assert.Equal(t, 2, f.created)
 	assert.Equal(t, 2, f.removed)
 }
@@ -54,14 +58,14 @@ func TestStandby_that_does_not_serve(t *testing.T) {
 		}},
 	} {
 		in, _, _ := invocation(t)
+		in.Ready = ready
 		f := &fakeEngine{stdout: []string{tc.stdout + "\n"}}
 		standby, err := schema.Container{Engine: f}.Stand(t.Context(), in)
 		require.NoError(t, err, name)
 		tc.change(&in)
 		_, err = standby.Run(t.Context(), in)
 		require.NoError(t, err, name)
-		assert.Equal(t, []string{string(in.Command)}, f.spec.Command, name)
-		assert.Empty(t, f.killed, name)
+		assert.Equal(t, []string{string(in.Command), "--hold=120"}, f.spec.Command, name)
 		require.NoError(t, standby.Close(t.Context()), name)
 		assert.Equal(t, 2, f.created, name)
 		assert.Equal(t, 2, f.removed, name)
@@ -78,6 +82,7 @@ func TestStandby_failures(t *testing.T) {
 		assert.Equal(t, f.created, f.removed, fail)
 	}
 	in, _, _ := invocation(t)
+	in.Ready = ready
 	f := &fakeEngine{fail: "kill", stdout: []string{`{"event":"ready"}` + "\n"}}
 	standby, err := schema.Container{Engine: f}.Stand(t.Context(), in)
 	require.NoError(t, err)

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// Status tells what state the schema is in. It changes nothing: where the fingerprint does not answer it,
-// Liquibase is asked, and what that writes is rolled back; without a Liquibase the answer is an estimate. What
+// Status tells what state the schema is in. It changes nothing: where what Liquibase has read before does not answer
+// it, Liquibase is asked, and what that writes is rolled back; without a Liquibase the state is what is recorded. What
 // an update would fail with is the state's Problem.
 func (m *Migrator) Status(ctx context.Context) (State, error) {
 	c, err := LoadChangelog(m.Root, m.Changelog)
@@ -22,48 +22,55 @@ func (m *Migrator) Status(ctx context.Context) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	state := compareRows(c, r, m.Contexts, m.Labels)
-	if m.known(c, r) {
-		state.Kind, state.Estimated = Current, false
-		return state, nil
+	return m.state(ctx, c, r)
+}
+
+// state is what [Migrator.Status] tells, from what is recorded.
+func (m *Migrator) state(ctx context.Context, c *Changelog, r recorded) (State, error) {
+	reading, sure := m.kept(c, r.server), false
+	state := r.state()
+	if reading != nil {
+		state, sure = compare(reading, r)
 	}
-	problem := c.refusal(OpStatus)
-	if problem == nil {
-		problem = m.check(ctx, conn, c, r, OpStatus)
-	}
-	if problem == nil && m.Liquibase != nil {
-		problem = m.ask(ctx, c, &state)
+	var problem error
+	if !sure && m.Liquibase != nil {
+		p := m.newRun(OpStatus, c)
+		problem = p.do(ctx, Invocation{Command: CmdStatus})
+		if len(p.reading.Changesets) > 0 || problem == nil {
+			reading = &p.reading
+			state, _ = compare(reading, r)
+		}
+		for k, says := range p.says {
+			state.correct(k, says)
+		}
+		if problem == nil {
+			m.keep(c, r.server, reading)
+		}
 	}
 	var failed *Error
-	if problem != nil && !errors.As(problem, &failed) {
+	if errors.As(problem, &failed) {
+		if failed.Kind == Crashed || failed.Kind == Connection {
+			return State{}, failed
+		}
+	} else if problem != nil {
 		return State{}, problem
 	}
-	if failed != nil && (failed.Kind == Crashed || failed.Kind == Connection) {
-		return State{}, failed
+	if reading != nil {
+		problem = m.judge(c, reading, r, &state, problem)
 	}
 	state.Problem = problem
-	state.Kind = state.kind(r)
+	state.Kind = state.kind()
 	return state, nil
 }
 
-// ask has Liquibase say what it would do.
-func (m *Migrator) ask(ctx context.Context, c *Changelog, state *State) error {
-	p := &progress{m: m, c: c}
-	if err := m.runWith(ctx, OpStatus, Invocation{Command: CmdStatus, Changelog: c}, p); err != nil {
-		return err
-	}
-	state.Estimated, state.Changesets = false, nil
-	for _, e := range p.sets {
-		set, known := c.find(e.key())
-		if !known { // in a form that is not read here
-			set = Changeset{File: e.File, ID: e.ID, Author: e.Author}
+// judge adds what is to be said of a changelog that was read, and why it would be refused if Liquibase does not say so.
+func (m *Migrator) judge(c *Changelog, reading *Reading, r recorded, state *State, problem error) error {
+	state.Warnings = warnings(c, reading)
+	for _, find := range []*Error{refusal(c, reading), moved(c, reading, r.rows)} {
+		if find != nil && problem == nil {
+			find.Op = OpStatus
+			problem = find
 		}
-		set.Context, set.Labels = e.Context, e.Labels
-		will := map[string]Will{"run": WillRun, "ran": Ran}[e.Will]
-		if will == "" {
-			will = WillSkip
-		}
-		state.Changesets = append(state.Changesets, Status{set, will})
 	}
-	return nil
+	return problem
 }

@@ -9,12 +9,13 @@ import (
 type SchemaData struct {
 	State      schema.StateKind `json:"state"`
 	Summary    string           `json:"summary"`   // one line
-	Estimated  bool             `json:"estimated"` // Liquibase was not asked
+	Estimated  bool             `json:"estimated"` // Liquibase has not read the changelog: only what is recorded is known
+	Recorded   int              `json:"recorded"`  // changesets in the database's own table
 	Locked     string           `json:"locked,omitempty"`
 	Problem    string           `json:"problem,omitempty"` // why an update would fail
 	Warnings   []string         `json:"warnings"`
 	Changesets []ChangesetData  `json:"changesets"` // in the order in which they run
-	Unknown    []ChangesetData  `json:"unknown"`    // applied, but in none of the changelog's files
+	Unknown    []ChangesetData  `json:"unknown"`    // recorded, but in none of the changelog's files
 }
 
 // ChangesetData is one changeset.
@@ -30,7 +31,7 @@ type ChangesetData struct {
 // schemaData is a schema's state as a value for machines.
 func schemaData(s schema.State) SchemaData {
 	data := SchemaData{
-		State: s.Kind, Summary: s.String(), Estimated: s.Estimated, Warnings: append([]string{}, s.Warnings...),
+		State: s.Kind, Summary: s.String(), Estimated: s.Estimated, Recorded: s.Recorded, Warnings: append([]string{}, s.Warnings...),
 		Changesets: make([]ChangesetData, 0, len(s.Changesets)), Unknown: make([]ChangesetData, 0, len(s.Unknown)),
 	}
 	if s.Lock != nil {
@@ -43,7 +44,7 @@ func schemaData(s schema.State) SchemaData {
 		data.Changesets = append(data.Changesets, changesetData(c.Changeset, c.Will))
 	}
 	for _, c := range s.Unknown {
-		data.Unknown = append(data.Unknown, changesetData(c, schema.Ran))
+		data.Unknown = append(data.Unknown, changesetData(c.Changeset, c.Will))
 	}
 	return data
 }

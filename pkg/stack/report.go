@@ -128,7 +128,7 @@ func (s *Stack) databaseFacts(ctx context.Context, inv *inventory.Inventory) err
 	if state.Problem != nil {
 		inv.Schema.Problem = s.Secrets.Redact(oneLine(state.Problem))
 	}
-	for _, c := range state.Changesets {
+	for _, c := range slices.Concat(state.Changesets, state.Unknown) {
 		inv.Schema.Changesets = append(inv.Schema.Changesets, inventory.Changeset{File: c.File, ID: c.ID, State: string(c.Will)})
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/poststack/poststack/pkg/container"
@@ -54,8 +56,29 @@ func (s *Stack) migrate(ctx context.Context, phase string, operate func(*schema.
 		if len(res.Applied) == 0 {
 			return ended{Outcome: event.Unchanged, Text: fmt.Sprintf("nothing to do: the schema of %s is %s", target.Place(), res.State), Data: migrationData(res)}, nil
 		}
-		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s applied to %s; the schema is %s", count(len(res.Applied), "changeset"), target.Place(), res.State), Log: res.Log, Data: migrationData(res)}, nil
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s in %s; the schema is %s", migrated(res.Applied), target.Place(), res.State), Log: res.Log, Data: migrationData(res)}, nil
 	})
+}
+
+// migrated says what became of the changesets that an operation came to.
+func migrated(applied []schema.Applied) string {
+	n := map[string]int{}
+	for _, a := range applied {
+		n[a.Type]++
+	}
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{
+		{n["EXECUTED"] + n["RERAN"], "applied"}, {n["MARK_RAN"], "marked as run without running"}, {n["SKIPPED"], "passed over by a precondition"},
+		{n["FAILED"], "failed and passed over"}, {n["ROLLED_BACK"], "rolled back"},
+	} {
+		if part.n > 0 {
+			parts = append(parts, count(part.n, "changeset")+" "+part.what)
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // migrator migrates target. Without an engine it can only tell what it reads itself.
@@ -66,7 +89,7 @@ func (s *Stack) migrator(target database.Target, e Engine, r event.Reporter) (*s
 	}
 	o := schema.Options{
 		Changelog: s.Config.Schema.Changelog, Root: s.Config.Root, Contexts: s.Config.Schema.Contexts, Labels: s.Config.Schema.Labels,
-		Target: target, Image: string(ref), Report: r,
+		Target: target, Image: string(ref), Report: r, Cache: filepath.Join(s.Config.CacheDir, "changelogs"), Each: s.Config.Schema.Transaction == "changeset",
 		OpenLog: func(operation string) (schema.Log, error) { return s.Logs.Database(operation) },
 	}
 	if e == nil {
@@ -92,11 +115,14 @@ func (s *Stack) SchemaStatus(ctx context.Context) error {
 		return s.failure("schema:status", SchemaWork, err)
 	}
 	report := event.Report{Header: []string{"file", "changeset", "context", "labels", "state"}, Data: schemaData(state)}
-	for _, c := range state.Changesets {
+	for _, c := range slices.Concat(state.Changesets, state.Unknown) {
 		report.Rows = append(report.Rows, []string{c.File, c.ID, c.Context, c.Labels, string(c.Will)})
 	}
 	report.Text = "schema: " + state.String()
 	s.Sink.Result(report)
+	for _, line := range state.Remarks() {
+		s.Sink.For("schema:status").Warn(line)
+	}
 	if state.Problem != nil {
 		return s.failure("schema:status", SchemaWork, state.Problem)
 	}
@@ -125,7 +151,7 @@ func (s *Stack) engineWithLiquibase(ctx context.Context) (Engine, error) {
 	e, err := s.engine(ctx)
 	var unusable *engine.UnusableError
 	if errors.As(err, &unusable) {
-		s.Sink.For("schema:status").Warn("no engine works: the state is an estimate, made without Liquibase")
+		s.Sink.For("schema:status").Warn("no engine works: a changelog that Liquibase has not read yet cannot be read")
 		return nil, nil //nolint:nilnil // no engine is an answer
 	}
 	if err != nil {
@@ -137,7 +163,7 @@ func (s *Stack) engineWithLiquibase(ctx context.Context) (Engine, error) {
 	}
 	_, err = e.ImageInspect(ctx, ref)
 	if errors.Is(err, engine.ErrNotFound) {
-		s.Sink.For("schema:status").Warn("Liquibase's image is not built (mage build:liquibase): the state is an estimate")
+		s.Sink.For("schema:status").Warn("Liquibase's image is not built (mage build:liquibase): a changelog that it has not read yet cannot be read")
 		return nil, nil //nolint:nilnil // as above
 	}
 	return e, err

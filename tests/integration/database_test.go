@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -214,14 +215,21 @@ func lockNamesHolder(t *testing.T, owner database.Target, admin *pgx.Conn) {
 	assert.WithinDuration(t, time.Now(), holder.Since, time.Minute)
 	assert.ErrorContains(t, err, "held by "+holder.String())
 
-	others, err := database.OtherSessions(t.Context(), second)
-	require.NoError(t, err)
-	assert.Contains(t, others, holder)
+	for latest, listed := range map[time.Time]bool{{}: true, holder.Since: true, holder.Since.Add(-time.Second): false} {
+		others, err := database.OtherWriters(t.Context(), second, "pg_class", latest)
+		require.NoError(t, err)
+		assert.Equal(t, listed, slices.Contains(others, holder), "connected before %s", latest)
+	}
 
 	require.NoError(t, release())
 	again, err := database.Lock(t.Context(), second, key)
 	require.NoError(t, err, "after the release")
 	require.NoError(t, again())
+
+	release, err = database.Lock(t.Context(), second, key)
+	require.NoError(t, err)
+	exec(t, second, `select pg_advisory_unlock_all()`)
+	require.ErrorContains(t, release(), "this session does not hold it any more")
 
 	_, err = database.Lock(t.Context(), first, key)
 	require.NoError(t, err)

@@ -20,7 +20,6 @@ func schemaFailures() []schemaTest {
 		{"a changelog that cannot be read is refused", unreadable},
 		{"numbers that are not padded run in another order", unpadded},
 		{"tables that nobody recorded are not touched", standingTables},
-		{"a changeset may not end the transaction", endsTransaction},
 		{"a user who may not create roles is told so", withoutCreateRole},
 	}
 }
@@ -34,7 +33,7 @@ func secondFails(t *testing.T, s *site) {
 	assert.Equal(t, "changelogs/parts/002.sql", failed.File)
 	assert.Equal(t, "3", failed.Changeset)
 	assert.Contains(t, failed.Cause, `duplicate key value violates unique constraint "a_pkey"`)
-	assert.Empty(t, failed.Applied)
+	assert.Empty(t, failed.Outcome.Applied)
 	assert.NotEmpty(t, failed.Log)
 	assert.Equal(t, []string{"1"}, x.column(`select id::text from a`))
 }
@@ -79,7 +78,6 @@ func headerMissing(t *testing.T, s *site) {
 		assert.Equal(t, schema.Refused, failed.Kind)
 		assert.Equal(t, "changelogs/parts/001.sql", failed.File)
 		assert.Contains(t, failed.Cause, "first line")
-		assert.Zero(t, x.runs.n.Load())
 		state, err := x.Status(t.Context())
 		require.NoError(t, err)
 		assert.Error(t, state.Problem)
@@ -96,14 +94,14 @@ func unreadable(t *testing.T, s *site) {
 		file  string
 		words string
 	}{
-		"YAML":           {map[string]string{schema.DefaultRoot: "databaseChangeLog:\n  - include: [\n"}, schema.Refused, schema.DefaultRoot, "did not find"},
-		"a missing file": {map[string]string{schema.DefaultRoot: include + "nope.sql\n"}, schema.Refused, schema.DefaultRoot, `"nope.sql" does not exist`},
+		"YAML":           {map[string]string{schema.DefaultRoot: "databaseChangeLog:\n  - include: [\n"}, schema.BadChangelog, schema.DefaultRoot, "line 3"},
+		"a missing file": {map[string]string{schema.DefaultRoot: include + "nope.sql\n"}, schema.BadChangelog, schema.DefaultRoot, "nope.sql was not found"},
 		"an unknown change": {
 			map[string]string{schema.DefaultRoot: "databaseChangeLog:\n  - changeSet:\n      id: 1\n      author: ops\n      changes:\n        - createTabel: {tableName: a}\n"},
 			schema.BadChangelog, schema.DefaultRoot, "createTabel",
 		},
 		"XML": {
-			map[string]string{schema.DefaultRoot: include + "a.xml\n", "a.xml": "<databaseChangeLog"}, schema.BadChangelog, "a.xml", "a.xml",
+			map[string]string{schema.DefaultRoot: include + "a.xml\n", "a.xml": "<databaseChangeLog"}, schema.BadChangelog, "a.xml", "line 1",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,20 +138,22 @@ func standingTables(t *testing.T, s *site) {
 	exec(t, x.conn, `create table domains (name text)`, `create table other (id int)`)
 	failed := x.fails()
 	assert.Equal(t, schema.Standing, failed.Kind)
-	assert.Contains(t, failed.Cause, "domains")
-	assert.NotContains(t, failed.Cause, "other")
-	assert.NotEmpty(t, failed.Hint)
+	assert.Equal(t, `changelogs/parts/001.sql:3: changeset "1" of ops: ERROR: relation "domains" already exists`, failed.Error())
+	assert.Contains(t, failed.Hint, "changelog-sync")
 	_, err := x.Init(t.Context())
 	require.ErrorAs(t, err, &failed)
 	assert.Equal(t, schema.Standing, failed.Kind)
-	assert.Zero(t, x.runs.n.Load())
-}
+	state, err := x.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"domains", "other"}, state.Standing)
 
-func endsTransaction(t *testing.T, s *site) {
-	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);\ncommit;"))})
-	failed := x.fails()
-	assert.Equal(t, schema.Refused, failed.Kind)
-	assert.Contains(t, failed.Cause, "COMMIT")
+	x.write("parts/001.sql", sql("--changeset ops:1\n--preconditions onFail:MARK_RAN\n--precondition-sql-check expectedResult:0 select count(*) from pg_tables where tablename = 'domains'\n"+
+		"create table domains (id int);\n", set("2", "create table if not exists other (id int);")))
+	result := x.update()
+	require.Len(t, result.Applied, 2)
+	assert.Equal(t, "MARK_RAN", result.Applied[0].Type)
+	assert.Equal(t, "current (1 marked as run)", result.State.String())
+	assert.Contains(t, x.heard(), "its precondition does not hold")
 }
 
 func withoutCreateRole(t *testing.T, s *site) {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/schema"
 )
@@ -20,12 +21,14 @@ func schemaLocks() []schemaTest {
 		{"the lock of a dead migration is released", deadLock},
 		{"a living migration is waited for", livingMigration},
 		{"a living Liquibase of someone else keeps its lock", foreignLiquibase},
+		{"a pooler in transaction mode is refused", pooled},
 		{"a migration that is killed leaves nothing", killed},
 		{"a migration that is cancelled leaves nothing", cancelled},
 	}
 }
 
-const staleLock = `update databasechangeloglock set locked = true, lockgranted = now() - interval '2 hours', lockedby = 'gone (192.0.2.9)'`
+// staleLock is the lock of a Liquibase that is not Poststack's, set before any session began that is connected now.
+const staleLock = `update databasechangeloglock set locked = true, lockgranted = now() - interval '1 day', lockedby = 'gone (192.0.2.9)'`
 
 func deadLock(t *testing.T, s *site) {
 	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))})
@@ -75,25 +78,79 @@ func livingMigration(t *testing.T, s *site) {
 	require.NoError(t, <-done)
 }
 
+// foreignLiquibase: whatever a session calls itself, it is ruled out only when it cannot be the holder.
 func foreignLiquibase(t *testing.T, s *site) {
 	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))})
 	x.update()
-	exec(t, x.conn, staleLock)
 	x.write("parts/002.sql", sql(set("2", "create table b (id int);")))
+	exec(t, x.conn, `create role reading_only login password 'pw-reading'`)
 	foreign := x.Target
-	foreign.Application = "PostgreSQL JDBC Driver"
+	foreign.Application = "billing"
 	holder := connect(t, foreign)
+	exec(t, holder, `update databasechangeloglock set locked = true, lockgranted = localtimestamp, lockedby = 'billing (192.0.2.9)'`)
 	x.LockWait = time.Second
 	failed := x.fails()
 	assert.Equal(t, schema.Busy, failed.Kind)
-	assert.Contains(t, failed.Cause, "gone (192.0.2.9)")
-	assert.Contains(t, failed.Cause, "PostgreSQL JDBC Driver")
+	assert.Contains(t, failed.Cause, "billing (192.0.2.9)")
+	assert.Regexp(t, `a session that may hold its lock is connected: pid \d+ `, failed.Cause)
 	whose, err := schema.ReleaseStaleLock(t.Context(), x.conn)
 	require.NoError(t, err)
 	assert.Empty(t, whose, "its holder may live")
 	assert.Equal(t, []string{"true"}, x.column(`select locked::text from databasechangeloglock`))
+
 	require.NoError(t, holder.Close(t.Context()))
-	assert.Len(t, x.update().Applied, 1)
+	reader := x.Target
+	reader.User, reader.Password = "reading_only", "pw-reading"
+	only := connect(t, reader) // may not write to the lock's table, and so cannot have taken it
+	require.NoError(t, x.conn.Close(t.Context()))
+	result, err := x.Update(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, result.Applied, 1)
+	assert.Contains(t, x.heard(), "released the lock of billing (192.0.2.9)")
+	require.NoError(t, only.Close(t.Context()))
+	exec(t, s.admin, `drop role reading_only`)
+	x.conn = connect(t, x.Target)
+
+	x.write("parts/003.sql", sql(set("3", "create table c (id int);")))
+	exec(t, x.conn, `update databasechangeloglock set locked = true, lockgranted = localtimestamp, lockedby = 'host#poststack (192.0.2.9)'`)
+	assert.Len(t, x.update().Applied, 1, "no Poststack is at work: a lock of its own has no holder, whoever is connected")
+}
+
+// pooled: PgBouncer itself, of Debian's package, in front of the server.
+func pooled(t *testing.T, s *site) {
+	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))})
+	const port = 26439
+	settings := fmt.Sprintf("[databases]\n* = host=127.0.0.1 port=%d user=%s password=%s\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=%d\n"+
+		"auth_type=any\npool_mode=transaction\nignore_startup_parameters=options\nunix_socket_dir=\n", s.owner.Port, s.owner.User, "'"+strings.ReplaceAll(s.owner.Password.Reveal(), "'", "''")+"'", port)
+	labels := container.DisposableLabels()
+	id, err := s.engine.ContainerCreate(t.Context(), engine.ContainerSpec{
+		Image: "localhost/poststack/base-debian:latest", User: "0", Labels: labels, HostNetwork: true,
+		Files: []engine.File{{Path: "/tmp/pgbouncer.ini", Mode: 0o444, Content: []byte(settings)}},
+		Entrypoint: []string{"bash", "-c", "cd /var/tmp && apt-get -qq update && apt-get -qq download pgbouncer libevent-2.1-7 libc-ares2 && " +
+			"for package in *.deb; do dpkg-deb --fsys-tarfile $package | tar --extract --keep-directory-symlink --directory /; done && exec setpriv --reuid 65534 --clear-groups pgbouncer /tmp/pgbouncer.ini"},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, s.engine.ContainerRemove(context.Background(), id)) })
+	require.NoError(t, s.engine.ContainerStart(t.Context(), id))
+	target := x.Target
+	target.Port = port
+	require.Eventually(t, func() bool {
+		conn, err := target.Connect(t.Context())
+		if err == nil {
+			err = conn.Close(t.Context())
+		}
+		return err == nil
+	}, 2*time.Minute, 200*time.Millisecond, "PgBouncer answers")
+	before := x.snapshot()
+	x.Target = target
+	for range 2 {
+		_, err := x.Update(t.Context())
+		var failed *schema.Error
+		require.ErrorAs(t, err, &failed)
+		assert.Contains(t, failed.Error(), "a connection pooler in transaction mode")
+		assert.Contains(t, failed.Hint, "pool_mode=session")
+	}
+	assert.Equal(t, before, x.snapshot())
 }
 
 // slow is a changelog whose second changeset takes long.
@@ -114,7 +171,8 @@ func killed(t *testing.T, s *site) {
 	require.ErrorAs(t, <-done, &failed)
 	assert.Equal(t, schema.Crashed, failed.Kind)
 	assert.Contains(t, failed.Cause, "137")
-	assert.Empty(t, failed.Applied)
+	assert.Empty(t, failed.Outcome.Applied)
+	assert.True(t, failed.Outcome.Undone, "the database was asked")
 	x.nothingLeft()
 
 	x.write("parts/001.sql", strings.Replace(slow("killed")["parts/001.sql"], "60", "0", 1))

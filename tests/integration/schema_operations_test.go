@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"context"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,11 +15,11 @@ func schemaOperations() []schemaTest {
 	return []schemaTest{
 		{"the product's schema is made, kept, and rolled back", productSchema},
 		{"with nothing pending Liquibase does not start", nothingPending},
-		{"a fingerprint holds only for what it was made of", fingerprintEnds},
+		{"what Liquibase has read holds only for what it has read", readingEnds},
 		{"what always runs is not passed over", alwaysRuns},
 		{"demo data and later releases wait until they are selected", contextsAreChosen},
 		{"a changelog cannot read the environment", environmentIsHidden},
-		{"status estimates without an image", statusEstimates},
+		{"without an image status tells what is recorded", statusWithoutImage},
 		{"one transaction, but for what says otherwise", partialProgress},
 	}
 }
@@ -81,64 +80,56 @@ func nothingPending(t *testing.T, s *site) {
 	state, err := x.Status(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, schema.Current, state.Kind)
-	assert.False(t, state.Estimated)
 	assert.EqualValues(t, 1, x.runs.n.Load())
 	assert.Equal(t, before, x.snapshot())
 }
 
-// asked stands for a Liquibase that is only meant to be asked.
-type asked struct{ n int }
-
-// Run finds nothing.
-func (a *asked) Run(context.Context, schema.Invocation) (schema.Output, error) {
-	a.n++
-	return schema.Output{}, nil
-}
-
-func fingerprintEnds(t *testing.T, s *site) {
+func readingEnds(t *testing.T, s *site) {
 	const file = "parts/001.sql"
 	was := sql(set("1", "create table a (id int);"))
 	x := s.trial(t, map[string]string{file: was})
 	x.update()
-	ask := &asked{}
-	x.Liquibase = ask
 	database := func(statement, back string) func() func() {
 		return func() func() {
 			exec(t, x.conn, statement)
 			return func() { exec(t, x.conn, back) }
 		}
 	}
-	for name, change := range map[string]func() func(){
-		"a changeset is added": func() func() {
+	const reverse = `update databasechangelog set md5sum = reverse(md5sum)`
+	for name, tc := range map[string]struct {
+		change func() func()
+		asks   int32
+		kind   schema.StateKind
+	}{
+		"a changeset is added": {func() func() {
 			x.write(file, was+set("2", "select 1;"))
 			return func() { x.write(file, was) }
-		},
-		"a changeset is edited": func() func() {
+		}, 1, schema.Outdated},
+		"a changeset is edited": {func() func() {
 			x.write(file, strings.Replace(was, "int", "bigint", 1))
 			return func() { x.write(file, was) }
-		},
-		"a row is another": database(`update databasechangelog set id = '9'`, `update databasechangelog set id = '1'`),
-		"a row is added": database(`insert into databasechangelog (id, author, filename, dateexecuted, orderexecuted, exectype)
-			values ('9', 'ops', 'x', now(), 9, 'EXECUTED')`, `delete from databasechangelog where id = '9'`),
-		"a checksum is changed": database(`update databasechangelog set md5sum = reverse(md5sum)`, `update databasechangelog set md5sum = reverse(md5sum)`),
-		"Liquibase is another":  func() func() { x.Image = "image-2"; return func() { x.Image = "image-1" } },
-		"other contexts":        func() func() { x.Contexts = "demo"; return func() { x.Contexts = "" } },
-		"other labels":          func() func() { x.Labels = "demo"; return func() { x.Labels = "" } },
+		}, 1, schema.Diverged},
+		"a row is another": {database(`update databasechangelog set id = '9'`, `update databasechangelog set id = '1'`), 0, schema.Outdated},
+		"a row is added": {database(`insert into databasechangelog (id, author, filename, dateexecuted, orderexecuted, exectype)
+			values ('9', 'ops', 'x', now(), 9, 'EXECUTED')`, `delete from databasechangelog where id = '9'`), 0, schema.Current},
+		"a checksum is changed": {database(reverse, reverse), 1, schema.Diverged},
+		"Liquibase is another":  {func() func() { x.Image = "image-2"; return func() { x.Image = "image-1" } }, 1, schema.Current},
+		"other contexts":        {func() func() { x.Contexts = "demo"; return func() { x.Contexts = "" } }, 1, schema.Current},
+		"other labels":          {func() func() { x.Labels = "demo"; return func() { x.Labels = "" } }, 1, schema.Current},
 	} {
-		before := ask.n
-		back := change()
-		_, err := x.Status(t.Context())
+		before := x.runs.n.Load()
+		back := tc.change()
+		state, err := x.Status(t.Context())
 		require.NoError(t, err, name)
-		assert.Equal(t, before+1, ask.n, "the fingerprint was believed: %s", name)
+		assert.Equal(t, tc.kind, state.Kind, "%s: %s", name, state)
+		assert.Equal(t, tc.asks, x.runs.n.Load()-before, "%s: Liquibase's runs", name)
 		back()
-		_, err = x.Status(t.Context())
+		before = x.runs.n.Load()
+		state, err = x.Status(t.Context())
 		require.NoError(t, err, name)
-		assert.Equal(t, before+1, ask.n, "the fingerprint does not hold any more: %s", name)
+		assert.Equal(t, schema.Current, state.Kind, name)
+		assert.Equal(t, before, x.runs.n.Load(), "%s: what was read does not hold any more", name)
 	}
-	exec(t, x.conn, `delete from databasechangelog`)
-	state, err := x.Status(t.Context())
-	require.NoError(t, err)
-	assert.NotEqual(t, schema.Current, state.Kind)
 }
 
 func alwaysRuns(t *testing.T, s *site) {
@@ -151,6 +142,7 @@ func alwaysRuns(t *testing.T, s *site) {
 	require.Len(t, result.Applied, 4)
 	assert.Equal(t, "FAILED", result.Applied[2].Type)
 	assert.Contains(t, x.heard(), "failed and was passed over")
+	assert.Equal(t, "outdated (1 pending; 1 runs on every update)", result.State.String())
 	result = x.update()
 	assert.Len(t, result.Applied, 2)
 	assert.Equal(t, []string{"1", "1", "2"}, x.column(`select n::text from a order by n`))
@@ -188,18 +180,31 @@ func environmentIsHidden(t *testing.T, s *site) {
 	assert.Empty(t, x.update().Applied)
 }
 
-func statusEstimates(t *testing.T, s *site) {
-	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"), set("2", "create table b (id int);"))})
+func statusWithoutImage(t *testing.T, s *site) {
+	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))})
+	liquibase := x.Liquibase
 	x.Liquibase = nil
 	state, err := x.Status(t.Context())
 	require.NoError(t, err)
 	assert.True(t, state.Estimated)
 	assert.Equal(t, schema.None, state.Kind)
-	assert.Len(t, state.Pending(), 2)
 	_, err = x.Update(t.Context())
 	var failed *schema.Error
 	require.ErrorAs(t, err, &failed)
 	assert.Contains(t, failed.Hint, "build:liquibase")
+
+	x.Liquibase = liquibase
+	x.update()
+	x.Liquibase = nil
+	state, err = x.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "current", state.String(), "Liquibase has read it before")
+	x.write("parts/002.sql", sql(set("2", "create table b (id int);")))
+	state, err = x.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "unread (1 recorded; what is pending is not known: Liquibase has not read the changelog)", state.String())
+	require.Len(t, state.Unknown, 1)
+	assert.Equal(t, "1 (ops)", state.Unknown[0].String())
 }
 
 func partialProgress(t *testing.T, s *site) {
@@ -213,8 +218,8 @@ func partialProgress(t *testing.T, s *site) {
 	var failed *schema.Error
 	require.ErrorAs(t, err, &failed)
 	assert.Equal(t, "4", failed.Changeset)
-	require.Len(t, failed.Applied, 2)
-	assert.Equal(t, "2", failed.Applied[1].Changeset)
+	require.Len(t, failed.Outcome.Applied, 2)
+	assert.Equal(t, "2", failed.Outcome.Applied[1].Changeset)
 	assert.Contains(t, strings.Join(failed.Details(), "\n"), "stay applied")
 	assert.Contains(t, x.heard(), "runs outside a transaction")
 	assert.Equal(t, []string{"1", "2"}, x.column(`select id from databasechangelog order by orderexecuted`))

@@ -34,7 +34,7 @@ func TestSchema(t *testing.T) {
 			e := enginetest.Open(t, kind)
 			owner := startDatabase(t, e)
 			site := &site{engine: e, owner: owner, admin: connect(t, owner)}
-			for _, test := range slices.Concat(schemaOperations(), schemaFailures(), schemaLocks(), schemaPaths()) {
+			for _, test := range slices.Concat(schemaOperations(), schemaFailures(), schemaLocks(), schemaPaths(), schemaReading(), schemaOutcomes()) {
 				t.Run(test.name, func(t *testing.T) { test.run(t, site) })
 			}
 		})
@@ -109,7 +109,7 @@ func (s *site) trial(t *testing.T, files map[string]string, change ...func(*sche
 		Labels: map[string]string{container.LabelDisposable: "true", container.LabelSession: session.Name(), "test": x.label},
 	}}
 	o := schema.Options{
-		Root: dir, Changelog: "changelogs", Target: target, Liquibase: x.runs, Image: "image-1",
+		Root: dir, Changelog: "changelogs", Target: target, Liquibase: x.runs, Image: "image-1", Cache: filepath.Join(dir, "cache"),
 		Report: event.Sink(x.hear).For("schema"), OpenLog: x.log,
 	}
 	for _, c := range change {

@@ -126,7 +126,7 @@ func newSchema(s inventory.Schema) schemaView {
 		switch c.State {
 		case "applied":
 			v.Applied++
-		case "pending":
+		case "pending", "changed, runs again":
 			v.Pending++
 		default:
 			v.Skipped++

@@ -13,7 +13,6 @@ import liquibase.RuntimeEnvironment;
 import liquibase.UpdateSummaryEnum;
 import liquibase.changelog.ChangeLogIterator;
 import liquibase.changelog.ChangeLogParameters;
-import liquibase.changelog.ChangeSet;
 import liquibase.changelog.ChangeSetStatus;
 import liquibase.changelog.DatabaseChangeLog;
 import liquibase.changelog.StatusChangeLogIterator;
@@ -25,7 +24,6 @@ import liquibase.changelog.filter.ShouldRunChangeSetFilter;
 import liquibase.changelog.visitor.DefaultChangeExecListener;
 import liquibase.changelog.visitor.StatusVisitor;
 import liquibase.command.CommandScope;
-import liquibase.command.core.helpers.DatabaseChangelogCommandStep;
 import liquibase.database.Database;
 import liquibase.database.DatabaseFactory;
 
@@ -40,7 +38,6 @@ final class Commands {
   private final Database database;
   private final Map<String, String> options;
   private final Report report;
-  private final String file;
   private final String contexts;
   private final String labels;
 
@@ -48,7 +45,6 @@ final class Commands {
     this.database = database;
     this.options = options;
     this.report = report;
-    this.file = options.get("changelog-file");
     this.contexts = options.getOrDefault("contexts", "");
     this.labels = options.getOrDefault("label-filter", "");
   }
@@ -62,7 +58,7 @@ final class Commands {
    * Goes through the beginning of an update without a database, and drops what comes out, so that all it needs is loaded
    * and compiled. What is wrong with the changelog is for the real update to tell.
    */
-  static void rehearse(Map<String, String> options) {
+  static void rehearse(Map<String, String> options, Sources sources) {
     Path record = null;
     try {
       record = Files.createTempFile("rehearsal", ".csv");
@@ -70,8 +66,11 @@ final class Commands {
       Database nowhere =
           DatabaseFactory.getInstance()
               .openDatabase("offline:postgresql?outputLiquibaseSql=all&changeLogFile=" + record, null, null, null, null);
-      new Commands(nowhere, options, new Report(new PrintStream(OutputStream.nullOutputStream())))
-          .scope("updateCountSql")
+      Report nobody = new Report(new PrintStream(OutputStream.nullOutputStream()));
+      Commands commands = new Commands(nowhere, options, nobody);
+      DatabaseChangeLog log = new Reading(nowhere, nobody, sources).read(options.get("changelog-file"), commands.parameters());
+      commands
+          .scope("updateCountSql", log)
           .addArgumentValue("count", REHEARSED)
           .setOutput(OutputStream.nullOutputStream())
           .execute();
@@ -92,42 +91,42 @@ final class Commands {
     }
   }
 
-  void run(String command) throws Exception {
+  void run(String command, DatabaseChangeLog log) throws Exception {
     switch (command) {
       case UPDATE:
-        scope("update").addArgumentValue("showSummary", UpdateSummaryEnum.OFF).execute();
+        scope("update", log).addArgumentValue("showSummary", UpdateSummaryEnum.OFF).execute();
         break;
       case ROLLBACK:
-        scope("rollbackCount").addArgumentValue("count", Integer.valueOf(options.get("count"))).execute();
+        scope("rollbackCount", log).addArgumentValue("count", Integer.valueOf(options.get("count"))).execute();
         break;
       default:
-        status();
+        status(log);
     }
   }
 
-  private CommandScope scope(String name) throws Exception {
+  private CommandScope scope(String name, DatabaseChangeLog log) throws Exception {
     return new CommandScope(name)
         .addArgumentValue("database", database)
-        .addArgumentValue("changelogFile", file)
+        .addArgumentValue("databaseChangelog", log)
         .addArgumentValue("contexts", contexts)
         .addArgumentValue("labelFilter", labels)
         .addArgumentValue("changelogParameters", parameters())
         .addArgumentValue("changeExecListener", new DefaultChangeExecListener(report));
   }
 
-  private ChangeLogParameters parameters() {
+  /** What the changelog may refer to, and which contexts and labels are selected. */
+  ChangeLogParameters parameters() {
     ChangeLogParameters parameters = new ChangeLogParameters(database);
     parameters.setContexts(new Contexts(contexts));
     parameters.setLabels(new LabelExpression(labels));
     return parameters;
   }
 
-  // What update would do: one event "changeset" each, in order, with will = run, ran or skip.
-  private void status() throws Exception {
+  // What update would do: one event "will" each, in order, with will = run, ran or skip.
+  private void status(DatabaseChangeLog log) throws Exception {
     ChangeLogParameters parameters = parameters();
     Contexts context = parameters.getContexts();
     LabelExpression label = parameters.getLabels();
-    DatabaseChangeLog log = DatabaseChangelogCommandStep.getDatabaseChangeLog(file, parameters, database);
     liquibase.Scope.getCurrentScope()
         .getSingleton(liquibase.changelog.ChangeLogHistoryServiceFactory.class)
         .getChangeLogService(database)
@@ -144,17 +143,10 @@ final class Commands {
             new ShouldRunChangeSetFilter(database));
     iterator.run(visitor, new RuntimeEnvironment(database, context, label));
     for (ChangeSetStatus status : visitor.getStatuses()) {
-      report.emit(describe(status));
+      Map<String, Object> event = Report.event("will", status.getChangeSet());
+      String skipped = status.getPreviouslyRan() ? "ran" : "skip";
+      event.put("will", status.getWillRun() ? "run" : skipped);
+      report.emit(event);
     }
-  }
-
-  private static Map<String, Object> describe(ChangeSetStatus status) {
-    ChangeSet set = status.getChangeSet();
-    Map<String, Object> event = Report.event("changeset", set);
-    String skipped = status.getPreviouslyRan() ? "ran" : "skip";
-    event.put("will", status.getWillRun() ? "run" : skipped);
-    event.put("context", set.getContextFilter() == null || set.getContextFilter().isEmpty() ? "" : set.getContextFilter().toString());
-    event.put("labels", set.getLabels() == null ? "" : set.getLabels().toString());
-    return event;
   }
 }

@@ -2,16 +2,18 @@ package org.poststack.liquibase;
 
 import java.sql.SQLException;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import liquibase.changelog.ChangeSet;
 import liquibase.exception.ChangeLogParseException;
-import liquibase.exception.DatabaseException;
 import liquibase.exception.LockException;
 import liquibase.exception.MigrationFailedException;
+import liquibase.exception.PreconditionFailedException;
 import liquibase.exception.RollbackFailedException;
 import liquibase.exception.ValidationFailedException;
+import liquibase.resource.ResourceAccessor;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
 
@@ -19,30 +21,42 @@ import org.postgresql.util.ServerErrorMessage;
 final class Failure {
   private static final Pattern CHECKSUM =
       Pattern.compile("(.+)::(.+?)::(.+?) was: (\\S+) but is now: (\\S+)");
-  private static final Pattern STATEMENT = Pattern.compile("\\[Failed SQL: \\(\\d+\\) (.*)]", Pattern.DOTALL);
+  private static final Pattern IDENTITY = Pattern.compile("(?m)^(?:.*, )?\\s*(\\S[^\\n]*?)::([^\\n]+?)::(\\S+)$");
+  private static final Pattern LINE = Pattern.compile("\\bline (\\d+)");
+  private static final int LONGEST = 2000; // characters of a statement that are told
 
-  private Failure() {}
+  private final Report report;
+  private final ResourceAccessor files;
 
-  /** The event for {@code thrown}. {@code current} is the changeset that ran, or null. */
-  static Map<String, Object> describe(Throwable thrown, ChangeSet current) {
+  Failure(Report report, ResourceAccessor files) {
+    this.report = report;
+    this.files = files;
+  }
+
+  /** The event for {@code thrown}. */
+  Map<String, Object> describe(Throwable thrown) {
+    Reading.UnreadableException unreadable = find(thrown, Reading.UnreadableException.class);
+    if (unreadable != null) {
+      return unreadable(unreadable);
+    }
     ValidationFailedException invalid = find(thrown, ValidationFailedException.class);
     if (invalid != null) {
       return validation(invalid);
     }
     SQLException sql = find(thrown, SQLException.class);
+    ChangeSet current = report.current();
     boolean ran = find(thrown, MigrationFailedException.class) != null || find(thrown, RollbackFailedException.class) != null;
-    if (ran && current != null) {
+    boolean ended = find(thrown, Transaction.EndedException.class) != null;
+    if (current != null && (ran || ended)) {
       Map<String, Object> event = event("changeset", Report.event("failed", current));
-      event.put("cause", sql == null ? last(thrown) : cause(sql));
-      locate(event, sql, thrown);
+      PreconditionFailedException unmet = find(thrown, PreconditionFailedException.class);
+      String other = unmet == null ? last(thrown) : oneLine(unmet.getFailedPreconditions().toString());
+      event.put("cause", sql == null ? other : cause(sql));
+      locate(event, sql);
       return event;
     }
-    if (find(thrown, LockException.class) != null) {
+    if (find(thrown, LockException.class) != null || thrown instanceof Session.BusyException) {
       return plain("lock", last(thrown));
-    }
-    ChangeLogParseException unreadable = innermost(thrown, ChangeLogParseException.class);
-    if (unreadable != null) { // unlike what caused it, it names the file
-      return plain("changelog", oneLine(unreadable.getMessage()));
     }
     if (sql != null) {
       Map<String, Object> event = plain("database", cause(sql));
@@ -50,6 +64,19 @@ final class Failure {
       return event;
     }
     return plain("other", last(thrown));
+  }
+
+  // Liquibase puts "Error parsing FILE : " in front, once for each file on the way, and not always the one to blame.
+  private static Map<String, Object> unreadable(Reading.UnreadableException unreadable) {
+    ChangeLogParseException parse = innermost(unreadable, ChangeLogParseException.class);
+    String text = oneLine(parse == null ? last(unreadable) : parse.getMessage());
+    text = text.replaceAll("^(Error parsing \\S.* : )+", "");
+    Map<String, Object> event = plain("changelog", text);
+    event.put("source", unreadable.file);
+    for (Matcher line = LINE.matcher(text); line.find(); ) { // YAML's parser first tells where it began
+      event.put("line", Integer.valueOf(line.group(1)));
+    }
+    return event;
   }
 
   private static Map<String, Object> validation(ValidationFailedException invalid) {
@@ -64,27 +91,34 @@ final class Failure {
         return event;
       }
     }
-    return plain("validation", oneLine(invalid.getMessage()));
+    Map<String, Object> event = plain("validation", oneLine(invalid.getMessage()));
+    Matcher identity = IDENTITY.matcher(invalid.getMessage());
+    if (identity.find()) {
+      event.put("file", identity.group(1));
+      event.put("id", identity.group(2));
+      event.put("author", identity.group(3));
+    }
+    return event;
   }
 
-  // Adds where in the failed statement PostgreSQL stopped: the statement, and the position in it from 1.
-  private static void locate(Map<String, Object> event, SQLException sql, Throwable thrown) {
-    if (sql == null) {
-      return;
+  // Adds where in its file the failed statement stands, and what PostgreSQL calls the failure.
+  private void locate(Map<String, Object> event, SQLException sql) {
+    int position = 0;
+    if (sql != null) {
+      event.put("sqlstate", sql.getSQLState());
+      ServerErrorMessage server = sql instanceof PSQLException ? ((PSQLException) sql).getServerErrorMessage() : null;
+      position = server == null ? 0 : server.getPosition();
     }
-    event.put("sqlstate", sql.getSQLState());
-    if (!(sql instanceof PSQLException)) {
-      return;
-    }
-    ServerErrorMessage server = ((PSQLException) sql).getServerErrorMessage();
-    if (server != null && server.getPosition() > 0) {
-      event.put("position", server.getPosition());
-    }
-    DatabaseException failed = find(thrown, DatabaseException.class);
-    Matcher statement = STATEMENT.matcher(failed == null ? "" : failed.getMessage());
-    if (statement.find()) {
-      event.put("sql", statement.group(1));
-    }
+    List<String> statements = report.statements();
+    Place place = Place.find(files, report.current(), statements, position);
+    event.put("source", place.file);
+    event.put("line", place.line);
+    event.put("statement", statements.size());
+    event.put("sql", statements.isEmpty() ? null : abbreviate(statements.get(statements.size() - 1)));
+  }
+
+  private static String abbreviate(String sql) {
+    return sql.length() > LONGEST ? sql.substring(0, LONGEST) + " …" : sql;
   }
 
   private static String cause(SQLException sql) {
@@ -144,7 +178,7 @@ final class Failure {
     return oneLine(text);
   }
 
-  private static String oneLine(String text) {
+  static String oneLine(String text) {
     return text == null ? "" : text.trim().replaceAll("\\s+", " ");
   }
 }

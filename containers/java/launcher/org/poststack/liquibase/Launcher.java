@@ -8,14 +8,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Properties;
 import liquibase.Scope;
-import liquibase.database.Database;
-import liquibase.database.DatabaseFactory;
-import liquibase.database.jvm.JdbcConnection;
 import liquibase.integration.commandline.LiquibaseCommandLine;
-import liquibase.lockservice.LockService;
-import liquibase.lockservice.LockServiceFactory;
-import liquibase.resource.ClassLoaderResourceAccessor;
-import liquibase.resource.CompositeResourceAccessor;
 import liquibase.resource.DirectoryResourceAccessor;
 import liquibase.resource.ResourceAccessor;
 
@@ -25,13 +18,15 @@ import liquibase.resource.ResourceAccessor;
  *
  * <p>Arguments: the command, then --key=value. Exit status: 0 done (the last line of standard output is the event
  * "ended"), 1 failed (it is the event "failed"), 2 wrong use. With --standby=SECONDS it gets everything ready before
- * there is a database, waits for that, says "ready", and begins when it gets the signal WINCH.
+ * there is a database, and waits for that. With that or --hold=SECONDS it says "ready" when it has read the changelog, and
+ * begins when it gets the signal WINCH. With --transaction=changeset each changeset is a transaction of its own.
  */
 public final class Launcher {
   private Launcher() {}
 
   /** Does what the arguments say and ends the process. */
   public static void main(String[] args) throws Exception {
+    System.setProperty("liquibase.hostDescription", "poststack"); // marks the lock as ours, see pkg/schema/stale.go
     hideProperties();
     if (args.length == 0 || !Commands.NAMES.contains(args[0])) {
       LiquibaseCommandLine.main(args);
@@ -40,9 +35,11 @@ public final class Launcher {
     PrintStream out = System.out;
     System.setOut(System.err); // whatever else prints must not disturb the events
     Report report = new Report(out);
+    ResourceAccessor files = null;
     try {
       Map<String, String> options = options(args);
-      run(args[0], options, report);
+      files = new DirectoryResourceAccessor(Path.of(options.get("search-path"))); // alone, as Liquibase does with a search path
+      run(args[0], options, files, report);
       report.emit(Report.event("ended", null));
       System.err.println("liquibase: ended"); // on both streams: whoever reads both need not wait for the process
       System.exit(0);
@@ -51,7 +48,7 @@ public final class Launcher {
       System.exit(2);
     } catch (Throwable e) {
       e.printStackTrace();
-      report.emit(Failure.describe(e, report.current()));
+      report.emit(new Failure(report, files).describe(e));
       System.exit(1);
     }
   }
@@ -80,64 +77,23 @@ public final class Launcher {
     return options;
   }
 
-  private static void run(String command, Map<String, String> options, Report report) throws Exception {
-    ResourceAccessor files =
-        new CompositeResourceAccessor(
-            new DirectoryResourceAccessor(Path.of(options.get("search-path"))), new ClassLoaderResourceAccessor());
+  private static void run(String command, Map<String, String> options, ResourceAccessor files, Report report)
+      throws Exception {
     Map<String, Object> scope = new HashMap<>();
     scope.put(Scope.Attr.resourceAccessor.name(), files);
+    Sources sources = new Sources();
+    sources.install();
     long patience = Long.parseLong(options.getOrDefault("standby", "0"));
-    Standby standby = patience > 0 ? new Standby(patience) : null;
+    long hold = patience > 0 ? patience : Long.parseLong(options.getOrDefault("hold", "0"));
+    Standby standby = hold > 0 ? new Standby(hold) : null;
     Opening opening = new Opening(options, patience);
-    if (standby != null) {
-      Scope.child(scope, () -> Commands.rehearse(options));
+    if (patience > 0) {
+      Scope.child(scope, () -> Commands.rehearse(options, sources));
     } else if (command.equals(Commands.UPDATE)) {
       Commands.load();
     }
     try (Connection real = opening.get()) {
-      if (standby != null) {
-        report.emit(Report.event("ready", null));
-        standby.await();
-      }
-      Scope.child(scope, () -> transact(command, options, report, real));
-    }
-  }
-
-  private static void transact(String command, Map<String, String> options, Report report, Connection real)
-      throws Exception {
-    Transaction transaction = new Transaction(real, report::committed);
-    report.ask(transaction::clean);
-    JdbcConnection connection = new JdbcConnection(transaction.connection());
-    Database database = DatabaseFactory.getInstance().findCorrectDatabaseImplementation(connection);
-    LockService lock = LockServiceFactory.getInstance().getLockService(database);
-    lock.setChangeLogLockWaitTime(0); // minutes; who waits, and for whom, is decided before this starts
-    lock.setChangeLogLockRecheckTime(0); // seconds; else it sleeps ten before it gives up
-    try {
-      new Commands(database, options, report).run(command);
-      if (command.equals(Commands.STATUS)) {
-        transaction.abandon();
-      } else {
-        transaction.finish();
-      }
-    } catch (Exception | Error e) {
-      release(transaction, lock, database, report);
-      throw e;
-    }
-  }
-
-  // After a rollback nothing of the lock is left, unless a changeset outside a transaction committed it.
-  private static void release(Transaction transaction, LockService lock, Database database, Report report) {
-    try {
-      boolean durable = transaction.abandon();
-      report.abandoned();
-      if (durable) {
-        lock.reset();
-        lock.setDatabase(database);
-        lock.forceReleaseLock();
-        transaction.finish();
-      }
-    } catch (Exception e) {
-      System.err.println("liquibase: cannot undo: " + e);
+      Scope.child(report.listener(), scope, () -> new Session(command, options, report, sources).run(real, standby));
     }
   }
 }

@@ -2,6 +2,7 @@ package org.poststack.liquibase;
 
 import java.sql.Connection;
 import java.sql.DriverManager;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Map;
@@ -14,6 +15,13 @@ import org.postgresql.PGConnection;
 /** The connection to the database, which opens while Liquibase loads. */
 final class Opening {
   private static final long PAUSE_MS = 10;
+
+  // client_connection_check_interval (PostgreSQL 14): ends the work of a client that died in the middle of a statement.
+  // The idle limits: a role or database may have them, and this session holds locks while it waits.
+  private static final String SETTINGS =
+      "select set_config(name, value, false) from (values ('client_connection_check_interval', '2s'),"
+          + " ('idle_session_timeout', '0'), ('idle_in_transaction_session_timeout', '0')) as t(name, value)"
+          + " where current_setting(name, true) is not null";
 
   private final FutureTask<Connection> opening;
 
@@ -63,14 +71,26 @@ final class Opening {
     properties.setProperty("ApplicationName", "poststack liquibase");
     Connection real = DriverManager.getConnection(options.get("url"), properties);
     try (Statement statement = real.createStatement()) {
-      // PostgreSQL 14 and newer: ends the work of a client that died in the middle of a statement.
-      statement.execute(
-          "select set_config('client_connection_check_interval', '2s', false)"
-              + " where current_setting('server_version_num')::int >= 140000");
+      statement.execute(SETTINGS);
     }
     Thread hook = new Thread(() -> cancel(real));
     Runtime.getRuntime().addShutdownHook(hook);
     return real;
+  }
+
+  /**
+   * Tells which session this is, so that whoever started it can wait for its end, and takes the advisory lock {@code key}
+   * that lives as long as the session does. False: another session has it.
+   */
+  static boolean claim(Connection real, long key, Report report) throws SQLException {
+    try (Statement statement = real.createStatement();
+        ResultSet rows = statement.executeQuery("select pg_backend_pid(), pg_try_advisory_lock(" + key + ")")) {
+      rows.next();
+      Map<String, Object> event = Report.event("session", null);
+      event.put("pid", rows.getInt(1));
+      report.emit(event);
+      return rows.getBoolean(2);
+    }
   }
 
   // On a signal: the statement that runs is ended, and the server undoes the rest when the connection goes.

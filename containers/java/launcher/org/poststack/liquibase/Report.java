@@ -1,15 +1,19 @@
 package org.poststack.liquibase;
 
 import java.io.PrintStream;
+import java.sql.SQLException;
+import java.sql.SQLWarning;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.BooleanSupplier;
+import liquibase.change.Change;
 import liquibase.changelog.ChangeSet;
 import liquibase.changelog.DatabaseChangeLog;
 import liquibase.changelog.visitor.AbstractChangeExecListener;
 import liquibase.database.Database;
+import liquibase.listener.SqlListener;
+import org.postgresql.util.PSQLWarning;
 
 /**
  * What happens, as one JSON object a line on standard output. Keys: event, then file, id, author of the changeset the
@@ -17,23 +21,40 @@ import liquibase.database.Database;
  */
 final class Report extends AbstractChangeExecListener {
   private final PrintStream out;
-  private final List<ChangeSet> undoable = new ArrayList<>();
-  private BooleanSupplier clean = () -> false;
+  private final List<String> statements = new ArrayList<>();
   private ChangeSet current;
+  private boolean changing;
+  private boolean listening;
+  private boolean recorded;
   private long begun;
 
   Report(PrintStream out) {
     this.out = out;
   }
 
-  /** Sets how to ask whether all that Liquibase has committed is in the database for good. */
-  void ask(BooleanSupplier question) {
-    clean = question;
-  }
-
   /** The changeset that runs, or ran last; null before the first. */
   ChangeSet current() {
     return current;
+  }
+
+  /** The statements of the current changeset that have begun, in order. */
+  List<String> statements() {
+    return statements;
+  }
+
+  /** How many statements of the current changeset have run, when the last one failed. */
+  int ran() {
+    return Math.max(0, statements.size() - 1);
+  }
+
+  /** Whether a change of the current changeset has begun and not ended: it runs, or has failed. */
+  boolean changing() {
+    return changing;
+  }
+
+  /** Whether the current changeset is done and written down: what Liquibase commits next is all of it. */
+  boolean recorded() {
+    return recorded;
   }
 
   @Override
@@ -42,49 +63,101 @@ final class Report extends AbstractChangeExecListener {
   }
 
   @Override
+  public void willRun(Change change, ChangeSet set, DatabaseChangeLog log, Database db) {
+    changing = true; // what ran before this were the questions of its preconditions
+  }
+
+  @Override
+  public void ran(Change change, ChangeSet set, DatabaseChangeLog log, Database db) {
+    changing = false;
+  }
+
+  /** Hears the statements of changesets. */
+  SqlListener listener() {
+    return new SqlListener() {
+      @Override
+      public void writeSqlWillRun(String sql) {
+        if (changing && listening) {
+          statements.add(sql);
+        }
+      }
+    };
+  }
+
+  @Override
   public void ran(ChangeSet set, DatabaseChangeLog log, Database db, ChangeSet.ExecType type) {
-    Map<String, Object> event = event("applied", set);
-    event.put("type", type.toString());
-    event.put("ms", (System.nanoTime() - begun) / 1_000_000);
-    boolean kept = clean.getAsBoolean();
-    event.put("kept", kept ? 1 : null); // cannot be undone any more
-    emit(event);
-    if (!kept) {
-      undoable.add(set);
-    }
+    end("applied", set, type.toString());
+  }
+
+  @Override
+  public void runFailed(ChangeSet set, DatabaseChangeLog log, Database db, Exception e) {
+    listening = false; // what follows takes back the lock
+  }
+
+  @Override
+  public void rollbackFailed(ChangeSet set, DatabaseChangeLog log, Database db, Exception e) {
+    listening = false;
   }
 
   @Override
   public void willRollback(ChangeSet set, DatabaseChangeLog log, Database db) {
     begin(set);
+    changing = true;
   }
 
   @Override
   public void rolledBack(ChangeSet set, DatabaseChangeLog log, Database db) {
-    Map<String, Object> event = event("rolledback", set);
-    event.put("ms", (System.nanoTime() - begun) / 1_000_000);
-    emit(event);
-    undoable.add(set);
+    end("rolledback", set, null);
   }
 
   private void begin(ChangeSet set) {
     current = set;
+    statements.clear();
+    changing = false;
+    listening = true;
+    recorded = false;
     begun = System.nanoTime();
     emit(event("running", set));
   }
 
-  /** Everything so far is in the database for good. */
-  void committed() {
-    undoable.clear();
-    emit(event("committed", null));
+  private void end(String name, ChangeSet set, String type) {
+    Map<String, Object> event = event(name, set);
+    event.put("type", type);
+    event.put("ms", (System.nanoTime() - begun) / 1_000_000);
+    emit(event);
+    changing = false;
+    recorded = true;
   }
 
-  /** What was not committed is undone: one event "undone" for each such changeset. */
-  void abandoned() {
-    for (ChangeSet set : undoable) {
-      emit(event("undone", set));
+  /** What a statement's messages say at level WARNING; the others are in the log. */
+  void warnings(SQLWarning first) throws SQLException {
+    for (SQLWarning w = first; w != null; w = w.getNextWarning()) {
+      if (w instanceof PSQLWarning && "WARNING".equals(((PSQLWarning) w).getServerErrorMessage().getSeverity())) {
+        Map<String, Object> event = event("warning", current);
+        event.put("cause", Failure.oneLine(w.getMessage()));
+        emit(event);
+      }
     }
-    undoable.clear();
+  }
+
+  /** What stays of the changeset that failed: parts of one outside the transaction, or of one that ended it. */
+  void partly(Map<String, Object> known, boolean ended) {
+    if (known == null && !ended) {
+      return;
+    }
+    Map<String, Object> event = event("partly", current);
+    event.put("ended", ended);
+    event.put("ran", known == null ? null : known.get("ran"));
+    event.put("indexes", known == null ? null : known.get("indexes"));
+    emit(event);
+  }
+
+  /** The real file that a changeset stands in. */
+  static String source(ChangeSet set) {
+    DatabaseChangeLog log = set.getChangeLog();
+    return log == null || log.getPhysicalFilePath() == null
+        ? set.getFilePath()
+        : DatabaseChangeLog.normalizePath(log.getPhysicalFilePath());
   }
 
   static Map<String, Object> event(String name, ChangeSet set) {
@@ -98,18 +171,24 @@ final class Report extends AbstractChangeExecListener {
     return event;
   }
 
-  /** Writes one event and flushes. Values are numbers or become strings; null values are left out. */
+  /** Writes one event and flushes. Values are numbers, truths or become strings; what is null or false is left out. */
   synchronized void emit(Map<String, Object> event) {
+    out.println(json(event));
+    out.flush();
+  }
+
+  /** The values as one JSON object. */
+  static String json(Map<String, Object> values) {
     StringBuilder line = new StringBuilder("{");
-    for (Map.Entry<String, Object> entry : event.entrySet()) {
-      if (entry.getValue() == null) {
+    for (Map.Entry<String, Object> entry : values.entrySet()) {
+      Object value = entry.getValue();
+      if (value == null || Boolean.FALSE.equals(value)) {
         continue;
       }
       line.append(line.length() > 1 ? "," : "").append(quote(entry.getKey())).append(':');
-      line.append(entry.getValue() instanceof Number ? entry.getValue() : quote(entry.getValue().toString()));
+      line.append(value instanceof Number || value instanceof Boolean ? value : quote(value.toString()));
     }
-    out.println(line.append('}'));
-    out.flush();
+    return line.append('}').toString();
   }
 
   private static String quote(String text) {
