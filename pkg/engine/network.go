@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
@@ -59,6 +61,25 @@ func (e *Engine) NetworkRemove(ctx context.Context, name string) error {
 	}
 	_, err := e.api.NetworkRemove(ctx, name, client.NetworkRemoveOptions{})
 	return unlessAbsent(apiError(ctx, "remove network", name, err))
+}
+
+// NetworkGuests lists the containers on a network, by name and in order, those that do not run included.
+func (e *Engine) NetworkGuests(ctx context.Context, name string) ([]string, error) {
+	res, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("network", name)})
+	if err != nil {
+		return nil, apiError(ctx, "list containers on network", name, err)
+	}
+	var names []string
+	for _, c := range res.Items {
+		if c.NetworkSettings == nil || len(c.Names) == 0 {
+			continue
+		}
+		if _, on := c.NetworkSettings.Networks[name]; on {
+			names = append(names, strings.TrimPrefix(c.Names[0], "/"))
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 func networkOf(n network.Network) Network {

@@ -36,6 +36,9 @@ func (s *Stack) Reset(ctx context.Context, yes bool) error {
 		for _, name := range names {
 			tell("will delete " + name)
 		}
+		for _, stays := range found.occupied {
+			r.Warn(stays)
+		}
 		if len(names) > 0 && !yes {
 			if err := s.confirm(ctx, r); err != nil {
 				return ended{}, err
@@ -50,7 +53,8 @@ func (s *Stack) Reset(ctx context.Context, yes bool) error {
 		if len(names) == 0 {
 			return ended{Outcome: event.Unchanged, Text: "there was nothing to delete"}, nil
 		}
-		return ended{Outcome: event.Done, Text: "deleted " + strings.Join(names, ", ")}, nil
+		s.lockOnce.value.spent = true
+		return ended{Outcome: event.Done, Text: strings.Join(append([]string{"deleted " + strings.Join(names, ", ")}, found.occupied...), "; ")}, nil
 	})
 }
 

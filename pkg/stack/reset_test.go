@@ -249,3 +249,23 @@ func TestReset_failure(t *testing.T) {
 		})
 	}
 }
+
+func TestReset_guest_on_the_network(t *testing.T) {
+	t.Parallel()
+	b := running(t)
+	_, err := b.engine.ContainerCreate(t.Context(), engine.ContainerSpec{
+		Name: "guest", Image: "docker.io/library/debian:bookworm-slim", Network: "poststack-s",
+	})
+	require.NoError(t, err)
+	j, err := b.phase(t, reset(true))
+	require.NoError(t, err)
+	const stays = "network poststack-s stays: on it is somebody else's container guest"
+	assert.Contains(t, j.texts(event.Warning), stays)
+	assert.Contains(t, j.last(t, event.PhaseEnded).Text, "; "+stays)
+	_, err = b.engine.ContainerInspect(t.Context(), containerName)
+	require.ErrorIs(t, err, engine.ErrNotFound)
+	_, err = b.engine.NetworkInspect(t.Context(), "poststack-s")
+	require.NoError(t, err)
+	_, err = os.Stat(b.state(t, "lock"))
+	require.ErrorIs(t, err, os.ErrNotExist, "the lock's file goes with the stack")
+}

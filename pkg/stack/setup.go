@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/database"
@@ -95,6 +97,7 @@ type belongings struct {
 	containers []engine.Container
 	networks   []engine.Network
 	volumes    []engine.Volume
+	occupied   []string // networks that stay, and which containers of others are on them, in words
 }
 
 // names lists them for the question and the closing line.
@@ -123,6 +126,7 @@ func (s *Stack) belongings(ctx context.Context, e Engine) (b belongings, err err
 	for _, n := range b.networks {
 		problems[1] = errors.Join(problems[1], s.check(e, "network", n.Name, n.Labels))
 	}
+	problems[1] = errors.Join(problems[1], b.spareOccupied(ctx, e))
 	for _, v := range b.volumes {
 		problems[2] = errors.Join(problems[2], s.check(e, "volume", v.Name, v.Labels))
 	}
@@ -138,4 +142,25 @@ func (s *Stack) ownContainers(ctx context.Context, e Engine) ([]engine.Container
 		}
 	}
 	return found, err
+}
+
+// spareOccupied leaves out the networks that containers of others are on: an engine removes none of these.
+func (b *belongings) spareOccupied(ctx context.Context, e Engine) error {
+	var free []engine.Network
+	for _, n := range b.networks {
+		guests, err := e.NetworkGuests(ctx, n.Name)
+		if err != nil {
+			return err
+		}
+		guests = slices.DeleteFunc(guests, func(name string) bool {
+			return slices.ContainsFunc(b.containers, func(c engine.Container) bool { return c.Name == name })
+		})
+		if len(guests) == 0 {
+			free = append(free, n)
+			continue
+		}
+		b.occupied = append(b.occupied, fmt.Sprintf("network %s stays: on it is somebody else's container %s", n.Name, strings.Join(guests, ", ")))
+	}
+	b.networks = free
+	return nil
 }

@@ -65,6 +65,7 @@ type about interface {
 	ContainerLost(ctx context.Context, name string) ([]engine.ContainerID, error)
 	ContainerEndLost(ctx context.Context, name string) error
 	ContainerOnPort(ctx context.Context, port uint16) (string, error)
+	NetworkGuests(ctx context.Context, name string) ([]string, error)
 	VolumeUsage(ctx context.Context, name string) (int64, error)
 	Close() error
 }

@@ -89,5 +89,6 @@ type Networks interface {
 	NetworkCreate(ctx context.Context, name string, labels map[string]string) error
 	NetworkInspect(ctx context.Context, name string) (engine.Network, error)
 	NetworkList(ctx context.Context, labels map[string]string) ([]engine.Network, error)
+	NetworkGuests(ctx context.Context, name string) ([]string, error)
 	NetworkRemove(ctx context.Context, name string) error
 }

@@ -208,6 +208,21 @@ func (s *suite) storeCases() []testCase {
 			s.create(ctx, t, spec)
 			require.Error(t, s.VolumeRemove(ctx, name))
 		}},
+		{"a network tells which containers are on it", func(ctx context.Context, t *testing.T) {
+			name, other := s.network(ctx, t), s.network(ctx, t)
+			guests, err := s.NetworkGuests(ctx, name)
+			require.NoError(t, err)
+			assert.Empty(t, guests)
+			spec := s.spec("wait")
+			spec.Network = name
+			s.create(ctx, t, spec)
+			guests, err = s.NetworkGuests(ctx, name)
+			require.NoError(t, err)
+			assert.Equal(t, []string{spec.Name}, guests, "one that does not run, too")
+			guests, err = s.NetworkGuests(ctx, other)
+			require.NoError(t, err)
+			assert.Empty(t, guests)
+		}},
 		{"a network is made once, found by its whole name and by label", func(ctx context.Context, t *testing.T) {
 			name := s.network(ctx, t)
 			require.ErrorIs(t, s.NetworkCreate(ctx, name, nil), engine.ErrConflict)

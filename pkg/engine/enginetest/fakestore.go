@@ -123,6 +123,22 @@ func (f *Fake) NetworkList(ctx context.Context, labels map[string]string) ([]eng
 	return out, nil
 }
 
+// NetworkGuests lists the containers on a network.
+func (f *Fake) NetworkGuests(ctx context.Context, name string) ([]string, error) {
+	if err := f.enter(ctx, "NetworkGuests", name); err != nil {
+		return nil, err
+	}
+	defer f.mu.Unlock()
+	var names []string
+	for _, c := range f.containers {
+		if c.spec.Network == name {
+			names = append(names, c.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
 // NetworkRemove refuses a network that a container is on.
 func (f *Fake) NetworkRemove(ctx context.Context, name string) error {
 	if err := f.enter(ctx, "NetworkRemove", name); err != nil {
