@@ -58,6 +58,7 @@ type Outcome struct {
 	Partly  *Partly   // a changeset of which parts stay, or may
 	Ended   bool      // a changeset has ended the transaction itself: what ran before that stays
 	Undone  bool      // it is known that the transaction was rolled back, and not only that nothing is recorded
+	Unsure  string    // a changeset that ran when Liquibase ended without a word: whether it has left something is not known
 	Reason  string    // why the database could not be asked; "" if it was, or if Liquibase was not told to go
 }
 
@@ -108,14 +109,17 @@ func (o Outcome) lines(changeset string) []string {
 	case !o.Asked:
 		return []string{"Nothing was run."}
 	case o.Ended:
-		lines = append(lines, fmt.Sprintf("Changeset %q is partly applied: what it did before it ended the transaction stays, and is not recorded.", changeset))
+		lines = append(lines, fmt.Sprintf("Changeset %s is partly applied: what it did before it ended the transaction stays, and is not recorded.", first(changeset, o.Unsure)))
 	case o.Partly != nil:
 		lines = append(lines, strings.ToUpper(o.Partly.String()[:1])+o.Partly.String()[1:]+".")
 	case len(o.Applied) > 0:
 	case o.Undone:
 		return []string{"Nothing was changed: the database is as it was."}
 	default:
-		return []string{"No changeset of this run is recorded in the database."}
+		lines = append(lines, "No changeset of this run is recorded in the database.")
+	}
+	if o.Unsure != "" && !o.Ended {
+		lines = append(lines, fmt.Sprintf("Changeset %s ran when Liquibase ended: whether it has committed anything by itself is not known.", o.Unsure))
 	}
 	if len(o.Applied) == 0 {
 		return lines

@@ -99,7 +99,7 @@ func (m *Migrator) change(ctx context.Context, p *run, r recorded, in Invocation
 		failed.Outcome = p.settle(ctx, r)
 		p.explain(failed, r)
 	}
-	if err == nil || p.ranOne { // what Liquibase runs, it has found nothing wrong with
+	if err == nil || p.current != nil { // what Liquibase runs, it has found nothing wrong with
 		m.keep(p.c, r.server, &p.reading)
 	}
 	if err != nil {

@@ -23,11 +23,11 @@ type run struct {
 	applied []Applied
 	says    map[key]string // what Liquibase would do, of a status run
 	failed  *Event
-	pid     int   // of the server's session
-	xid     int64 // of its transaction
-	told    bool  // it was told to go
-	ranOne  bool  // it has begun a changeset
-	settled bool  // it has undone what it could
+	pid     int        // of the server's session
+	xid     int64      // of its transaction
+	told    bool       // it was told to go
+	current *Changeset // the one that runs, or ran last; nil before the first
+	settled bool       // it has undone what it could
 	partly  *Partly
 	ended   bool // a changeset has ended the transaction
 }
@@ -88,7 +88,7 @@ func (p *run) event(e Event) {
 	case "will":
 		p.says[e.key()] = e.Will
 	case "running":
-		p.ranOne = true
+		p.current = &e.Changeset
 		p.m.Report.Step(path.Base(e.File) + " " + e.ID)
 	case "applied", "rolledback":
 		p.ran(e)
@@ -212,13 +212,28 @@ func (p *run) ask(ctx context.Context, conn *pgx.Conn, before recorded, o *Outco
 	if o.Partly == nil && !o.Ended {
 		o.Partly = after.state().Partly
 	}
-	o.Undone = p.settled
-	if !p.settled && p.xid != 0 {
-		var status *string
+	if o.Undone = p.settled; o.Undone {
+		return nil
+	}
+	return p.askTransaction(ctx, conn, after, o)
+}
+
+// askTransaction asks what became of the transaction of a Liquibase that ended without a word. If it was committed
+// although the changeset that ran is not recorded, that has ended it by itself.
+func (p *run) askTransaction(ctx context.Context, conn *pgx.Conn, after recorded, o *Outcome) error {
+	var status *string
+	if p.xid != 0 {
 		if err := conn.QueryRow(ctx, `select txid_status($1)`, p.xid).Scan(&status); err != nil {
 			return fmt.Errorf("ask what became of the transaction: %w", err)
 		}
-		o.Undone = status != nil && *status == "aborted"
+	}
+	o.Undone = status != nil && *status == "aborted"
+	if p.current == nil || o.Undone || o.Partly != nil {
+		return nil
+	}
+	if _, done := after.row(p.current.key()); !done {
+		o.Ended = status != nil && *status == "committed"
+		o.Unsure = p.current.String()
 	}
 	return nil
 }

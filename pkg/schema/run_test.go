@@ -143,14 +143,18 @@ func TestRun_what_became_of_the_database(t *testing.T) {
 		outcome schema.Outcome
 		want    []string
 	}{
-		"it was not told to go":  {schema.Outcome{}, []string{"Nothing was run."}},
-		"it was rolled back":     {schema.Outcome{Asked: true, Undone: true}, []string{"Nothing was changed: the database is as it was."}},
-		"nothing is recorded":    {schema.Outcome{Asked: true}, []string{"No changeset of this run is recorded in the database."}},
-		"nobody could ask":       {schema.Outcome{Reason: "no route"}, []string{"What became of the database is not known: no route. Ask with: mage schema:status"}},
+		"it was not told to go": {schema.Outcome{}, []string{"Nothing was run."}},
+		"it was rolled back":    {schema.Outcome{Asked: true, Undone: true}, []string{"Nothing was changed: the database is as it was."}},
+		"nothing is recorded":   {schema.Outcome{Asked: true}, []string{"No changeset of this run is recorded in the database."}},
+		"nobody could ask":      {schema.Outcome{Reason: "no route"}, []string{"What became of the database is not known: no route. Ask with: mage schema:status"}},
+		"it ended without a word": {schema.Outcome{Asked: true, Unsure: "3 (ops)"}, []string{
+			"No changeset of this run is recorded in the database.",
+			"Changeset 3 (ops) ran when Liquibase ended: whether it has committed anything by itself is not known.",
+		}},
 		"what is recorded stays": {schema.Outcome{Asked: true, Undone: true, Applied: applied}, []string{"These changesets stay applied:", "  a.sql 1"}},
 		"a changeset ended the transaction": {
 			schema.Outcome{Asked: true, Ended: true, Applied: applied},
-			[]string{`Changeset "4" is partly applied: what it did before it ended the transaction stays, and is not recorded.`, "These changesets stay applied:", "  a.sql 1"},
+			[]string{`Changeset 4 is partly applied: what it did before it ended the transaction stays, and is not recorded.`, "These changesets stay applied:", "  a.sql 1"},
 		},
 		"one outside the transaction": {
 			schema.Outcome{Asked: true, Partly: partly},

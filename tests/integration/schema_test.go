@@ -34,7 +34,7 @@ func TestSchema(t *testing.T) {
 			e := enginetest.Open(t, kind)
 			owner := startDatabase(t, e)
 			site := &site{engine: e, owner: owner, admin: connect(t, owner)}
-			for _, test := range slices.Concat(schemaOperations(), schemaFailures(), schemaLocks(), schemaPaths(), schemaReading(), schemaOutcomes()) {
+			for _, test := range slices.Concat(schemaOperations(), schemaFailures(), schemaLocks(), schemaPaths(), schemaReading(), schemaOutcomes(), schemaLies()) {
 				t.Run(test.name, func(t *testing.T) { test.run(t, site) })
 			}
 		})

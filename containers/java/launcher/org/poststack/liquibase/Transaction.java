@@ -172,12 +172,16 @@ final class Transaction implements InvocationHandler {
       rows.next();
       long id = rows.getLong(1);
       if (!rows.wasNull()) {
-        Map<String, Object> event = Report.event("transaction", null);
-        event.put("xid", id);
-        report.emit(event);
+        tell(id);
         told = true;
       }
     }
+  }
+
+  private void tell(long id) {
+    Map<String, Object> event = Report.event("transaction", null);
+    event.put("xid", id);
+    report.emit(event);
   }
 
   private void rollback() throws SQLException {
@@ -219,6 +223,7 @@ final class Transaction implements InvocationHandler {
     real.commit();
     durable = true;
     told = false;
+    tell(0); // the next has none yet
   }
 
   /** A changeset has ended the transaction that it ran in. */
