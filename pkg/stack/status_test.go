@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -115,6 +116,25 @@ func TestStatus(t *testing.T) {
 }
 
 // What a database says that is ready is a matter for a real one, in tests/e2e.
+func TestStatus_ports(t *testing.T) {
+	t.Parallel()
+	b := running(t)
+	database, err := b.engine.ContainerInspect(t.Context(), containerName)
+	require.NoError(t, err)
+	b.engine.Behave = nil
+	id, err := b.engine.ContainerCreate(t.Context(), engine.ContainerSpec{
+		Name: "poststack-s-web", Image: "docker.io/library/debian:bookworm-slim", Labels: database.Labels,
+		Ports: []engine.Port{{Container: 80, HostIP: "127.0.0.1", Host: 8080}, {Container: 443, HostIP: "127.0.0.1", Host: 8443}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, b.engine.ContainerStart(t.Context(), id))
+	report, _ := status(t, b)
+	i := slices.IndexFunc(report.Containers, func(c stack.ContainerStatus) bool { return c.Name == "poststack-s-web" })
+	require.GreaterOrEqual(t, i, 0)
+	assert.Equal(t, []stack.PortStatus{{"127.0.0.1:8080", 80}, {"127.0.0.1:8443", 443}}, report.Containers[i].Ports)
+	assert.Equal(t, uint16(8080), report.Containers[i].Port)
+}
+
 func TestSetup_not_ready(t *testing.T) {
 	t.Parallel()
 	_, err := newBench(t).phase(t, (*stack.Stack).Setup)

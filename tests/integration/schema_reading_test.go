@@ -42,6 +42,9 @@ func oneReading(t *testing.T, s *site) {
 		},
 		"a name in capitals, and a hidden one": {map[string]string{"parts/A.SQL": plain, "parts/.x.sql": sql(set("2", "create table x (id int);"))}, []string{"2", "1"}},
 		"a header with a dot":                  {map[string]string{"parts/a.sql": strings.Replace(plain, "formatted sql", "formatted.sql", 1)}, []string{"1"}},
+		"files beside the root": {
+			map[string]string{schema.DefaultRoot: yamlRoot + "  - includeAll: {path: ., relativeToChangelogFile: true, endsWithFilter: .sql}\n", "a.sql": plain}, []string{"1"},
+		},
 		"truths in capitals": {
 			map[string]string{"parts/a.sql": sql(set("1 runInTransaction:FALSE", "vacuum;"), set("2 failOnError:FALSE", "select 1;"))}, []string{"1", "2"},
 		},
