@@ -26,7 +26,9 @@ func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter
 			err = newBuildError(p.def.Name, log.Path(), err)
 			_, _ = fmt.Fprintf(log, "\n%v\n", err)
 		}
-		err = errors.Join(err, log.Close())
+		if lost := log.Close(); lost != nil {
+			r.Warn(lost.Error())
+		}
 	}()
 	base, err := b.base(ctx, p, o, log, r)
 	if err != nil {

@@ -28,15 +28,31 @@ type File struct {
 	mu     sync.Mutex
 	file   *os.File
 	lines  *secret.Writer
+	lost   error // why the rest of it is missing
 	closed bool
 }
 
 // Path is the file relative to the checkout, with slashes: "logs/containers/postgres_build_TS.log".
 func (f *File) Path() string { return f.path }
 
-// Write adds p. An unfinished line stays in memory until it is complete or the file is closed. After Close it
-// is [os.ErrClosed].
+// Write adds p. What cannot be written is lost, and [File.Close] tells why: a migration or a build does not end for the
+// sake of its log. An unfinished line stays in memory until it is complete or the file is closed. After Close it is
+// [os.ErrClosed].
 func (f *File) Write(p []byte) (int, error) {
+	n, err := f.add(p)
+	if err == nil || errors.Is(err, os.ErrClosed) {
+		return n, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lost == nil {
+		f.lost = fmt.Errorf("write log: %w; the rest of %s is missing", err, f.path)
+	}
+	return len(p), nil
+}
+
+// add is Write that fails.
+func (f *File) add(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {
@@ -45,7 +61,7 @@ func (f *File) Write(p []byte) (int, error) {
 	return f.lines.Write(p)
 }
 
-// Close writes the unfinished line and closes the file. Only the first call does anything.
+// Close writes the unfinished line and closes the file, and tells what was lost. Only the first call does anything.
 func (f *File) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,7 +69,11 @@ func (f *File) Close() error {
 		return nil
 	}
 	f.closed = true
-	return errors.Join(f.lines.Close(), f.file.Close())
+	err := f.lines.Close()
+	if f.lost != nil {
+		err = f.lost // of which the line's is one more
+	}
+	return errors.Join(err, f.file.Close())
 }
 
 // create makes a file that did not exist: two runs, or two operations in one second, never share one.

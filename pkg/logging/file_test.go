@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -52,6 +53,17 @@ func TestFile(t *testing.T) {
 		assert.Equal(t, "step 1\n", content(t, root, f.Path()))
 		require.NoError(t, f.Close())
 		assert.Equal(t, "step 1\nstep", content(t, root, f.Path()))
+	})
+	t.Run("what cannot be written ends nothing, and is told at the end", func(t *testing.T) {
+		t.Parallel()
+		f := logging.OnFullDisk(t)
+		for range 2 {
+			n, err := io.WriteString(f, "step 1\n")
+			require.NoError(t, err)
+			assert.Equal(t, 7, n)
+		}
+		require.ErrorIs(t, f.Close(), syscall.ENOSPC)
+		require.NoError(t, f.Close())
 	})
 	t.Run("closing twice is allowed, writing then is an error", func(t *testing.T) {
 		t.Parallel()

@@ -156,7 +156,7 @@ func (l *Logs) write(format logrus.Formatter, e *logrus.Entry) {
 		}
 	}
 	if err == nil {
-		_, err = l.run.Write(text)
+		_, err = l.run.add(text)
 	}
 	if l.failed = err != nil; l.failed && l.o.Console != nil {
 		_, _ = fmt.Fprintf(l.o.Console, "warn   no log file: %s\n", l.o.Secrets.Redact(err.Error()))
@@ -173,6 +173,6 @@ func (l *Logs) writeHeader(format logrus.Formatter, e *logrus.Entry) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.run.Write(text)
+	_, err = l.run.add(text)
 	return err
 }

@@ -156,7 +156,9 @@ func (c Container) watch(ctx context.Context, id engine.ContainerID, in Invocati
 		}
 		err := in.Ready()
 		if err == nil {
-			err = c.tellGo(ctx, id)
+			if err = c.Engine.ContainerKill(ctx, id, signalGo); err != nil {
+				err = fmt.Errorf("tell Liquibase to go: %w", err)
+			}
 		}
 		if err != nil {
 			done(err)
@@ -177,13 +179,6 @@ func (c Container) watch(ctx context.Context, id engine.ContainerID, in Invocati
 		return Output{}, fmt.Errorf("wait for Liquibase: %w", err)
 	}
 	return Output{Code: code, Last: last.String()}, nil
-}
-
-func (c Container) tellGo(ctx context.Context, id engine.ContainerID) error {
-	if err := c.Engine.ContainerKill(ctx, id, signalGo); err != nil {
-		return fmt.Errorf("tell Liquibase to go: %w", err)
-	}
-	return nil
 }
 
 func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {

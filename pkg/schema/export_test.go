@@ -21,7 +21,9 @@ func Compare(c *Reading, applied []Row, lock *Lock) (State, bool) {
 }
 
 // FindMoved is moved.
-func FindMoved(c *Changelog, r *Reading, applied []Row) *Error { return moved(c, r, rows(applied)) }
+func FindMoved(c *Changelog, r *Reading, applied []Row) *Error {
+	return moved(c, r, recorded{rows: rows(applied)})
+}
 
 // Warnings is warnings.
 func Warnings(c *Changelog, r *Reading) []string { return warnings(c, r) }

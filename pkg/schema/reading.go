@@ -70,8 +70,8 @@ func (r *Reading) find(k key) (Changeset, bool) {
 	return r.Changesets[i], true
 }
 
-// keptReadings is how many readings stay in the cache: one for each changelog, selection and database.
-const keptReadings = 32
+// keptReadings is how many readings the cache holds before it is emptied: each changelog, selection and database has one.
+const keptReadings = 64
 
 // readingFile is where the reading of a changelog is kept. Its name holds everything that decides how Liquibase
 // reads: the files, its own version, what is selected, and the database, since a changelog may refer to
@@ -117,23 +117,11 @@ func (m *Migrator) keep(c *Changelog, server int, r *Reading) {
 		m.Report.Warn(fmt.Sprintf("keep what Liquibase has read: %v", err))
 		return
 	}
-	m.prune()
-}
-
-// prune removes the oldest readings.
-func (m *Migrator) prune() {
-	files, err := filepath.Glob(filepath.Join(m.Cache, "*.json"))
-	if err != nil || len(files) <= keptReadings {
-		return
-	}
-	age := map[string]int64{}
-	for _, f := range files {
-		if info, err := os.Stat(f); err == nil {
-			age[f] = info.ModTime().UnixNano()
+	if all, err := filepath.Glob(filepath.Join(m.Cache, "*.json")); err == nil && len(all) > keptReadings {
+		for _, old := range all {
+			if old != file {
+				_ = os.Remove(old)
+			}
 		}
-	}
-	slices.SortFunc(files, func(a, b string) int { return int(min(max(age[a]-age[b], -1), 1)) })
-	for _, f := range files[:len(files)-keptReadings] {
-		_ = os.Remove(f)
 	}
 }

@@ -18,7 +18,7 @@ import (
 // DefaultLockWait is how long another migration of the same database is waited for.
 const DefaultLockWait = time.Minute
 
-// Log is where Liquibase's output goes; *logging.File is one.
+// Log is where Liquibase's output goes; *logging.File is one. What it cannot write it tells when it is closed.
 type Log interface {
 	io.WriteCloser
 	Path() string
@@ -152,7 +152,7 @@ func (m *Migrator) update(ctx context.Context, op Operation, c *Changelog, r rec
 		if err := refusal(c, &p.reading); err != nil {
 			return err
 		}
-		if err := moved(c, &p.reading, r.rows); err != nil {
+		if err := moved(c, &p.reading, r); err != nil {
 			return err
 		}
 		m.announce(c, &p.reading, r)

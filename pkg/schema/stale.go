@@ -21,14 +21,8 @@ const farthest = 13 * time.Hour
 // StaleLock tells who left Liquibase's lock set and is gone, or "" if it is free, or may still be held. It changes
 // nothing.
 func StaleLock(ctx context.Context, conn *pgx.Conn) (string, error) {
-	for _, key := range []int64{advisoryKey, workerKey} {
-		holders, err := database.LockHolders(ctx, conn, key)
-		if err != nil || len(holders) > 0 {
-			return "", err
-		}
-	}
-	lock, alive, err := abandoned(ctx, conn)
-	if err != nil || lock == nil || len(alive) > 0 {
+	lock, err := dead(ctx, conn, advisoryKey, workerKey)
+	if err != nil || lock == nil {
 		return "", err
 	}
 	return lock.String(), nil
@@ -38,20 +32,12 @@ func StaleLock(ctx context.Context, conn *pgx.Conn) (string, error) {
 // whose lock that was, or "" if none was released.
 func ReleaseStaleLock(ctx context.Context, conn *pgx.Conn) (whose string, err error) {
 	release, err := database.Lock(ctx, conn, advisoryKey)
-	var held *database.LockedError
-	if errors.As(err, &held) {
-		return "", nil
-	}
-	if err != nil {
+	if holder, err := heldBy(err); holder != "" || err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	working, err := database.LockHolders(ctx, conn, workerKey)
-	if err != nil || len(working) > 0 {
-		return "", err
-	}
-	lock, alive, err := abandoned(ctx, conn)
-	if err != nil || lock == nil || len(alive) > 0 {
+	lock, err := dead(ctx, conn, workerKey)
+	if err != nil || lock == nil {
 		return "", err
 	}
 	cleared, err := clearLock(ctx, conn, *lock)
@@ -59,6 +45,20 @@ func ReleaseStaleLock(ctx context.Context, conn *pgx.Conn) (whose string, err er
 		return "", err
 	}
 	return lock.String(), nil
+}
+
+// dead is the lock of Liquibase that is set while nobody holds the advisory locks keys and no session could hold it.
+func dead(ctx context.Context, conn *pgx.Conn, keys ...int64) (*Lock, error) {
+	for _, key := range keys {
+		if holders, err := database.LockHolders(ctx, conn, key); err != nil || len(holders) > 0 {
+			return nil, err
+		}
+	}
+	lock, alive, err := abandoned(ctx, conn)
+	if err != nil || len(alive) > 0 {
+		return nil, err
+	}
+	return lock, nil
 }
 
 // abandoned is the lock that is set, nil if there is none, and the sessions that may hold it. It counts on the advisory

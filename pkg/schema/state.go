@@ -116,16 +116,9 @@ func (s State) Remarks() []string {
 		}
 	}
 	if len(s.Standing) > 0 {
-		lines = append(lines, fmt.Sprintf("no changeset is recorded, but there %s already: %s", tables(len(s.Standing)), strings.Join(s.Standing, ", ")))
+		lines = append(lines, "no changeset is recorded, but the schema holds already: "+strings.Join(s.Standing, ", "))
 	}
 	return append(lines, early(s.Changesets)...)
-}
-
-func tables(n int) string {
-	if n == 1 {
-		return "is a table"
-	}
-	return "are tables"
 }
 
 // early names what is new and stands before a changeset that has run already.
@@ -215,24 +208,20 @@ func (s State) kind() StateKind {
 }
 
 // moved finds a changeset that was applied under another path: with this changelog it would run again.
-func moved(c *Changelog, reading *Reading, rows []row) *Error {
-	applied := map[key]bool{}
-	for _, r := range rows {
-		applied[r.key] = true
-	}
-	for _, r := range rows {
-		if _, known := reading.find(r.key); known {
+func moved(c *Changelog, reading *Reading, r recorded) *Error {
+	for _, set := range reading.Changesets {
+		if _, applied := r.row(set.key()); applied {
 			continue
 		}
-		for _, set := range reading.Changesets {
-			if set.ID != r.id || set.Author != r.author || applied[set.key()] || base(set.File) != base(r.file) {
+		for _, w := range r.rows {
+			if _, known := reading.find(w.key); known || w.id != set.ID || w.author != set.Author || base(w.file) != base(set.File) {
 				continue
 			}
 			return &Error{
 				Kind: Moved, File: c.Display(set.Source), Line: set.Line, Changeset: set.ID, Author: set.Author,
-				Cause: fmt.Sprintf("it was applied as %q and would run again as %q", r.file, set.File),
+				Cause: fmt.Sprintf("it was applied as %q and would run again as %q", w.file, set.File),
 				Hint: "Paths count from the directory of the root changelog: point the changelog setting at the root that was used, " +
-					"or add logicalFilePath:" + r.file + " to the changeset.",
+					"or add logicalFilePath:" + w.file + " to the changeset.",
 			}
 		}
 	}

@@ -92,7 +92,7 @@ func TestState_remarks(t *testing.T) {
 		"changeset gone (ops) of parts/001.sql is recorded in the database, and is in none of the changelog's files",
 		"changeset 1 (ops) of parts/001.sql is new and stands before 2 (ops) of parts/001.sql, which has run already",
 	}, state.Remarks())
-	assert.Equal(t, []string{"no changeset is recorded, but there is a table already: box"}, schema.State{Standing: []string{"box"}}.Remarks())
+	assert.Equal(t, []string{"no changeset is recorded, but the schema holds already: box"}, schema.State{Standing: []string{"box"}}.Remarks())
 }
 
 func TestMoved(t *testing.T) {

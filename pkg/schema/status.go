@@ -66,7 +66,7 @@ func (m *Migrator) state(ctx context.Context, c *Changelog, r recorded) (State, 
 // judge adds what is to be said of a changelog that was read, and why it would be refused if Liquibase does not say so.
 func (m *Migrator) judge(c *Changelog, reading *Reading, r recorded, state *State, problem error) error {
 	state.Warnings = warnings(c, reading)
-	for _, find := range []*Error{refusal(c, reading), moved(c, reading, r.rows)} {
+	for _, find := range []*Error{refusal(c, reading), moved(c, reading, r)} {
 		if find != nil && problem == nil {
 			find.Op = OpStatus
 			problem = find

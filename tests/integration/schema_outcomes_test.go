@@ -1,6 +1,8 @@
 package integration_test
 
 import (
+	"fmt"
+	"io"
 	"strings"
 	"syscall"
 	"testing"
@@ -85,19 +87,20 @@ func partlyApplied(t *testing.T, s *site) {
 	assert.Equal(t, "a_once", failed.Outcome.Partly.Indexes)
 }
 
-// fullLog cannot be written to.
-type fullLog struct{}
+// fullLog has lost what it was to hold, as [logging.File] on a disk that is full.
+type fullLog struct{ io.Writer }
 
-func (fullLog) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
-func (fullLog) Close() error              { return syscall.ENOSPC }
-func (fullLog) Path() string              { return "logs/full.log" }
+func (fullLog) Close() error {
+	return fmt.Errorf("write log: %w; the rest of logs/full.log is missing", syscall.ENOSPC)
+}
+func (fullLog) Path() string { return "logs/full.log" }
 
 func lostLog(t *testing.T, s *site) {
 	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))}, func(o *schema.Options) {
-		o.OpenLog = func(string) (schema.Log, error) { return fullLog{}, nil }
+		o.OpenLog = func(string) (schema.Log, error) { return fullLog{io.Discard}, nil }
 	})
 	assert.Len(t, x.update().Applied, 1)
-	assert.Contains(t, x.heard(), "write log logs/full.log: no space left on device; Liquibase goes on without it")
+	assert.Contains(t, x.heard(), "write log: no space left on device; the rest of logs/full.log is missing")
 }
 
 func idleLimits(t *testing.T, s *site) {
