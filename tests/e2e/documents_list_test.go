@@ -55,6 +55,7 @@ func notRun() map[string]reason {
 		"go install github.com/magefile/mage@latest":                       network,
 		"sudo usermod -aG docker USER":                                     system,
 		"docker context use default":                                       system,
+		"go work use PATH":                                                 {"there is no workspace above the test's checkout; TestGoSettings makes one", nothing},
 		"apt-get install --reinstall perl 'libperl5.*' 'perl-modules-5.*'": {"it belongs into a Dockerfile", nothing},
 		"pre-commit install":                                               other,
 		"podman exec NAME reload-certificates":                             {"the service with that certificate is not part of the stack; tests/integration runs it", nothing},
