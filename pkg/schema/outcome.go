@@ -53,7 +53,7 @@ func (p *run) ask(ctx context.Context, conn *pgx.Conn, before recorded, o *Outco
 		}
 	}
 	for _, w := range before.rows {
-		if _, again := after.row(w.key); !now[w] && !again {
+		if !now[w] && !after.has(w.key) {
 			o.Applied = append(o.Applied, Applied{File: w.file, Changeset: w.id, Author: w.author, Type: "ROLLED_BACK"})
 		}
 	}
@@ -79,7 +79,7 @@ func (p *run) askTransaction(ctx context.Context, conn *pgx.Conn, after recorded
 	if p.current == nil || o.Undone || o.Partly != nil {
 		return nil
 	}
-	if _, done := after.row(p.current.key()); !done {
+	if !after.has(p.current.key()) {
 		o.Ended = status != nil && *status == "committed"
 		o.Unsure = p.current.String()
 	}

@@ -20,13 +20,9 @@ type recorded struct {
 	tables []string // what stands in the schema although nothing is recorded
 }
 
-// row returns the row of that identity.
-func (r recorded) row(k key) (row, bool) {
-	i := slices.IndexFunc(r.rows, func(w row) bool { return w.key == k })
-	if i < 0 {
-		return row{}, false
-	}
-	return r.rows[i], true
+// has tells whether the changeset of that identity is recorded.
+func (r recorded) has(k key) bool {
+	return slices.ContainsFunc(r.rows, func(w row) bool { return w.key == k })
 }
 
 // Partly is a changeset with runInTransaction:false that has begun and was never recorded as done: parts of it may

@@ -210,7 +210,7 @@ func (s State) kind() StateKind {
 // moved finds a changeset that was applied under another path: with this changelog it would run again.
 func moved(c *Changelog, reading *Reading, r recorded) *Error {
 	for _, set := range reading.Changesets {
-		if _, applied := r.row(set.key()); applied {
+		if r.has(set.key()) {
 			continue
 		}
 		for _, w := range r.rows {
