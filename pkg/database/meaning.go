@@ -45,21 +45,17 @@ type guard struct {
 	remedy string
 }
 
-// Guards that have two names.
-var ( //nolint:gochecknoglobals // constants
-	kerberos  = guard{[]string{"disable", "prefer", "allow"}, "Kerberos encryption is not known here: use TLS, sslmode=verify-full"}
-	method    = guard{nil, "let pg_hba.conf of the server demand it, and write sslmode=verify-full here"}
-	handshake = guard{[]string{"postgres"}, "leave it out: the JDBC driver begins with PostgreSQL's own handshake"}
-	revoked   = guard{nil, "have the CA's file hold only what is valid: no driver here reads revocation lists"}
-	primary   = guard{
-		[]string{"any", "read-write", "primary", "prefer-standby", "master", "preferSecondary", "preferSlave", "preferPrimary"},
-		"name the one server that can be written to, and leave it out",
-	}
-)
-
 // guards lists them, libpq's and the JDBC driver's. Sources: PostgreSQL 18 manual, "Parameter Key Words", and
 // org.postgresql.PGProperty of pgjdbc 42.7.
 func guards() map[string]guard {
+	kerberos := guard{[]string{"disable", "prefer", "allow"}, "Kerberos encryption is not known here: use TLS, sslmode=verify-full"}
+	method := guard{nil, "let pg_hba.conf of the server demand it, and write sslmode=verify-full here"}
+	handshake := guard{[]string{"postgres"}, "leave it out: the JDBC driver begins with PostgreSQL's own handshake"}
+	revoked := guard{nil, "have the CA's file hold only what is valid: no driver here reads revocation lists"}
+	primary := guard{
+		[]string{"any", "read-write", "primary", "prefer-standby", "master", "preferSecondary", "preferSlave", "preferPrimary"},
+		"name the one server that can be written to, and leave it out",
+	}
 	return map[string]guard{
 		"gssencmode":               kerberos,
 		"gssEncMode":               kerberos,
@@ -96,14 +92,22 @@ var pointless = []struct { //nolint:gochecknoglobals // a table
 	names *regexp.Regexp
 	why   string
 }{
-	{regexp.MustCompile(`pool|pgbouncer|connectionlimit|max(open|idle|size|conn)|minsize|minconn|connmax|connhealth|lifetime|maxage|idletimeout|checkouttimeout|reaping|retr(y|ies)|reconnect`),
-		"it is about a pool of connections, and this is one connection"},
-	{regexp.MustCompile(`prepare|statement(s|cache)|cache(size|capacity|queries|fields)|queryexecmode|preferquerymode|binary|fetch|batch|autosave|savepoint|stringtype|sanitiser|quotereturning|escapesyntax|resultbuffer|unknownlength|hideunpriv|startupparam|serverversion|readonlymode|querytimeout|sockettimeout|logintimeout|allowencoding|datetime|advisorylock`),
-		"it is about how an application sends its statements"},
-	{regexp.MustCompile(`keepalive|^tcp|buffersize|nodelay|responsetimeout|cancelsignal|hostrecheck|protocolversion`),
-		"it is about the network below a connection that lasts"},
-	{regexp.MustCompile(`^log(ger|server|unclosed)|metrics|tracing|clientencoding|charset|^encoding|fallbackapplicationname|^uselibpqcompat$|^krbsrvname|^krbspn|^gss(lib|delegation|responsetimeout)|^sslresponsetimeout|^sslmaxprotocolversion|^kerberosservername|^(jaas|sspi|usespnego)`),
-		"it changes nothing here"},
+	{
+		regexp.MustCompile(`pool|pgbouncer|connectionlimit|max(open|idle|size|conn)|minsize|minconn|connmax|connhealth|lifetime|maxage|idletimeout|checkouttimeout|reaping|retr(y|ies)|reconnect`),
+		"it is about a pool of connections, and this is one connection",
+	},
+	{
+		regexp.MustCompile(`prepare|statement(s|cache)|cache(size|capacity|queries|fields)|queryexecmode|preferquerymode|binary|fetch|batch|autosave|savepoint|stringtype|sanitiser|quotereturning|escapesyntax|resultbuffer|unknownlength|hideunpriv|startupparam|serverversion|readonlymode|querytimeout|sockettimeout|logintimeout|allowencoding|datetime|advisorylock`),
+		"it is about how an application sends its statements",
+	},
+	{
+		regexp.MustCompile(`keepalive|^tcp|buffersize|nodelay|responsetimeout|cancelsignal|hostrecheck|protocolversion`),
+		"it is about the network below a connection that lasts",
+	},
+	{
+		regexp.MustCompile(`^log(ger|server|unclosed)|metrics|tracing|clientencoding|charset|^encoding|fallbackapplicationname|^uselibpqcompat$|^krbsrvname|^krbspn|^gss(lib|delegation|responsetimeout)|^sslresponsetimeout|^sslmaxprotocolversion|^kerberosservername|^(jaas|sspi|usespnego)`),
+		"it changes nothing here",
+	},
 }
 
 // other decides about parameter i, which has no setting here.
