@@ -15,27 +15,6 @@ import (
 	"github.com/poststack/poststack/pkg/session"
 )
 
-// maxTailLines is how many lines of a failing step a [BuildError] quotes.
-const maxTailLines = 20
-
-// Unwrap gives the cause: usually a *runner.ExitError.
-func (e *BuildError) Unwrap() error { return e.Err }
-
-// Error names the step and the last line that it printed.
-func (e *BuildError) Error() string {
-	var b strings.Builder
-	b.WriteString("build image")
-	if e.Step.Text != "" {
-		fmt.Fprintf(&b, ": step %d %q", e.Step.Number, e.Step.Text)
-	}
-	if n := len(e.Tail); n > 0 {
-		b.WriteString(": " + e.Tail[n-1])
-	} else if e.Err != nil {
-		b.WriteString(": " + e.Err.Error())
-	}
-	return b.String() + e.settings
-}
-
 // Build builds an image with the engine's own builder and tags it once the build has succeeded: a build that
 // fails or is cancelled leaves the tags where they were. Base images must be in the local store already;
 // one that is missing is [ErrNotFound], no registry is asked.

@@ -101,9 +101,16 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 		host.ExtraHosts = append(host.ExtraHosts, name+":"+address)
 	}
 	out := client.ContainerCreateOptions{Name: spec.Name, Config: cfg, HostConfig: host}
+	err = setNetwork(&out, spec)
+	return out, err
+}
+
+// setNetwork says which network the container is in.
+func setNetwork(out *client.ContainerCreateOptions, spec ContainerSpec) error {
+	host := out.HostConfig
 	switch foreign := spec.HostNetwork || spec.NetworkOf != ""; {
 	case foreign && (spec.Network != "" || len(spec.Ports) > 0) || spec.HostNetwork && spec.NetworkOf != "":
-		return out, errors.New("the host's network, or another container's, excludes every other and published ports")
+		return errors.New("the host's network, or another container's, excludes every other and published ports")
 	case spec.NetworkOf != "":
 		host.NetworkMode = container.NetworkMode("container:" + spec.NetworkOf)
 	case spec.HostNetwork:
@@ -114,9 +121,9 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 			spec.Network: {Aliases: spec.Aliases},
 		}}
 	case len(spec.Aliases) > 0:
-		return out, errors.New("aliases need a network")
+		return errors.New("aliases need a network")
 	}
-	return out, nil
+	return nil
 }
 
 // portMap refuses an empty HostIP: the engines would publish on every interface.

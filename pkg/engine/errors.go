@@ -102,3 +102,24 @@ func (e *UnusableError) Error() string {
 	return "find a usable engine: " + strings.Join(parts, "; ") +
 		" (remedy: " + strings.Join(remedies, ", or ") + "; details: mage engine:status)"
 }
+
+// maxTailLines is how many lines of a failing step a [BuildError] quotes.
+const maxTailLines = 20
+
+// Unwrap gives the cause: usually a *runner.ExitError.
+func (e *BuildError) Unwrap() error { return e.Err }
+
+// Error names the step and the last line that it printed.
+func (e *BuildError) Error() string {
+	var b strings.Builder
+	b.WriteString("build image")
+	if e.Step.Text != "" {
+		fmt.Fprintf(&b, ": step %d %q", e.Step.Number, e.Step.Text)
+	}
+	if n := len(e.Tail); n > 0 {
+		b.WriteString(": " + e.Tail[n-1])
+	} else if e.Err != nil {
+		b.WriteString(": " + e.Err.Error())
+	}
+	return b.String() + e.settings
+}

@@ -191,3 +191,15 @@ func (e *ArtifactError) Error() string {
 	s.WriteString(strings.Join(names, " or ") + " into a directory, and name it in POSTSTACK_ARTIFACTS")
 	return s.String()
 }
+
+// matches tells whether a pattern names a file of the artifact, or a directory above one.
+func (a Artifact) matches(pattern string) bool {
+	for _, f := range a.Files {
+		for name := f.To; name != "."; name = path.Dir(name) {
+			if ok, err := path.Match(pattern, name); err == nil && ok {
+				return true
+			}
+		}
+	}
+	return false
+}

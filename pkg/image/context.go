@@ -99,17 +99,17 @@ type contextReader struct {
 	found map[string]contextFile
 }
 
-// leftOut is why nothing was taken.
-type leftOut string
+// leftOutError is why nothing was taken.
+type leftOutError string
 
-func (e leftOut) Error() string { return string(e) }
+func (e leftOutError) Error() string { return string(e) }
 
 // source takes what s names. Where in doubt it takes more than the builder will: of a name with wildcards in it also
 // the file that is called so, and of what cannot be known everything.
 func (r *contextReader) source(s dockerfile.Source, artifacts []Artifact) error {
 	pattern := strings.TrimPrefix(path.Clean("/"+s.Pattern), "/")
 	if !s.Known || pattern == "" {
-		return ignore[leftOut](r.take(".", 0))
+		return ignore[leftOutError](r.take(".", 0))
 	}
 	names, err := fs.Glob(r.root.FS(), pattern)
 	if err != nil {
@@ -119,12 +119,12 @@ func (r *contextReader) source(s dockerfile.Source, artifacts []Artifact) error 
 		names = append(names, pattern)
 	}
 	taken := slices.ContainsFunc(artifacts, func(a Artifact) bool { return a.matches(pattern) })
-	var why error = leftOut("nothing in the image's folder is called that")
+	var why error = leftOutError("nothing in the image's folder is called that")
 	for _, name := range names {
 		switch err := r.take(name, 0); {
 		case err == nil:
 			taken = true
-		case ignore[leftOut](err) != nil:
+		case ignore[leftOutError](err) != nil:
 			return err
 		default:
 			why = err
@@ -144,39 +144,27 @@ func ignore[E error](err error) error {
 	return err
 }
 
-// matches tells whether a pattern names a file of the artifact, or a directory above one.
-func (a Artifact) matches(pattern string) bool {
-	for _, f := range a.Files {
-		for name := f.To; name != "."; name = path.Dir(name) {
-			if ok, err := path.Match(pattern, name); err == nil && ok {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // maxLinks is how many links may lead from one to the next, as in the kernel (path_resolution(7)).
 const maxLinks = 40
 
 // take adds what is called name: a file, or all that is below a directory. A link on the way, or at its end, is
 // followed, as the builders do for what an instruction names; links further down go into the image as they are.
-// The error is a [leftOut] if there is nothing to add.
+// The error is a [leftOutError] if there is nothing to add.
 func (r *contextReader) take(name string, links int) error {
 	parts := strings.Split(name, "/")
 	for i := range parts {
 		at := path.Join(parts[:i+1]...)
 		info, err := r.root.Lstat(at)
 		if errors.Is(err, fs.ErrNotExist) {
-			return leftOut(fmt.Sprintf("%q is not in the image's folder", at))
+			return leftOutError(fmt.Sprintf("%q is not in the image's folder", at))
 		}
 		if err != nil {
 			return err
 		}
 		if skip, err := r.skip.match(at); err != nil {
 			return err
-		} else if skip && !(info.IsDir() && r.skip.exceptions()) {
-			return leftOut(fmt.Sprintf("%q is left out: by %s, or as what no image needs", at, ignoreName))
+		} else if skip && (!info.IsDir() || !r.skip.exceptions()) {
+			return leftOutError(fmt.Sprintf("%q is left out: by %s, or as what no image needs", at, ignoreName))
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
 			continue
@@ -185,11 +173,11 @@ func (r *contextReader) take(name string, links int) error {
 			return err
 		}
 		if links == maxLinks {
-			return leftOut(fmt.Sprintf("link %q leads to itself", at))
+			return leftOutError(fmt.Sprintf("link %q leads to itself", at))
 		}
 		next := path.Join(path.Dir(at), r.found[at].link)
 		if !filepath.IsLocal(next) || path.IsAbs(r.found[at].link) {
-			return leftOut(fmt.Sprintf("link %q leads out of the image's folder, to %q", at, r.found[at].link))
+			return leftOutError(fmt.Sprintf("link %q leads out of the image's folder, to %q", at, r.found[at].link))
 		}
 		return r.take(path.Join(append([]string{next}, parts[i+1:]...)...), links+1)
 	}
@@ -216,7 +204,7 @@ func (r *contextReader) below(name string) error {
 		return r.add(at, entry.Type())
 	})
 	if err == nil && empty {
-		return leftOut(fmt.Sprintf("%q holds no file that can go into an image", name))
+		return leftOutError(fmt.Sprintf("%q holds no file that can go into an image", name))
 	}
 	return err
 }

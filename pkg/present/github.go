@@ -165,3 +165,25 @@ func failure(e event.Event) string {
 	}
 	return command("error", e.Phase, e.Place, strings.Join(lines, "\n"))
 }
+
+// safe is text as it may be printed: under GitHub it must not be taken for a command.
+func (v *View) safe(text string) string {
+	if v.github != nil {
+		return harmless(text)
+	}
+	return text
+}
+
+// Error is err as the terminal may show it: under GitHub its text must not be taken for a command.
+func (v *View) Error(err error) error {
+	if v.github == nil || err == nil {
+		return err
+	}
+	return &harmlessError{err}
+}
+
+// harmlessError is an error with another text.
+type harmlessError struct{ error }
+
+func (e *harmlessError) Error() string { return harmless(e.error.Error()) }
+func (e *harmlessError) Unwrap() error { return e.error }

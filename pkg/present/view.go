@@ -186,28 +186,6 @@ func (v *View) print(r *event.Report) {
 	}
 }
 
-// safe is text as it may be printed: under GitHub it must not be taken for a command.
-func (v *View) safe(text string) string {
-	if v.github != nil {
-		return harmless(text)
-	}
-	return text
-}
-
-// Error is err as the terminal may show it: under GitHub its text must not be taken for a command.
-func (v *View) Error(err error) error {
-	if v.github == nil || err == nil {
-		return err
-	}
-	return &harmlessError{err}
-}
-
-// harmlessError is an error with another text.
-type harmlessError struct{ error }
-
-func (e *harmlessError) Error() string { return harmless(e.error.Error()) }
-func (e *harmlessError) Unwrap() error { return e.error }
-
 // Close ends the view: no line is redrawn, no group is open. It shows the phases in a table if there were several,
 // and returns the run as a value, which it prints in JSON mode.
 func (v *View) Close(end End) Document {

@@ -48,12 +48,7 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if volumes.made {
 			s.standBy(ctx, e, target)
 		}
-		if change == container.Made {
-			s.sayOther(r, e.Info().Kind)
-		}
-		if change != container.Kept {
-			r.Step(fmt.Sprintf("container %s %s; waiting until it answers", c.Name, change))
-		}
+		s.sayChange(r, e.Info().Kind, c.Name, change)
 		kept := change == container.Kept && c.KeptUp
 		err = s.ready(ctx, e, c, target)
 		if err = s.keepUp(ctx, r, e, kept, err); err != nil {
@@ -65,6 +60,16 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		}
 		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s, %s", text, change)}, nil
 	})
+}
+
+// sayChange tells what was done to the container of the database, which has to answer yet.
+func (s *Stack) sayChange(r event.Reporter, used engine.Kind, name string, change container.Change) {
+	if change == container.Made {
+		s.sayOther(r, used)
+	}
+	if change != container.Kept {
+		r.Step(fmt.Sprintf("container %s %s; waiting until it answers", name, change))
+	}
 }
 
 // sayOther tells someone whose engine has changed where the data of before is.

@@ -61,13 +61,18 @@ type Terminal interface {
 // about is what is told of the engine and of what it has, and what the checks of images need.
 type about interface {
 	verifying
-	ContainerKeepUp(ctx context.Context, id engine.ContainerID) error
-	ContainerLost(ctx context.Context, name string) ([]engine.ContainerID, error)
-	ContainerEndLost(ctx context.Context, name string) error
+	keeper
 	ContainerOnPort(ctx context.Context, port uint16) (string, error)
 	NetworkGuests(ctx context.Context, name string) ([]string, error)
 	VolumeUsage(ctx context.Context, name string) (int64, error)
 	Close() error
+}
+
+// keeper is what keeps the database up, and mends what a crash has left of its container.
+type keeper interface {
+	ContainerKeepUp(ctx context.Context, id engine.ContainerID) error
+	ContainerLost(ctx context.Context, name string) ([]engine.ContainerID, error)
+	ContainerEndLost(ctx context.Context, name string) error
 }
 
 type verifying interface {
