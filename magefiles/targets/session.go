@@ -85,7 +85,7 @@ func open(ctx context.Context, name func() string) (s *session, _ context.Contex
 		if errors.Is(context.Cause(ctx), errReaderGone) {
 			err = nil
 		}
-		return run.close(s.Close(err))
+		return run.close(s.Close(err)) //nolint:contextcheck // the context of the run has ended when it closes
 	}, nil
 }
 

@@ -184,7 +184,7 @@ func prepare(ctx context.Context, e Engine, s Service) error {
 	return nil
 }
 
-// prepareVolume makes a volume. Whose it is is asked afterwards, too: the engines make nothing where somebody else
+// prepareVolume makes a volume. Its owner is asked for afterwards, too: the engines make nothing where somebody else
 // was first. One that someone made by hand and named as ours is theirs to offer: it is used, not labelled.
 func (s Service) prepareVolume(ctx context.Context, e Engine, name string, labels map[string]string) error {
 	found, err := e.VolumeInspect(ctx, name)

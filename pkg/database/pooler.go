@@ -28,12 +28,12 @@ func (t Target) RequireSessions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer one.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was written
+	defer one.Close(context.WithoutCancel(ctx))
 	other, err := t.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	defer other.Close(context.WithoutCancel(ctx)) //nolint:errcheck // as above
+	defer other.Close(context.WithoutCancel(ctx))
 	before, err := backend(ctx, one, "select pg_backend_pid()")
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func TestContainerLost(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
 		require.NoError(t, engine.EndMonitor(t.Context(), name))
-		<-ended
+		_ = <-ended
 		assert.Empty(t, engine.Monitors(name))
 		for _, pid := range engine.Children(of.Process.Pid) { // its end is its monitor's
 			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))

@@ -21,24 +21,51 @@ func TestOpen_names_the_setting(t *testing.T) {
 		reason     string
 		remedy     string
 	}{
-		{"DOCKER_HOST, a dead socket", "docker", map[string]string{"DOCKER_HOST": "unix:///nowhere/d.sock"},
-			"DOCKER_HOST=unix:///nowhere/d.sock does not answer", "unset DOCKER_HOST, or start the engine that it names"},
-		{"DOCKER_CONTEXT, a dead socket", "docker", map[string]string{"DOCKER_CONTEXT": "old"},
-			`docker context "old" of DOCKER_CONTEXT=unix:///nowhere/old.sock does not answer`, "unset DOCKER_CONTEXT"},
-		{"a context in the configuration", "docker", map[string]string{"DOCKER_CONFIG": "chosen"},
-			`config.json=unix:///nowhere/old.sock does not answer`, "docker context use default"},
-		{"a configuration that cannot be read", "docker", map[string]string{"DOCKER_CONFIG": "broken"},
-			"config.json", "mend or remove"},
-		{"TLS, which is not spoken", "docker", map[string]string{"DOCKER_HOST": "tcp://127.0.0.1:2376", "DOCKER_TLS_VERIFY": "1"},
-			"with TLS is not supported", "unset DOCKER_HOST"},
-		{"CONTAINER_HOST, a dead socket", "podman", map[string]string{"CONTAINER_HOST": "unix:///nowhere/p.sock"},
-			"CONTAINER_HOST=unix:///nowhere/p.sock does not answer", "unset CONTAINER_HOST"},
-		{"CONTAINER_CONNECTION", "podman", map[string]string{"CONTAINER_CONNECTION": "prod"},
-			"CONTAINER_CONNECTION=prod", "unset it, or name the socket with CONTAINER_HOST"},
-		{"podman's configuration that is not there", "podman", map[string]string{"CONTAINERS_CONF": "/nowhere/containers.conf"},
-			"CONTAINERS_CONF=/nowhere/containers.conf", "mage engine:install"},
-		{"a variable that podman's errors do not name", "podman", map[string]string{"STORAGE_DRIVER": "zfs"},
-			"(set in the environment: STORAGE_DRIVER=zfs)", "mage engine:install"},
+		{
+			"DOCKER_HOST, a dead socket", "docker",
+			map[string]string{"DOCKER_HOST": "unix:///nowhere/d.sock"},
+			"DOCKER_HOST=unix:///nowhere/d.sock does not answer", "unset DOCKER_HOST, or start the engine that it names",
+		},
+		{
+			"DOCKER_CONTEXT, a dead socket", "docker",
+			map[string]string{"DOCKER_CONTEXT": "old"},
+			`docker context "old" of DOCKER_CONTEXT=unix:///nowhere/old.sock does not answer`, "unset DOCKER_CONTEXT",
+		},
+		{
+			"a context in the configuration", "docker",
+			map[string]string{"DOCKER_CONFIG": "chosen"},
+			`config.json=unix:///nowhere/old.sock does not answer`, "docker context use default",
+		},
+		{
+			"a configuration that cannot be read", "docker",
+			map[string]string{"DOCKER_CONFIG": "broken"},
+			"config.json", "mend or remove",
+		},
+		{
+			"TLS, which is not spoken", "docker",
+			map[string]string{"DOCKER_HOST": "tcp://127.0.0.1:2376", "DOCKER_TLS_VERIFY": "1"},
+			"with TLS is not supported", "unset DOCKER_HOST",
+		},
+		{
+			"CONTAINER_HOST, a dead socket", "podman",
+			map[string]string{"CONTAINER_HOST": "unix:///nowhere/p.sock"},
+			"CONTAINER_HOST=unix:///nowhere/p.sock does not answer", "unset CONTAINER_HOST",
+		},
+		{
+			"CONTAINER_CONNECTION", "podman",
+			map[string]string{"CONTAINER_CONNECTION": "prod"},
+			"CONTAINER_CONNECTION=prod", "unset it, or name the socket with CONTAINER_HOST",
+		},
+		{
+			"podman's configuration that is not there", "podman",
+			map[string]string{"CONTAINERS_CONF": "/nowhere/containers.conf"},
+			"CONTAINERS_CONF=/nowhere/containers.conf", "mage engine:install",
+		},
+		{
+			"a variable that podman's errors do not name", "podman",
+			map[string]string{"STORAGE_DRIVER": "zfs"},
+			"(set in the environment: STORAGE_DRIVER=zfs)", "mage engine:install",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

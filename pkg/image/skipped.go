@@ -120,7 +120,7 @@ func coreDump(f contextFile) (bool, error) {
 	defer file.Close()
 	head := make([]byte, 18) // up to e_type, elf(5)
 	if _, err := io.ReadFull(file, head); err != nil {
-		return false, nil //nolint:nilerr // shorter than a core dump
+		return false, nil // shorter than a core dump
 	}
 	var order binary.ByteOrder = binary.LittleEndian
 	if elf.Data(head[elf.EI_DATA]) == elf.ELFDATA2MSB {

@@ -81,7 +81,8 @@ func (s *Stack) checks() []doctor.Check {
 	return append(all,
 		doctor.Check{Name: "artifacts", Look: s.checkArtifacts},
 		doctor.Permissions([]doctor.Secret{
-			password, {What: "state directory", Path: cfg.StateDir, Mode: 0o700, Ours: true},
+			password,
+			{What: "state directory", Path: cfg.StateDir, Mode: 0o700, Ours: true},
 			{What: "key of labels", Path: s.keyFile(), Mode: 0o600, Ours: true},
 		}, []doctor.Place{
 			{What: "checkout", Path: cfg.Root},

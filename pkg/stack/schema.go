@@ -71,8 +71,11 @@ func migrated(applied []schema.Applied) string {
 		n    int
 		what string
 	}{
-		{n["EXECUTED"] + n["RERAN"], "applied"}, {n["MARK_RAN"], "marked as run without running"}, {n["SKIPPED"], "passed over by a precondition"},
-		{n["FAILED"], "failed and passed over"}, {n["ROLLED_BACK"], "rolled back"},
+		{n["EXECUTED"] + n["RERAN"], "applied"},
+		{n["MARK_RAN"], "marked as run without running"},
+		{n["SKIPPED"], "passed over by a precondition"},
+		{n["FAILED"], "failed and passed over"},
+		{n["ROLLED_BACK"], "rolled back"},
 	} {
 		if part.n > 0 {
 			parts = append(parts, count(part.n, "changeset")+" "+part.what)

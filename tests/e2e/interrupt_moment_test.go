@@ -35,7 +35,7 @@ func TestInterrupt_at_any_moment(t *testing.T) {
 	rounds, seed := int(number(t, "POSTSTACK_TEST_ROUNDS", 3)), number(t, "POSTSTACK_TEST_SEED", time.Now().UnixNano())
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		t.Logf("POSTSTACK_TEST_SEED=%d", seed)
-		random := rand.New(rand.NewPCG(uint64(seed), 0)) //nolint:gosec // a test that can be repeated
+		random := rand.New(rand.NewPCG(uint64(seed), 0))
 		c := checkout.New(t, kind)
 		c.OK(t, "install")
 		c.OK(t, "build:all")

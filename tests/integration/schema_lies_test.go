@@ -37,7 +37,7 @@ func noLies(t *testing.T, s *site) {
 		require.NoError(t, err)
 	}
 	t.Logf("POSTSTACK_TEST_SEED=%d", seed)
-	dice := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a seed that repeats a run
+	dice := rand.New(rand.NewPCG(seed, 0))
 	ended := map[string]int{}
 	for round := range rounds {
 		ended[disturbed(t, s, dice, round)]++
