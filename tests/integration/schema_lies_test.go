@@ -25,7 +25,7 @@ func schemaLies() []schemaTest {
 // noLies disturbs updates at random moments and compares what was said with what is there. POSTSTACK_TEST_ROUNDS sets
 // how many, POSTSTACK_TEST_SEED repeats a run.
 func noLies(t *testing.T, s *site) {
-	rounds, seed := 4, uint64(time.Now().UnixNano())
+	rounds, seed := 3, uint64(time.Now().UnixNano())
 	if text := os.Getenv("POSTSTACK_TEST_ROUNDS"); text != "" {
 		var err error
 		rounds, err = strconv.Atoi(text)
