@@ -36,10 +36,10 @@ func TestContainerLost(t *testing.T) {
 		cmd := monitored(t, name, id, id, program)
 		of := monitored(t, name, id, "a session of exec", "sleep 300")
 		assert.Equal(t, []int{cmd.Process.Pid}, engine.Monitors(name), "not the other, which watches a command")
-		ended := make(chan error, 1)
-		go func() { ended <- cmd.Wait() }()
+		ended := make(chan struct{})
+		go func() { defer close(ended); _ = cmd.Wait() }()
 		require.NoError(t, engine.EndMonitor(t.Context(), name))
-		_ = <-ended
+		<-ended
 		assert.Empty(t, engine.Monitors(name))
 		for _, pid := range engine.Children(of.Process.Pid) { // its end is its monitor's
 			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))

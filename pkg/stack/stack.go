@@ -62,10 +62,15 @@ type Terminal interface {
 type about interface {
 	verifying
 	keeper
+	users
+	Close() error
+}
+
+// users tells who and what uses a port, a network and a volume.
+type users interface {
 	ContainerOnPort(ctx context.Context, port uint16) (string, error)
 	NetworkGuests(ctx context.Context, name string) ([]string, error)
 	VolumeUsage(ctx context.Context, name string) (int64, error)
-	Close() error
 }
 
 // keeper is what keeps the database up, and mends what a crash has left of its container.
