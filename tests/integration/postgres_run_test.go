@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -157,22 +156,6 @@ func withoutRights(p *postgres) {
 		assert.Contains(p, said(log), "/var/lib/postgresql/data/pgdata")
 	}
 	p.with(map[string]string{"PGDATA": "/var/lib/postgresql/data/pgdata"}).start()
-}
-
-// stoppedAtOnce sends the stop signal while the container starts, of a database that is there: PID 1 hears only what
-// it has a handler for.
-func stoppedAtOnce(p *postgres) {
-	p.start()
-	p.stop()
-	for i := range 10 {
-		require.NoError(p, p.engine.ContainerStart(p.Context(), p.id))
-		require.NoError(p, p.engine.ContainerKill(p.Context(), p.id, "SIGINT"))
-		ctx, cancel := context.WithTimeout(p.Context(), 30*time.Second)
-		code, err := p.engine.ContainerWait(ctx, p.id)
-		cancel()
-		require.NoError(p, err, "stop %d was not heard; it said:\n%s", i, p.logs())
-		assert.Contains(p, []int{0, 130}, code)
-	}
 }
 
 func oneAtATime(p *postgres) {

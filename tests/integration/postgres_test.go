@@ -244,7 +244,6 @@ func postgresTests() map[string]func(*postgres) {
 		"the root file system may be read-only":       readOnly,
 		"what init scripts leave must start":          whatScriptsLeave,
 		"what root or the user may not do is named":   withoutRights,
-		"a stop is heard from the first moment on":    stoppedAtOnce,
 		"a volume is used by one container at a time": oneAtATime,
 		"a certificate is served and renewed":         certificate,
 	}
