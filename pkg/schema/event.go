@@ -19,8 +19,8 @@ const (
 
 // Event is a line of the launcher's standard output. See containers/java/launcher.
 type Event struct {
-	// session, changeset, read, ready, running, applied, rolledback, transaction, committed, undone, partly,
-	// settled, will, warning, failed, ended
+	// session, changeset, read, ready, running, applied, rolledback, transaction, partly, settled, will, warning,
+	// failed, ended
 	Event string `json:"event"`
 	Changeset
 	Conditional bool   `json:"conditional"` // of read
@@ -31,9 +31,7 @@ type Event struct {
 	XID         int64  `json:"xid"`  // of transaction: its ID
 	Kind        Kind   `json:"kind"` // of failed
 	Cause       string `json:"cause"`
-	SQL         string `json:"sql"` // the statement that failed
 	SQLState    string `json:"sqlstate"`
-	Others      int    `json:"others"`  // further changesets with the same failure
 	Ended       bool   `json:"ended"`   // of partly: the changeset has ended the transaction that it ran in
 	Ran         *int   `json:"ran"`     // of partly: how many of its statements had run; nil if it is not known
 	Indexes     string `json:"indexes"` // of partly: invalid indexes that it has left
