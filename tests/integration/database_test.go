@@ -91,7 +91,9 @@ func verifyReports(t *testing.T, owner database.Target, admin *pgx.Conn) {
 	assert.Positive(t, report.Latency)
 	assert.Less(t, report.Latency, time.Second)
 	assert.WithinDuration(t, time.Now(), report.ServerTime, time.Minute)
+	assert.True(t, report.Reached.Address.IsValid(), "the address that answered")
 	report.Target, report.Version, report.VersionNumber, report.Latency, report.ServerTime, report.TimeZone = "", "", 0, 0, time.Time{}, ""
+	report.Reached = database.Reached{}
 	assert.Equal(t, database.Report{Encoding: "UTF8", User: "app", Database: "mail", Schema: "public", Writable: true}, report)
 
 	var left int
