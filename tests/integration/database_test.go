@@ -48,6 +48,13 @@ func TestDatabase(t *testing.T) {
 // startDatabase starts the product's PostgreSQL in a container that lives as long as the test, and waits for it.
 func startDatabase(t *testing.T, server container.Server) database.Target {
 	t.Helper()
+	_, target := startServer(t, server)
+	return target
+}
+
+// startServer is startDatabase for those who also need the server's container.
+func startServer(t *testing.T, server container.Server) (*container.Disposable, database.Target) {
+	t.Helper()
 	c, err := container.StartDisposable(t.Context(), server, container.DisposableSpec{
 		Image: "localhost/poststack/postgres:latest", Ports: []uint16{5432},
 		Env: map[string]string{"POSTGRES_USER": "app", "POSTGRES_DB": "mail", "POSTGRES_PASSWORD": hardPassword().Reveal()},
@@ -62,7 +69,7 @@ func startDatabase(t *testing.T, server container.Server) database.Target {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(t, health.Wait(ctx, health.SQL(target.Redacted(), target.Connect), health.Options{}))
-	return target
+	return c, target
 }
 
 // connect logs in until the test ends.
