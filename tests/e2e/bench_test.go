@@ -15,6 +15,7 @@ import (
 
 // TestBench measures the rows that take seconds, without any peer. The checkout's stack is not even set up.
 func TestBench(t *testing.T) {
+	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		r := c.Mage(t, []string{enginetest.EnvEngines + "=" + string(kind)}, "bench", "-rows=^size", "-rounds=1")

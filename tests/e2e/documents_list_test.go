@@ -22,7 +22,7 @@ func notRun() map[string]reason {
 	linters := reason{"it compiles the linters, which takes minutes; .ci/run runs it", nothing}
 	system := reason{"it changes the machine", nothing}
 	network := reason{"it needs the internet", nothing}
-	parts := reason{"it is the three verify targets at once, which are run one by one", nothing}
+	verified := reason{"TestVerify runs all checks of all images at once", nothing}
 	name := reason{"it names a program and is nothing to type", nothing}
 	terminal := reason{"it waits for a person at a terminal", nothing}
 	measures := reason{"it measures for minutes to hours; TestBench measures the rows that take seconds", nothing}
@@ -68,7 +68,10 @@ func notRun() map[string]reason {
 		"mage -t TIME":                                                     {"it cuts short whatever it runs; the tests of interrupts do that", nothing},
 		"mage logs -follow":                                                {"it ends with Ctrl-C only; TestShowLogs_follows follows one", nothing},
 		"mage logs -of=postgres -last=20 -follow":                          {"it ends with Ctrl-C only; TestShowLogs_follows follows one", nothing},
-		"mage verify:runtime":                                              parts,
+		"mage verify:runtime":                                              verified,
+		"mage verify:postgres":                                             verified,
+		"mage verify:liquibase":                                            verified,
+		"mage build:all -force":                                            {"TestSequence runs it", nothing},
 		"psql ended with status …":                                         name,
 		"psql of the image cannot reach …":                                 name,
 		"go tool mage: fork/exec …: exec format error":                     name,

@@ -22,6 +22,7 @@ import (
 // TestDocuments runs the commands that the documents tell people to type, as they are written and in their order,
 // in a clone. First those of the blocks, then those within the text. What is not run is listed, with the reason.
 func TestDocuments(t *testing.T) {
+	enginetest.AnyEngine(t)
 	root := filepath.Join("..", "..")
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		r := openReader(t, kind)

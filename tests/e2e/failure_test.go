@@ -121,6 +121,7 @@ func brokenChangeset(t *testing.T, c *checkout.Checkout) {
 
 // TestUsage gives settings and arguments that are wrong: each is refused before anything happens.
 func TestUsage(t *testing.T) {
+	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		t.Run("every problem of the configuration at once", func(t *testing.T) {

@@ -3,8 +3,6 @@ package e2e_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
 	"time"
 
@@ -16,26 +14,11 @@ import (
 	"github.com/poststack/poststack/tests/checkout"
 )
 
-// number is a variable of the test's environment, or its default.
-func number(t *testing.T, variable string, without int64) int64 {
-	t.Helper()
-	text := os.Getenv(variable)
-	if text == "" {
-		return without
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	require.NoError(t, err, variable)
-	return n
-}
-
 // TestInterrupt_at_any_moment types Ctrl-C at random moments of a stack's first start, and sets it up then. What the
-// phases of [TestInterrupt] do not hit is hit here: POSTSTACK_TEST_ROUNDS rounds on each engine, with
-// POSTSTACK_TEST_SEED those of another run again.
+// phases of [TestInterrupt] do not hit is hit here.
 func TestInterrupt_at_any_moment(t *testing.T) {
-	rounds, seed := int(number(t, "POSTSTACK_TEST_ROUNDS", 1)), number(t, "POSTSTACK_TEST_SEED", time.Now().UnixNano())
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
-		t.Logf("POSTSTACK_TEST_SEED=%d", seed)
-		random := rand.New(rand.NewPCG(uint64(seed), 0))
+		random := rand.New(rand.NewPCG(enginetest.Seed(t), 0))
 		c := checkout.New(t, kind)
 		c.OK(t, "install")
 		c.OK(t, "build:all")
@@ -46,7 +29,7 @@ func TestInterrupt_at_any_moment(t *testing.T) {
 			takes[target] = time.Since(begun)
 			require.NoError(t, compiled(c, nil, "reset", "-yes").Run())
 		}
-		for i := range rounds {
+		for i := range enginetest.Rounds(t, 1) {
 			target := []string{"db:start", "setup"}[i%2]
 			moment := time.Duration(random.Int64N(int64(takes[target])))
 			t.Run(fmt.Sprintf("%d: %s", i+1, target), func(t *testing.T) { interruptAt(t, c, target, moment) })

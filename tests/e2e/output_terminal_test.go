@@ -17,6 +17,7 @@ import (
 // TestOutput_terminal interrupts a build that is drawn live on a wide terminal and on a narrow one, and changes its
 // width meanwhile: the terminal is afterwards as it was before.
 func TestOutput_terminal(t *testing.T) {
+	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		for _, columns := range []uint16{120, 40} {
 			t.Run(fmt.Sprintf("%d columns", columns), func(t *testing.T) { interruptedLive(t, kind, columns) })

@@ -21,6 +21,7 @@ import (
 
 // TestOutput looks at what machines get to read: documents, and the log of GitHub Actions.
 func TestOutput(t *testing.T) {
+	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		t.Run("a set-up is kept, whatever became of it", func(t *testing.T) { keptSetup(t, c) })

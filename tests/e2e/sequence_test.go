@@ -20,6 +20,7 @@ import (
 // TestSequence names several targets in one call, where a later one undoes what an earlier one did or asks for more,
 // and looks at the engine and the database itself for what the last ones promise.
 func TestSequence(t *testing.T) {
+	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		e := enginetest.Open(t, kind)
@@ -68,6 +69,7 @@ func found(t *testing.T, c *checkout.Checkout, e *engine.Engine) string {
 // TestGoSettings starts the targets where Go itself is set in a way that stops it, and looks for what
 // docs/troubleshooting.md says of that.
 func TestGoSettings(t *testing.T) {
+	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		goMage := func(dir string, env []string, args ...string) (string, error) {

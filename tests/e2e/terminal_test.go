@@ -115,6 +115,7 @@ func awaitSleep(t *testing.T, c *checkout.Checkout) {
 
 // TestTerminal holds mage psql and mage shell to what a person at a terminal expects.
 func TestTerminal(t *testing.T) {
+	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c, e := checkout.New(t, kind), enginetest.Open(t, kind)
 		r := c.Mage(t, nil, "psql")

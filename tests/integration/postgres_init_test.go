@@ -66,14 +66,14 @@ func readyLate(p *postgres) {
 	}
 }
 
-// k02: a race shows rarely, so it is looked for twenty times.
+// k02: a race shows rarely, so it is looked for often.
 func TestPostgres_readiness(t *testing.T) {
 	t.Parallel()
 	for _, kind := range enginetest.Kinds(t) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			e := enginetest.Open(t, kind)
-			for i := range 20 {
+			for i := range enginetest.Rounds(t, 3) {
 				t.Run(fmt.Sprintf("start %d", i+1), func(t *testing.T) {
 					readyLate(newPostgres(t, e).with(map[string]string{"WAIT": "0.2"}))
 				})

@@ -215,36 +215,51 @@ func TestPostgres(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			e := enginetest.Open(t, kind)
-			for _, tests := range []map[string]func(*postgres){postgresTests(), conventionTests(), existingTests()} {
+			for _, tests := range []map[string]func(*postgres){postgresTests(), existingTests()} {
 				for name, test := range tests {
 					t.Run(name, func(t *testing.T) { test(newPostgres(t, e)) })
+				}
+			}
+			for _, tests := range []map[string]func(*postgres){entrypointTests(), conventionTests()} {
+				for name, test := range tests {
+					t.Run(name, func(t *testing.T) {
+						enginetest.AnyEngine(t)
+						test(newPostgres(t, e))
+					})
 				}
 			}
 		})
 	}
 }
 
+// postgresTests are those in which the engine has a part: with volumes, users, signals, files or rights.
 func postgresTests() map[string]func(*postgres) {
 	return map[string]func(*postgres){
 		"runs as it says":                             runsAsDocumented,
 		"keeps its data over a stop with a client":    keepsData,
-		"a failed init script leaves nothing":         failedScript,
 		"is not ready while it is being initialised":  readyLate,
 		"ends when it is stopped while initialising":  stoppedWhileInitialising,
 		"a lost machine leaves nothing half done":     killedWhileInitialising,
-		"every kind of init script is run":            initScripts,
 		"foreign entries beside the data stay":        foreignEntries,
-		"a data directory may have blanks":            blanks,
 		"a volume may be mounted at PGDATA":           mountedAtData,
-		"a changed password is brought in line":       changedPassword,
-		"password files are read as people save them": passwordFiles,
-		"a password may hold every hard character":    hardCharacters,
 		"any user may run it":                         anyUser,
 		"root steps down":                             rootStepsDown,
 		"the root file system may be read-only":       readOnly,
-		"what init scripts leave must start":          whatScriptsLeave,
 		"what root or the user may not do is named":   withoutRights,
 		"a volume is used by one container at a time": oneAtATime,
 		"a certificate is served and renewed":         certificate,
+	}
+}
+
+// entrypointTests are those of what the entrypoint does by itself.
+func entrypointTests() map[string]func(*postgres) {
+	return map[string]func(*postgres){
+		"a failed init script leaves nothing":         failedScript,
+		"every kind of init script is run":            initScripts,
+		"a data directory may have blanks":            blanks,
+		"a changed password is brought in line":       changedPassword,
+		"password files are read as people save them": passwordFiles,
+		"a password may hold every hard character":    hardCharacters,
+		"what init scripts leave must start":          whatScriptsLeave,
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/schema"
 )
 
@@ -22,21 +22,9 @@ func schemaLies() []schemaTest {
 	return []schemaTest{{"what is said of a disturbed update is in the database", noLies}}
 }
 
-// noLies disturbs updates at random moments and compares what was said with what is there. POSTSTACK_TEST_ROUNDS sets
-// how many, POSTSTACK_TEST_SEED repeats a run.
+// noLies disturbs updates at random moments and compares what was said with what is there.
 func noLies(t *testing.T, s *site) {
-	rounds, seed := 3, uint64(time.Now().UnixNano())
-	if text := os.Getenv("POSTSTACK_TEST_ROUNDS"); text != "" {
-		var err error
-		rounds, err = strconv.Atoi(text)
-		require.NoError(t, err)
-	}
-	if text := os.Getenv("POSTSTACK_TEST_SEED"); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("POSTSTACK_TEST_SEED=%d", seed)
+	rounds, seed := enginetest.Rounds(t, 3), enginetest.Seed(t)
 	dice := rand.New(rand.NewPCG(seed, 0))
 	ended := map[string]int{}
 	for round := range rounds {

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -18,6 +20,43 @@ import (
 // EnvEngines is the variable that lists the engines under test, such as "podman,docker". Without it only the
 // one is tested that the targets would take: that of POSTSTACK_ENGINE, or else the one that is detected.
 const EnvEngines = "POSTSTACK_TEST_ENGINES"
+
+// EnvPart is the variable that, set to "engine", leaves out what [AnyEngine] marks. The run on a second engine has it.
+const EnvPart = "POSTSTACK_TEST_PART"
+
+// AnyEngine marks a test of what happens inside a container alone: it ends the same on every engine, so that one is
+// enough.
+func AnyEngine(tb testing.TB) {
+	tb.Helper()
+	if os.Getenv(EnvPart) == "engine" {
+		tb.Skipf("%s=engine: no engine has a part in it", EnvPart)
+	}
+}
+
+// Rounds is how often a test of chance tries: POSTSTACK_TEST_ROUNDS, or else few.
+func Rounds(tb testing.TB, few int) int {
+	tb.Helper()
+	return int(number(tb, "POSTSTACK_TEST_ROUNDS", int64(few)))
+}
+
+// Seed is what such a test's chance begins with: POSTSTACK_TEST_SEED, or else the time. It is printed, to be given again.
+func Seed(tb testing.TB) uint64 {
+	tb.Helper()
+	seed := uint64(number(tb, "POSTSTACK_TEST_SEED", time.Now().UnixNano())) //nolint:gosec // a seed has no sign
+	tb.Logf("POSTSTACK_TEST_SEED=%d", seed)
+	return seed
+}
+
+func number(tb testing.TB, variable string, otherwise int64) int64 {
+	tb.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	require.NoError(tb, err, variable)
+	return n
+}
 
 // Options are what tests open an engine with. The cache is the user's own, so that each test binary does not
 // probe anew; everything else of the user's is left alone.
