@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,18 +67,10 @@ type Liquibase interface {
 
 // Containers is what is needed of a container engine.
 type Containers interface {
-	creator
-	watcher
-}
-
-type creator interface {
 	ContainerCreate(ctx context.Context, spec engine.ContainerSpec) (engine.ContainerID, error)
 	ContainerStart(ctx context.Context, id engine.ContainerID) error
 	ContainerKill(ctx context.Context, id engine.ContainerID, signal string) error
 	ContainerRemove(ctx context.Context, id engine.ContainerID) error
-}
-
-type watcher interface {
 	ContainerWait(ctx context.Context, id engine.ContainerID) (int, error)
 	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
 }
@@ -192,8 +185,8 @@ func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {
 			"LIQUIBASE_COMMAND_USERNAME":       target.User,
 			"LIQUIBASE_SEARCH_PATH":            changelogDir,
 			"LIQUIBASE_COMMAND_CHANGELOG_FILE": in.Changelog.Root,
-			"LIQUIBASE_COMMAND_CONTEXTS":       first(in.Contexts, unselected),
-			"LIQUIBASE_COMMAND_LABEL_FILTER":   first(in.Labels, unselected),
+			"LIQUIBASE_COMMAND_CONTEXTS":       cmp.Or(in.Contexts, unselected),
+			"LIQUIBASE_COMMAND_LABEL_FILTER":   cmp.Or(in.Labels, unselected),
 		},
 	}
 	if in.Each {

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -109,7 +110,7 @@ func (o Outcome) lines(changeset string) []string {
 	case !o.Asked:
 		return []string{"Nothing was run."}
 	case o.Ended:
-		lines = append(lines, fmt.Sprintf("Changeset %s is partly applied: what it did before it ended the transaction stays, and is not recorded.", first(changeset, o.Unsure)))
+		lines = append(lines, fmt.Sprintf("Changeset %s is partly applied: what it did before it ended the transaction stays, and is not recorded.", cmp.Or(changeset, o.Unsure)))
 	case o.Partly != nil:
 		lines = append(lines, strings.ToUpper(o.Partly.String()[:1])+o.Partly.String()[1:]+".")
 	case len(o.Applied) > 0:

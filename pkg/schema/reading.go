@@ -89,12 +89,9 @@ func (m *Migrator) readingFile(c *Changelog, server int) string {
 
 // kept is the reading of an earlier run; nil if there is none. One that cannot be read is as good as none.
 func (m *Migrator) kept(c *Changelog, server int) *Reading {
-	text, err := os.ReadFile(m.readingFile(c, server))
-	if err != nil {
-		return nil
-	}
 	var r Reading
-	if json.Unmarshal(text, &r) != nil {
+	text, err := os.ReadFile(m.readingFile(c, server))
+	if err != nil || json.Unmarshal(text, &r) != nil {
 		return nil
 	}
 	return &r

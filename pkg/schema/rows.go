@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 )
 
 // recorded is what Liquibase, and Poststack's launcher, have written down in a database.
@@ -90,7 +92,7 @@ type Lock struct {
 }
 
 func (l Lock) String() string {
-	text := first(l.By, "an unnamed client")
+	text := cmp.Or(l.By, "an unnamed client")
 	if !l.Since.IsZero() {
 		text += ", since " + l.Since.Format("2006-01-02 15:04:05")
 	}
@@ -108,16 +110,15 @@ func read(ctx context.Context, conn *pgx.Conn) (recorded, error) {
 	var r recorded
 	var logThere, lockThere bool
 	var comment string
-	const find = `select to_regclass(t.log) is not null, to_regclass(t.lock) is not null,
-			coalesce(obj_description(to_regclass(t.log), 'pg_class'), ''), current_setting('server_version_num')::int
-		from (select quote_ident(current_schema()) || '.` + changelogTable + `' as log,
-			quote_ident(current_schema()) || '.` + lockTable + `' as lock) t`
-	if err := conn.QueryRow(ctx, find).Scan(&logThere, &lockThere, &comment, &r.server); err != nil {
-		return recorded{}, fmt.Errorf("read schema state: %w", err)
-	}
 	schema, err := currentSchema(ctx, conn)
 	if err != nil {
 		return recorded{}, err
+	}
+	err = conn.QueryRow(ctx, `select to_regclass($1) is not null, to_regclass($2) is not null,
+		coalesce(obj_description(to_regclass($1), 'pg_class'), ''), current_setting('server_version_num')::int`,
+		schema+"."+changelogTable, schema+"."+lockTable).Scan(&logThere, &lockThere, &comment, &r.server)
+	if err != nil {
+		return recorded{}, fmt.Errorf("read schema state: %w", err)
 	}
 	if lockThere {
 		if r.lock, err = readLock(ctx, conn, schema); err != nil {
@@ -143,11 +144,8 @@ func read(ctx context.Context, conn *pgx.Conn) (recorded, error) {
 const partlyPrefix = "poststack partly applied: "
 
 func readRows(ctx context.Context, conn *pgx.Conn, schema string) ([]row, error) {
-	rows, err := conn.Query(ctx, `select filename, id, author, coalesce(md5sum, ''), coalesce(exectype, ''), coalesce(orderexecuted, 0)
-		from `+schema+`.`+changelogTable+` order by orderexecuted, dateexecuted, id`)
-	if err != nil {
-		return nil, fmt.Errorf("read schema state: %w", err)
-	}
+	rows, _ := conn.Query(ctx, `select filename, id, author, coalesce(md5sum, ''), coalesce(exectype, ''), coalesce(orderexecuted, 0)
+		from `+schema+`.`+changelogTable+` order by orderexecuted, dateexecuted, id`) // CollectRows returns its error
 	list, err := pgx.CollectRows(rows, func(c pgx.CollectableRow) (w row, err error) {
 		var file, id, author string
 		err = c.Scan(&file, &id, &author, &w.md5, &w.exec, &w.order)
@@ -173,33 +171,23 @@ func currentSchema(ctx context.Context, conn *pgx.Conn) (string, error) {
 }
 
 func readLock(ctx context.Context, conn *pgx.Conn, schema string) (*Lock, error) {
-	var since *time.Time
-	var by *string
-	err := conn.QueryRow(ctx, `select lockgranted, lockedby from `+schema+`.`+lockTable+` where locked limit 1`).Scan(&since, &by)
+	lock := &Lock{}
+	err := conn.QueryRow(ctx, `select lockgranted, lockedby from `+schema+`.`+lockTable+` where locked limit 1`).
+		Scan((*zeronull.Timestamp)(&lock.Since), (*zeronull.Text)(&lock.By))
 	if err == pgx.ErrNoRows { //nolint:errorlint // pgx returns it as it is
 		return nil, nil //nolint:nilnil // not locked
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read lock of the changelog: %w", err)
 	}
-	lock := &Lock{}
-	if since != nil {
-		lock.Since = *since
-	}
-	if by != nil {
-		lock.By = *by
-	}
 	return lock, nil
 }
 
 // standing lists the tables of the connection's schema, without Liquibase's own; the first hundred.
 func standing(ctx context.Context, conn *pgx.Conn) ([]string, error) {
-	rows, err := conn.Query(ctx, `select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+	rows, _ := conn.Query(ctx, `select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where n.nspname = current_schema() and c.relkind in ('r', 'p', 'f')
 		and c.relname not in ('`+changelogTable+`', '`+lockTable+`') order by 1 limit 100`)
-	if err != nil {
-		return nil, fmt.Errorf("list tables: %w", err)
-	}
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return nil, fmt.Errorf("list tables: %w", err)
@@ -213,12 +201,8 @@ func clearLock(ctx context.Context, conn *pgx.Conn, lock Lock) (cleared bool, er
 	if err != nil {
 		return false, err
 	}
-	var since *time.Time
-	if !lock.Since.IsZero() {
-		since = &lock.Since
-	}
 	tag, err := conn.Exec(ctx, `update `+schema+`.`+lockTable+` set locked = false, lockgranted = null, lockedby = null
-		where locked and coalesce(lockedby, '') = $1 and lockgranted is not distinct from $2::timestamp`, lock.By, since)
+		where locked and coalesce(lockedby, '') = $1 and lockgranted is not distinct from $2::timestamp`, lock.By, zeronull.Timestamp(lock.Since))
 	if err != nil {
 		return false, fmt.Errorf("release lock of the changelog: %w", err)
 	}

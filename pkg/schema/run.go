@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +126,7 @@ func (p *run) failure(out Output) *Error {
 	failed := &Error{Op: p.op, Kind: Crashed, Log: p.log}
 	e := p.failed
 	if e == nil {
-		failed.Cause = fmt.Sprintf("Liquibase ended with status %d: %s", out.Code, first(out.Last, "it printed nothing"))
+		failed.Cause = fmt.Sprintf("Liquibase ended with status %d: %s", out.Code, cmp.Or(out.Last, "it printed nothing"))
 		if out.Code == 137 {
 			failed.Hint = "It was killed from outside, or for want of memory."
 		}
@@ -133,7 +134,7 @@ func (p *run) failure(out Output) *Error {
 	}
 	failed.Kind, failed.Cause, failed.Changeset, failed.Author, failed.SQLState = e.Kind, e.Cause, e.ID, e.Author, e.SQLState
 	set, known := p.reading.find(e.key())
-	switch source := first(e.Source, set.Source, e.File); {
+	switch source := cmp.Or(e.Source, set.Source, e.File); {
 	case e.Source != "":
 		failed.File, failed.Line = p.c.Display(source), e.Line
 	case source != "":
@@ -163,14 +164,4 @@ func edited(set Changeset) string {
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	return line
-}
-
-// first is the first of values that is not empty.
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -63,10 +64,8 @@ func (s State) Skipped() []Changeset { return s.only(NotSelected) }
 func (s State) only(wills ...Will) []Changeset {
 	var list []Changeset
 	for _, c := range s.Changesets {
-		for _, will := range wills {
-			if c.Will == will {
-				list = append(list, c.Changeset)
-			}
+		if slices.Contains(wills, c.Will) {
+			list = append(list, c.Changeset)
 		}
 	}
 	return list
@@ -214,7 +213,7 @@ func moved(c *Changelog, reading *Reading, r recorded) *Error {
 			continue
 		}
 		for _, w := range r.rows {
-			if _, known := reading.find(w.key); known || w.id != set.ID || w.author != set.Author || base(w.file) != base(set.File) {
+			if _, known := reading.find(w.key); known || w.id != set.ID || w.author != set.Author || path.Base(w.file) != path.Base(set.File) {
 				continue
 			}
 			return &Error{
@@ -227,5 +226,3 @@ func moved(c *Changelog, reading *Reading, r recorded) *Error {
 	}
 	return nil
 }
-
-func base(file string) string { return file[strings.LastIndexByte(file, '/')+1:] }
