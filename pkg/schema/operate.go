@@ -141,10 +141,6 @@ func as(op Operation, err error) error {
 	return err
 }
 
-func tooMany(count, applied int) string {
-	return fmt.Sprintf("%d changesets were asked to be rolled back, and %d are applied", count, applied)
-}
-
 // noLog drops what it gets.
 type noLog struct{}
 

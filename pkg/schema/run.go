@@ -146,6 +146,10 @@ func (p *run) failure(out Output) *Error {
 		failed.Hint = edited(set)
 	case FailedChangeset:
 		failed.Hint = p.hint(*e, known && set.Outside)
+	case BadChangelog, Invalid:
+		if strings.Contains(e.Cause, "not found in the configured search path") {
+			failed.Hint = "A changelog's files lie in the directory of its root, " + p.c.Dir + ", or below, and are named from there."
+		}
 	case Connection:
 		failed.Hint = "Check the connection with: mage verify:db"
 	}

@@ -84,7 +84,7 @@ func (c *corpus) refusedAlike(t *testing.T, k *corpusCase, runs []stockRun, err 
 	updates := slices.DeleteFunc(slices.Clone(runs), func(r stockRun) bool { return r.command != "update" })
 	require.Len(t, updates, k.Refused.Step)
 	last := updates[len(updates)-1]
-	assert.NotZero(t, last.status, "stock is content: %s", last.text)
+	assert.Equal(t, k.Refused.Ours, last.status == 0, "stock says: %s", last.text)
 	var failed *schema.Error
 	require.ErrorAs(t, err, &failed, "Poststack is content")
 	said := strings.Join(append([]string{failed.Error()}, failed.Details()...), "\n")

@@ -46,7 +46,8 @@ type corpusCase struct {
 type refusal struct {
 	Step  int // 0 is the last update
 	File  string
-	Line  int // 0 is not looked at
+	Line  int  // 0 is not looked at
+	Ours  bool // Liquibase itself is content
 	Words []string
 }
 

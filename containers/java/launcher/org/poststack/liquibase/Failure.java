@@ -21,7 +21,7 @@ import org.postgresql.util.ServerErrorMessage;
 final class Failure {
   private static final Pattern CHECKSUM =
       Pattern.compile("(.+)::(.+?)::(.+?) was: (\\S+) but is now: (\\S+)");
-  private static final Pattern IDENTITY = Pattern.compile("(?m)^(?:.*, )?\\s*(\\S[^\\n]*?)::([^\\n]+?)::(\\S+)$");
+  private static final Pattern DBMS = Pattern.compile("(\\S+) is not a supported DB");
   private static final Pattern LINE = Pattern.compile("\\bline (\\d+)");
   private static final int LONGEST = 2000; // characters of a statement that are told
 
@@ -63,7 +63,7 @@ final class Failure {
       event.put("sqlstate", sql.getSQLState());
       return event;
     }
-    return plain("other", last(thrown));
+    return blame(plain("other", last(thrown)), last(thrown));
   }
 
   // Liquibase puts "Error parsing FILE : " in front, once for each file on the way, and not always the one to blame.
@@ -79,7 +79,7 @@ final class Failure {
     return event;
   }
 
-  private static Map<String, Object> validation(ValidationFailedException invalid) {
+  private Map<String, Object> validation(ValidationFailedException invalid) {
     for (String line : invalid.getInvalidMD5Sums()) {
       Matcher match = CHECKSUM.matcher(line.trim());
       if (match.find()) {
@@ -91,12 +91,22 @@ final class Failure {
         return event;
       }
     }
-    Map<String, Object> event = plain("validation", oneLine(invalid.getMessage()));
-    Matcher identity = IDENTITY.matcher(invalid.getMessage());
-    if (identity.find()) {
-      event.put("file", identity.group(1));
-      event.put("id", identity.group(2));
-      event.put("author", identity.group(3));
+    return blame(plain("validation", oneLine(invalid.getMessage())), invalid.getMessage());
+  }
+
+  // Adds the changeset that text names; of names that go on where another ends, the longer one.
+  private Map<String, Object> blame(Map<String, Object> event, String text) {
+    Matcher dbms = DBMS.matcher(text); // the one message that names what is wrong alone
+    boolean named = dbms.find();
+    ChangeSet blamed = null;
+    for (ChangeSet set : report.sets()) {
+      boolean meant = named ? set.getDbmsSet() != null && set.getDbmsSet().contains(dbms.group(1)) : text.contains(set.toString(false));
+      if (meant && (blamed == null || set.toString(false).length() > blamed.toString(false).length())) {
+        blamed = set;
+      }
+    }
+    if (blamed != null) {
+      Report.name(event, blamed);
     }
     return event;
   }

@@ -2,6 +2,8 @@ package org.poststack.liquibase;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -51,6 +53,8 @@ final class Reading {
     } catch (Exception | StackOverflowError e) {
       throw new UnreadableException(sources.current() == null ? file : sources.current(), e);
     }
+    report.read(log);
+    requireIdentities(log);
     Scope.child(
         Scope.Attr.database,
         database,
@@ -68,6 +72,27 @@ final class Reading {
     event.put("conditional", asks(log.getPreconditions())); // the changelog as a whole has preconditions, which only the database answers
     report.emit(event);
     return log;
+  }
+
+  // Liquibase records what it cannot recognise again: a changeset without an author, and two whose names differ in case
+  // alone, of which it records one and runs the other on every update (RanChangeSet, 4.28).
+  private static void requireIdentities(DatabaseChangeLog log) throws UnreadableException {
+    Map<String, ChangeSet> known = new HashMap<>();
+    for (ChangeSet set : log.getChangeSets()) {
+      if (set.getAuthor() == null) {
+        throw unrecognised(set, "has no author");
+      }
+      ChangeSet other = known.putIfAbsent(set.toString(false).toLowerCase(Locale.ROOT), set);
+      if (other != null && !other.toString(false).equals(set.toString(false))) {
+        throw unrecognised(set, "differs from " + other.getId() + " (" + other.getAuthor() + ") in nothing but capitals, which Liquibase does not tell apart");
+      }
+    }
+  }
+
+  private static UnreadableException unrecognised(ChangeSet set, String why) {
+    String name = "changeset " + set.getId() + (set.getAuthor() == null ? "" : " (" + set.getAuthor() + ")");
+    int line = Lines.of(set);
+    return new UnreadableException(Report.source(set), new ChangeLogParseException(name + (line > 0 ? " in line " + line : "") + " " + why));
   }
 
   // Whether there is a precondition below: containers may be empty.

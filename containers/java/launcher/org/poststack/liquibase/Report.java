@@ -22,6 +22,7 @@ import org.postgresql.util.PSQLWarning;
 final class Report extends AbstractChangeExecListener {
   private final PrintStream out;
   private final List<String> statements = new ArrayList<>();
+  private List<ChangeSet> sets = List.of();
   private ChangeSet current;
   private boolean changing;
   private boolean listening;
@@ -30,6 +31,16 @@ final class Report extends AbstractChangeExecListener {
 
   Report(PrintStream out) {
     this.out = out;
+  }
+
+  /** Takes note of what was read. */
+  void read(DatabaseChangeLog log) {
+    sets = log.getChangeSets();
+  }
+
+  /** The changesets that were read. */
+  List<ChangeSet> sets() {
+    return sets;
   }
 
   /** The changeset that runs, or ran last; null before the first. */
@@ -164,11 +175,16 @@ final class Report extends AbstractChangeExecListener {
     Map<String, Object> event = new LinkedHashMap<>();
     event.put("event", name);
     if (set != null) {
-      event.put("file", set.getFilePath());
-      event.put("id", set.getId());
-      event.put("author", set.getAuthor());
+      name(event, set);
     }
     return event;
+  }
+
+  /** Says which changeset an event is about. */
+  static void name(Map<String, Object> event, ChangeSet set) {
+    event.put("file", set.getFilePath());
+    event.put("id", set.getId());
+    event.put("author", set.getAuthor());
   }
 
   /** Writes one event and flushes. Values are numbers, truths or become strings; what is null or false is left out. */

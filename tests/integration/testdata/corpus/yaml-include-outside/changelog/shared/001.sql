@@ -1,0 +1,3 @@
+--liquibase formatted sql
+--changeset ops:1
+create table one (id int);
