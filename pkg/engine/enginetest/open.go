@@ -33,17 +33,23 @@ func AnyEngine(tb testing.TB) {
 	}
 }
 
-// Rounds is how often a test of chance tries: POSTSTACK_TEST_ROUNDS, or else few.
+// Variables for tests of chance.
+const (
+	EnvRounds = "POSTSTACK_TEST_ROUNDS"
+	EnvSeed   = "POSTSTACK_TEST_SEED"
+)
+
+// Rounds is how often a test of chance tries: what [EnvRounds] says, or else few times.
 func Rounds(tb testing.TB, few int) int {
 	tb.Helper()
-	return int(number(tb, "POSTSTACK_TEST_ROUNDS", int64(few)))
+	return int(number(tb, EnvRounds, int64(few)))
 }
 
-// Seed is what such a test's chance begins with: POSTSTACK_TEST_SEED, or else the time. It is printed, to be given again.
+// Seed is what such a test's chance begins with: [EnvSeed], or else the time. It is printed, to be given again.
 func Seed(tb testing.TB) uint64 {
 	tb.Helper()
-	seed := uint64(number(tb, "POSTSTACK_TEST_SEED", time.Now().UnixNano())) //nolint:gosec // a seed has no sign
-	tb.Logf("POSTSTACK_TEST_SEED=%d", seed)
+	seed := uint64(number(tb, EnvSeed, time.Now().UnixNano())) //nolint:gosec // a seed has no sign
+	tb.Logf("%s=%d", EnvSeed, seed)
 	return seed
 }
 
