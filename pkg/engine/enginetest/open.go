@@ -48,7 +48,7 @@ func Rounds(tb testing.TB, few int) int {
 // Seed is what such a test's chance begins with: [EnvSeed], or else the time. It is printed, to be given again.
 func Seed(tb testing.TB) uint64 {
 	tb.Helper()
-	seed := uint64(number(tb, EnvSeed, time.Now().UnixNano())) //nolint:gosec // a seed has no sign
+	seed := uint64(number(tb, EnvSeed, time.Now().UnixNano()))
 	tb.Logf("%s=%d", EnvSeed, seed)
 	return seed
 }
