@@ -80,10 +80,26 @@ func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Dispo
 		c.Tmpfs = spec.Tmpfs
 		c.NetworkMode = spec.Network
 	})
+	if engine.EndedMeanwhile(err) { // when it had been started, and was looked at
+		resource, err = named(ctx, pool, options.Name)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("run image %q: %w", spec.Image, err), removeNamed(ctx, pool, options.Name))
 	}
 	return &Disposable{pool: pool, resource: resource}, nil
+}
+
+// named is the container of that name.
+func named(ctx context.Context, pool *dockertest.Pool, name string) (*dockertest.Resource, error) {
+	return engine.AskAgain(ctx, func() (*dockertest.Resource, error) {
+		if _, err := pool.Client.InspectContainer(name); err != nil {
+			return nil, err
+		}
+		if resource, found := pool.ContainerByName(name); found {
+			return resource, nil
+		}
+		return nil, fmt.Errorf("inspect container %q: %w", name, engine.ErrNotFound)
+	})
 }
 
 // removeNamed removes the container of that name, if it was made.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
@@ -40,7 +41,9 @@ func (e *Engine) ContainerKeepUp(ctx context.Context, id ContainerID) error {
 // ContainerInspect describes a container. An unknown one is [ErrNotFound]; so is one that the engine finds
 // only because its ID or another of its names begins like that.
 func (e *Engine) ContainerInspect(ctx context.Context, nameOrID string) (Container, error) {
-	res, err := e.api.ContainerInspect(ctx, nameOrID, client.ContainerInspectOptions{})
+	res, err := AskAgain(ctx, func() (client.ContainerInspectResult, error) {
+		return e.api.ContainerInspect(ctx, nameOrID, client.ContainerInspectOptions{})
+	})
 	if err != nil {
 		return Container{}, apiError(ctx, "inspect container", nameOrID, err)
 	}
@@ -49,6 +52,23 @@ func (e *Engine) ContainerInspect(ctx context.Context, nameOrID string) (Contain
 		return Container{}, fmt.Errorf("inspect container %q: %w", nameOrID, ErrNotFound)
 	}
 	return c, nil
+}
+
+// EndedMeanwhile tells podman's failure to describe a container whose process ended while it was looked at: it reads
+// /proc/PID/cgroup of a process that it has just seen alive. Source: libpod/container.go, cGroupPath, 4.3.
+func EndedMeanwhile(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "/cgroup: no such process")
+}
+
+// AskAgain asks about a container, and for a second again where it has [EndedMeanwhile].
+func AskAgain[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	return backoff.Retry(ctx, func() (T, error) {
+		answer, err := ask()
+		if err != nil && !EndedMeanwhile(err) {
+			err = backoff.Permanent(err)
+		}
+		return answer, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(20*time.Millisecond)), backoff.WithMaxElapsedTime(time.Second))
 }
 
 // isID tells an ID, short or long, from a name.
