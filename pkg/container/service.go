@@ -60,7 +60,7 @@ func Ensure(ctx context.Context, e Engine, s Service) (engine.Container, Change,
 	case errors.Is(err, engine.ErrNotFound):
 	case err != nil:
 		return found, "", err
-	case found.Labels[LabelSpec] != s.fingerprint():
+	case !s.Declares(found):
 		change = Replaced
 	case Fault(found) != "":
 		change = Mended
@@ -73,6 +73,9 @@ func Ensure(ctx context.Context, e Engine, s Service) (engine.Container, Change,
 	found, err = Replace(ctx, e, s)
 	return found, change, err
 }
+
+// Declares tells whether the container was made from this declaration.
+func (s Service) Declares(c engine.Container) bool { return c.Labels[LabelSpec] == s.fingerprint() }
 
 // owns returns a [*ForeignError] unless the container is the service's own.
 func (s Service) owns(c engine.Container) error {

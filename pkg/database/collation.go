@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Collations tells of each database of the server, and of each collation of the one connected to, whose text was sorted
+// Collations tells of each database of the server, and of each collation in use in the one connected to, whose text was sorted
 // by another version of the C library or ICU than the server has now: its indexes may miss rows. PostgreSQL itself warns
 // of a database only who connects to it by psql, once.
 //
@@ -22,7 +22,8 @@ func Collations(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 		select 'collation', oid::regcollation::text, collversion, pg_collation_actual_version(oid),
 			format('reindex database %I; alter collation %s refresh version', current_database(), oid::regcollation),
 			format('update pg_collation set collversion = null where oid = %s', oid)
-		from pg_collation where collversion is not null
+		from pg_collation c where collversion is not null
+			and exists (select from pg_depend d where d.refclassid = 'pg_collation'::regclass and d.refobjid = c.oid)
 		order by 1 desc, 2`
 	var number int
 	if err := conn.QueryRow(ctx, `select current_setting('server_version_num')::int`).Scan(&number); err != nil || number < 150000 {

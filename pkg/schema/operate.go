@@ -43,8 +43,10 @@ func (m *Migrator) exclusively(ctx context.Context, conn *pgx.Conn, op Operation
 	if m.Liquibase == nil {
 		return Result{}, &Error{Op: op, Kind: Refused, Cause: "there is no Liquibase image", Hint: "Build it with: mage build:liquibase"}
 	}
-	if err := m.Target.RequireSessions(ctx); err != nil {
-		return Result{}, err
+	if !m.Own {
+		if err := m.Target.RequireSessions(ctx); err != nil {
+			return Result{}, err
+		}
 	}
 	release, err := m.exclude(ctx, conn, op)
 	if err != nil {
@@ -61,6 +63,9 @@ func (m *Migrator) exclusively(ctx context.Context, conn *pgx.Conn, op Operation
 	result, err := do(held, r)
 	if lost := stop(); lost != nil {
 		return result, errors.Join(err, lost)
+	}
+	if err == nil && result.run != nil {
+		result.State, err = result.run.after(ctx, conn)
 	}
 	return result, errors.Join(err, release())
 }
@@ -105,17 +110,11 @@ func (m *Migrator) change(ctx context.Context, p *run, r recorded, in Invocation
 	if err != nil {
 		return Result{Log: p.log}, err
 	}
-	state, err := m.after(ctx, p)
-	return Result{State: state, Applied: p.applied, Log: p.log}, err
+	return Result{Applied: p.applied, Log: p.log, run: p}, nil
 }
 
 // after asks for the state that an operation has left.
-func (m *Migrator) after(ctx context.Context, p *run) (State, error) {
-	conn, err := m.Target.Connect(ctx)
-	if err != nil {
-		return State{}, err
-	}
-	defer m.close(ctx, conn)
+func (p *run) after(ctx context.Context, conn *pgx.Conn) (State, error) {
 	r, err := read(ctx, conn)
 	if err != nil {
 		return State{}, err

@@ -34,6 +34,7 @@ type Options struct {
 
 	Target    database.Target // the database as this process reaches it
 	Inside    database.Target // as Liquibase's container reaches it; the zero value is Target
+	Own       bool            // the server is a container of the stack: no pooler stands before it
 	Each      bool            // each changeset is a transaction of its own, as with Liquibase itself
 	Liquibase Liquibase       // nil: [Migrator.Status] tells what it knows without, the others fail
 	Image     string          // what identifies Liquibase's image: its digest or ID
@@ -91,6 +92,7 @@ type Result struct {
 	Applied  []Applied // in order; empty: there was nothing to do
 	Duration time.Duration
 	Log      string // path of Liquibase's log; "" if Liquibase did not run
+	run      *run   // nil if Liquibase did not run
 }
 
 // Update applies the pending changesets, all of them or none, and initialises a database that has no schema.

@@ -32,7 +32,7 @@ func (e *MajorError) Error() string {
 // entrypoint is left to judge.
 func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Service) error {
 	c, err := e.ContainerInspect(ctx, service.Spec.Name)
-	if errors.Is(err, engine.ErrNotFound) {
+	if errors.Is(err, engine.ErrNotFound) || err == nil && service.Declares(c) {
 		return nil
 	}
 	if err != nil {

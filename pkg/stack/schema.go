@@ -104,7 +104,7 @@ func (s *Stack) migrator(target database.Target, e Engine, r event.Reporter) (*s
 	if s.External() {
 		run.HostNetwork = true // what this process reaches, with the address that the server sees, and nothing else
 	} else {
-		run.NetworkOf, o.Inside = s.containerName(), target.WithHost("127.0.0.1", postgresPort)
+		o.Own, run.NetworkOf, o.Inside = true, s.containerName(), target.WithHost("127.0.0.1", postgresPort)
 	}
 	o.Liquibase = run
 	return schema.New(o), nil
