@@ -97,7 +97,7 @@ func (p *postgres) fail() (int, string) {
 	return code, p.logs()
 }
 
-// dial tries to log in over TCP.
+// dial tries to log in over TCP, while the container runs.
 func (p *postgres) dial(password, sslmode string) (*pgx.Conn, error) {
 	p.Helper()
 	c, err := p.engine.ContainerInspect(p.Context(), string(p.id))
@@ -106,20 +106,34 @@ func (p *postgres) dial(password, sslmode string) (*pgx.Conn, error) {
 	if len(c.Ports) == 0 {
 		return nil, fmt.Errorf("no port of %q is published yet", c.Name)
 	}
-	config, err := pgx.ParseConfig(fmt.Sprintf("host=127.0.0.1 port=%d user=app dbname=app sslmode=%s connect_timeout=2", c.Ports[0].Host, sslmode))
+	return p.dialPort(c.Ports[0].Host, password, sslmode)
+}
+
+func (p *postgres) dialPort(port uint16, password, sslmode string) (*pgx.Conn, error) {
+	p.Helper()
+	config, err := pgx.ParseConfig(fmt.Sprintf("host=127.0.0.1 port=%d user=app dbname=app sslmode=%s connect_timeout=2", port, sslmode))
 	require.NoError(p, err)
 	config.Password = password
 	return pgx.ConnectConfig(p.Context(), config)
 }
 
-// login logs in, as soon as that is possible.
+// login logs in, as soon as that is possible. It asks the engine once a second at most: to answer takes the engine as
+// much of the machine as it takes the server to start.
 func (p *postgres) login(password string) *pgx.Conn {
 	p.Helper()
-	deadline := time.Now().Add(time.Minute)
 	conn, err := p.dial(password, "disable")
-	for ; err != nil; conn, err = p.dial(password, "disable") {
+	for deadline := time.Now().Add(time.Minute); err != nil; {
 		require.Less(p, time.Now(), deadline, "%v; the server said:\n%s", err, p.logs())
-		time.Sleep(50 * time.Millisecond)
+		c, problem := p.engine.ContainerInspect(p.Context(), string(p.id))
+		require.NoError(p, problem)
+		require.Equal(p, engine.Running, c.State, "the server runs; it said:\n%s", p.logs())
+		for look := time.Now().Add(time.Second); err != nil && time.Now().Before(look); {
+			time.Sleep(20 * time.Millisecond)
+			if len(c.Ports) == 0 {
+				break
+			}
+			conn, err = p.dialPort(c.Ports[0].Host, password, "disable")
+		}
 	}
 	p.Cleanup(func() { _ = conn.Close(context.WithoutCancel(p.Context())) })
 	return conn
@@ -164,13 +178,13 @@ func (p *postgres) logs() string {
 // says waits until the container's output has text.
 func (p *postgres) says(text string) {
 	p.Helper()
-	require.Eventually(p, func() bool { return strings.Contains(p.logs(), text) }, time.Minute, 20*time.Millisecond, text)
+	require.Eventually(p, func() bool { return strings.Contains(p.logs(), text) }, time.Minute, 100*time.Millisecond, text)
 }
 
-// ready waits until the image's own health check says yes.
+// ready waits until the image's own health check says yes. That takes as much of the machine as the server's start.
 func (p *postgres) ready() {
 	p.Helper()
-	require.Eventually(p, p.healthy, time.Minute, 50*time.Millisecond)
+	require.Eventually(p, p.healthy, time.Minute, 500*time.Millisecond)
 }
 
 // kill ends the container as a lost machine does.
