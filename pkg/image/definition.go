@@ -24,6 +24,7 @@ type Definition struct {
 	Environment []Variable
 	Stop        Stop
 	Artifacts   []Artifact
+	Service     *Service // nil if the image runs none
 	Runtime     Runtime
 }
 
@@ -112,7 +113,8 @@ type definitionFile struct {
 			To     string `yaml:"to"`
 		} `yaml:"files"`
 	} `yaml:"artifacts"`
-	Runtime Runtime `yaml:"runtime"`
+	Service *Service `yaml:"service"`
+	Runtime Runtime  `yaml:"runtime"`
 }
 
 // definition copies f into the form that the rest of the package uses.
@@ -120,7 +122,7 @@ func (f definitionFile) definition(name, dir string) Definition {
 	d := Definition{
 		Name: name, Dir: dir, Description: f.Description, Parent: f.Parent, Args: f.Args, Stages: f.Stages, User: f.User,
 		Stop:    Stop{Signal: f.Stop.Signal, Timeout: f.Stop.Timeout, ExitCode: f.Stop.ExitCode, Log: f.Stop.Log},
-		Runtime: f.Runtime,
+		Service: f.Service, Runtime: f.Runtime,
 	}
 	for _, v := range f.Environment {
 		d.Environment = append(d.Environment, Variable{Name: v.Name, Default: v.Default, Help: v.Help})

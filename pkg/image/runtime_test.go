@@ -100,6 +100,12 @@ func TestLoadCatalogue_refuses_a_runtime(t *testing.T) {
 		"a volume that is no path":           {"runtime:\n  start:\n    volumes:\n      - /a\n      - b\n  checks: [ { tcp: { port: 1 } } ]", `image.yaml:6: runtime.start.volumes: a path "b" must be an absolute clean path`},
 		"a certificate of a name":            {"runtime:\n  start:\n    certificate: { path: /a, owner: certuser, mode: \"0640\" }\n  checks: [ { tcp: { port: 1 } } ]", `image.yaml:4: runtime.start.certificate: owner "certuser" must be UID:GID`},
 		"a password beside everything":       {"runtime:\n  start:\n    password: { path: /a, owner: \"1:1\" }\n  checks: [ { tcp: { port: 1 } } ]", `image.yaml:4: runtime.start.password: path "/a" must be in a directory of its own`},
+		"a service's port that is none":      {"service:\n  ports:\n    - { port: 80 }", "image.yaml:4: service.ports: port and host are numbers from 1 to 65535"},
+		"a service's volume without a name":  {"service:\n  volumes:\n    - { path: /a }", `image.yaml:4: service.volumes: name "" must be lower-case letters`},
+		"a service's secret of a name":       {"service:\n  secrets:\n    - { name: a, path: /a, owner: www }", `image.yaml:4: service.secrets: owner "www" must be UID:GID`},
+		"a service's name of no variable":    {"service:\n  environment:\n    A-B: c", `image.yaml:4: service.environment: "A-B" is not the name of a variable`},
+		"a lenient variable that is not set": {"service:\n  lenient: [A]", `image.yaml:3: service.lenient: "A" is not in service.environment`},
+		"another amount of shared memory":    {"service:\n  shared_memory: 1G", `image.yaml:3: service.shared_memory: "1G" is unknown`},
 		"a log pattern of stop that is none": {"stop: { log: \"[\" }", "image.yaml:2: stop.log is not a regular expression"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,6 +137,7 @@ func TestRuntime_is_documented(t *testing.T) {
 		}
 	}
 	look(reflect.TypeFor[image.Runtime]())
+	look(reflect.TypeFor[image.Service]())
 }
 
 func TestLoadCatalogue_images_of_the_checkout_declare_checks(t *testing.T) {

@@ -48,6 +48,7 @@ func (f *definitionFile) validate(root *yaml.Node, p *problems) {
 		p.add(lineOf(root, "stop", "log"), "stop.log is not a regular expression: %v", err)
 	}
 	f.validateArtifacts(root, p)
+	f.Service.validate(child(root, "service"), p)
 	f.Runtime.validate(child(root, "runtime"), p)
 }
 

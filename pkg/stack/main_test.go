@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func newBench(t *testing.T) *bench {
 	const dockerfile = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n"
 	for name, text := range map[string]string{
 		"base-debian": "description: the base\n",
-		"postgres":    "description: a database\nparent: base-debian\n",
+		"postgres":    "description: a database\nparent: base-debian\n" + declared(t, "postgres"),
 		"liquibase":   "description: migrations\nparent: base-debian\n",
 		"extra":       "description: one more\nparent: base-debian\n",
 	} {
@@ -72,6 +73,18 @@ func newBench(t *testing.T) *bench {
 	}}
 	b.engine.AddImage(engine.Image{ID: "sha256:debian", Tags: []engine.Ref{"docker.io/library/debian:bookworm-slim"}})
 	return b
+}
+
+// declared is the service section of the checkout's own image.yaml.
+func declared(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("..", "..", "containers", name, "image.yaml"))
+	require.NoError(t, err)
+	_, from, found := strings.Cut(string(content), "\nservice:\n")
+	require.True(t, found)
+	section, _, found := strings.Cut(from, "\nruntime:\n")
+	require.True(t, found)
+	return "service:\n" + section + "\n"
 }
 
 // freePort is a port of 127.0.0.1 on which nothing listens.

@@ -14,7 +14,9 @@ import (
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/secret"
+	"github.com/poststack/poststack/pkg/service"
 )
 
 const (
@@ -25,10 +27,24 @@ const (
 	ownPasswordLn = 32
 )
 
+// services is the stack as its services know it.
+func (s *Stack) services() service.Stack {
+	return service.Stack{Name: s.Config.Stack, Setting: s.setting}
+}
+
+// setting is the value of a setting that a service's environment may refer to.
+func (s *Stack) setting(key string) (value string, known bool) {
+	value, known = map[string]string{
+		"database.user": s.Config.Database.User, "database.name": s.Config.Database.Name,
+		"domain": s.Config.Domain, "le_email": s.Config.LEEmail, "cert_path": s.Config.CertPath, "log.level": s.Config.LogLevel,
+	}[key]
+	return value, known
+}
+
 // containerName, networkName and volumeName are those of the own database.
-func (s *Stack) containerName() string { return "poststack-" + s.Config.Stack + "-postgres" }
-func (s *Stack) networkName() string   { return "poststack-" + s.Config.Stack }
-func (s *Stack) volumeName() string    { return "poststack-" + s.Config.Stack + "-data" }
+func (s *Stack) containerName() string { return s.services().Container(postgresImage) }
+func (s *Stack) networkName() string   { return s.services().Network() }
+func (s *Stack) volumeName() string    { return s.services().Volume("data") }
 
 // errNotSetUp is a request for the own database before there is one.
 var errNotSetUp = errors.New("this stack has no database yet: run mage setup, or set DATABASE_URL")
@@ -68,6 +84,10 @@ func (s *Stack) ownService(ctx context.Context, e Engine, r event.Reporter) (con
 	if err != nil {
 		return container.Service{}, database.Target{}, err
 	}
+	definition, err := s.definition(postgresImage)
+	if err != nil {
+		return container.Service{}, database.Target{}, err
+	}
 	password, err := s.password(false)
 	if errors.Is(err, errNotSetUp) {
 		if err = s.refuseForeign(ctx, e); err == nil {
@@ -85,21 +105,26 @@ func (s *Stack) ownService(ctx context.Context, e Engine, r event.Reporter) (con
 	if err != nil {
 		return container.Service{}, database.Target{}, err
 	}
-	service := container.Service{
-		Owner: owner, Role: postgresImage, Unhashed: []string{"LOG_LEVEL", "DOMAIN", "LE_EMAIL"},
-		Spec: engine.ContainerSpec{
-			Name: s.containerName(), Image: ref, Network: s.networkName(), Aliases: []string{postgresImage},
-			Mounts:      []engine.Mount{{Volume: s.volumeName(), Target: dataPath}},
-			Ports:       []engine.Port{{Container: postgresPort, HostIP: "127.0.0.1", Host: port}},
-			StopTimeout: s.Config.Timeout.Stop, ShmBytes: sharedMemory(),
-			Files: []engine.File{{Path: passwordPath, Mode: 0o400, UID: postgresUID, GID: postgresUID, Content: []byte(password.Reveal())}},
-			Env: map[string]string{
-				"POSTGRES_USER": s.Config.Database.User, "POSTGRES_DB": s.Config.Database.Name, "POSTGRES_PASSWORD_FILE": passwordPath,
-				"DOMAIN": s.Config.Domain, "LE_EMAIL": s.Config.LEEmail, "CERT_PATH": s.Config.CertPath, "LOG_LEVEL": s.Config.LogLevel,
-			},
-		},
+	stack := s.services()
+	stack.Owner = owner
+	declared, err := stack.Declare(postgresImage, *definition.Service, service.Run{
+		Image: ref, StopTimeout: s.Config.Timeout.Stop, Ports: map[uint16]uint16{postgresPort: port},
+		Secrets: map[string][]byte{"password": []byte(password.Reveal())},
+	})
+	return declared, s.ownTarget(port, password), err
+}
+
+// definition is what image.yaml says of an image that runs a service.
+func (s *Stack) definition(name string) (image.Definition, error) {
+	images, err := s.catalogue()
+	if err != nil {
+		return image.Definition{}, err
 	}
-	return service, s.ownTarget(port, password), nil
+	d, err := images.Get(name)
+	if err == nil && d.Service == nil {
+		err = &UsageError{Reason: fmt.Sprintf("containers/%s/image.yaml declares no service", name)}
+	}
+	return d, err
 }
 
 // password reads the own database's password; with make set it is generated where there is none. People's

@@ -1,4 +1,4 @@
-package stack
+package service
 
 import (
 	"strings"
@@ -15,7 +15,7 @@ func TestSharedMemory_is_half_of_the_machines(t *testing.T) {
 		"MemTotal: 300000 kB\n":                        256 << 20,
 		"":                                             256 << 20,
 	} {
-		assert.Equal(t, want, sharedOf(strings.NewReader(info)), info)
+		assert.Equal(t, want, halfOf(strings.NewReader(info)), info)
 	}
-	assert.GreaterOrEqual(t, sharedMemory(), int64(256<<20))
+	assert.GreaterOrEqual(t, halfOfMemory(), int64(256<<20))
 }

@@ -1,4 +1,4 @@
-package stack
+package service
 
 import (
 	"bufio"
@@ -12,19 +12,19 @@ const (
 	minShmBytes = 256 << 20       // engines give 64 MB, too little for parallel queries
 )
 
-// sharedMemory is how much the own database may use for its parallel queries: half of the machine's memory, as Linux
-// itself allows a tmpfs by default (tmpfs(5)). It is a limit and takes nothing; what a query uses is for work_mem to say.
-func sharedMemory() int64 {
+// halfOfMemory is half of the machine's memory, as Linux itself allows a tmpfs by default (tmpfs(5)). It is a limit and
+// takes nothing.
+func halfOfMemory() int64 {
 	f, err := os.Open(memoryInfo)
 	if err != nil {
 		return minShmBytes // another system, whose engine runs in a virtual machine
 	}
 	defer f.Close()
-	return sharedOf(f)
+	return halfOf(f)
 }
 
-// sharedOf is half of what MemTotal says, in whole steps of the least size.
-func sharedOf(info io.Reader) int64 {
+// halfOf is half of what MemTotal says, in whole steps of the least size.
+func halfOf(info io.Reader) int64 {
 	for lines := bufio.NewScanner(info); lines.Scan(); {
 		var kib int64
 		if n, _ := fmt.Sscanf(lines.Text(), "MemTotal: %d kB", &kib); n == 1 {

@@ -1,0 +1,84 @@
+package image
+
+import (
+	"regexp"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Service is what image.yaml says of the service that the image runs: what its container needs of the machine, beside
+// what the image itself declares. An image without one is run by nobody but its checks.
+type Service struct {
+	Ports       []ServicePort     `yaml:"ports"`
+	Volumes     []ServiceVolume   `yaml:"volumes"`
+	Secrets     []ServiceSecret   `yaml:"secrets"`
+	Environment map[string]string `yaml:"environment"` // ${KEY} in a value is the setting of that key
+	// Lenient names variables that may change without the container being made anew: nobody wants a database restarted
+	// for a line more in its log. They hold from the next start.
+	Lenient      []string `yaml:"lenient"`
+	SharedMemory string   `yaml:"shared_memory"` // "half" of the machine's memory; "" is the engine's default
+}
+
+// ServicePort is a port that the service listens on, and where people reach it.
+type ServicePort struct {
+	Port uint16 `yaml:"port"` // in the container
+	Host uint16 `yaml:"host"` // on 127.0.0.1; the next that is free if another program has it at the first start
+}
+
+// ServiceVolume is a directory that outlives the container.
+type ServiceVolume struct {
+	Name string `yaml:"name"` // after the stack's
+	Path string `yaml:"path"`
+}
+
+// ServiceSecret is a file with something that no environment, label or image may show.
+type ServiceSecret struct {
+	Name  string `yaml:"name"` // of what it holds, such as "password"
+	Path  string `yaml:"path"`
+	Owner string `yaml:"owner"` // UID:GID; its mode is 0400
+}
+
+// HalfOfMemory is the one value of [Service.SharedMemory].
+const HalfOfMemory = "half"
+
+// validate notes what is wrong with the values of s, whose node is n; nil if there is none.
+func (s *Service) validate(n *yaml.Node, p *problems) {
+	if s == nil {
+		return
+	}
+	at := func(path ...any) checkValidator {
+		return checkValidator{problems: p, line: lineOf(n, path...), name: "service." + path[0].(string)} //nolint:forcetypeassert // the first is a key
+	}
+	for i, port := range s.Ports {
+		if port.Port == 0 || port.Host == 0 {
+			at("ports", i).add("port and host are numbers from 1 to 65535")
+		}
+	}
+	word := regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+	for i, volume := range s.Volumes {
+		v := at("volumes", i)
+		if !word.MatchString(volume.Name) {
+			v.add("name %q must be lower-case letters, digits and '-'", volume.Name)
+		}
+		v.path("path", volume.Path)
+	}
+	for i, file := range s.Secrets {
+		v := at("secrets", i)
+		if !word.MatchString(file.Name) {
+			v.add("name %q must be lower-case letters, digits and '-'", file.Name)
+		}
+		v.path("path", file.Path)
+		v.ids("owner", file.Owner)
+	}
+	for _, name := range keys(s.Environment) {
+		at("environment", name).variable(name)
+	}
+	for i, name := range s.Lenient {
+		if _, set := s.Environment[name]; !set {
+			at("lenient", i).add("%q is not in service.environment", name)
+		}
+	}
+	if m := s.SharedMemory; m != "" && m != HalfOfMemory {
+		at("shared_memory").add("%q is unknown: it is %q or left out", m, HalfOfMemory)
+	}
+}
