@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
@@ -52,23 +51,6 @@ func (e *Engine) ContainerInspect(ctx context.Context, nameOrID string) (Contain
 		return Container{}, fmt.Errorf("inspect container %q: %w", nameOrID, ErrNotFound)
 	}
 	return c, nil
-}
-
-// EndedMeanwhile tells podman's failure to describe a container whose process ended while it was looked at: it reads
-// /proc/PID/cgroup of a process that it has just seen alive. Source: libpod/container.go, cGroupPath, 4.3.
-func EndedMeanwhile(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "/cgroup: no such process")
-}
-
-// AskAgain asks about a container, and for a second again where it has [EndedMeanwhile].
-func AskAgain[T any](ctx context.Context, ask func() (T, error)) (T, error) {
-	return backoff.Retry(ctx, func() (T, error) {
-		answer, err := ask()
-		if err != nil && !EndedMeanwhile(err) {
-			err = backoff.Permanent(err)
-		}
-		return answer, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(20*time.Millisecond)), backoff.WithMaxElapsedTime(time.Second))
 }
 
 // isID tells an ID, short or long, from a name.
