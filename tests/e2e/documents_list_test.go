@@ -69,6 +69,7 @@ func notRun() map[string]reason {
 		"mage logs -follow":                                                {"it ends with Ctrl-C only; TestShowLogs_follows follows one", nothing},
 		"mage logs -of=postgres -last=20 -follow":                          {"it ends with Ctrl-C only; TestShowLogs_follows follows one", nothing},
 		"mage verify:runtime":                                              verified,
+		"mage verify:base":                                                 verified,
 		"mage verify:postgres":                                             verified,
 		"mage verify:liquibase":                                            verified,
 		"mage build:all -force":                                            {"TestSequence runs it", nothing},

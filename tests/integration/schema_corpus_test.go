@@ -60,7 +60,7 @@ func TestSchemaCorpus(t *testing.T) {
 	cases := corpusCases(t)
 	dice := rand.New(rand.NewPCG(enginetest.Seed(t), 0))
 	dice.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
-	cases = cases[:min(len(cases), enginetest.Rounds(t, 12))]
+	cases = cases[:min(len(cases), enginetest.Rounds(t, 8))]
 	for _, kind := range enginetest.Kinds(t) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()

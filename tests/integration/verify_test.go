@@ -89,26 +89,6 @@ func result(t *testing.T, results []verify.Result, check string) verify.Result {
 	return verify.Result{}
 }
 
-func TestVerify_images_of_the_checkout(t *testing.T) {
-	t.Parallel()
-	catalogue, err := image.LoadCatalogue("../../containers")
-	require.NoError(t, err)
-	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
-		for _, name := range catalogue.Names() {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				d, err := catalogue.Get(name)
-				require.NoError(t, err)
-				results, err := verifyImage(t.Context(), t, kind, d, event.Reporter{})
-				require.NoError(t, err)
-				for _, r := range results {
-					assert.True(t, r.OK, "%+v", r)
-				}
-			})
-		}
-	})
-}
-
 func TestVerify_broken_list(t *testing.T) {
 	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
