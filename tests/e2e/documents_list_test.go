@@ -90,7 +90,10 @@ func endsWith() map[string]int {
 
 // before has the target that must have run before a command: examples do not stand in the order of a session.
 func before() map[string]string {
-	return map[string]string{"mage psql": "db:start", "psql \"$(mage db:url -passfile)\"": "db:start"}
+	return map[string]string{
+		"mage psql": "db:start", "psql \"$(mage db:url -passfile)\"": "db:start",
+		"mage logs -of=build:postgres -last=50": "build:postgres -force",
+	}
 }
 
 // nothing is left to check.
