@@ -15,16 +15,6 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// settings are lines of a containers.conf: table → key → value as TOML.
-type settings map[string]map[string]string
-
-func (s settings) set(table, key, value string) {
-	if s[table] == nil {
-		s[table] = map[string]string{}
-	}
-	s[table][key] = value
-}
-
 // workaround is a setting that makes podman run containers where it otherwise does not.
 type workaround struct {
 	name  string
@@ -41,9 +31,9 @@ func workarounds(lookRunc func() string) []workaround {
 			name: "runc", text: "runtime runc in place of crun",
 			signs: []string{"crun", "oci runtime", "no such file or directory: oci"},
 			apply: func(s settings) {
-				s.set("engine", "runtime", `"runc"`)
+				s.set("engine", "runtime", "runc")
 				if p := lookRunc(); p != "" {
-					s.set("engine.runtimes", "runc", `["`+p+`"]`)
+					s.set("engine.runtimes", "runc", []string{p})
 				}
 			},
 		},
@@ -55,33 +45,33 @@ func workarounds(lookRunc func() string) []workaround {
 		{
 			name: "cgroupfs", text: "cgroup manager cgroupfs in place of systemd",
 			signs: []string{"systemd", "dbus", "sd-bus", "cgroup"},
-			apply: func(s settings) { s.set("engine", "cgroup_manager", `"cgroupfs"`) },
+			apply: func(s settings) { s.set("engine", "cgroup_manager", "cgroupfs") },
 		},
 		{
 			name: "events-file", text: "events to a file in place of the journal",
 			signs: []string{"journal"},
-			apply: func(s settings) { s.set("engine", "events_logger", `"file"`) },
+			apply: func(s settings) { s.set("engine", "events_logger", "file") },
 		},
 	}
 }
 
 // ulimits are podman's own defaults (1048576 files, 4194304 processes) cut down to what this process may
 // set: without CAP_SYS_RESOURCE in the initial name space raising a hard limit fails.
-func ulimits() string {
+func ulimits() []string {
 	var files, processes syscall.Rlimit
 	const nproc = 6 // RLIMIT_NPROC on Linux; package syscall has no name for it
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files) != nil || syscall.Getrlimit(nproc, &processes) != nil {
-		return `[]`
+		return []string{}
 	}
 	n, p := min(files.Max, 1048576), min(processes.Max, 32768)
-	return fmt.Sprintf(`["nofile=%d:%d", "nproc=%d:%d"]`, n, n, p, p)
+	return []string{fmt.Sprintf("nofile=%d:%d", n, n), fmt.Sprintf("nproc=%d:%d", p, p)}
 }
 
 // base are the settings that podman always gets from us. Its API keeps a monitor process for each exec for
 // five minutes, in case somebody asks for the status; we ask at once.
 func baseSettings() settings {
 	s := settings{}
-	s.set("engine", "exit_command_delay", "10")
+	s.set("engine", "exit_command_delay", 10)
 	return s
 }
 
@@ -90,26 +80,27 @@ func baseSettings() settings {
 // they are merged into it. The file's name follows its content: containers that run on refer to it. Only its
 // owner may read it, as what is merged may hold a proxy's password.
 func writeConf(o Options, own settings, version string) (string, error) {
-	merged, variable := settings{}, "CONTAINERS_CONF_OVERRIDE"
-	if !atLeast(version, 4, 5) {
-		variable = "CONTAINERS_CONF"
-		for _, file := range confFiles(o.Getenv) {
-			data, err := os.ReadFile(file)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err != nil {
-				return "", fmt.Errorf("read podman's configuration: %w", err)
-			}
-			merged.add(parseConf(string(data)))
+	merged, variable := settings{}, "CONTAINERS_CONF"
+	files := confFiles(o.Getenv)
+	if atLeast(version, 4, 5) {
+		variable, files = "CONTAINERS_CONF_OVERRIDE", nil
+		if theirs := o.Getenv("CONTAINERS_CONF_OVERRIDE"); theirs != "" {
+			files = []string{theirs}
 		}
 	}
-	if theirs := o.Getenv("CONTAINERS_CONF_OVERRIDE"); theirs != "" && atLeast(version, 4, 5) {
-		data, err := os.ReadFile(theirs)
-		if err != nil {
-			return "", fmt.Errorf("read podman's configuration: %w", err)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) && variable == "CONTAINERS_CONF" {
+			continue
 		}
-		merged.add(parseConf(string(data)))
+		var theirs settings
+		if err == nil {
+			theirs, err = parseConf(string(data))
+		}
+		if err != nil {
+			return "", fmt.Errorf("read podman's configuration %q: %w", file, err)
+		}
+		merged.add(theirs)
 	}
 	merged.add(own)
 	text := merged.String()

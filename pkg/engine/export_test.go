@@ -62,12 +62,16 @@ func parsed(text string) dockerfile.File {
 func LabelLine(labels map[string]string) string { return labelLine(labels) }
 
 // MergeConf lays configurations over each other.
-func MergeConf(texts ...string) string {
+func MergeConf(texts ...string) (string, error) {
 	s := settings{}
 	for _, t := range texts {
-		s.add(parseConf(t))
+		more, err := parseConf(t)
+		if err != nil {
+			return "", err
+		}
+		s.add(more)
 	}
-	return s.String()
+	return s.String(), nil
 }
 
 // WriteConf writes podman's configuration with no workaround.

@@ -98,16 +98,27 @@ runtime = "crun"
 [engine.runtimes]
 kata = ["/usr/bin/kata"]
 `
-	got := engine.MergeConf(system, "[engine]\nruntime = \"runc\"\nexit_command_delay = 10\n")
+	got, err := engine.MergeConf(system, "[engine]\nruntime = \"runc\"\nexit_command_delay = 10\nruntimes.runc = [\"/opt/runc\"]\n")
+	require.NoError(t, err)
 	assert.Equal(t, `[containers]
-annotations = ["a # b", 'c]']
-default_capabilities = [ "CHOWN", "KILL" ]
+annotations = ["a # b", "c]"]
+default_capabilities = ["CHOWN", "KILL"]
+
 [engine]
 exit_command_delay = 10
 runtime = "runc"
 [engine.runtimes]
 kata = ["/usr/bin/kata"]
+runc = ["/opt/runc"]
 `, got)
+	got, err = engine.MergeConf("[containers]\nenv = [\"A=b\", {append=true}]\nprepare = \"\"\"\ntwo\nlines\"\"\"\n")
+	require.NoError(t, err)
+	again, err := engine.MergeConf(got)
+	require.NoError(t, err)
+	assert.Equal(t, got, again, "what is written means the same")
+	assert.Contains(t, got, `env = ["A=b", {append = true}]`)
+	_, err = engine.MergeConf("[engine\nruntime = 1")
+	require.ErrorContains(t, err, "toml: line 2")
 }
 
 func TestWriteConf(t *testing.T) {
