@@ -3,11 +3,14 @@ package present_test
 import (
 	"bytes"
 	"errors"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/present"
@@ -43,6 +46,29 @@ func TestView_reader_gone(t *testing.T) {
 	assert.Zero(t, told)
 	view.Handle(event.Event{Kind: event.Output, Text: "a line of a log that is followed"})
 	assert.Equal(t, 1, told)
+	view.Close(present.End{})
+}
+
+func TestView_reader_gone_before_the_next_line(t *testing.T) {
+	t.Parallel()
+	reader, writer, err := os.Pipe()
+	require.NoError(t, err)
+	defer writer.Close()
+	view := present.Open(present.Options{Mode: present.Plain, Stdout: writer, Stderr: &bytes.Buffer{}, Getenv: func(string) string { return "" }})
+	told := make(chan struct{})
+	view.OnGone(func() { close(told) })
+	view.Handle(event.Event{Kind: event.Output, Text: "the last line for hours"})
+	select {
+	case <-told:
+		require.Fail(t, "somebody reads")
+	case <-time.After(500 * time.Millisecond):
+	}
+	require.NoError(t, reader.Close())
+	select {
+	case <-told:
+	case <-time.After(10 * time.Second):
+		require.Fail(t, "nobody reads")
+	}
 	view.Close(present.End{})
 }
 

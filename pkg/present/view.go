@@ -60,6 +60,7 @@ type View struct {
 	reports  []event.Report // for that
 	lost     error          // why stdout could not be written
 	gone     func()         // see OnGone
+	unwatch  func()         // ends the watch over who reads stdout; nil if there is none
 }
 
 // Open returns a view. In Auto and Live mode it looks at whether Stderr is a terminal: asked for Live without
@@ -139,6 +140,7 @@ func (v *View) pass(line string) {
 	if v.mode != JSON {
 		v.sumUp()
 		v.say(v.safe(line) + "\n")
+		v.watchReader()
 		if v.gone != nil && errors.Is(v.lost, syscall.EPIPE) {
 			v.gone()
 		}
@@ -192,6 +194,9 @@ func (v *View) Close(end End) Document {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.sumUp()
+	if v.unwatch != nil {
+		v.unwatch()
+	}
 	document := v.recorder.close(end)
 	if v.mode == JSON {
 		v.printDocument(document)

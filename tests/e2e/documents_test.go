@@ -153,7 +153,7 @@ func (r *reader) follow(c command) {
 		r.dir = filepath.Dir(r.c.Dir)
 	}
 	if target := before()[c.text]; target != "" {
-		r.c.OK(r.T, strings.Fields(target)...)
+		r.c.OK(r.T, target)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Minute)
 	defer cancel()
