@@ -29,10 +29,11 @@ func awaitGone(ctx context.Context, f *os.File, gone func()) {
 	if err != nil {
 		return
 	}
-	for tick := time.NewTicker(readerLook); ; {
+	tick := time.NewTicker(readerLook)
+	defer tick.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-			tick.Stop()
 			return
 		case <-tick.C:
 		}
@@ -43,8 +44,10 @@ func awaitGone(ctx context.Context, f *os.File, gone func()) {
 				seen = look[0].Revents
 			}
 		})
-		if err != nil || seen&unix.POLLERR != 0 {
-			tick.Stop()
+		if err != nil { // it could not be asked
+			return
+		}
+		if seen&unix.POLLERR != 0 {
 			gone()
 			return
 		}
