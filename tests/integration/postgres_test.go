@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -97,20 +98,29 @@ func (p *postgres) fail() (int, string) {
 	return code, p.logs()
 }
 
-// dial tries to log in over TCP, while the container runs.
-func (p *postgres) dial(password, sslmode string) (*pgx.Conn, error) {
+// port is where the container, which must run, is published on this machine; 0 until it is.
+func (p *postgres) port() uint16 {
 	p.Helper()
 	c, err := p.engine.ContainerInspect(p.Context(), string(p.id))
 	require.NoError(p, err)
 	require.Equal(p, engine.Running, c.State, "the server runs; it said:\n%s", p.logs())
 	if len(c.Ports) == 0 {
-		return nil, fmt.Errorf("no port of %q is published yet", c.Name)
+		return 0
 	}
-	return p.dialPort(c.Ports[0].Host, password, sslmode)
+	return c.Ports[0].Host
+}
+
+// dial tries to log in over TCP, while the container runs.
+func (p *postgres) dial(password, sslmode string) (*pgx.Conn, error) {
+	p.Helper()
+	return p.dialPort(p.port(), password, sslmode)
 }
 
 func (p *postgres) dialPort(port uint16, password, sslmode string) (*pgx.Conn, error) {
 	p.Helper()
+	if port == 0 {
+		return nil, errors.New("no port is published yet")
+	}
 	config, err := pgx.ParseConfig(fmt.Sprintf("host=127.0.0.1 port=%d user=app dbname=app sslmode=%s connect_timeout=2", port, sslmode))
 	require.NoError(p, err)
 	config.Password = password
@@ -124,15 +134,13 @@ func (p *postgres) login(password string) *pgx.Conn {
 	conn, err := p.dial(password, "disable")
 	for deadline := time.Now().Add(time.Minute); err != nil; {
 		require.Less(p, time.Now(), deadline, "%v; the server said:\n%s", err, p.logs())
-		c, problem := p.engine.ContainerInspect(p.Context(), string(p.id))
-		require.NoError(p, problem)
-		require.Equal(p, engine.Running, c.State, "the server runs; it said:\n%s", p.logs())
+		port := p.port()
 		for look := time.Now().Add(time.Second); err != nil && time.Now().Before(look); {
 			time.Sleep(20 * time.Millisecond)
-			if len(c.Ports) == 0 {
+			if port == 0 {
 				break
 			}
-			conn, err = p.dialPort(c.Ports[0].Host, password, "disable")
+			conn, err = p.dialPort(port, password, "disable")
 		}
 	}
 	p.Cleanup(func() { _ = conn.Close(context.WithoutCancel(p.Context())) })
