@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Collations tells of each database of the server, and of each collation in use in the one connected to, whose text was sorted
-// by another version of the C library or ICU than the server has now: its indexes may miss rows. PostgreSQL itself warns
-// of a database only who connects to it by psql, once.
+// Collations tells of each database of the server, and of each collation in use in the one connected to, whose text was
+// sorted by another version of the C library or ICU than the server has now: its indexes may miss rows. PostgreSQL
+// itself warns of a database only who connects to it by psql, once.
 //
 // Source: PostgreSQL manual, ALTER DATABASE and ALTER COLLATION, "Notes"; a provider that has no versions (C.UTF-8) can
 // not be refreshed, "invalid collation version change".
