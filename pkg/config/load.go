@@ -145,11 +145,14 @@ func environment(environ []string) map[string]string {
 	return env
 }
 
+// testPrefix is how the variables begin that only the tests read (docs/testing.md).
+const testPrefix = "POSTSTACK_TEST_"
+
 // readEnvironment returns the settings among the variables. One that begins like ours and is none is a
 // problem: a misspelt setting must not be ignored.
 func (l *loader) readEnvironment() layer {
 	values := layer{}
-	known := map[string]bool{"POSTSTACK_TEST_ENGINES": true} // read elsewhere
+	known := map[string]bool{}
 	for _, o := range l.table {
 		known[o.Env] = true
 		if raw := l.scope.env[o.Env]; raw != "" {
@@ -161,7 +164,8 @@ func (l *loader) readEnvironment() layer {
 		}
 	}
 	for _, name := range sortedKeys(l.scope.env) {
-		if strings.HasPrefix(name, "POSTSTACK_") && !known[name] && l.scope.env[name] != "" {
+		ours := strings.HasPrefix(name, "POSTSTACK_") && !strings.HasPrefix(name, testPrefix)
+		if ours && !known[name] && l.scope.env[name] != "" {
 			l.add(Problem{Key: name, Source: "environment", Reason: fmt.Sprintf("unknown setting; the nearest known one is %q", nearest(l.table, name).Env)})
 		}
 	}

@@ -79,7 +79,7 @@ func TestLoad_UnknownKeys(t *testing.T) {
 	}
 	t.Run("variables that others read are known", func(t *testing.T) {
 		t.Parallel()
-		_, err := load(t, "", "POSTSTACK_TEST_ENGINES=docker", "POSTSTACKER=1", "PGHOST=x")
+		_, err := load(t, "", "POSTSTACK_TEST_ENGINES=docker", "POSTSTACK_TEST_PART=engine", "POSTSTACKER=1", "PGHOST=x")
 		require.NoError(t, err)
 	})
 }
