@@ -18,7 +18,7 @@ const (
 	closeTimeout  = 2 * time.Second
 )
 
-// Report is what [Verify] learnt of a server.
+// Report is what [Sessions.Verify] learnt of a server.
 type Report struct {
 	Target        string        // [Target.Redacted]
 	Reached       Reached       // what answered
@@ -41,39 +41,37 @@ type Report struct {
 // Verify logs in, asks what server this is, and tries out that tables can be made there, in a transaction that
 // is rolled back. Each part, the login and the questions, takes at most t.ConnectTimeout. Errors are
 // *[ConnectError], unless ctx was cancelled; the report then holds what was learnt until then.
-func Verify(ctx context.Context, t Target) (Report, error) {
-	return ask(ctx, t, (*Report).facts, (*Report).collations, (*Report).latency, (*Report).schema, (*Report).write)
+func (s *Sessions) Verify(ctx context.Context, t Target) (Report, error) {
+	return s.ask(ctx, t, (*Report).facts, (*Report).collations, (*Report).latency, (*Report).schema, (*Report).write)
 }
 
-// Look logs in and asks what server this is, like [Verify], but tries nothing out.
-func Look(ctx context.Context, t Target) (Report, error) {
-	return ask(ctx, t, (*Report).facts, (*Report).collations, (*Report).latency)
+// Look asks what server this is, like [Sessions.Verify], but tries nothing out.
+func (s *Sessions) Look(ctx context.Context, t Target) (Report, error) {
+	return s.ask(ctx, t, (*Report).facts, (*Report).collations, (*Report).latency)
 }
 
-// ask logs in and runs checks.
-func ask(ctx context.Context, t Target, checks ...func(*Report, context.Context, *pgx.Conn, Target) error) (Report, error) {
-	t = t.withDefaults()
-	report := Report{Target: t.Redacted()}
-	conn, err := t.Connect(ctx)
-	if err != nil {
-		return report, err
-	}
-	defer closeConn(ctx, conn)
-	report.Reached = reached(conn)
-	t.Reached = report.Reached
-	limited, cancel := context.WithTimeout(ctx, t.ConnectTimeout)
-	defer cancel()
-	for _, check := range checks {
-		err := check(&report, limited, conn, t)
-		if ctx.Err() == context.Canceled {
-			return report, fmt.Errorf("verify database %q: %w", t.Redacted(), context.Cause(ctx))
+// ask runs checks in a session of t.
+func (s *Sessions) ask(ctx context.Context, t Target, checks ...func(*Report, context.Context, *pgx.Conn, Target) error) (Report, error) {
+	report := Report{Target: t.withDefaults().Redacted()}
+	err := s.Use(ctx, t, func(ctx context.Context, conn *pgx.Conn) error {
+		t := t.withDefaults()
+		report.Reached = reached(conn)
+		t.Reached = report.Reached
+		limited, cancel := context.WithTimeout(ctx, t.ConnectTimeout)
+		defer cancel()
+		for _, check := range checks {
+			err := check(&report, limited, conn, t)
+			if ctx.Err() == context.Canceled {
+				return fmt.Errorf("verify database %q: %w", t.Redacted(), context.Cause(ctx))
+			}
+			if err != nil {
+				return t.explainQuery(err)
+			}
 		}
-		if err != nil {
-			return report, t.explainQuery(err)
-		}
-	}
-	report.warn(t)
-	return report, nil
+		report.warn(t)
+		return nil
+	})
+	return report, err
 }
 
 // closeConn says goodbye to the server even when ctx has ended.

@@ -11,9 +11,6 @@ import (
 	"github.com/poststack/poststack/pkg/database"
 )
 
-// closeTimeout is how long the end of a connection may take.
-const closeTimeout = 5 * time.Second
-
 // operate loads the changelog, connects, and times what do does.
 func (m *Migrator) operate(ctx context.Context, op Operation, do func(context.Context, *pgx.Conn, *Changelog) (Result, error)) (Result, error) {
 	start := time.Now()
@@ -21,12 +18,11 @@ func (m *Migrator) operate(ctx context.Context, op Operation, do func(context.Co
 	if err != nil {
 		return Result{}, as(op, err)
 	}
-	conn, err := m.Target.Connect(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	defer m.close(ctx, conn)
-	result, err := do(ctx, conn, c)
+	var result Result
+	err = m.Sessions.Use(ctx, m.Target, func(ctx context.Context, conn *pgx.Conn) error {
+		result, err = do(ctx, conn, c)
+		return err
+	})
 	result.Duration = time.Since(start)
 	if database.Pooled(err) {
 		err = &Error{
@@ -122,13 +118,6 @@ func (p *run) after(ctx context.Context, conn *pgx.Conn) (State, error) {
 	state, _ := compare(&p.reading, r)
 	state.Warnings = warnings(p.c, &p.reading)
 	return state, nil
-}
-
-// close ends the connection, also after ctx has ended.
-func (m *Migrator) close(ctx context.Context, conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-	defer cancel()
-	_ = conn.Close(ctx)
 }
 
 // as names the operation in an error that arose in reading the changelog.

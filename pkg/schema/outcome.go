@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/poststack/poststack/pkg/database"
 )
 
 // settleTimeout is how long it may take to learn what became of a run that failed.
@@ -22,11 +24,8 @@ func (p *run) settle(ctx context.Context, before recorded) Outcome {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	o := Outcome{Ended: p.ended, Partly: p.partly}
-	conn, err := p.m.Target.Connect(ctx)
-	if err == nil {
-		defer p.m.close(ctx, conn)
-		err = p.ask(ctx, conn, before, &o)
-	}
+	var own *database.Sessions // the run's holds the lock
+	err := own.Use(ctx, p.m.Target, func(ctx context.Context, conn *pgx.Conn) error { return p.ask(ctx, conn, before, &o) })
 	if err != nil {
 		return Outcome{Reason: strings.TrimSuffix(firstLine(err.Error()), ".")}
 	}

@@ -32,13 +32,14 @@ type Options struct {
 	Contexts  string // names; "" selects only changesets without a context
 	Labels    string // label expression; "" selects only changesets without a label
 
-	Target    database.Target // the database as this process reaches it
-	Inside    database.Target // as Liquibase's container reaches it; the zero value is Target
-	Own       bool            // the server is a container of the stack: no pooler stands before it
-	Each      bool            // each changeset is a transaction of its own, as with Liquibase itself
-	Liquibase Liquibase       // nil: [Migrator.Status] tells what it knows without, the others fail
-	Image     string          // what identifies Liquibase's image: its digest or ID
-	Cache     string          // directory for what Liquibase has read; "" keeps nothing
+	Target    database.Target    // the database as this process reaches it
+	Sessions  *database.Sessions // what is asked of it goes through these; nil logs in each time
+	Inside    database.Target    // as Liquibase's container reaches it; the zero value is Target
+	Own       bool               // the server is a container of the stack: no pooler stands before it
+	Each      bool               // each changeset is a transaction of its own, as with Liquibase itself
+	Liquibase Liquibase          // nil: [Migrator.Status] tells what it knows without, the others fail
+	Image     string             // what identifies Liquibase's image: its digest or ID
+	Cache     string             // directory for what Liquibase has read; "" keeps nothing
 
 	OpenLog  func(operation string) (Log, error) // called when Liquibase runs: "liquibase_update"; nil keeps no log
 	Report   event.Reporter

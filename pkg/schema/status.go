@@ -3,6 +3,8 @@ package schema
 import (
 	"context"
 	"errors"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Status tells what state the schema is in. It changes nothing: where what Liquibase has read before does not answer
@@ -13,12 +15,11 @@ func (m *Migrator) Status(ctx context.Context) (State, error) {
 	if err != nil {
 		return State{}, as(OpStatus, err)
 	}
-	conn, err := m.Target.Connect(ctx)
-	if err != nil {
-		return State{}, err
-	}
-	defer m.close(ctx, conn)
-	r, err := read(ctx, conn)
+	var r recorded
+	err = m.Sessions.Use(ctx, m.Target, func(ctx context.Context, conn *pgx.Conn) error {
+		r, err = read(ctx, conn)
+		return err
+	})
 	if err != nil {
 		return State{}, err
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
@@ -140,7 +142,10 @@ func (s *Stack) await(ctx context.Context, c engine.Container, target database.T
 	limit := s.Config.Timeout.Start
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
 	defer cancel()
-	return health.Wait(ctx, health.SQL(target.Redacted(), target.Connect), health.Options{
+	answers := health.Exec("database "+target.Redacted(), func(ctx context.Context) error {
+		return s.sessions.Use(ctx, target, func(ctx context.Context, conn *pgx.Conn) error { return conn.Ping(ctx) })
+	})
+	return health.Wait(ctx, answers, health.Options{
 		Interval: probeInterval, Alive: s.alive(c.ID), Final: final,
 	})
 }
@@ -213,7 +218,7 @@ func (s *Stack) VerifyDatabase(ctx context.Context) error {
 		limit := s.Config.Timeout.Connect
 		ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("verify", "POSTSTACK_TIMEOUT_CONNECT", limit))
 		defer cancel()
-		report, err := database.Verify(ctx, target)
+		report, err := s.sessions.Verify(ctx, target)
 		if err != nil {
 			return ended{}, err
 		}

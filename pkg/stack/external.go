@@ -81,7 +81,7 @@ func (s *Stack) reachedTarget(ctx context.Context) (database.Target, error) {
 	if verified := s.verified.Load(); verified != nil {
 		return *verified, nil
 	}
-	report, err := database.Look(ctx, target)
+	report, err := s.sessions.Look(ctx, target)
 	if err != nil {
 		return target, err
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/inventory"
@@ -112,7 +111,7 @@ func (s *Stack) databaseFacts(ctx context.Context, inv *inventory.Inventory) err
 	if err != nil {
 		return err
 	}
-	server, err := database.Look(ctx, target)
+	server, err := s.sessions.Look(ctx, target)
 	if err != nil {
 		return err
 	}

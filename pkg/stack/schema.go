@@ -92,7 +92,7 @@ func (s *Stack) migrator(target database.Target, e Engine, r event.Reporter) (*s
 	}
 	o := schema.Options{
 		Changelog: s.Config.Schema.Changelog, Root: s.Config.Root, Contexts: s.Config.Schema.Contexts, Labels: s.Config.Schema.Labels,
-		Target: target, Image: string(ref), Report: r, Cache: filepath.Join(s.Config.CacheDir, "changelogs"), Each: s.Config.Schema.Transaction == "changeset",
+		Target: target, Sessions: &s.sessions, Image: string(ref), Report: r, Cache: filepath.Join(s.Config.CacheDir, "changelogs"), Each: s.Config.Schema.Transaction == "changeset",
 		OpenLog: func(operation string) (schema.Log, error) { return s.Logs.Database(operation) },
 	}
 	if e == nil {

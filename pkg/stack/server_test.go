@@ -17,6 +17,7 @@ import (
 type server struct {
 	mu       sync.Mutex
 	listener net.Listener
+	clients  []net.Conn
 	password string
 	served   sync.WaitGroup
 	reply    string // SQLSTATE with which every login is refused; "" lets people in
@@ -59,6 +60,9 @@ func (s *server) start(spec engine.ContainerSpec) error {
 			if err != nil {
 				return
 			}
+			s.mu.Lock()
+			s.clients = append(s.clients, c)
+			s.mu.Unlock()
 			s.served.Go(func() {
 				defer func() { _ = c.Close() }()
 				s.answer(pgproto3.NewBackend(c, c))
@@ -72,6 +76,9 @@ func (s *server) stop() {
 	s.mu.Lock()
 	if s.listener != nil {
 		_ = s.listener.Close()
+	}
+	for _, c := range s.clients { // as PostgreSQL's fast shutdown does
+		_ = c.Close()
 	}
 	s.mu.Unlock()
 	s.served.Wait()

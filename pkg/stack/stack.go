@@ -115,6 +115,7 @@ type Stack struct {
 	changed  atomic.Bool                     // a phase of this run changed something
 	verified atomic.Pointer[database.Target] // the server that DATABASE_URL names, as it answered in this run
 	standing atomic.Pointer[standing]
+	sessions database.Sessions // with the database in use
 
 	mu    sync.Mutex
 	built map[string]image.Result // by name
@@ -148,6 +149,7 @@ func Open(ctx context.Context, o Options) (*Stack, context.Context) {
 func (s *Stack) Close(err error) error {
 	defer s.stop()
 	s.cancel(nil)
+	s.sessions.Close(context.Background())
 	var problems []error
 	if standby := s.onStandby(); standby != nil {
 		problems = append(problems, standby.Close(trace.With(context.Background(), s.Trace)))

@@ -38,6 +38,7 @@ func TestDatabase(t *testing.T) {
 				"each failure has its own kind":                       failuresDiffer,
 				"a missing schema is named in every spelling":         schemaIsNamed,
 				"a lock names its holder and ends with it":            lockNamesHolder,
+				"a session is used again while it is good":            sessionsAreUsedAgain,
 			} {
 				t.Run(name, func(t *testing.T) { test(t, owner, admin) })
 			}
@@ -90,7 +91,7 @@ func exec(t *testing.T, conn *pgx.Conn, statements ...string) {
 }
 
 func verifyReports(t *testing.T, owner database.Target, admin *pgx.Conn) {
-	report, err := database.Verify(t.Context(), owner)
+	report, err := verifyDatabase(t.Context(), owner)
 	require.NoError(t, err)
 	assert.Equal(t, owner.Redacted(), report.Target)
 	assert.GreaterOrEqual(t, report.VersionNumber, 130000)
@@ -109,7 +110,7 @@ func verifyReports(t *testing.T, owner database.Target, admin *pgx.Conn) {
 
 	exec(t, admin, `create database latin encoding 'LATIN1' locale 'C' template template0`)
 	owner.Database = "latin"
-	report, err = database.Verify(t.Context(), owner)
+	report, err = verifyDatabase(t.Context(), owner)
 	require.NoError(t, err)
 	require.Len(t, report.Warnings, 1)
 	assert.Contains(t, report.Warnings[0], "LATIN1")
@@ -122,14 +123,14 @@ func collationsDiffer(t *testing.T, owner database.Target, admin *pgx.Conn) {
 	owner.Database = "mail"
 	exec(t, admin, `create database "odd name" locale_provider icu icu_locale 'en' locale 'C' template template0`,
 		`update pg_database set datcollversion = '1' where datname in ('latin', 'odd name')`)
-	report, err := database.Verify(t.Context(), owner)
+	report, err := verifyDatabase(t.Context(), owner)
 	require.NoError(t, err)
 	require.Len(t, report.Warnings, 2)
 	assert.Contains(t, report.Warnings[0], `database "odd name" was sorted by collation version 1`)
 	assert.Contains(t, report.Warnings[0], `alter database "odd name" refresh collation version`)
 	assert.Contains(t, report.Warnings[1], "database latin has collation version 1 recorded")
 	exec(t, admin, `alter database "odd name" refresh collation version`, report.Warnings[1][strings.LastIndex(report.Warnings[1], ": ")+2:])
-	report, err = database.Verify(t.Context(), owner)
+	report, err = verifyDatabase(t.Context(), owner)
 	require.NoError(t, err)
 	assert.Empty(t, report.Warnings, "what was said mends it")
 }
@@ -170,7 +171,7 @@ func failuresDiffer(t *testing.T, owner database.Target, admin *pgx.Conn) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := database.Verify(t.Context(), tc.target)
+			_, err := verifyDatabase(t.Context(), tc.target)
 			var failure *database.ConnectError
 			require.ErrorAs(t, err, &failure)
 			assert.Equal(t, tc.want, failure.Kind, err)
@@ -192,7 +193,7 @@ func schemaIsNamed(t *testing.T, owner database.Target, admin *pgx.Conn) {
 		for _, tail := range tails {
 			target, err := database.ParseURL(owner.URL() + "&" + tail)
 			require.NoError(t, err, tail)
-			report, err := database.Verify(t.Context(), target)
+			report, err := verifyDatabase(t.Context(), target)
 			if exists {
 				require.NoError(t, err, tail)
 				assert.Equal(t, "hosting", report.Schema, tail)
@@ -247,4 +248,43 @@ func lockNamesHolder(t *testing.T, owner database.Target, admin *pgx.Conn) {
 		release, err := database.Lock(t.Context(), second, key)
 		return err == nil && release() == nil
 	}, 5*time.Second, 20*time.Millisecond, "after the holder has gone")
+}
+
+// verifyDatabase verifies target in a session of its own.
+func verifyDatabase(ctx context.Context, target database.Target) (database.Report, error) {
+	var none *database.Sessions
+	return none.Verify(ctx, target)
+}
+
+func sessionsAreUsedAgain(t *testing.T, owner database.Target, admin *pgx.Conn) {
+	var sessions database.Sessions
+	t.Cleanup(func() { sessions.Close(context.Background()) })
+	pid := func(s *database.Sessions, target database.Target, result error) (pid uint32) {
+		t.Helper()
+		err := s.Use(t.Context(), target, func(_ context.Context, conn *pgx.Conn) error {
+			pid = conn.PgConn().PID()
+			return result
+		})
+		require.Equal(t, result, err)
+		return pid
+	}
+	first := pid(&sessions, owner, nil)
+	assert.Equal(t, first, pid(&sessions, owner, nil))
+	assert.NotEqual(t, first, pid(nil, owner, nil), "nil keeps nothing")
+
+	report, err := sessions.Verify(t.Context(), owner)
+	require.NoError(t, err)
+	there := owner
+	there.Reached = report.Reached
+	assert.Equal(t, first, pid(&sessions, there, nil), "it went where the target is bound to now")
+	there.Reached.Certificate = "another server's"
+	assert.NotEqual(t, first, pid(&sessions, there, nil))
+
+	first = pid(&sessions, owner, nil)
+	assert.Equal(t, first, pid(&sessions, owner, context.Canceled))
+	second := pid(&sessions, owner, nil)
+	assert.NotEqual(t, first, second, "what has failed may have left something behind in its session")
+
+	exec(t, admin, fmt.Sprintf("select pg_terminate_backend(%d, 5000)", second))
+	assert.NotEqual(t, second, pid(&sessions, owner, nil), "one that was ended is not handed out")
 }
