@@ -55,7 +55,7 @@ func TestEnsure_of_another_owner(t *testing.T) {
 	} {
 		s := service()
 		change(&s)
-		_, _, err := container.Ensure(t.Context(), e, s)
+		_, _, err := ensureFound(t.Context(), e, s)
 		require.ErrorAs(t, err, new(*container.ForeignError), name)
 		_, err = container.Replace(t.Context(), e, s)
 		require.ErrorAs(t, err, new(*container.ForeignError), name)
@@ -65,7 +65,7 @@ func TestEnsure_of_another_owner(t *testing.T) {
 	assert.Equal(t, before, after)
 	require.NoError(t, e.ContainerRemove(t.Context(), before.ID))
 	for _, kind := range []string{"network", "volume"} {
-		_, _, err := container.Ensure(t.Context(), e, service())
+		_, _, err := ensureFound(t.Context(), e, service())
 		require.ErrorContains(t, err, kind)
 		if kind == "network" {
 			require.NoError(t, e.NetworkRemove(t.Context(), network))
@@ -85,7 +85,7 @@ func TestEnsure_of_an_earlier_release(t *testing.T) {
 	id, err := e.ContainerCreate(t.Context(), spec)
 	require.NoError(t, err)
 	require.NoError(t, e.ContainerStart(t.Context(), id))
-	_, _, err = container.Ensure(t.Context(), e, service())
+	_, _, err = ensureFound(t.Context(), e, service())
 	require.ErrorAs(t, err, new(*container.ForeignError))
 
 	s := service()
@@ -109,7 +109,7 @@ func TestEnsure_somebody_was_first(t *testing.T) {
 		e.OnCall = nil
 		return e.VolumeCreate(context.Background(), name, container.Owner{Stack: "s", ID: "THEIRS"}.Labels("postgres"))
 	}
-	_, _, err := container.Ensure(t.Context(), e, service())
+	_, _, err := ensureFound(t.Context(), e, service())
 	require.ErrorAs(t, err, new(*container.ForeignError))
 	assert.Zero(t, called(e, "ContainerCreate"))
 }

@@ -31,7 +31,7 @@ func TestEnsure_foreign(t *testing.T) {
 			t.Parallel()
 			e := newEngine()
 			require.NoError(t, tc.make(t.Context(), e))
-			_, _, err := container.Ensure(t.Context(), e, service())
+			_, _, err := ensureFound(t.Context(), e, service())
 			var foreign *container.ForeignError
 			require.ErrorAs(t, err, &foreign)
 			assert.Equal(t, container.ForeignError{Kind: kind, Name: tc.name, Owner: ours}, *foreign)
@@ -47,7 +47,7 @@ func TestEnsure_foreign(t *testing.T) {
 		ensure(t, e, service())
 		s := service()
 		s.Role = "apache"
-		_, _, err := container.Ensure(t.Context(), e, s)
+		_, _, err := ensureFound(t.Context(), e, s)
 		assert.ErrorAs(t, err, new(*container.ForeignError))
 	})
 	t.Run("what runs goes on when its successor could not have its network", func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestEnsure_foreign(t *testing.T) {
 		require.NoError(t, e.NetworkCreate(t.Context(), "taken", nil))
 		s := service()
 		s.Spec.Network = "taken"
-		_, _, err := container.Ensure(t.Context(), e, s)
+		_, _, err := ensureFound(t.Context(), e, s)
 		require.ErrorAs(t, err, new(*container.ForeignError))
 		c, err := e.ContainerInspect(t.Context(), name)
 		require.NoError(t, err)
@@ -79,7 +79,7 @@ func TestEnsure_failure(t *testing.T) {
 			}
 			return nil
 		}
-		_, _, err := container.Ensure(ctx, e, service())
+		_, _, err := ensureFound(ctx, e, service())
 		require.ErrorIs(t, err, broken)
 		_, err = e.ContainerInspect(t.Context(), name)
 		assert.ErrorIs(t, err, engine.ErrNotFound)
@@ -93,7 +93,7 @@ func TestEnsure_failure(t *testing.T) {
 		e.OnCall = func(method, _ string) error {
 			return map[string]error{"ContainerStart": broken, "ContainerRemove": stuck}[method]
 		}
-		_, _, err := container.Ensure(t.Context(), e, service())
+		_, _, err := ensureFound(t.Context(), e, service())
 		assert.ErrorIs(t, err, broken)
 		assert.ErrorIs(t, err, stuck)
 	})
@@ -105,7 +105,7 @@ func TestEnsure_failure(t *testing.T) {
 		e.Behave = func(engine.ContainerSpec) enginetest.Outcome {
 			return enginetest.Outcome{StartError: engine.ErrPortInUse}
 		}
-		_, _, err := container.Ensure(t.Context(), e, service())
+		_, _, err := ensureFound(t.Context(), e, service())
 		require.ErrorIs(t, err, engine.ErrPortInUse)
 		_, err = e.ContainerInspect(t.Context(), name)
 		assert.NoError(t, err)
@@ -122,7 +122,7 @@ func TestEnsure_failure(t *testing.T) {
 				}
 				return nil
 			}
-			_, _, err := container.Ensure(t.Context(), e, service())
+			_, _, err := ensureFound(t.Context(), e, service())
 			assert.ErrorIs(t, err, broken)
 		})
 	}

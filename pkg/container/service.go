@@ -51,15 +51,22 @@ func Fault(c engine.Container) string {
 	}
 }
 
-// Ensure has the container running as declared, and says what it took. It does not wait until the service in
-// it answers. A container that it made and that did not start is removed again.
-func Ensure(ctx context.Context, e Engine, s Service) (engine.Container, Change, error) {
-	found, err := e.ContainerInspect(ctx, s.Spec.Name)
+// Find looks for the container of that name; the zero value is none.
+func Find(ctx context.Context, e Engine, name string) (engine.Container, error) {
+	found, err := e.ContainerInspect(ctx, name)
+	if errors.Is(err, engine.ErrNotFound) {
+		return engine.Container{}, nil
+	}
+	return found, err
+}
+
+// Ensure has the container running as declared, and says what it took; found is what [Find] has found. It does not
+// wait until the service in it answers. A container that it made and that did not start is removed again.
+func Ensure(ctx context.Context, e Engine, s Service, found engine.Container) (engine.Container, Change, error) {
+	var err error
 	change := Made
 	switch {
-	case errors.Is(err, engine.ErrNotFound):
-	case err != nil:
-		return found, "", err
+	case found.ID == "":
 	case !s.Declares(found):
 		change = Replaced
 	case Fault(found) != "":
@@ -100,12 +107,12 @@ func (s Service) restart(ctx context.Context, e Engine, c engine.Container) (eng
 // Replace stops and removes the container, if there is one, and makes it anew. Volumes stay as they are. What
 // the new one needs is made or refused before the old one is stopped.
 func Replace(ctx context.Context, e Engine, s Service) (engine.Container, error) {
-	found, err := e.ContainerInspect(ctx, s.Spec.Name)
-	there := err == nil
+	found, err := Find(ctx, e, s.Spec.Name)
+	there := found.ID != ""
 	if there {
 		err = s.owns(found)
 	}
-	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+	if err != nil {
 		return engine.Container{}, err
 	}
 	if err := prepare(ctx, e, s); err != nil {

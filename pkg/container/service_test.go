@@ -47,10 +47,19 @@ func newEngine() *enginetest.Fake {
 	return fake
 }
 
-// ensure is container.Ensure that must succeed.
+// ensureFound is container.Ensure of what is found.
+func ensureFound(ctx context.Context, e container.Engine, s container.Service) (engine.Container, container.Change, error) {
+	found, err := container.Find(ctx, e, s.Spec.Name)
+	if err != nil {
+		return found, "", err
+	}
+	return container.Ensure(ctx, e, s, found)
+}
+
+// ensure is ensureFound that must succeed.
 func ensure(t *testing.T, e *enginetest.Fake, s container.Service) (engine.Container, container.Change) {
 	t.Helper()
-	c, change, err := container.Ensure(t.Context(), e, s)
+	c, change, err := ensureFound(t.Context(), e, s)
 	require.NoError(t, err)
 	assert.Equal(t, engine.Running, c.State)
 	return c, change

@@ -34,12 +34,16 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if err != nil {
 			return ended{}, err
 		}
-		if err := s.checkMajor(ctx, e, service); err != nil {
+		found, err := container.Find(ctx, e, service.Spec.Name)
+		if err == nil {
+			err = s.checkMajor(ctx, e, service, found)
+		}
+		if err != nil {
 			return ended{}, err
 		}
-		s.sayFault(ctx, r, e, service.Owner)
+		s.sayFault(ctx, r, e, service.Owner, found)
 		volumes := &volumeWatch{Engine: e, had: s.hasData(e.Info().Kind)}
-		c, change, err := s.have(ctx, r, volumes, &service)
+		c, change, err := s.have(ctx, r, volumes, &service, found)
 		if err != nil {
 			return ended{}, err
 		}
@@ -105,9 +109,8 @@ func (s *Stack) keepUp(ctx context.Context, r event.Reporter, e Engine, kept boo
 
 // sayFault tells of a container that is made anew since it neither runs nor was stopped in order, and the last words of
 // its server.
-func (s *Stack) sayFault(ctx context.Context, r event.Reporter, e Engine, o container.Owner) {
-	c, err := e.ContainerInspect(ctx, s.containerName())
-	if err != nil || container.Fault(c) == "" || o.Check("container", c.Name, c.Labels) != nil {
+func (s *Stack) sayFault(ctx context.Context, r event.Reporter, e Engine, o container.Owner, c engine.Container) {
+	if c.ID == "" || container.Fault(c) == "" || o.Check("container", c.Name, c.Labels) != nil {
 		return
 	}
 	r.Notice(fmt.Sprintf("container %s %s: making it anew, on the same volume", c.Name, container.Fault(c)))

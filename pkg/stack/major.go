@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -30,13 +29,9 @@ func (e *MajorError) Error() string {
 // checkMajor refuses to replace a container by one of an image whose PostgreSQL cannot read the data. The container's
 // own data directory tells the one version, the packages of the image the other; where either is silent, the image's
 // entrypoint is left to judge.
-func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Service) error {
-	c, err := e.ContainerInspect(ctx, service.Spec.Name)
-	if errors.Is(err, engine.ErrNotFound) || err == nil && service.Declares(c) {
+func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Service, c engine.Container) error {
+	if c.ID == "" || service.Declares(c) {
 		return nil
-	}
-	if err != nil {
-		return err
 	}
 	img, err := e.ImageInspect(ctx, service.Spec.Image)
 	if err != nil || img.ID == c.Image {

@@ -34,12 +34,14 @@ const portTries = 20
 // have has the container running as declared. The port of a new database was only looked for, so when another takes it
 // before the engine does, such as a stack that is set up at the same moment, the next free one does as well. A port
 // that is set, or that people know already, does not give way.
-func (s *Stack) have(ctx context.Context, r event.Reporter, e Engine, service *container.Service) (engine.Container, container.Change, error) {
+func (s *Stack) have(
+	ctx context.Context, r event.Reporter, e Engine, service *container.Service, found engine.Container,
+) (engine.Container, container.Change, error) {
 	_, err := s.rememberedPort(ctx)
 	chosen := errors.Is(err, errNotSetUp)
 	for try := 1; ; try++ {
 		port := service.Spec.Ports[0].Host
-		c, change, err := s.haveOn(ctx, e, *service)
+		c, change, err := s.haveOn(ctx, e, *service, found)
 		if !chosen || try == portTries || !errors.As(err, new(*PortError)) {
 			return c, change, err
 		}
@@ -53,11 +55,13 @@ func (s *Stack) have(ctx context.Context, r event.Reporter, e Engine, service *c
 }
 
 // haveOn is one try, with the port that is declared.
-func (s *Stack) haveOn(ctx context.Context, e Engine, service container.Service) (engine.Container, container.Change, error) {
-	if err := s.checkPort(ctx, e, service); err != nil {
+func (s *Stack) haveOn(
+	ctx context.Context, e Engine, service container.Service, found engine.Container,
+) (engine.Container, container.Change, error) {
+	if err := s.checkPort(ctx, e, service.Spec.Ports[0].Host, found); err != nil {
 		return engine.Container{}, "", err
 	}
-	c, change, err := container.Ensure(ctx, e, service)
+	c, change, err := container.Ensure(ctx, e, service, found)
 	return c, change, portProblem(ctx, e, err, service.Spec.Ports[0].Host)
 }
 
@@ -141,22 +145,17 @@ func elsewhere(ctx context.Context, e Engine, c engine.Container, port uint16) e
 
 // checkPort refuses a port that another holds, before anything is made or stopped. Our own running container
 // holds it rightly; one that is paused or the like is ended first.
-func (s *Stack) checkPort(ctx context.Context, e Engine, service container.Service) error {
-	port := service.Spec.Ports[0]
-	c, err := e.ContainerInspect(ctx, service.Spec.Name)
-	if err == nil && c.State == engine.Running && slices.ContainsFunc(c.Ports, func(p engine.Port) bool { return p.Host == port.Host }) {
+func (s *Stack) checkPort(ctx context.Context, e Engine, port uint16, c engine.Container) error {
+	if c.State == engine.Running && slices.ContainsFunc(c.Ports, func(p engine.Port) bool { return p.Host == port }) {
 		return nil
-	}
-	if err != nil && !errors.Is(err, engine.ErrNotFound) {
-		return err
 	}
 	if err := loopback(); err != nil {
 		return err
 	}
-	if err == nil && s.endsFirst(e, c) || portFree(port.Host) {
+	if c.ID != "" && s.endsFirst(e, c) || portFree(port) {
 		return nil
 	}
-	return &PortError{Port: port.Host, Holder: holder(ctx, e, port.Host)}
+	return &PortError{Port: port, Holder: holder(ctx, e, port)}
 }
 
 // endsFirst tells whether the container is ours and in a state, such as paused, in which it may hold its port until the
