@@ -12,9 +12,9 @@ import (
 
 // Where [Target.JDBC] expects the certificates inside Liquibase's container.
 const (
-	ClientRootCert = "/etc/poststack/tls/root.crt"
-	ClientCert     = "/etc/poststack/tls/client.crt"
-	ClientKey      = "/etc/poststack/tls/client.pk8"
+	ClientRootCert = "/liquibase/run/tls/root.crt"
+	ClientCert     = "/liquibase/run/tls/client.crt"
+	ClientKey      = "/liquibase/run/tls/client.pk8"
 )
 
 // ClientFile is a file that the JDBC driver needs in its container. Its mode must be 0400, its owner the user

@@ -52,7 +52,7 @@ func (e *Engine) ContainerCreate(ctx context.Context, spec ContainerSpec) (Conta
 		return "", apiError(whole, "create container", spec.Name, err)
 	}
 	id := ContainerID(res.ID)
-	err = e.ContainerCopyTo(whole, id, spec.Files)
+	err = e.copyTo(whole, id, spec.Files, spec.FilesBelow)
 	if err == nil && ctx.Err() != nil {
 		err = ended(ctx)
 	}

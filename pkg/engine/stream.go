@@ -100,6 +100,11 @@ func (e *Engine) execCode(ctx context.Context, exec string) (int, error) {
 // ContainerCopyTo puts files into a container, running or not, replacing what has the same path. Parents
 // that are missing are made; those that exist keep their owner and mode.
 func (e *Engine) ContainerCopyTo(ctx context.Context, id ContainerID, files []File) error {
+	return e.copyTo(ctx, id, files, "")
+}
+
+// copyTo is ContainerCopyTo, to directories below one that is there if it is not "".
+func (e *Engine) copyTo(ctx context.Context, id ContainerID, files []File, below string) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -108,6 +113,12 @@ func (e *Engine) ContainerCopyTo(ctx context.Context, id ContainerID, files []Fi
 	for _, f := range slices.SortedStableFunc(slices.Values(files), func(a, b File) int { return depth(a) - depth(b) }) {
 		if !path.IsAbs(f.Path) || path.Clean(f.Path) != f.Path {
 			return fmt.Errorf("copy %q to container %q: the path is not absolute and clean", f.Path, id)
+		}
+		if below != "" {
+			for dir := path.Dir(f.Path); within(dir, below); dir = path.Dir(dir) {
+				missing[dir] = dir != below
+			}
+			continue
 		}
 		if err := e.missingParents(ctx, id, f.Path, missing); err != nil {
 			return err

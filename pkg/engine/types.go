@@ -135,6 +135,7 @@ type ContainerSpec struct {
 	StopTimeout time.Duration
 	ShmBytes    int64
 	Files       []File
+	FilesBelow  string // a directory of the image that all Files lie below, and no mount: nothing is asked about it then
 }
 
 // State is where a container is in its life.

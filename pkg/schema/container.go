@@ -179,7 +179,7 @@ func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {
 	target.Application = "poststack liquibase"
 	spec := engine.ContainerSpec{
 		Image: c.Image, Labels: c.Labels, NetworkOf: c.NetworkOf, HostNetwork: c.HostNetwork, ExtraHosts: c.ExtraHosts,
-		Command: []string{string(in.Command)},
+		Command: []string{string(in.Command)}, FilesBelow: "/liquibase",
 		Env: map[string]string{
 			"LIQUIBASE_COMMAND_URL":            target.JDBC(),
 			"LIQUIBASE_COMMAND_USERNAME":       target.User,

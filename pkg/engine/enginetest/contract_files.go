@@ -36,6 +36,20 @@ func (s *suite) fileCases() []testCase {
 			_, out := s.output(ctx, t, spec)
 			assert.Equal(t, "0751 0:0\n", out)
 		}},
+		{"files below a directory of the image go there at once", func(ctx context.Context, t *testing.T) {
+			spec := s.spec("stat", "/etc/new/er/pass")
+			spec.Files = []engine.File{
+				{Path: "/etc/new/er/pass", Mode: 0o400, UID: 7, GID: 8, Content: []byte("x")}, {Path: "/etc/conf", Mode: 0o644},
+			}
+			spec.FilesBelow = "/etc"
+			for path, want := range map[string]string{
+				"/etc/new/er/pass": "0400 7:8\n", "/etc/new/er": "0755 0:0\n", "/etc": "0751 0:0\n", "/etc/conf": "0644 0:0\n",
+			} {
+				spec.Name, spec.Command = s.fresh(), []string{"stat", path}
+				_, out := s.output(ctx, t, spec)
+				assert.Equal(t, want, out, path)
+			}
+		}},
 		{"a file that cannot be put removes the container again", func(ctx context.Context, t *testing.T) {
 			spec := s.spec("wait")
 			spec.Files = []engine.File{{Path: "/program/below/a/file", Mode: 0o644}}
