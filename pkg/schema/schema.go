@@ -149,19 +149,28 @@ func (m *Migrator) nothingToDo(c *Changelog, r recorded) (State, bool) {
 	return state, sure && state.Kind == Current && len(state.only(RunsAlways)) == 0
 }
 
-// update runs Liquibase's update, with everyone else kept out.
+// update runs Liquibase's update, with everyone else kept out. Whether the changelog is refused is decided before that
+// changes anything: from what is kept, or when it has been read.
 func (m *Migrator) update(ctx context.Context, op Operation, c *Changelog, r recorded) (Result, error) {
-	p := m.newRun(op, c)
-	return m.change(ctx, p, r, Invocation{Command: CmdUpdate, Ready: func() error {
-		if err := refusal(c, &p.reading); err != nil {
-			return err
-		}
-		if err := moved(c, &p.reading, r); err != nil {
-			return err
-		}
-		m.announce(c, &p.reading, r)
-		return nil
-	}})
+	p, in := m.newRun(op, c), Invocation{Command: CmdUpdate}
+	if known := m.kept(c, r.server); known == nil {
+		in.Ready = func() error { return m.agree(c, &p.reading, r) }
+	} else if err := m.agree(c, known, r); err != nil {
+		return Result{}, as(op, err)
+	}
+	return m.change(ctx, p, r, in)
+}
+
+// agree returns why the changelog is refused, or says what an update will do.
+func (m *Migrator) agree(c *Changelog, reading *Reading, r recorded) error {
+	if err := refusal(c, reading); err != nil {
+		return err
+	}
+	if err := moved(c, reading, r); err != nil {
+		return err
+	}
+	m.announce(c, reading, r)
+	return nil
 }
 
 // announce says before it happens what people may not expect.

@@ -41,12 +41,15 @@ func (s *Standby) Run(ctx context.Context, in Invocation) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	if s.id == "" || in.Ready == nil || !reflect.DeepEqual(spec, s.spec) {
+	if s.id == "" || !reflect.DeepEqual(spec, s.spec) {
 		return s.container.Run(ctx, in)
 	}
 	told, first := false, in
 	first.Ready = func() error {
 		told = true
+		if in.Ready == nil {
+			return nil
+		}
 		return in.Ready()
 	}
 	out, err := s.container.watch(ctx, s.id, first)

@@ -42,6 +42,21 @@ func TestStandby(t *testing.T) {
 	assert.Equal(t, 2, f.removed)
 }
 
+func TestStandby_that_has_nothing_to_ask(t *testing.T) {
+	t.Parallel()
+	in, _, _ := invocation(t)
+	f := &fakeEngine{
+		stdout: []string{`{"event":"ready"}` + "\n" + `{"event":"ended"}` + "\n"},
+		stderr: []string{"liquibase: ended\n"},
+	}
+	standby, err := schema.Container{Engine: f}.Stand(t.Context(), in)
+	require.NoError(t, err)
+	_, err = standby.Run(t.Context(), in)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"SIGWINCH"}, f.killed, "it waits to be told to go in any case")
+	assert.Equal(t, 1, f.created)
+}
+
 func TestStandby_that_does_not_serve(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
