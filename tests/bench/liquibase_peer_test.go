@@ -28,27 +28,35 @@ WORKDIR /liquibase
 ENTRYPOINT ["/liquibase/liquibase"]
 `
 
-// liquibase is stock Liquibase against the database that target names, with the changelog root.yaml in dir.
-func (p *peers) liquibase(t *testing.T, target, dir string) (update func(context.Context) error, err error) {
+// liquibasePeer is stock Liquibase against the database that target names, with the changelog root.yaml in dir.
+type liquibasePeer struct{ target, dir string }
+
+// liquibase makes its image.
+func (p *peers) liquibase(t *testing.T, target, dir string) (liquibasePeer, error) {
 	t.Helper()
 	docker, err := p.docker(t)
 	if err != nil {
-		return nil, err
+		return liquibasePeer{}, err
 	}
 	if err := p.buildLiquibase(t.Context(), docker, t.TempDir()); err != nil {
-		return nil, fmt.Errorf("build stock Liquibase: %w", err)
+		return liquibasePeer{}, fmt.Errorf("build stock Liquibase: %w", err)
 	}
-	u, err := url.Parse(target)
-	if err != nil {
-		return nil, err
-	}
-	password, _ := u.User.Password()
+	return liquibasePeer{target, dir}, nil
+}
+
+// command runs one of its commands.
+func (s liquibasePeer) command(name string) func(context.Context) error {
 	return func(ctx context.Context) error {
+		u, err := url.Parse(s.target)
+		if err != nil {
+			return err
+		}
+		password, _ := u.User.Password()
 		// The password stands in argv, as in Liquibase's own examples; the database lives as long as this test.
-		return must(exec.CommandContext(ctx, "docker", "run", "--rm", "--network", "host", "-v", dir+":/changelog:ro", stockLiquibase,
-			"--search-path=/changelog", "update", "--url=jdbc:postgresql://"+u.Host+u.Path, "--username="+u.User.Username(), "--password="+password,
+		return must(exec.CommandContext(ctx, "docker", "run", "--rm", "--network", "host", "-v", s.dir+":/changelog:ro", stockLiquibase,
+			"--search-path=/changelog", name, "--url=jdbc:postgresql://"+u.Host+u.Path, "--username="+u.User.Username(), "--password="+password,
 			"--changelog-file=root.yaml"))
-	}, nil
+	}
 }
 
 // buildLiquibase makes the image of stock Liquibase in an empty directory, once.

@@ -67,6 +67,15 @@ func (s *site) edit(name string, n int) error {
 	return err
 }
 
+// edits edits a file of the checkout in another way each time.
+func (s *site) edits(name string) func(context.Context) error {
+	n := 0
+	return func(context.Context) error {
+		n++
+		return s.edit(name, n)
+	}
+}
+
 // changelog has the checkout hold a changelog with n small changesets, and names its root.
 func (s *site) changelog(n int) (root string, err error) {
 	dir := fmt.Sprintf("bench%d", n)

@@ -15,7 +15,7 @@ import (
 // updates compare migrations of databases on the stack's own server.
 func updates() group {
 	return group{
-		rows:  []string{"schema:update, 10 changesets", "schema:update, none pending"},
+		rows:  []string{"schema:update, 10 changesets", "schema:update, none pending", "schema:status, changelog edited, compiled"},
 		stack: true,
 		prepare: func(s *site) []bench.Row {
 			v := s.stackServer()
@@ -26,7 +26,8 @@ func updates() group {
 			require.NoError(s, empty("bench")(s.Context()))
 			require.NoError(s, update(s.Context()))
 			require.NoError(s, empty("peer")(s.Context()))
-			stock, err := s.peers.liquibase(s.T, v.url("peer"), filepath.Join(s.c.Dir, "bench10"))
+			liquibase, err := s.peers.liquibase(s.T, v.url("peer"), filepath.Join(s.c.Dir, "bench10"))
+			stock := liquibase.command("update")
 			if err == nil {
 				err = stock(s.Context())
 			}
@@ -39,6 +40,10 @@ func updates() group {
 					Name: "schema:update, none pending", Unit: bench.Seconds, Goal: 1.0 / 30,
 					Ours: bench.Timed("schema:update", nil, update), OursFloor: s.noop(),
 				}, bench.Timed("stock liquibase update", nil, stock), nil, err),
+				against(bench.Row{
+					Name: "schema:status, changelog edited, compiled", Unit: bench.Seconds, Goal: 0.35,
+					Ours: bench.Timed("schema:status", s.edits("bench10/root.yaml"), s.compiled(s.changelogEnv(v, 10, "bench"), "schema:status")),
+				}, bench.Timed("stock liquibase status", nil, liquibase.command("status")), nil, err),
 			}
 		},
 	}
