@@ -38,6 +38,7 @@ type DisposableSpec struct {
 	Locked  map[string]string // the same, mounted read-only
 	Tmpfs   map[string]string // path → options, such as "rw,size=256m"
 	Network string            // name of a network; "" is the engine's default
+	engine.Confinement
 }
 
 // Disposable is a container that [StartDisposable] started.
@@ -79,6 +80,7 @@ func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Dispo
 		c.PublishAllPorts = false
 		c.Tmpfs = spec.Tmpfs
 		c.NetworkMode = spec.Network
+		confine(c, spec.Confinement)
 	})
 	if engine.EndedMeanwhile(err) { // when it had been started, and was looked at
 		resource, err = named(ctx, pool, options.Name)
@@ -87,6 +89,14 @@ func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Dispo
 		return nil, errors.Join(fmt.Errorf("run image %q: %w", spec.Image, err), removeNamed(ctx, pool, options.Name))
 	}
 	return &Disposable{pool: pool, resource: resource}, nil
+}
+
+// confine sets the limits of a container.
+func confine(c *docker.HostConfig, limits engine.Confinement) {
+	if limits.Confined {
+		c.CapDrop, c.CapAdd, c.SecurityOpt = []string{"ALL"}, limits.Capabilities, []string{engine.NoNewPrivileges}
+	}
+	c.PidsLimit, c.Memory = limits.Processes, limits.Memory
 }
 
 // named is the container of that name.

@@ -85,6 +85,7 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 	host := &container.HostConfig{
 		PortBindings: ports, ReadonlyRootfs: spec.ReadOnly, ShmSize: spec.ShmBytes, Tmpfs: map[string]string{},
 	}
+	confine(host, spec.Confinement)
 	for _, t := range spec.Tmpfs {
 		host.Tmpfs[t] = ""
 	}
@@ -104,6 +105,20 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 	err = setNetwork(&out, spec)
 	return out, err
 }
+
+// confine sets the limits of a container.
+func confine(host *container.HostConfig, c Confinement) {
+	if c.Confined {
+		host.CapDrop, host.CapAdd, host.SecurityOpt = []string{"ALL"}, c.Capabilities, []string{NoNewPrivileges}
+	}
+	if c.Processes > 0 {
+		host.PidsLimit = &c.Processes
+	}
+	host.Memory = c.Memory
+}
+
+// NoNewPrivileges is the security option of both engines that keeps set-user-ID programs from gaining any.
+const NoNewPrivileges = "no-new-privileges"
 
 // setNetwork says which network the container is in.
 func setNetwork(out *client.ContainerCreateOptions, spec ContainerSpec) error {

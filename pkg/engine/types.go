@@ -114,6 +114,15 @@ type File struct {
 	Content  []byte
 }
 
+// Confinement is what keeps the processes of a container from doing more than they need. The zero value leaves it to
+// the engine.
+type Confinement struct {
+	Confined     bool     // no capability but those named, and none gained by set-user-ID programs
+	Capabilities []string // such as "NET_BIND_SERVICE"
+	Processes    int64    // the most that may run at a time, threads included; 0 leaves it to the engine
+	Memory       int64    // bytes; 0 is no limit
+}
+
 // ContainerSpec is a container to create.
 type ContainerSpec struct {
 	Name        string // "" lets the engine choose
@@ -132,6 +141,7 @@ type ContainerSpec struct {
 	ExtraHosts  map[string]string // name → address; "host-gateway" is the host
 	User        string
 	ReadOnly    bool // root file system
+	Confinement
 	StopTimeout time.Duration
 	ShmBytes    int64
 	Files       []File
@@ -171,10 +181,11 @@ type Container struct {
 
 // ExecSpec is a command to run in a running container.
 type ExecSpec struct {
-	Command []string
-	User    string
-	Env     map[string]string
-	Dir     string
+	Command    []string
+	User       string
+	Privileged bool // with all capabilities, whatever the container has
+	Env        map[string]string
+	Dir        string
 }
 
 // ExecResult is how it ended.

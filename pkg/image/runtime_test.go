@@ -105,6 +105,9 @@ func TestLoadCatalogue_refuses_a_runtime(t *testing.T) {
 		"a service's secret of a name":       {"service:\n  secrets:\n    - { name: a, path: /a, owner: www }", `image.yaml:4: service.secrets: owner "www" must be UID:GID`},
 		"a service's name of no variable":    {"service:\n  environment:\n    A-B: c", `image.yaml:4: service.environment: "A-B" is not the name of a variable`},
 		"a lenient variable that is not set": {"service:\n  lenient: [A]", `image.yaml:3: service.lenient: "A" is not in service.environment`},
+		"a capability by its constant":       {"service:\n  capabilities: [CAP_CHOWN]", `image.yaml:3: service.capabilities: "CAP_CHOWN" is no capability's name`},
+		"every capability":                   {"service:\n  capabilities: [ALL]", `"ALL" is no capability's name`},
+		"a limit below nothing":              {"service:\n  memory: -1", `image.yaml:3: service.memory: -1 is less than nothing`},
 		"another amount of shared memory":    {"service:\n  shared_memory: 1G", `image.yaml:3: service.shared_memory: "1G" is unknown`},
 		"a log pattern of stop that is none": {"stop: { log: \"[\" }", "image.yaml:2: stop.log is not a regular expression"},
 	} {

@@ -1,9 +1,13 @@
 package image
 
 import (
+	"cmp"
 	"regexp"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/poststack/poststack/pkg/engine"
 )
 
 // Service is what image.yaml says of the service that the image runs: what its container needs of the machine, beside
@@ -17,6 +21,23 @@ type Service struct {
 	// for a line more in its log. They hold from the next start.
 	Lenient      []string `yaml:"lenient"`
 	SharedMemory string   `yaml:"shared_memory"` // "half" of the machine's memory; "" is the engine's default
+	Capabilities []string `yaml:"capabilities"`  // all that its processes have; most need none
+	Processes    int64    `yaml:"processes"`     // the most at a time, threads included; 0 is [DefaultProcesses]
+	Memory       int64    `yaml:"memory"`        // the most, in MiB; 0 is no limit
+}
+
+// DefaultProcesses is how many processes a service may have at a time when it does not say: what the larger of the
+// engines' own defaults is (podman's; docker has none).
+const DefaultProcesses = 2048
+
+// Confinement is what the service's containers may do, those of its checks too.
+func (s *Service) Confinement() engine.Confinement {
+	if s == nil {
+		return engine.Confinement{}
+	}
+	return engine.Confinement{
+		Confined: true, Capabilities: s.Capabilities, Processes: cmp.Or(s.Processes, DefaultProcesses), Memory: s.Memory << 20,
+	}
 }
 
 // ServicePort is a port that the service listens on, and where people reach it.
@@ -77,6 +98,17 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 		if _, set := s.Environment[name]; !set {
 			at("lenient", i).add("%q is not in service.environment", name)
 		}
+	}
+	for i, name := range s.Capabilities {
+		if !regexp.MustCompile(`^[A-Z][A-Z_]+$`).MatchString(name) || strings.HasPrefix(name, "CAP_") || name == "ALL" {
+			at("capabilities", i).add("%q is no capability's name as in NET_BIND_SERVICE, without CAP_", name)
+		}
+	}
+	if s.Processes < 0 {
+		at("processes").add("%d is less than nothing", s.Processes)
+	}
+	if s.Memory < 0 {
+		at("memory").add("%d is less than nothing", s.Memory)
 	}
 	if m := s.SharedMemory; m != "" && m != HalfOfMemory {
 		at("shared_memory").add("%q is unknown: it is %q or left out", m, HalfOfMemory)

@@ -40,7 +40,7 @@ func (s Stack) Volume(name string) string { return "poststack-" + s.Name + "-" +
 func (s Stack) Declare(name string, d image.Service, run Run) (container.Service, error) {
 	spec := engine.ContainerSpec{
 		Name: s.Container(name), Image: run.Image, Network: s.Network(), Aliases: []string{name},
-		StopTimeout: run.StopTimeout, Env: map[string]string{},
+		StopTimeout: run.StopTimeout, Env: map[string]string{}, Confinement: d.Confinement(),
 	}
 	for _, v := range d.Volumes {
 		spec.Mounts = append(spec.Mounts, engine.Mount{Volume: s.Volume(v.Name), Target: v.Path})

@@ -15,6 +15,7 @@ import (
 // shop declares a service that no image of the checkout runs.
 func shop() image.Service {
 	return image.Service{
+		Capabilities: []string{"NET_BIND_SERVICE"}, Memory: 256,
 		Ports:       []image.ServicePort{{Port: 80, Host: 8080}, {Port: 443, Host: 8443}},
 		Volumes:     []image.ServiceVolume{{Name: "goods", Path: "/srv/goods"}},
 		Secrets:     []image.ServiceSecret{{Name: "token", Path: "/run/secrets/token", Owner: "33:44"}},
@@ -40,10 +41,11 @@ func TestDeclare(t *testing.T) {
 	assert.Equal(t, []string{"DOMAIN"}, got.Unhashed)
 	assert.Equal(t, engine.ContainerSpec{
 		Name: "poststack-s-shop", Image: "shop:1", Network: "poststack-s", Aliases: []string{"shop"},
-		Mounts: []engine.Mount{{Volume: "poststack-s-goods", Target: "/srv/goods"}},
-		Ports:  []engine.Port{{Container: 80, HostIP: "127.0.0.1", Host: 8081}, {Container: 443, HostIP: "127.0.0.1", Host: 8443}},
-		Files:  []engine.File{{Path: "/run/secrets/token", Mode: 0o400, UID: 33, GID: 44, Content: []byte("x")}},
-		Env:    map[string]string{"DOMAIN": "shop.example.org", "PRICE": "$5"},
+		Confinement: engine.Confinement{Confined: true, Capabilities: []string{"NET_BIND_SERVICE"}, Processes: 2048, Memory: 256 << 20},
+		Mounts:      []engine.Mount{{Volume: "poststack-s-goods", Target: "/srv/goods"}},
+		Ports:       []engine.Port{{Container: 80, HostIP: "127.0.0.1", Host: 8081}, {Container: 443, HostIP: "127.0.0.1", Host: 8443}},
+		Files:       []engine.File{{Path: "/run/secrets/token", Mode: 0o400, UID: 33, GID: 44, Content: []byte("x")}},
+		Env:         map[string]string{"DOMAIN": "shop.example.org", "PRICE": "$5"},
 	}, got.Spec)
 }
 

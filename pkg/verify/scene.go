@@ -94,7 +94,7 @@ func (s *scene) serve(ctx context.Context, env map[string]string) error {
 	declared := s.Image.Runtime.Start
 	spec := container.DisposableSpec{
 		Command: declared.Command, Env: maps.Clone(env), Ports: s.ports(), Network: s.name, Locked: s.locked,
-		Volumes: map[string]string{}, Tmpfs: map[string]string{},
+		Volumes: map[string]string{}, Tmpfs: map[string]string{}, Confinement: s.Image.Service.Confinement(),
 	}
 	for name, value := range declared.Environment {
 		if _, set := env[name]; !set {

@@ -64,6 +64,9 @@ func (s *scene) rest() []question {
 	if user := s.Image.User; user != "" {
 		list = append(list, s.mainProcess(user))
 	}
+	if limits := s.Image.Service.Confinement(); limits.Confined {
+		list = append(list, s.confined(limits))
+	}
 	for _, c := range s.Image.Runtime.Checks {
 		switch {
 		case c.Variable != nil:
@@ -167,11 +170,20 @@ func (s *scene) restart(c image.Check) question {
 	return q
 }
 
-// exec runs a command in the container.
+// exec runs a command in the container, as that user of it.
 func (s *scene) exec(ctx context.Context, user string, command []string) (engine.ExecResult, error) {
+	return s.run(ctx, engine.ExecSpec{Command: command, User: user})
+}
+
+// look runs a command in the container as root from outside, which sees what root without its capabilities does not.
+func (s *scene) look(ctx context.Context, command []string) (engine.ExecResult, error) {
+	return s.run(ctx, engine.ExecSpec{Command: command, User: "0", Privileged: true})
+}
+
+func (s *scene) run(ctx context.Context, spec engine.ExecSpec) (engine.ExecResult, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, commandTime, fmt.Errorf("it still runs after %s", commandTime))
 	defer cancel()
-	res, err := s.Engine.ContainerExec(ctx, s.box.ID(), engine.ExecSpec{Command: command, User: user})
+	res, err := s.Engine.ContainerExec(ctx, s.box.ID(), spec)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

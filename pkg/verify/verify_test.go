@@ -171,6 +171,29 @@ func TestImage_main_process_is_that_of_user(t *testing.T) {
 	assert.Equal(t, "user root (init)", named(t, results, "main process").Seen)
 }
 
+func TestImage_service_has_no_more_than_it_declares(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]struct {
+		seen string
+		ok   bool
+	}{
+		"Name:\tinit\nCapBnd:\t0000000000000400\nNoNewPrivs:\t1\n": {"capabilities: NET_BIND_SERVICE, no new privileges", true},
+		"CapBnd:\t0000000000000401\nNoNewPrivs:\t1\n":              {"capabilities: CHOWN NET_BIND_SERVICE, no new privileges", false},
+		"CapBnd:\t0000000000000400\nNoNewPrivs:\t0\n":              {"capabilities: NET_BIND_SERVICE", false},
+		"CapBnd:\t0000000000000000\nNoNewPrivs:\t1\n":              {"capabilities: none, no new privileges", false},
+		"": {"status 0", false},
+	} {
+		b := newBench(exec())
+		b.image.Service = &image.Service{Capabilities: []string{"NET_BIND_SERVICE"}}
+		b.answers["/proc/1/status"] = engine.ExecResult{Stdout: status}
+		results, err := b.verify(t.Context())
+		assert.Equal(t, want.ok, err == nil, err)
+		found := named(t, results, "confinement")
+		assert.Equal(t, want.seen, found.Seen)
+		assert.Equal(t, want.ok, found.OK)
+	}
+}
+
 func TestImage_stop(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

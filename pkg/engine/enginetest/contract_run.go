@@ -83,12 +83,39 @@ func (s *suite) insideCases() []testCase {
 			code, out := s.output(ctx, t, spec)
 			assert.Equal(t, 0, code, out)
 		}},
+		{"a confined container has only the capabilities that it is left", s.confined},
 		{"shared memory has the size asked for", func(ctx context.Context, t *testing.T) {
 			spec := s.spec("size", "/dev/shm")
 			spec.ShmBytes = 192 << 20
 			_, out := s.output(ctx, t, spec)
 			assert.Equal(t, "201326592\n", out)
 		}},
+	}
+}
+
+func (s *suite) confined(ctx context.Context, t *testing.T) {
+	spec := s.spec("wait")
+	spec.Confinement = engine.Confinement{Confined: true, Capabilities: []string{"NET_BIND_SERVICE"}, Processes: 77, Memory: 64 << 20}
+	id := s.start(ctx, t, spec)
+	status := func(privileged bool) string {
+		res, err := s.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"/program", "cat", "/proc/self/status"}, Privileged: privileged})
+		require.NoError(t, err)
+		return res.Stdout
+	}
+	seen := status(false)
+	assert.Contains(t, seen, "CapBnd:\t0000000000000400\n")
+	assert.Contains(t, seen, "NoNewPrivs:\t1\n")
+	assert.NotContains(t, status(true), "CapEff:\t0000000000000400\n")
+	for _, limit := range []struct{ want, v1, v2 string }{
+		{"77\n", "pids/pids.max", "pids.max"}, {"67108864\n", "memory/memory.limit_in_bytes", "memory.max"},
+	} {
+		var found []string
+		for _, file := range []string{limit.v1, limit.v2} {
+			res, err := s.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"/program", "cat", "/sys/fs/cgroup/" + file}})
+			require.NoError(t, err)
+			found = append(found, res.Stdout)
+		}
+		assert.Contains(t, found, limit.want)
 	}
 }
 
