@@ -14,7 +14,11 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/health"
+	"github.com/poststack/poststack/pkg/service"
 )
+
+// ownPortRemedy is how to choose another port for the own database.
+const ownPortRemedy = "choose another port with POSTSTACK_DATABASE_PORT (setting database.port)"
 
 // probeInterval is how often a starting server is asked whether it answers.
 const probeInterval = 10 * time.Millisecond
@@ -30,24 +34,26 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 			return ended{}, err
 		}
 		s.sayNotes(r)
-		service, target, err := s.ownService(ctx, e, r)
+		declared, target, err := s.ownService(ctx, e, r)
 		if err != nil {
 			return ended{}, err
 		}
-		found, err := container.Find(ctx, e, service.Spec.Name)
+		found, err := container.Find(ctx, e, declared.Spec.Name)
 		if err == nil {
-			err = s.checkMajor(ctx, e, service, found)
+			err = s.checkMajor(ctx, e, declared, found)
 		}
 		if err != nil {
 			return ended{}, err
 		}
-		s.sayFault(ctx, r, e, service.Owner, found)
+		s.sayFault(ctx, r, e, declared.Owner, found)
 		volumes := &volumeWatch{Engine: e, had: s.hasData(e.Info().Kind)}
-		c, change, err := s.have(ctx, r, volumes, &service, found)
+		_, unknown := s.rememberedPort(ctx)
+		runner := service.Runner{Engine: volumes, Report: r, Remedy: ownPortRemedy, Movable: errors.Is(unknown, errNotSetUp)}
+		c, change, err := runner.Have(ctx, &declared, found)
 		if err != nil {
 			return ended{}, err
 		}
-		target.Port = service.Spec.Ports[0].Host
+		target.Port = declared.Spec.Ports[0].Host
 		if err := s.rememberPort(ctx, target.Port); err != nil {
 			return ended{}, err
 		}
@@ -60,7 +66,7 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if err = s.keepUp(ctx, r, e, kept, err); err != nil {
 			return ended{}, err
 		}
-		text := fmt.Sprintf("%s on 127.0.0.1:%d", service.Spec.Name, target.Port)
+		text := fmt.Sprintf("%s on 127.0.0.1:%d", declared.Spec.Name, target.Port)
 		if change == container.Kept {
 			return ended{Outcome: event.Unchanged, Text: text + ", running already"}, nil
 		}
@@ -125,7 +131,7 @@ func (s *Stack) sayFault(ctx context.Context, r event.Reporter, e Engine, o cont
 // sets when it differs from the one before: a server that refuses it had it changed from inside. No restart cures
 // that, and which of the two is meant only people know.
 func (s *Stack) ready(ctx context.Context, e Engine, c engine.Container, target database.Target) error {
-	if err := s.published(ctx, e, c, target.Port); err != nil {
+	if err := service.Published(ctx, e, c, target.Port); err != nil {
 		return err
 	}
 	err := s.await(ctx, c, target)

@@ -10,6 +10,7 @@ import (
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/doctor"
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/service"
 )
 
 // seenEngine is the engine in use as those open it that only look: nothing is swept. It waits until all engines have been
@@ -139,22 +140,21 @@ func (s *Stack) checkOwnPort(ctx context.Context) []doctor.Finding {
 		return []doctor.Finding{unanswered(ctx, "mage status", err)}
 	}
 	if err == nil && c.State == engine.Running {
-		for _, p := range c.Ports {
-			if err := elsewhere(ctx, e, c, port); p.Host == port && err != nil {
-				return []doctor.Finding{finding(doctor.Problem, "run mage where the engine runs, or with --network host", "%v", err)}
-			}
-			if p.Host == port {
-				return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 is this stack's database", port)}
-			}
+		if err := service.Elsewhere(ctx, e, c, port); err != nil {
+			return []doctor.Finding{finding(doctor.Problem, "run mage where the engine runs, or with --network host", "%v", err)}
+		}
+		if service.Publishes(c, port) {
+			return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 is this stack's database", port)}
 		}
 	}
-	if err == nil && s.endsFirst(e, c) {
+	owner, unknown := s.owner(e.Info().Kind)
+	if err == nil && unknown == nil && service.EndsFirst(c, owner) {
 		return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 may still be held by this stack's database, which %s", port, container.Fault(c))}
 	}
-	if portFree(port) {
+	if service.PortFree(port) {
 		return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 is free for this stack's database", port)}
 	}
-	return []doctor.Finding{finding(doctor.Problem, "end that, or set POSTSTACK_DATABASE_PORT", "%d of 127.0.0.1 is held by %s", port, holder(ctx, e, port))}
+	return []doctor.Finding{finding(doctor.Problem, "end that, or set POSTSTACK_DATABASE_PORT", "%d of 127.0.0.1 is held by %s", port, service.Holder(ctx, e, port))}
 }
 
 // checkLeftovers looks for what runs that died have left on the engine.

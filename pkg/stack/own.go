@@ -202,7 +202,7 @@ func (s *Stack) choosePort(ctx context.Context, r event.Reporter) (uint16, error
 	if !errors.Is(err, errNotSetUp) {
 		return port, err
 	}
-	port, err = nextPort(postgresPort)
+	port, err = service.NextPort(postgresPort)
 	if err == nil && port != postgresPort {
 		r.Notice(fmt.Sprintf("port %d is taken: this stack's database gets port %d", postgresPort, port))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/service"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -26,7 +27,7 @@ func TestStartDatabase_port_that_is_taken(t *testing.T) {
 		holder := listen(t, "127.0.0.1:0")
 		b.config.Database.Port = portOf(holder)
 		_, err := b.phase(t, (*stack.Stack).StartDatabase)
-		var taken *stack.PortError
+		var taken *service.PortError
 		require.ErrorAs(t, err, &taken)
 		assert.Equal(t, portOf(holder), taken.Port)
 		assert.Equal(t, fmt.Sprintf("process %d (stack.test)", os.Getpid()), taken.Holder)
@@ -45,7 +46,7 @@ func TestStartDatabase_port_that_is_taken(t *testing.T) {
 		b := newBench(t).built(t, "postgres")
 		b.config.Database.Port = portOf(listen(t, ":0"))
 		_, err := b.phase(t, (*stack.Stack).StartDatabase)
-		assert.ErrorAs(t, err, new(*stack.PortError))
+		assert.ErrorAs(t, err, new(*service.PortError))
 	})
 	t.Run("by what only the engine sees", func(t *testing.T) {
 		t.Parallel()
@@ -54,7 +55,7 @@ func TestStartDatabase_port_that_is_taken(t *testing.T) {
 			return enginetest.Outcome{StartError: engine.ErrPortInUse}
 		}
 		_, err := b.phase(t, (*stack.Stack).StartDatabase)
-		var taken *stack.PortError
+		var taken *service.PortError
 		require.ErrorAs(t, err, &taken)
 		assert.Equal(t, "another program", taken.Holder)
 		require.ErrorIs(t, err, engine.ErrPortInUse)
@@ -119,7 +120,7 @@ func TestStartDatabase_chosen_port_that_was_lost(t *testing.T) {
 		return enginetest.Outcome{StartError: engine.ErrPortInUse}
 	}
 	_, err := b.phase(t, (*stack.Stack).StartDatabase)
-	require.ErrorAs(t, err, new(*stack.PortError))
+	require.ErrorAs(t, err, new(*service.PortError))
 	assert.NoFileExists(t, b.state(t, "port.docker"), "no database ever had it: the next run chooses anew")
 }
 
@@ -155,12 +156,12 @@ func TestStartDatabase_chosen_port_gives_way(t *testing.T) {
 	require.NoError(t, err)
 	spec, _ := b.engine.Spec(containerName)
 	assert.Equal(t, fmt.Sprint(spec.Ports[0].Host), read(t, b.state(t, "port.docker")), "the one it has is remembered")
-	assert.Contains(t, strings.Join(j.texts(event.Notice), "\n"), "was taken meanwhile: this stack's database gets port")
+	assert.Contains(t, strings.Join(j.texts(event.Notice), "\n"), "was taken meanwhile: poststack-s-postgres gets port")
 
 	b.config.Database.Port = freePort(t)
 	starts = 1
 	_, err = b.phase(t, (*stack.Stack).StartDatabase)
-	assert.ErrorAs(t, err, new(*stack.PortError), "a port that is set does not give way")
+	assert.ErrorAs(t, err, new(*service.PortError), "a port that is set does not give way")
 }
 
 func TestStartDatabase_published_elsewhere(t *testing.T) {
@@ -168,7 +169,7 @@ func TestStartDatabase_published_elsewhere(t *testing.T) {
 	b := newBench(t).built(t, "postgres")
 	begin := time.Now()
 	_, err := b.phase(t, (*stack.Stack).StartDatabase) // the engine says that it runs, and nobody listens
-	var gone *stack.UnreachableError
+	var gone *service.UnreachableError
 	require.ErrorAs(t, err, &gone)
 	assert.Equal(t, b.config.Database.Port, gone.Port)
 	assert.ErrorContains(t, err, "--network host")

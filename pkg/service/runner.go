@@ -1,0 +1,95 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+)
+
+// Engine is what running services needs of a container engine; *engine.Engine has it.
+type Engine interface {
+	container.Engine
+	Info() engine.Info
+	ContainerOnPort(ctx context.Context, port uint16) (string, error)
+}
+
+// portTries is how many ports a new service is offered when others take them in the meantime.
+const portTries = 20
+
+// Runner has containers of services running.
+type Runner struct {
+	Engine Engine
+	Report event.Reporter
+	Remedy string // how to choose another port, in words
+	// Movable lets a port give way to another program: it was only looked for, and nobody knows it yet.
+	Movable bool
+}
+
+// Have has the container running as declared; found is what [container.Find] has found. The ports of a new service were
+// only looked for, so when another program takes one before the engine does, such as a stack that is set up at the same
+// moment, the next free one does as well; s then has that.
+func (r Runner) Have(ctx context.Context, s *container.Service, found engine.Container) (engine.Container, container.Change, error) {
+	for try := 1; ; try++ {
+		c, change, err := r.haveOn(ctx, *s, found)
+		var taken *PortError
+		if !r.Movable || try == portTries || !errors.As(err, &taken) {
+			return c, change, err
+		}
+		next, none := NextPort(taken.Port + 1)
+		if none != nil {
+			return c, change, none
+		}
+		r.Report.Notice(fmt.Sprintf("port %d was taken meanwhile: %s gets port %d", taken.Port, s.Spec.Name, next))
+		s.Spec.Ports = slices.Clone(s.Spec.Ports)
+		for i, p := range s.Spec.Ports {
+			if p.Host == taken.Port {
+				s.Spec.Ports[i].Host = next
+			}
+		}
+	}
+}
+
+// haveOn is one try, with the ports that are declared.
+func (r Runner) haveOn(ctx context.Context, s container.Service, found engine.Container) (engine.Container, container.Change, error) {
+	if err := r.checkPorts(ctx, s, found); err != nil {
+		return engine.Container{}, "", err
+	}
+	c, change, err := container.Ensure(ctx, r.Engine, s, found)
+	if errors.Is(err, engine.ErrPortInUse) { // after all
+		port := s.Spec.Ports[0].Host
+		for _, p := range s.Spec.Ports {
+			if !PortFree(p.Host) {
+				port = p.Host
+			}
+		}
+		err = r.taken(ctx, port, err)
+	}
+	return c, change, err
+}
+
+// checkPorts refuses ports that another program holds, before anything is made or stopped. Our own running container
+// holds them rightly; one that is paused or the like is ended first.
+func (r Runner) checkPorts(ctx context.Context, s container.Service, c engine.Container) error {
+	for _, port := range s.Spec.Ports {
+		if c.State == engine.Running && Publishes(c, port.Host) {
+			continue
+		}
+		if err := loopback(); err != nil {
+			return err
+		}
+		if c.ID != "" && EndsFirst(c, s.Owner) || PortFree(port.Host) {
+			continue
+		}
+		return r.taken(ctx, port.Host, nil)
+	}
+	return nil
+}
+
+func (r Runner) taken(ctx context.Context, port uint16, err error) error {
+	return &PortError{Port: port, Holder: Holder(ctx, r.Engine, port), Remedy: r.Remedy, Err: err}
+}
