@@ -96,7 +96,7 @@ func (s *Stack) sayOther(r event.Reporter, used engine.Kind) {
 // keepUp has an engine that can start the database again by itself, after a restart of the machine or a crash, once it
 // has answered. One that has exited, which failed says, is stopped for good: it would exit again and again.
 func (s *Stack) keepUp(ctx context.Context, r event.Reporter, e Engine, kept bool, failed error) error {
-	var exited *ExitedError
+	var exited *service.ExitedError
 	if kept || e.Info().Kind != engine.Docker || failed != nil && !errors.As(failed, &exited) {
 		return failed
 	}
@@ -134,7 +134,7 @@ func (s *Stack) ready(ctx context.Context, e Engine, c engine.Container, target 
 	if err := service.Published(ctx, e, c, target.Port); err != nil {
 		return err
 	}
-	err := s.await(ctx, c, target)
+	err := s.await(ctx, e, c, target)
 	var refused *database.ConnectError
 	if !errors.As(err, &refused) || refused.Kind != database.Authentication {
 		return err
@@ -147,7 +147,7 @@ func (s *Stack) ready(ctx context.Context, e Engine, c engine.Container, target 
 }
 
 // await asks the server until it answers, refuses for good, or its container has exited.
-func (s *Stack) await(ctx context.Context, c engine.Container, target database.Target) error {
+func (s *Stack) await(ctx context.Context, e Engine, c engine.Container, target database.Target) error {
 	limit := s.Config.Timeout.Start
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
 	defer cancel()
@@ -155,59 +155,9 @@ func (s *Stack) await(ctx context.Context, c engine.Container, target database.T
 		return s.sessions.Use(ctx, target, func(ctx context.Context, conn *pgx.Conn) error { return conn.Ping(ctx) })
 	})
 	return health.Wait(ctx, answers, health.Options{
-		Interval: probeInterval, Alive: s.alive(c.ID), Final: final,
+		Interval: probeInterval, Alive: service.Alive(e, c.ID), Final: service.Final,
 	})
 }
-
-// final tells the refusals that no waiting cures.
-func final(err error) bool {
-	var refused *database.ConnectError
-	return errors.As(err, &refused) && !refused.Passing()
-}
-
-// alive returns a check that fails once the container has exited, with the last lines that it printed, or is
-// gone. An engine that does not answer for a moment says nothing about the container.
-func (s *Stack) alive(id engine.ContainerID) func(context.Context) error {
-	return func(ctx context.Context) error {
-		e, err := s.engine(ctx)
-		if err != nil {
-			return err
-		}
-		c, err := e.ContainerInspect(ctx, string(id))
-		if errors.Is(err, engine.ErrNotFound) {
-			return err
-		}
-		if err != nil {
-			return nil //nolint:nilerr // as said above
-		}
-		if c.State == engine.Running || c.State == engine.Created {
-			return nil
-		}
-		return &ExitedError{Name: c.Name, Code: c.ExitCode, OOMKilled: c.OOMKilled, Lines: container.LastLines(ctx, e, id, 20)}
-	}
-}
-
-// ExitedError is a container that ended while it should have been running.
-type ExitedError struct {
-	Name      string
-	Code      int
-	OOMKilled bool
-	Lines     []string // the last that it printed
-}
-
-func (e *ExitedError) Error() string {
-	text := fmt.Sprintf("container %q exited with status %d", e.Name, e.Code)
-	if e.OOMKilled {
-		text += " (out of memory)"
-	}
-	if n := len(e.Lines); n > 0 && e.Lines[n-1] != "" {
-		text += ": " + e.Lines[n-1]
-	}
-	return text
-}
-
-// Details are the last lines that the container printed.
-func (e *ExitedError) Details() []string { return e.Lines }
 
 // timeoutError says which limit ended a phase.
 func timeoutError(what, variable string, limit time.Duration) error {

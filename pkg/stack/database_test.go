@@ -15,6 +15,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/service"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -145,7 +146,7 @@ func TestStartDatabase_container_that_exits(t *testing.T) {
 		return enginetest.Outcome{Exits: true, Code: 3, Stderr: "first\nthe data directory is not ours\n"}
 	}
 	j, err := b.phase(t, (*stack.Stack).StartDatabase)
-	var exited *stack.ExitedError
+	var exited *service.ExitedError
 	require.ErrorAs(t, err, &exited)
 	assert.Equal(t, 3, exited.Code)
 	assert.Equal(t, []string{"first", "the data directory is not ours"}, exited.Lines)
@@ -158,8 +159,8 @@ func TestStartDatabase_container_that_exits(t *testing.T) {
 
 func TestExitedError(t *testing.T) {
 	t.Parallel()
-	assert.EqualError(t, &stack.ExitedError{Name: "x", Code: 137, OOMKilled: true}, `container "x" exited with status 137 (out of memory)`)
-	assert.EqualError(t, &stack.ExitedError{Name: "x", Code: 1, Lines: []string{"a", "b"}}, `container "x" exited with status 1: b`)
+	assert.EqualError(t, &service.ExitedError{Name: "x", Code: 137, OOMKilled: true}, `container "x" exited with status 137 (out of memory)`)
+	assert.EqualError(t, &service.ExitedError{Name: "x", Code: 1, Lines: []string{"a", "b"}}, `container "x" exited with status 1: b`)
 }
 
 func TestStartDatabase_engine_that_does_not_answer_for_a_moment(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/service"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -43,7 +44,7 @@ func TestStartDatabase_comes_back_by_itself(t *testing.T) {
 	b = newBench(t).built(t, "postgres")
 	b.engine.Behave = func(engine.ContainerSpec) enginetest.Outcome { return enginetest.Outcome{Exits: true, Code: 3} }
 	_, err := b.phase(t, (*stack.Stack).StartDatabase)
-	require.ErrorAs(t, err, new(*stack.ExitedError))
+	require.ErrorAs(t, err, new(*service.ExitedError))
 	assert.False(t, keptUp(), "one that does not start would be started again and again")
 	assert.Contains(t, strings.Join(b.engine.Calls(), "\n"), "ContainerStop ")
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/service"
 )
 
 // capabilities are their names, in the order of their bits. Source: linux/capability.h.
@@ -31,7 +32,7 @@ func (s *scene) confined(limits engine.Confinement) question {
 		}
 		var bounding uint64
 		if _, err := fmt.Sscanf(status["CapBnd"], "%x", &bounding); err != nil {
-			return answer{seen: ending(res)}, nil
+			return answer{seen: service.Ending(res)}, nil
 		}
 		var left []string
 		for bit, name := range strings.Fields(capabilities) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/poststack/poststack/pkg/image"
+	"github.com/poststack/poststack/pkg/service"
 )
 
 // sideEffect is a check that looks into a container that is ready.
@@ -40,7 +41,7 @@ func (s *scene) file(f image.FileCheck) question {
 			return answer{}, err
 		}
 		if res.Code != 0 {
-			return answer{seen: ending(res)}, nil
+			return answer{seen: service.Ending(res)}, nil
 		}
 		parts := strings.Split(strings.TrimSpace(strings.Replace(res.Stdout, "regular empty file", "regular file", 1)), "|")
 		return answer{seen: strings.Join(parts, ", "), ok: slices.Equal(parts, []string{types[f.Type], f.Owner, mode})}, nil
@@ -66,7 +67,7 @@ func (s *scene) processes(ctx context.Context) ([]running, error) {
 		}
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("list processes: %s", ending(res))
+		return nil, fmt.Errorf("list processes: %s", service.Ending(res))
 	}
 	return list, nil
 }
@@ -189,7 +190,7 @@ func rights(read, write bool) string {
 
 // command checks how a command ends and what it prints.
 func (s *scene) command(c image.CommandCheck) question {
-	q := question{check: "command " + commandText(c.Run), expected: ends(c.ExitCode, c.Output)}
+	q := question{check: "command " + service.CommandText(c.Run), expected: ends(c.ExitCode, c.Output)}
 	q.ask = func(ctx context.Context) (answer, error) {
 		res, err := s.exec(ctx, c.User, c.Run)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/image"
+	"github.com/poststack/poststack/pkg/service"
 )
 
 // variables checks, in a second container that is started with all values, what they change.
@@ -75,10 +76,10 @@ func (v *verification) once(ctx context.Context) error {
 func (v *verification) one(ctx context.Context, c image.Check) (err error) {
 	s := &scene{verification: v}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	v.step("running it once: " + commandText(c.Once.Command))
+	v.step("running it once: " + service.CommandText(c.Once.Command))
 	since := len(v.results)
 	defer func() { s.keepLog(ctx, since) }()
-	q := question{check: "once " + commandText(c.Once.Command), expected: ends(c.Once.ExitCode, c.Once.Output), line: c.Line}
+	q := question{check: "once " + service.CommandText(c.Once.Command), expected: ends(c.Once.ExitCode, c.Once.Output), line: c.Line}
 	q.ask = func(ctx context.Context) (answer, error) {
 		if err := s.start(ctx, container.DisposableSpec{Command: c.Once.Command, Env: c.Once.Environment}); err != nil {
 			return answer{}, err

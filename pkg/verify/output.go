@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/poststack/poststack/pkg/service"
 )
 
 // ends says how something should end.
@@ -39,22 +41,9 @@ func lastLine(text string) string {
 	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
-// commandText is a command in one line, cut where it is long.
-func commandText(command []string) string {
-	if len(command) == 0 {
-		return "its own command"
-	}
-	text := strings.Join(strings.Fields(strings.Join(command, " ")), " ")
-	const limit = 48
-	if r := []rune(text); len(r) > limit {
-		return string(r[:limit-1]) + "…"
-	}
-	return text
-}
-
 // prints checks the whole of what a command prints, but for blanks around it.
 func (s *scene) prints(run []string, user, want string) question {
-	return question{check: commandText(run), expected: strconv.Quote(want), ask: func(ctx context.Context) (answer, error) {
+	return question{check: service.CommandText(run), expected: strconv.Quote(want), ask: func(ctx context.Context) (answer, error) {
 		return s.printsNow(ctx, user, run, want)
 	}}
 }
@@ -65,7 +54,7 @@ func (s *scene) printsNow(ctx context.Context, user string, run []string, want s
 		return answer{}, err
 	}
 	if res.Code != 0 {
-		return answer{seen: ending(res)}, nil
+		return answer{seen: service.Ending(res)}, nil
 	}
 	out := strings.TrimSpace(res.Stdout)
 	return answer{seen: strconv.Quote(out), ok: out == want}, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/image"
+	"github.com/poststack/poststack/pkg/service"
 )
 
 // defaultStop is how long a container may take to end when image.yaml does not say: the engines' own default.
@@ -154,7 +155,7 @@ func (s *scene) restart(c image.Check) question {
 			return answer{}, err
 		}
 		if wrote.Code != 0 {
-			return answer{seen: "writing ended with " + ending(wrote)}, nil
+			return answer{seen: "writing ended with " + service.Ending(wrote)}, nil
 		}
 		if _, err := s.end(ctx); err != nil {
 			return answer{}, err
