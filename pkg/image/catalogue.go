@@ -31,6 +31,8 @@ type Catalogue struct {
 	byName map[string]Definition
 	files  map[string]dockerfile.File
 	names  []string // parents first
+	// services are the images that run one, in an order in which they can be started.
+	services []string
 }
 
 // LoadCatalogue reads image.yaml and Dockerfile of every folder in dir, which is the checkout's containers
@@ -110,18 +112,54 @@ func (c *Catalogue) sort(base string) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
-	done := map[string]bool{"": true}
-	for len(c.names) < len(c.byName) {
-		before := len(c.names)
-		for _, name := range keys(c.byName) {
-			if !done[name] && done[c.byName[name].Parent] && !slices.ContainsFunc(c.Stages(name), func(s string) bool { return !done[s] }) {
-				done[name] = true
-				c.names = append(c.names, name)
+	var rest []string
+	c.names, rest = order(keys(c.byName), func(name string) []string {
+		return slices.DeleteFunc(append(c.Stages(name), c.byName[name].Parent), func(s string) bool { return s == "" })
+	})
+	if len(rest) > 0 {
+		return c.cycle(base, rest[0])
+	}
+	return c.sortServices(base)
+}
+
+// order sorts names so that each comes after those that it needs, and otherwise by name. rest are those that need each
+// other, and what needs them.
+func order(names []string, needs func(string) []string) (sorted, rest []string) {
+	done := map[string]bool{}
+	rest = names
+	for before := -1; len(sorted) > before; {
+		before = len(sorted)
+		names, rest = rest, nil
+		for _, name := range names {
+			if slices.ContainsFunc(needs(name), func(n string) bool { return !done[n] }) {
+				rest = append(rest, name)
+				continue
+			}
+			done[name] = true
+			sorted = append(sorted, name)
+		}
+	}
+	return sorted, rest
+}
+
+// sortServices orders the services, those that others depend on first.
+func (c *Catalogue) sortServices(base string) error {
+	var errs []error
+	services := slices.DeleteFunc(keys(c.byName), func(name string) bool { return c.byName[name].Service == nil })
+	for _, name := range services {
+		for _, other := range c.byName[name].Service.DependsOn {
+			if !slices.Contains(services, other) {
+				errs = append(errs, fmt.Errorf("%s/%s/%s: unknown service %q in service.depends_on%s", base, name, definitionName, other, suggest(other, services)))
 			}
 		}
-		if len(c.names) == before {
-			return c.cycle(base, done)
-		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	var rest []string
+	c.services, rest = order(services, func(name string) []string { return c.byName[name].Service.DependsOn })
+	if len(rest) > 0 {
+		return fmt.Errorf("%s: services depend on each other: %s", base, strings.Join(rest, ", "))
 	}
 	return nil
 }
@@ -140,15 +178,8 @@ func (c *Catalogue) checkStages(base, name string) (errs []error) {
 	return errs
 }
 
-// cycle names the images that stand on each other.
-func (c *Catalogue) cycle(base string, done map[string]bool) error {
-	name := ""
-	for _, n := range keys(c.byName) {
-		if !done[n] {
-			name = n
-			break
-		}
-	}
+// cycle names the images that stand on each other, of which name is one or stands on one.
+func (c *Catalogue) cycle(base, name string) error {
 	path := []string{name}
 	for {
 		name = c.byName[name].Parent
@@ -162,6 +193,9 @@ func (c *Catalogue) cycle(base string, done map[string]bool) error {
 
 // Names lists every image, parents before their children and stages before those that take files from them.
 func (c *Catalogue) Names() []string { return slices.Clone(c.names) }
+
+// Services lists the images that run a service, those that others depend on first.
+func (c *Catalogue) Services() []string { return slices.Clone(c.services) }
 
 // Get gives the definition of an image; the error of an unknown one is an [*UnknownError].
 func (c *Catalogue) Get(name string) (Definition, error) {

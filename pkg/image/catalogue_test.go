@@ -150,6 +150,31 @@ func TestLoadCatalogue_refuses_a_cycle(t *testing.T) {
 	require.ErrorContains(t, err, "images stand on each other: b → c → b")
 }
 
+func TestCatalogue_Services(t *testing.T) {
+	t.Parallel()
+	file := func(service string) string { return "description: x\nservice: { " + service + " }\n" }
+	c := load(t, tree(t, map[string]string{
+		"web/image.yaml": file("depends_on: [app, db]"), "web/Dockerfile": plainDockerfile,
+		"app/image.yaml": file("depends_on: [db]"), "app/Dockerfile": plainDockerfile,
+		"db/image.yaml": file("shared_memory: half"), "db/Dockerfile": plainDockerfile,
+		"tool/image.yaml": "description: x\n", "tool/Dockerfile": plainDockerfile,
+	}))
+	assert.Equal(t, []string{"db", "app", "web"}, c.Services())
+
+	for service, problem := range map[string]string{
+		"depends_on: [dp]":   `containers/web/image.yaml: unknown service "dp" in service.depends_on: did you mean "db"?`,
+		"depends_on: [tool]": `unknown service "tool" in service.depends_on`,
+		"depends_on: [web]":  "services depend on each other: web",
+	} {
+		_, err := image.LoadCatalogue(tree(t, map[string]string{
+			"web/image.yaml": file(service), "web/Dockerfile": plainDockerfile,
+			"db/image.yaml": file("shared_memory: half"), "db/Dockerfile": plainDockerfile,
+			"tool/image.yaml": "description: x\n", "tool/Dockerfile": plainDockerfile,
+		}))
+		require.ErrorContains(t, err, problem)
+	}
+}
+
 func TestLoadCatalogue_accepts_the_images_of_the_checkout(t *testing.T) {
 	t.Parallel()
 	c := load(t, filepath.Join("..", "..", "containers"))

@@ -3,6 +3,7 @@ package image
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -13,6 +14,7 @@ import (
 // Service is what image.yaml says of the service that the image runs: what its container needs of the machine, beside
 // what the image itself declares. An image without one is run by nobody but its checks.
 type Service struct {
+	DependsOn   []string          `yaml:"depends_on"` // services that must be healthy before it starts
 	Ports       []ServicePort     `yaml:"ports"`
 	Volumes     []ServiceVolume   `yaml:"volumes"`
 	Secrets     []ServiceSecret   `yaml:"secrets"`
@@ -24,6 +26,15 @@ type Service struct {
 	Capabilities []string `yaml:"capabilities"`  // all that its processes have; most need none
 	Processes    int64    `yaml:"processes"`     // the most at a time, threads included; 0 is [DefaultProcesses]
 	Memory       int64    `yaml:"memory"`        // the most, in MiB; 0 is no limit
+	// Health is asked, in order, until each check answers. Without one, a service is healthy when it runs.
+	Health []Check `yaml:"health"`
+	Reload *Reload `yaml:"reload"` // nil if it cannot take a changed configuration without a restart
+}
+
+// Reload is how a service takes a changed configuration; exactly one of its fields is set.
+type Reload struct {
+	Signal string   `yaml:"signal"` // to its first process
+	Run    []string `yaml:"run"`    // in its container, as the image's user
 }
 
 // DefaultProcesses is how many processes a service may have at a time when it does not say: what the larger of the
@@ -109,6 +120,28 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 	}
 	if s.Memory < 0 {
 		at("memory").add("%d is less than nothing", s.Memory)
+	}
+	for i, c := range s.Health {
+		v := at("health", i)
+		v.list = "service.health"
+		v.check(c, child(child(n, "health"), i))
+		switch {
+		case !c.Health():
+			v.add("only tcp, http and exec tell whether a service is healthy")
+		case c.SQL != nil || c.HTTP != nil && c.HTTP.TLS:
+			v.add("it needs a password or a certificate that was made for a check: use exec")
+		case c.Exec == nil && !slices.ContainsFunc(s.Ports, func(p ServicePort) bool { return p.Port == c.Port() }):
+			v.add("port %d is not in service.ports", c.Port())
+		}
+	}
+	if r := s.Reload; r != nil {
+		v := at("reload")
+		if (r.Signal == "") == (len(r.Run) == 0) {
+			v.add("it is either a signal such as SIGHUP or run, a list of a program and its arguments")
+		}
+		if r.Signal != "" && !signalName.MatchString(r.Signal) {
+			v.add("%q is not a signal such as SIGHUP", r.Signal)
+		}
 	}
 	if m := s.SharedMemory; m != "" && m != HalfOfMemory {
 		at("shared_memory").add("%q is unknown: it is %q or left out", m, HalfOfMemory)

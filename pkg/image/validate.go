@@ -35,7 +35,7 @@ func (f *definitionFile) validate(root *yaml.Node, p *problems) {
 			p.add(line, "environment: help of %q is missing", v.Name)
 		}
 	}
-	if s := f.Stop.Signal; s != "" && !regexp.MustCompile(`^SIG[A-Z0-9+-]+$`).MatchString(s) {
+	if s := f.Stop.Signal; s != "" && !signalName.MatchString(s) {
 		p.add(lineOf(root, "stop", "signal"), "stop.signal %q is not a signal such as SIGTERM", s)
 	}
 	if f.Stop.Timeout < 0 {
@@ -127,3 +127,6 @@ func validateFile(f ArtifactFile, line int, p *problems) {
 		p.add(line, "sha256 %q of file %q must be 64 lower-case hex digits", f.SHA256, f.Path)
 	}
 }
+
+// signalName is how a signal is written.
+var signalName = regexp.MustCompile(`^SIG[A-Z0-9+-]+$`)

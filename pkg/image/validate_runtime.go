@@ -25,7 +25,7 @@ func (r *Runtime) validate(n *yaml.Node, p *problems) {
 	r.Start.validate(n, p)
 	values := map[string]string{}
 	for i, c := range r.Checks {
-		v := checkValidator{problems: p, line: lineOf(n, "checks", i)}
+		v := checkValidator{problems: p, line: lineOf(n, "checks", i), list: "runtime.checks"}
 		v.check(c, child(child(n, "checks"), i))
 		if r.Start.Certificate == nil && (c.HTTP != nil && c.HTTP.TLS || c.SQL != nil && c.SQL.TLS) {
 			v.add("tls needs runtime.start.certificate")
@@ -81,6 +81,7 @@ type checkValidator struct {
 	*problems
 	line int
 	name string // of the check, such as "runtime.checks: http"
+	list string // that the check stands in
 }
 
 func (v checkValidator) add(format string, args ...any) {
@@ -100,10 +101,11 @@ func (v *checkValidator) check(c Check, n *yaml.Node) {
 		}
 	}
 	if len(set) != 1 || n == nil || len(n.Content) != 2 {
-		v.add("runtime.checks: a check is one kind and its values, such as { tcp: { port: 80 } }")
+		v.name = v.list
+		v.add("a check is one kind and its values, such as { tcp: { port: 80 } }")
 		return
 	}
-	v.name = "runtime.checks: " + set[0]
+	v.name = v.list + ": " + set[0]
 	switch {
 	case c.Health():
 		v.health(c)
