@@ -6,9 +6,9 @@ import (
 	"github.com/poststack/poststack/pkg/stack"
 )
 
-// Runtime runs every image in a container that is thrown away and checks what its image.yaml declares. Everything it made is removed, also when a check fails. Settings: those of build:base. Example: mage verify:runtime
-func (Verify) Runtime(ctx context.Context) error {
-	return phase(ctx, (*stack.Stack).VerifyRuntime, Build.Postgres, Build.Liquibase, buildRest)
+// Runtime runs every image in a container that is thrown away and checks what its image.yaml declares. Everything it made is removed, also when a check fails. With -of=NAME it checks only that one. Settings: those of build:base. Example: mage verify:runtime
+func (Verify) Runtime(ctx context.Context, of *string) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.VerifyRuntime(ctx, orZero(of)) }, Build.Postgres, Build.Liquibase, buildRest)
 }
 
 // Base runs the base image and checks what containers/base-debian/image.yaml declares. Settings: those of build:base. Example: mage verify:base

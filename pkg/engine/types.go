@@ -181,11 +181,10 @@ type Container struct {
 
 // ExecSpec is a command to run in a running container.
 type ExecSpec struct {
-	Command    []string
-	User       string
-	Privileged bool // with all capabilities, whatever the container has
-	Env        map[string]string
-	Dir        string
+	Command []string
+	User    string
+	Env     map[string]string
+	Dir     string
 }
 
 // ExecResult is how it ended.

@@ -15,6 +15,8 @@ import (
 type Engine interface {
 	container.Engine
 	Info() engine.Info
+	ContainerExec(ctx context.Context, id engine.ContainerID, spec engine.ExecSpec) (engine.ExecResult, error)
+	ContainerKill(ctx context.Context, id engine.ContainerID, signal string) error
 	ContainerOnPort(ctx context.Context, port uint16) (string, error)
 }
 

@@ -182,6 +182,11 @@ func (s *Stack) rememberedPort(ctx context.Context) (uint16, error) {
 	if err != nil {
 		return 0, err
 	}
+	return readPort(path)
+}
+
+// readPort reads a port that was kept; [errNotSetUp] if there is none.
+func readPort(path string) (uint16, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, errNotSetUp

@@ -88,13 +88,13 @@ func (s *Stack) forget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paths := []string{port, s.passFile()}
+	paths := []string{port, s.passFile(), filepath.Join(s.servicesDir(), filepath.Ext(port)[1:])}
 	if others, err := filepath.Glob(filepath.Join(s.Config.StateDir, "port.*")); err == nil && len(others) <= 1 {
-		paths = append(paths, s.passwordFile(), s.ownerFile(), s.keyFile())
+		paths = append(paths, s.passwordFile(), s.ownerFile(), s.keyFile(), s.servicesDir())
 	}
 	var problems []error
 	for _, path := range paths {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.RemoveAll(path); err != nil {
 			problems = append(problems, fmt.Errorf("forget %q: %w", path, err))
 		}
 	}

@@ -97,7 +97,7 @@ func (s *Stack) status(ctx context.Context) (StatusReport, error) {
 	report.Database = target.Redacted()
 	running := s.External()
 	for _, c := range report.Containers {
-		running = running || c.State == engine.Running && c.Port != 0
+		running = running || c.Name == s.containerName() && c.State == engine.Running && c.Port != 0
 	}
 	if running {
 		report.Answers, report.Schema = s.answers(ctx, target)
@@ -131,9 +131,7 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 		if status.Since.IsZero() { // it was never started
 			status.Since = c.Created
 		}
-		for _, p := range c.Ports {
-			status.Ports = append(status.Ports, PortStatus{net.JoinHostPort(p.HostIP, strconv.Itoa(int(p.Host))), p.Container})
-		}
+		status.Ports = portsOf(c.Ports)
 		if len(c.Ports) > 0 {
 			status.Port = c.Ports[0].Host
 		}
@@ -145,6 +143,15 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 	}
 	report.VolumeBytes = used
 	return nil
+}
+
+// portsOf are published ports as a value for machines.
+func portsOf(ports []engine.Port) []PortStatus {
+	list := []PortStatus{}
+	for _, p := range ports {
+		list = append(list, PortStatus{net.JoinHostPort(p.HostIP, strconv.Itoa(int(p.Host))), p.Container})
+	}
+	return list
 }
 
 // answers asks the database for a sign of life and for its schema.

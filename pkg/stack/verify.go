@@ -21,11 +21,17 @@ type ImageChecks struct {
 	err error
 }
 
-// VerifyRuntime checks every image of the catalogue; they must be built.
-func (s *Stack) VerifyRuntime(ctx context.Context) error {
+// VerifyRuntime checks every image of the catalogue, or the one that is named; they must be built.
+func (s *Stack) VerifyRuntime(ctx context.Context, only string) error {
 	images, err := s.catalogue()
+	if err == nil && only != "" {
+		_, err = images.Get(only)
+	}
 	if err != nil {
 		return s.failure("verify:runtime", Usage, err)
+	}
+	if only != "" {
+		return s.verify(ctx, "verify:runtime", only)
 	}
 	return s.verify(ctx, "verify:runtime", images.Names()...)
 }

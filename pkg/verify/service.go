@@ -171,20 +171,21 @@ func (s *scene) restart(c image.Check) question {
 	return q
 }
 
-// exec runs a command in the container, as that user of it.
-func (s *scene) exec(ctx context.Context, user string, command []string) (engine.ExecResult, error) {
-	return s.run(ctx, engine.ExecSpec{Command: command, User: user})
-}
-
-// look runs a command in the container as root from outside, which sees what root without its capabilities does not.
+// look runs a command that looks into the container: as root, who sees everything, or as the service's own user in one
+// whose root has no capability to.
 func (s *scene) look(ctx context.Context, command []string) (engine.ExecResult, error) {
-	return s.run(ctx, engine.ExecSpec{Command: command, User: "0", Privileged: true})
+	user := "0"
+	if s.Image.Service != nil {
+		user = s.Image.User
+	}
+	return s.exec(ctx, user, command)
 }
 
-func (s *scene) run(ctx context.Context, spec engine.ExecSpec) (engine.ExecResult, error) {
+// exec runs a command in the container.
+func (s *scene) exec(ctx context.Context, user string, command []string) (engine.ExecResult, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, commandTime, fmt.Errorf("it still runs after %s", commandTime))
 	defer cancel()
-	res, err := s.Engine.ContainerExec(ctx, s.box.ID(), spec)
+	res, err := s.Engine.ContainerExec(ctx, s.box.ID(), engine.ExecSpec{Command: command, User: user})
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

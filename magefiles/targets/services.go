@@ -1,0 +1,27 @@
+package targets
+
+import (
+	"context"
+
+	"github.com/magefile/mage/mg"
+
+	"github.com/poststack/poststack/pkg/stack"
+)
+
+// Services are the services of the stack beside the database: each folder in containers whose image.yaml declares one.
+type Services mg.Namespace
+
+// Start starts the services that containers declare and waits until they are healthy, each after those that it depends on. With -of=NAME it starts that one and what it needs. Settings: those of build:base and db:start. Example: mage services:start
+func (Services) Start(ctx context.Context, of *string) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.StartServices(ctx, orZero(of)) }, buildRest, own(DB.Start))
+}
+
+// Reload has running services take a changed configuration without a restart, and asks whether they are healthy with it. With -of=NAME only that one. Example: mage services:reload -of=web
+func (Services) Reload(ctx context.Context, of *string) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.ReloadServices(ctx, orZero(of)) })
+}
+
+// Stop stops the services, those first that others do not need, and leaves the database running. Their volumes stay. With -of=NAME only that one. Setting: POSTSTACK_TIMEOUT_STOP. Example: mage services:stop
+func (Services) Stop(ctx context.Context, of *string) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.StopServices(ctx, orZero(of)) })
+}

@@ -1,0 +1,58 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/service"
+)
+
+func TestInOrder(t *testing.T) {
+	t.Parallel()
+	needs := map[string][]string{"web": {"app", "postgres"}, "app": {"postgres"}, "dns": {"postgres"}}
+	names := []string{"web", "app", "dns"} // postgres is started elsewhere
+	var mu sync.Mutex
+	var done []string
+	beside := make(chan struct{})
+	err := service.InOrder(t.Context(), names, func(name string) []string { return needs[name] }, func(_ context.Context, name string) error {
+		switch name { // who need not wait for each other run side by side: each waits here until the other has begun
+		case "app":
+			beside <- struct{}{}
+		case "dns":
+			<-beside
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		done = append(done, name)
+		return nil
+	})
+	require.NoError(t, err)
+	assert.ElementsMatch(t, names, done)
+	assert.Less(t, slices.Index(done, "app"), slices.Index(done, "web"))
+}
+
+func TestInOrder_failure_ends_what_waits_and_what_runs(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	err := service.InOrder(t.Context(), []string{"app", "dns", "web"}, func(name string) []string {
+		return map[string][]string{"web": {"app"}}[name]
+	}, func(ctx context.Context, name string) error {
+		switch name {
+		case "app":
+			return broken
+		case "dns":
+			<-ctx.Done()
+			return context.Cause(ctx)
+		default:
+			t.Errorf("%s was started without what it needs", name)
+			return nil
+		}
+	})
+	require.Equal(t, broken, err)
+}

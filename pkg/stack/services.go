@@ -1,0 +1,293 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/image"
+	"github.com/poststack/poststack/pkg/secret"
+	"github.com/poststack/poststack/pkg/service"
+)
+
+// ServiceData is a service as a value for machines.
+type ServiceData struct {
+	Service string       `json:"service"`
+	State   string       `json:"state"` // what was done: kept, started, made, replaced, made anew, reloaded, stopped
+	Ports   []PortStatus `json:"ports"`
+}
+
+// StartServices has services running and healthy, each after those that it depends on: all that image.yaml files
+// declare, or the one that is named and what it needs. The database is started by its own phase.
+func (s *Stack) StartServices(ctx context.Context, only string) error {
+	return s.eachService(ctx, "services:start", only, true, func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
+		d, err := s.definition(name)
+		if err != nil {
+			return ServiceData{}, err
+		}
+		declared, runner, err := s.declare(ctx, e, r, name, *d.Service)
+		if err != nil {
+			return ServiceData{}, err
+		}
+		found, err := container.Find(ctx, e, declared.Spec.Name)
+		if err != nil {
+			return ServiceData{}, err
+		}
+		s.sayFault(ctx, r, e, declared.Owner, found)
+		c, change, err := runner.Have(ctx, &declared, found)
+		if err == nil {
+			err = s.rememberPorts(e.Info().Kind, name, declared.Spec.Ports)
+		}
+		if err != nil {
+			return ServiceData{}, err
+		}
+		limit := s.Config.Timeout.Start
+		ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
+		defer cancel()
+		if err := runner.Await(ctx, *d.Service, c.ID); err != nil {
+			return ServiceData{}, err
+		}
+		return ServiceData{Service: name, State: string(change), Ports: portsOf(declared.Spec.Ports)}, nil
+	})
+}
+
+// ReloadServices has running services take a changed configuration, and asks whether they are healthy with it.
+func (s *Stack) ReloadServices(ctx context.Context, only string) error {
+	return s.eachService(ctx, "services:reload", only, false, func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
+		d, err := s.definition(name)
+		if err != nil {
+			return ServiceData{}, err
+		}
+		c, err := s.runningService(ctx, e, name)
+		switch {
+		case err != nil:
+			return ServiceData{}, err
+		case c.State != engine.Running && only != "":
+			return ServiceData{}, &UsageError{Reason: fmt.Sprintf("service %s does not run: start it with mage services:start", name)}
+		case d.Service.Reload == nil && only != "":
+			return ServiceData{}, &UsageError{Reason: fmt.Sprintf("service %s cannot reload: containers/%s/image.yaml says no way", name, name)}
+		case c.State != engine.Running || d.Service.Reload == nil:
+			return ServiceData{}, nil
+		}
+		runner := service.Runner{Engine: e, Report: r}
+		if err := runner.Reload(ctx, *d.Service.Reload, c.ID); err != nil {
+			return ServiceData{}, err
+		}
+		return ServiceData{Service: name, State: "reloaded", Ports: portsOf(c.Ports)}, runner.Await(ctx, *d.Service, c.ID)
+	})
+}
+
+// StopServices stops services, those first that others do not need. Their volumes stay; the database runs on.
+func (s *Stack) StopServices(ctx context.Context, only string) error {
+	return s.eachService(ctx, "services:stop", only, false, func(ctx context.Context, e Engine, _ event.Reporter, name string) (ServiceData, error) {
+		c, err := s.runningService(ctx, e, name)
+		if err != nil || c.ID == "" || c.State == engine.Exited || c.State == engine.Created {
+			return ServiceData{}, err
+		}
+		return ServiceData{Service: name, State: "stopped"}, container.Stop(ctx, e, c, s.Config.Timeout.Stop)
+	})
+}
+
+// eachService does something for services in the order of their dependencies, and tells what was done.
+func (s *Stack) eachService(
+	ctx context.Context, phase, only string, needs bool, do func(context.Context, Engine, event.Reporter, string) (ServiceData, error),
+) error {
+	return s.run(ctx, phase, Unexpected, func(ctx context.Context, r event.Reporter) (ended, error) {
+		images, err := s.catalogue()
+		if err != nil {
+			return ended{}, err
+		}
+		names, err := selected(images, only, needs)
+		if err != nil {
+			return ended{}, err
+		}
+		e, err := s.engine(ctx)
+		if err != nil {
+			return ended{}, err
+		}
+		var mu sync.Mutex
+		var done []ServiceData
+		err = service.InOrder(ctx, names, neededFor(images, names, phase == "services:stop"), func(ctx context.Context, name string) error {
+			data, err := do(ctx, e, r, name)
+			if err != nil {
+				return fmt.Errorf("service %s: %w", name, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if data.Service != "" {
+				done = append(done, data)
+			}
+			return nil
+		})
+		return told(done), err
+	})
+}
+
+// neededFor tells for whom a service waits: those that it depends on, or, when services are stopped, those that depend on it.
+func neededFor(images *image.Catalogue, names []string, stopping bool) func(string) []string {
+	dependsOn := func(name string) []string {
+		d, err := images.Get(name)
+		if err != nil || d.Service == nil {
+			return nil
+		}
+		return d.Service.DependsOn
+	}
+	if !stopping {
+		return dependsOn
+	}
+	return func(name string) []string {
+		return slices.DeleteFunc(slices.Clone(names), func(other string) bool { return !slices.Contains(dependsOn(other), name) })
+	}
+}
+
+// selected are the services that are meant, without the database: all, or one, with what it needs.
+func selected(images *image.Catalogue, only string, needs bool) ([]string, error) {
+	all := slices.DeleteFunc(images.Services(), func(name string) bool { return name == postgresImage })
+	if only == "" {
+		return all, nil
+	}
+	if !slices.Contains(all, only) {
+		return nil, &UsageError{Reason: fmt.Sprintf("there is no service %q; known are: %s", only, strings.Join(all, ", "))}
+	}
+	wanted := map[string]bool{only: true}
+	for _, name := range slices.Backward(all) {
+		if !wanted[name] || !needs {
+			continue
+		}
+		for _, other := range neededFor(images, nil, false)(name) {
+			wanted[other] = true
+		}
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return !wanted[name] }), nil
+}
+
+// told is what was done with services.
+func told(done []ServiceData) ended {
+	slices.SortFunc(done, func(a, b ServiceData) int { return strings.Compare(a.Service, b.Service) })
+	out := ended{Outcome: event.Unchanged, Text: "nothing to do", Data: done}
+	var parts []string
+	for _, d := range done {
+		text := d.Service + " " + d.State
+		if d.State == string(container.Kept) {
+			text = d.Service + " runs already"
+		} else {
+			out.Outcome = event.Done
+		}
+		for _, p := range d.Ports {
+			text += fmt.Sprintf(", %d on %s", p.Container, p.Address)
+		}
+		parts = append(parts, text)
+	}
+	if len(parts) > 0 {
+		out.Text = strings.Join(parts, "; ")
+	}
+	return out
+}
+
+// runningService is the container of a service; the zero value if there is none. One of somebody else's is refused.
+func (s *Stack) runningService(ctx context.Context, e Engine, name string) (engine.Container, error) {
+	c, err := container.Find(ctx, e, s.services().Container(name))
+	if err != nil || c.ID == "" {
+		return c, err
+	}
+	return c, s.check(e, "container", c.Name, c.Labels)
+}
+
+// declare is a service's container, and who has it running.
+func (s *Stack) declare(
+	ctx context.Context, e Engine, r event.Reporter, name string, d image.Service,
+) (container.Service, service.Runner, error) {
+	runner := service.Runner{
+		Engine: e, Report: r, Remedy: fmt.Sprintf("choose another as the host of the port in containers/%s/image.yaml", name),
+	}
+	run := service.Run{StopTimeout: s.Config.Timeout.Stop, Secrets: map[string][]byte{}}
+	stack := s.services()
+	var err error
+	if run.Image, err = s.imageRef(name); err != nil {
+		return container.Service{}, runner, err
+	}
+	if err := s.refuseForeign(ctx, e); err != nil {
+		return container.Service{}, runner, err
+	}
+	if stack.Owner, err = s.makeOwner(e.Info().Kind); err != nil {
+		return container.Service{}, runner, err
+	}
+	for _, wanted := range d.Secrets {
+		value, err := s.serviceSecret(name, wanted.Name)
+		if err != nil {
+			return container.Service{}, runner, err
+		}
+		run.Secrets[wanted.Name] = []byte(value.Reveal())
+	}
+	if run.Ports, runner.Movable, err = s.servicePorts(e.Info().Kind, name, d.Ports); err != nil {
+		return container.Service{}, runner, err
+	}
+	declared, err := stack.Declare(name, d, run)
+	return declared, runner, err
+}
+
+// servicesDir keeps the secrets of services, and their ports on each engine.
+func (s *Stack) servicesDir() string { return filepath.Join(s.Config.StateDir, "services") }
+
+// serviceSecret is what a secret of a service holds: made once, and kept.
+func (s *Stack) serviceSecret(name, wanted string) (secret.Value, error) {
+	path := filepath.Join(s.servicesDir(), "secret."+name+"."+wanted)
+	word, err := readWord(path)
+	value := secret.Value(word)
+	if err == nil && word == "" {
+		if err = os.MkdirAll(s.servicesDir(), 0o700); err == nil {
+			value, err = generatePassword(path)
+		}
+	}
+	s.Secrets.Add(value.Reveal())
+	return value, err
+}
+
+// portPath is where a port of this machine is kept that a service has.
+func (s *Stack) portPath(kind engine.Kind, name string, port uint16) string {
+	return filepath.Join(s.servicesDir(), string(kind), fmt.Sprintf("port.%s.%d", name, port))
+}
+
+// servicePorts are the ports of this machine that a service had at its last start, or else free ones. fresh tells that
+// nobody knows them yet.
+func (s *Stack) servicePorts(kind engine.Kind, name string, ports []image.ServicePort) (found map[uint16]uint16, fresh bool, err error) {
+	found, fresh = map[uint16]uint16{}, true
+	for _, p := range ports {
+		host, err := readPort(s.portPath(kind, name, p.Port))
+		if errors.Is(err, errNotSetUp) {
+			host, err = service.NextPort(p.Host)
+		} else {
+			fresh = false
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		found[p.Port] = host
+	}
+	return found, fresh, nil
+}
+
+// rememberPorts keeps the ports that a service has got.
+func (s *Stack) rememberPorts(kind engine.Kind, name string, ports []engine.Port) error {
+	for _, p := range ports {
+		path := s.portPath(kind, name, p.Container)
+		if had, err := readPort(path); err == nil && had == p.Host {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return fmt.Errorf("remember port: %w", err)
+		}
+		if err := keep("port", path, fmt.Sprint(p.Host)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

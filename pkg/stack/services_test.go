@@ -1,0 +1,125 @@
+package stack_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/stack"
+)
+
+// servicesBench has, beside the database, a service app, and a service web that depends on it.
+func servicesBench(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t)
+	for name, section := range map[string]string{
+		"app": "{ depends_on: [postgres], secrets: [{ name: token, path: /run/token, owner: '1:1' }], health: [{ exec: { run: [ask] } }], reload: { run: [again] } }",
+		"web": "{ depends_on: [app], ports: [{ port: 80, host: 18080 }] }",
+	} {
+		dir := filepath.Join(b.config.Root, "containers", name)
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+		write(t, filepath.Join(dir, "image.yaml"), "description: x\nparent: base-debian\nservice: "+section+"\n")
+		write(t, filepath.Join(dir, "Dockerfile"), "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n")
+	}
+	return b.built(t, "app", "web")
+}
+
+// services is a phase of services, of all or one.
+func services(do func(*stack.Stack, context.Context, string) error, only string) func(*stack.Stack, context.Context) error {
+	return func(s *stack.Stack, ctx context.Context) error { return do(s, ctx, only) }
+}
+
+func TestServices(t *testing.T) {
+	t.Parallel()
+	b := servicesBench(t)
+	j, err := b.phase(t, services((*stack.Stack).StartServices, ""))
+	require.NoError(t, err)
+	end := j.last(t, event.PhaseEnded)
+	assert.Equal(t, event.Done, end.Outcome)
+	assert.Regexp(t, `^app made; web made, 80 on 127\.0\.0\.1:\d+$`, end.Text)
+	token := b.engine.Files("poststack-s-app")["/run/token"].Content
+	assert.Len(t, token, 32)
+	web, err := b.engine.ContainerInspect(t.Context(), "poststack-s-web")
+	require.NoError(t, err)
+
+	j, err = b.phase(t, services((*stack.Stack).StartServices, ""))
+	require.NoError(t, err)
+	assert.Equal(t, event.Unchanged, j.last(t, event.PhaseEnded).Outcome)
+
+	j, err = b.phase(t, services((*stack.Stack).ReloadServices, ""))
+	require.NoError(t, err)
+	assert.Equal(t, "app reloaded", j.last(t, event.PhaseEnded).Text, "web has no way to")
+	_, err = b.phase(t, services((*stack.Stack).ReloadServices, "web"))
+	require.ErrorContains(t, err, "service web cannot reload: containers/web/image.yaml says no way")
+
+	j, err = b.phase(t, services((*stack.Stack).StopServices, ""))
+	require.NoError(t, err)
+	assert.Equal(t, "app stopped; web stopped", j.last(t, event.PhaseEnded).Text)
+	var stopped []engine.ContainerID
+	for _, name := range []string{"app", "web"} {
+		c, err := b.engine.ContainerInspect(t.Context(), "poststack-s-"+name)
+		require.NoError(t, err)
+		assert.Equal(t, engine.Exited, c.State)
+		stopped = append(stopped, c.ID)
+	}
+	calls := b.engine.Calls()
+	assert.Less(t, slices.Index(calls, "ContainerStop "+string(stopped[1])), slices.Index(calls, "ContainerStop "+string(stopped[0])),
+		"who needs another is stopped first")
+	_, err = b.phase(t, services((*stack.Stack).ReloadServices, "app"))
+	require.ErrorContains(t, err, "service app does not run: start it with mage services:start")
+
+	_, err = b.phase(t, services((*stack.Stack).StartServices, "web"))
+	require.NoError(t, err)
+	again, err := b.engine.ContainerInspect(t.Context(), "poststack-s-web")
+	require.NoError(t, err)
+	assert.Equal(t, web.Ports, again.Ports, "the port stays")
+	assert.Equal(t, token, b.engine.Files("poststack-s-app")["/run/token"].Content)
+
+	j, err = b.phase(t, reset(true))
+	require.NoError(t, err)
+	for _, text := range j.texts(event.Notice) {
+		assert.NotContains(t, text, string(token))
+	}
+	assert.NoDirExists(t, filepath.Join(b.config.StateDir, "services"))
+}
+
+func TestStartServices_that_is_not_healthy(t *testing.T) {
+	t.Parallel()
+	b := servicesBench(t)
+	b.config.Timeout.Start = 200 * time.Millisecond
+	b.engine.OnExec = func(engine.Container, engine.ExecSpec) (engine.ExecResult, error) {
+		return engine.ExecResult{Code: 3, Stderr: "not yet\n"}, nil
+	}
+	_, err := b.phase(t, services((*stack.Stack).StartServices, ""))
+	require.ErrorContains(t, err, "services:start: service app: wait for exec ask")
+	require.ErrorContains(t, err, "give it longer with POSTSTACK_TIMEOUT_START")
+	require.ErrorContains(t, err, "status 3: not yet")
+	_, err = b.engine.ContainerInspect(t.Context(), "poststack-s-web")
+	assert.ErrorIs(t, err, engine.ErrNotFound, "what depends on it is not started")
+}
+
+func TestStartServices_that_ends(t *testing.T) {
+	t.Parallel()
+	b := servicesBench(t)
+	b.engine.Behave = func(engine.ContainerSpec) enginetest.Outcome {
+		return enginetest.Outcome{Exits: true, Code: 64, Stderr: "no setting\n"}
+	}
+	_, err := b.phase(t, services((*stack.Stack).StartServices, "app"))
+	require.ErrorContains(t, err, `container "poststack-s-app" exited with status 64: no setting`)
+}
+
+func TestServices_unknown(t *testing.T) {
+	t.Parallel()
+	_, err := servicesBench(t).phase(t, services((*stack.Stack).StopServices, "postgres"))
+	require.ErrorContains(t, err, `there is no service "postgres"; known are: app, web`)
+	assert.Equal(t, 2, stack.ExitStatus(err))
+}

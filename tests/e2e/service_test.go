@@ -1,0 +1,110 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/tests/checkout"
+)
+
+// TestService adds a folder to the checkout, and nothing else: a web server with a port, a volume and a secret, which
+// depends on PostgreSQL.
+func TestService(t *testing.T) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
+		c := checkout.New(t, kind)
+		e := enginetest.Open(t, kind)
+		require.NoError(t, os.CopyFS(filepath.Join(c.Dir, "containers", "web"), os.DirFS(filepath.Join("testdata", "web"))))
+		w := &website{c, e, "poststack-" + c.Stack(t)}
+
+		assert.Contains(t, w.ok(t, "services:start"), "web made, 8080 on 127.0.0.1:")
+		assert.Equal(t, "hello from localhost", w.get(t, "/"))
+		token := w.get(t, "/token")
+		assert.Len(t, token, 32)
+		before := w.container(t)
+		assert.NotContains(t, fmt.Sprintf("%+v", before), token, "no inspection shows the secret")
+		db, err := e.ContainerInspect(t.Context(), w.stack+"-postgres")
+		require.NoError(t, err)
+		assert.True(t, db.Started.Before(before.Started), "what it depends on was started first")
+		assert.Contains(t, w.ok(t, "services:start"), "web runs already")
+		assert.Equal(t, before.ID, w.container(t).ID)
+		assert.Contains(t, w.ok(t, "status"), before.Name)
+
+		_, err = e.ContainerExec(t.Context(), before.ID, engine.ExecSpec{Command: []string{"sh", "-c", "printf changed >/srv/web/greeting"}})
+		require.NoError(t, err)
+		assert.Equal(t, "hello from localhost", w.get(t, "/"))
+		assert.Contains(t, w.ok(t, "services:reload", "-of=web"), "web reloaded")
+		assert.Equal(t, "changed", w.get(t, "/"))
+		assert.Equal(t, before.Started, w.container(t).Started, "it was not restarted")
+
+		assert.Contains(t, w.ok(t, "services:stop"), "web stopped")
+		assert.Equal(t, engine.Exited, w.container(t).State)
+		assert.Zero(t, w.container(t).ExitCode)
+		assert.Contains(t, w.ok(t, "services:start", "-of=web"), "web started")
+		assert.Equal(t, "changed", w.get(t, "/"), "its volume is kept")
+		assert.Equal(t, token, w.get(t, "/token"))
+		assert.Equal(t, before.Ports, w.container(t).Ports, "on the port that people know")
+
+		c.OK(t, "verify:runtime", "-of=web")
+		c.OK(t, "reset", "-yes")
+		for _, err := range []error{
+			errorOf(e.ContainerInspect(t.Context(), before.Name)), errorOf(e.VolumeInspect(t.Context(), w.stack+"-web")),
+		} {
+			assert.ErrorIs(t, err, engine.ErrNotFound)
+		}
+		left, err := filepath.Glob(filepath.Join(c.State, "services", "*"))
+		require.NoError(t, err)
+		assert.Empty(t, left)
+		r := c.Mage(t, nil, "services:start", "-of=wbe")
+		assert.Equal(t, 2, r.Code)
+		assert.Contains(t, r.Stderr, `there is no service "wbe"; known are: web`)
+	})
+}
+
+func errorOf[T any](_ T, err error) error { return err }
+
+// website is the service under test.
+type website struct {
+	*checkout.Checkout
+	engine *engine.Engine
+	stack  string // what the names of its things begin with
+}
+
+func (w *website) container(t *testing.T) engine.Container {
+	t.Helper()
+	c, err := w.engine.ContainerInspect(t.Context(), w.stack+"-web")
+	require.NoError(t, err)
+	return c
+}
+
+// ok is what a target that works says.
+func (w *website) ok(t *testing.T, args ...string) string {
+	t.Helper()
+	r := w.OK(t, args...)
+	return r.Stdout + r.Stderr
+}
+
+// get is a page of it.
+func (w *website) get(t *testing.T, path string) string {
+	t.Helper()
+	ports := w.container(t).Ports
+	require.Len(t, ports, 1)
+	url := fmt.Sprintf("http://127.0.0.1:%d%s", ports[0].Host, path)
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return string(text)
+}
