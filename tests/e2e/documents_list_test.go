@@ -22,7 +22,7 @@ func notRun() map[string]reason {
 	linters := reason{"it compiles the linters, which takes minutes; .ci/run runs it", nothing}
 	system := reason{"it changes the machine", nothing}
 	network := reason{"it needs the internet", nothing}
-	verified := reason{"TestVerify runs all checks of all images at once", nothing}
+	verified := reason{"TestVerifyRuntime runs all checks of all images at once", nothing}
 	name := reason{"it names a program and is nothing to type", nothing}
 	terminal := reason{"it waits for a person at a terminal", nothing}
 	measures := reason{"it measures for minutes to hours; TestBench measures the rows that take seconds", nothing}
@@ -70,6 +70,10 @@ func notRun() map[string]reason {
 		"mage logs -of=postgres -last=20 -follow":                          {"it ends with Ctrl-C only; TestShowLogs_follows follows one", nothing},
 		"mage logs -of=build:postgres -last=50":                            {"nothing was built here, so that there is no log of it; TestShowLogs reads some", nothing},
 		"mage verify:runtime":                                              verified,
+		"mage verify:runtime -of=nginx":                                    {"there is no such image yet; TestService checks one of its own", nothing},
+		"mage services:start -of=nginx":                                    {"likewise", nothing},
+		"mage logs -of=nginx":                                              {"likewise", nothing},
+		"mage services:reload -of=web":                                     {"likewise", nothing},
 		"mage verify:base":                                                 verified,
 		"mage verify:postgres":                                             verified,
 		"mage verify:liquibase":                                            verified,

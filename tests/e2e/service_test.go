@@ -38,6 +38,7 @@ func TestService(t *testing.T) {
 		assert.Contains(t, w.ok(t, "services:start"), "web runs already")
 		assert.Equal(t, before.ID, w.container(t).ID)
 		assert.Contains(t, w.ok(t, "status"), before.Name)
+		assert.Contains(t, w.ok(t, "logs", "-of=web"), "GET /token")
 
 		_, err = e.ContainerExec(t.Context(), before.ID, engine.ExecSpec{Command: []string{"sh", "-c", "printf changed >/srv/web/greeting"}})
 		require.NoError(t, err)
