@@ -171,6 +171,7 @@ func TestLoadCatalogue_accepts_the_documented_service(t *testing.T) {
 	}
 	c := load(t, tree(t, map[string]string{
 		"base-debian/image.yaml": "description: the base\n", "base-debian/Dockerfile": plainDockerfile,
+		"postgres/image.yaml": "description: the database\nservice: { shared_memory: half }\n", "postgres/Dockerfile": plainDockerfile,
 		"nginx/image.yaml": block("yaml"), "nginx/Dockerfile": block("dockerfile"),
 	}))
 	d, err := c.Get("nginx")

@@ -110,6 +110,12 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 			at("lenient", i).add("%q is not in service.environment", name)
 		}
 	}
+	s.validateLimits(at)
+	s.validateHealth(n, at)
+}
+
+// validateLimits notes what is wrong with what the container may use.
+func (s *Service) validateLimits(at func(...any) checkValidator) {
 	for i, name := range s.Capabilities {
 		if !regexp.MustCompile(`^[A-Z][A-Z_]+$`).MatchString(name) || strings.HasPrefix(name, "CAP_") || name == "ALL" {
 			at("capabilities", i).add("%q is no capability's name as in NET_BIND_SERVICE, without CAP_", name)
@@ -121,6 +127,13 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 	if s.Memory < 0 {
 		at("memory").add("%d is less than nothing", s.Memory)
 	}
+	if m := s.SharedMemory; m != "" && m != HalfOfMemory {
+		at("shared_memory").add("%q is unknown: it is %q or left out", m, HalfOfMemory)
+	}
+}
+
+// validateHealth notes what is wrong with how the service is asked and told.
+func (s *Service) validateHealth(n *yaml.Node, at func(...any) checkValidator) {
 	for i, c := range s.Health {
 		v := at("health", i)
 		v.list = "service.health"
@@ -142,8 +155,5 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 		if r.Signal != "" && !signalName.MatchString(r.Signal) {
 			v.add("%q is not a signal such as SIGHUP", r.Signal)
 		}
-	}
-	if m := s.SharedMemory; m != "" && m != HalfOfMemory {
-		at("shared_memory").add("%q is unknown: it is %q or left out", m, HalfOfMemory)
 	}
 }

@@ -38,18 +38,8 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if err != nil {
 			return ended{}, err
 		}
-		found, err := container.Find(ctx, e, declared.Spec.Name)
-		if err == nil {
-			err = s.checkMajor(ctx, e, declared, found)
-		}
-		if err != nil {
-			return ended{}, err
-		}
-		s.sayFault(ctx, r, e, declared.Owner, found)
 		volumes := &volumeWatch{Engine: e, had: s.hasData(e.Info().Kind)}
-		_, unknown := s.rememberedPort(ctx)
-		runner := service.Runner{Engine: volumes, Report: r, Remedy: ownPortRemedy, Movable: errors.Is(unknown, errNotSetUp)}
-		c, change, err := runner.Have(ctx, &declared, found)
+		c, change, err := s.haveOwn(ctx, volumes, r, &declared)
 		if err != nil {
 			return ended{}, err
 		}
@@ -72,6 +62,23 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		}
 		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s, %s", text, change)}, nil
 	})
+}
+
+// haveOwn has the container of the own database running.
+func (s *Stack) haveOwn(
+	ctx context.Context, e Engine, r event.Reporter, declared *container.Service,
+) (engine.Container, container.Change, error) {
+	found, err := container.Find(ctx, e, declared.Spec.Name)
+	if err == nil {
+		err = s.checkMajor(ctx, e, *declared, found)
+	}
+	if err != nil {
+		return found, "", err
+	}
+	s.sayFault(ctx, r, e, declared.Owner, found)
+	_, unknown := s.rememberedPort(ctx)
+	runner := service.Runner{Engine: e, Report: r, Remedy: ownPortRemedy, Movable: errors.Is(unknown, errNotSetUp)}
+	return runner.Have(ctx, declared, found)
 }
 
 // sayChange tells what was done to the container of the database, which has to answer yet.

@@ -33,15 +33,15 @@ func servicesBench(t *testing.T) *bench {
 	return b.built(t, "app", "web")
 }
 
-// services is a phase of services, of all or one.
-func services(do func(*stack.Stack, context.Context, string) error, only string) func(*stack.Stack, context.Context) error {
+// of is a phase of all, or of the one that is named.
+func of(do func(*stack.Stack, context.Context, string) error, only string) func(*stack.Stack, context.Context) error {
 	return func(s *stack.Stack, ctx context.Context) error { return do(s, ctx, only) }
 }
 
 func TestServices(t *testing.T) {
 	t.Parallel()
 	b := servicesBench(t)
-	j, err := b.phase(t, services((*stack.Stack).StartServices, ""))
+	j, err := b.phase(t, of((*stack.Stack).StartServices, ""))
 	require.NoError(t, err)
 	end := j.last(t, event.PhaseEnded)
 	assert.Equal(t, event.Done, end.Outcome)
@@ -51,17 +51,17 @@ func TestServices(t *testing.T) {
 	web, err := b.engine.ContainerInspect(t.Context(), "poststack-s-web")
 	require.NoError(t, err)
 
-	j, err = b.phase(t, services((*stack.Stack).StartServices, ""))
+	j, err = b.phase(t, of((*stack.Stack).StartServices, ""))
 	require.NoError(t, err)
 	assert.Equal(t, event.Unchanged, j.last(t, event.PhaseEnded).Outcome)
 
-	j, err = b.phase(t, services((*stack.Stack).ReloadServices, ""))
+	j, err = b.phase(t, of((*stack.Stack).ReloadServices, ""))
 	require.NoError(t, err)
 	assert.Equal(t, "app reloaded", j.last(t, event.PhaseEnded).Text, "web has no way to")
-	_, err = b.phase(t, services((*stack.Stack).ReloadServices, "web"))
+	_, err = b.phase(t, of((*stack.Stack).ReloadServices, "web"))
 	require.ErrorContains(t, err, "service web cannot reload: containers/web/image.yaml says no way")
 
-	j, err = b.phase(t, services((*stack.Stack).StopServices, ""))
+	j, err = b.phase(t, of((*stack.Stack).StopServices, ""))
 	require.NoError(t, err)
 	assert.Equal(t, "app stopped; web stopped", j.last(t, event.PhaseEnded).Text)
 	var stopped []engine.ContainerID
@@ -74,10 +74,10 @@ func TestServices(t *testing.T) {
 	calls := b.engine.Calls()
 	assert.Less(t, slices.Index(calls, "ContainerStop "+string(stopped[1])), slices.Index(calls, "ContainerStop "+string(stopped[0])),
 		"who needs another is stopped first")
-	_, err = b.phase(t, services((*stack.Stack).ReloadServices, "app"))
+	_, err = b.phase(t, of((*stack.Stack).ReloadServices, "app"))
 	require.ErrorContains(t, err, "service app does not run: start it with mage services:start")
 
-	_, err = b.phase(t, services((*stack.Stack).StartServices, "web"))
+	_, err = b.phase(t, of((*stack.Stack).StartServices, "web"))
 	require.NoError(t, err)
 	again, err := b.engine.ContainerInspect(t.Context(), "poststack-s-web")
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestStartServices_that_is_not_healthy(t *testing.T) {
 	b.engine.OnExec = func(engine.Container, engine.ExecSpec) (engine.ExecResult, error) {
 		return engine.ExecResult{Code: 3, Stderr: "not yet\n"}, nil
 	}
-	_, err := b.phase(t, services((*stack.Stack).StartServices, ""))
+	_, err := b.phase(t, of((*stack.Stack).StartServices, ""))
 	require.ErrorContains(t, err, "services:start: service app: wait for exec ask")
 	require.ErrorContains(t, err, "give it longer with POSTSTACK_TIMEOUT_START")
 	require.ErrorContains(t, err, "status 3: not yet")
@@ -113,13 +113,13 @@ func TestStartServices_that_ends(t *testing.T) {
 	b.engine.Behave = func(engine.ContainerSpec) enginetest.Outcome {
 		return enginetest.Outcome{Exits: true, Code: 64, Stderr: "no setting\n"}
 	}
-	_, err := b.phase(t, services((*stack.Stack).StartServices, "app"))
+	_, err := b.phase(t, of((*stack.Stack).StartServices, "app"))
 	require.ErrorContains(t, err, `container "poststack-s-app" exited with status 64: no setting`)
 }
 
 func TestServices_unknown(t *testing.T) {
 	t.Parallel()
-	_, err := servicesBench(t).phase(t, services((*stack.Stack).StopServices, "postgres"))
+	_, err := servicesBench(t).phase(t, of((*stack.Stack).StopServices, "postgres"))
 	require.ErrorContains(t, err, `there is no service "postgres"; known are: app, web`)
 	assert.Equal(t, 2, stack.ExitStatus(err))
 }

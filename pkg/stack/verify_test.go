@@ -1,7 +1,6 @@
 package stack_test
 
 import (
-	"context"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,7 +15,7 @@ import (
 func TestVerifyRuntime_image_without_checks_fails(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).built(t, "base-debian", "postgres", "liquibase", "extra")
-	j, err := b.phase(t, verifyAll)
+	j, err := b.phase(t, of((*stack.Stack).VerifyRuntime, ""))
 	require.ErrorContains(t, err, `verify:runtime: verify image "base-debian": it declares no checks; add runtime to containers/base-debian/image.yaml`)
 	assert.Equal(t, 1, stack.ExitStatus(err))
 	end := j.last(t, event.PhaseEnded)
@@ -37,16 +36,14 @@ func TestVerifyPostgres_list_that_cannot_be_read(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).built(t, "base-debian", "postgres")
 	write(t, filepath.Join(b.config.Root, "containers", "postgres", "image.yaml"), "description: x\nruntime:\n  checks: [ { tpc: { port: 1 } } ]\n")
-	_, err := b.phase(t, verifyAll)
+	_, err := b.phase(t, of((*stack.Stack).VerifyRuntime, ""))
 	require.ErrorContains(t, err, `containers/postgres/image.yaml:3: unknown key "runtime.checks.tpc": did you mean "tcp"?`)
 	assert.Equal(t, 2, stack.ExitStatus(err))
 }
 
-func verifyAll(s *stack.Stack, ctx context.Context) error { return s.VerifyRuntime(ctx, "") }
-
 func TestVerifyRuntime_unknown_image(t *testing.T) {
 	t.Parallel()
-	_, err := newBench(t).phase(t, func(s *stack.Stack, ctx context.Context) error { return s.VerifyRuntime(ctx, "postgre") })
+	_, err := newBench(t).phase(t, of((*stack.Stack).VerifyRuntime, "postgre"))
 	require.ErrorContains(t, err, `unknown image "postgre": did you mean "postgres"?`)
 	assert.Equal(t, 2, stack.ExitStatus(err))
 }

@@ -31,7 +31,7 @@ func (s *scene) confined(limits engine.Confinement) question {
 			status[name] = strings.TrimSpace(value)
 		}
 		var bounding uint64
-		if _, err := fmt.Sscanf(status["CapBnd"], "%x", &bounding); err != nil {
+		if n, _ := fmt.Sscanf(status["CapBnd"], "%x", &bounding); n != 1 {
 			return answer{seen: service.Ending(res)}, nil
 		}
 		var left []string

@@ -1,0 +1,53 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// order sorts names so that each comes after those that it needs, and otherwise by name. rest are those that need each
+// other, and what needs them.
+func order(names []string, needs func(string) []string) (sorted, rest []string) {
+	done := map[string]bool{}
+	rest = names
+	for before := -1; len(sorted) > before; {
+		before = len(sorted)
+		names, rest = rest, nil
+		for _, name := range names {
+			if slices.ContainsFunc(needs(name), func(n string) bool { return !done[n] }) {
+				rest = append(rest, name)
+				continue
+			}
+			done[name] = true
+			sorted = append(sorted, name)
+		}
+	}
+	return sorted, rest
+}
+
+// sortServices orders the services, those that others depend on first.
+func (c *Catalogue) sortServices(base string) error {
+	var errs []error
+	services := slices.DeleteFunc(keys(c.byName), func(name string) bool { return c.byName[name].Service == nil })
+	for _, name := range services {
+		for _, other := range c.byName[name].Service.DependsOn {
+			if !slices.Contains(services, other) {
+				errs = append(errs, fmt.Errorf("%s/%s/%s: unknown service %q in service.depends_on%s", base, name, definitionName, other, suggest(other, services)))
+			}
+		}
+	}
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	var rest []string
+	c.services, rest = order(services, func(name string) []string { return c.byName[name].Service.DependsOn })
+	if len(rest) > 0 {
+		return fmt.Errorf("%s: services depend on each other: %s", base, strings.Join(rest, ", "))
+	}
+	return nil
+}
+
+// Services lists the images that run a service, those that others depend on first.
+func (c *Catalogue) Services() []string { return slices.Clone(c.services) }

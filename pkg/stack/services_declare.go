@@ -1,0 +1,107 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/image"
+	"github.com/poststack/poststack/pkg/secret"
+	"github.com/poststack/poststack/pkg/service"
+)
+
+// declare is a service's container, and who has it running.
+func (s *Stack) declare(
+	ctx context.Context, e Engine, r event.Reporter, name string, d image.Service,
+) (container.Service, service.Runner, error) {
+	runner := service.Runner{
+		Engine: e, Report: r, Remedy: fmt.Sprintf("choose another as the host of the port in containers/%s/image.yaml", name),
+	}
+	run := service.Run{StopTimeout: s.Config.Timeout.Stop, Secrets: map[string][]byte{}}
+	stack := s.services()
+	var err error
+	if run.Image, err = s.imageRef(name); err != nil {
+		return container.Service{}, runner, err
+	}
+	if err := s.refuseForeign(ctx, e); err != nil {
+		return container.Service{}, runner, err
+	}
+	if stack.Owner, err = s.makeOwner(e.Info().Kind); err != nil {
+		return container.Service{}, runner, err
+	}
+	for _, wanted := range d.Secrets {
+		value, err := s.serviceSecret(name, wanted.Name)
+		if err != nil {
+			return container.Service{}, runner, err
+		}
+		run.Secrets[wanted.Name] = []byte(value.Reveal())
+	}
+	if run.Ports, runner.Movable, err = s.servicePorts(e.Info().Kind, name, d.Ports); err != nil {
+		return container.Service{}, runner, err
+	}
+	declared, err := stack.Declare(name, d, run)
+	return declared, runner, err
+}
+
+// servicesDir keeps the secrets of services, and their ports on each engine.
+func (s *Stack) servicesDir() string { return filepath.Join(s.Config.StateDir, "services") }
+
+// serviceSecret is what a secret of a service holds: made once, and kept.
+func (s *Stack) serviceSecret(name, wanted string) (secret.Value, error) {
+	path := filepath.Join(s.servicesDir(), "secret."+name+"."+wanted)
+	word, err := readWord(path)
+	value := secret.Value(word)
+	if err == nil && word == "" {
+		if err = os.MkdirAll(s.servicesDir(), 0o700); err == nil {
+			value, err = generatePassword(path)
+		}
+	}
+	s.Secrets.Add(value.Reveal())
+	return value, err
+}
+
+// portPath is where a port of this machine is kept that a service has.
+func (s *Stack) portPath(kind engine.Kind, name string, port uint16) string {
+	return filepath.Join(s.servicesDir(), string(kind), fmt.Sprintf("port.%s.%d", name, port))
+}
+
+// servicePorts are the ports of this machine that a service had at its last start, or else free ones. fresh tells that
+// nobody knows them yet.
+func (s *Stack) servicePorts(kind engine.Kind, name string, ports []image.ServicePort) (found map[uint16]uint16, fresh bool, err error) {
+	found, fresh = map[uint16]uint16{}, true
+	for _, p := range ports {
+		host, err := readPort(s.portPath(kind, name, p.Port))
+		if errors.Is(err, errNotSetUp) {
+			host, err = service.NextPort(p.Host)
+		} else {
+			fresh = false
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		found[p.Port] = host
+	}
+	return found, fresh, nil
+}
+
+// rememberPorts keeps the ports that a service has got.
+func (s *Stack) rememberPorts(kind engine.Kind, name string, ports []engine.Port) error {
+	for _, p := range ports {
+		path := s.portPath(kind, name, p.Container)
+		if had, err := readPort(path); err == nil && had == p.Host {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return fmt.Errorf("remember port: %w", err)
+		}
+		if err := keep("port", path, fmt.Sprint(p.Host)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
