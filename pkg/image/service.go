@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -68,6 +69,14 @@ type ServiceSecret struct {
 	Name  string `yaml:"name"` // of what it holds, such as "password"
 	Path  string `yaml:"path"`
 	Owner string `yaml:"owner"` // UID:GID; its mode is 0400
+}
+
+// IDs are the user and the group that own the file; validation has seen to their being numbers.
+func (s ServiceSecret) IDs() (uid, gid int) {
+	user, group, _ := strings.Cut(s.Owner, ":")
+	uid, _ = strconv.Atoi(user)
+	gid, _ = strconv.Atoi(group)
+	return uid, gid
 }
 
 // HalfOfMemory is the one value of [Service.SharedMemory].

@@ -53,11 +53,8 @@ func (s Stack) Declare(name string, d image.Service, run Run) (container.Service
 		if !known {
 			return container.Service{}, fmt.Errorf("declare service %q: nobody has its secret %q", name, f.Name)
 		}
-		file := engine.File{Path: f.Path, Mode: 0o400, Content: content}
-		if _, err := fmt.Sscanf(f.Owner, "%d:%d", &file.UID, &file.GID); err != nil {
-			return container.Service{}, fmt.Errorf("declare service %q: owner of secret %q: %w", name, f.Name, err)
-		}
-		spec.Files = append(spec.Files, file)
+		uid, gid := f.IDs()
+		spec.Files = append(spec.Files, engine.File{Path: f.Path, Mode: 0o400, UID: uid, GID: gid, Content: content})
 	}
 	for variable, text := range d.Environment {
 		value, err := s.expand(text)

@@ -130,7 +130,7 @@ func (s *Stack) checkOwnPort(ctx context.Context) []doctor.Finding {
 	}
 	port, err := s.rememberedPort(ctx)
 	if errors.Is(err, errNotSetUp) {
-		return []doctor.Finding{finding(doctor.OK, "", "none is chosen yet; the first free one from %d will be", postgresPort)}
+		return []doctor.Finding{finding(doctor.OK, "", "none is chosen yet; the first free one will be")}
 	}
 	if err != nil {
 		return []doctor.Finding{unanswered(ctx, "mage status", err)}

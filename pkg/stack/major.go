@@ -37,7 +37,11 @@ func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Serv
 	if err != nil || img.ID == c.Image {
 		return nil //nolint:nilerr // an image that is missing is told by who makes the container
 	}
-	has, err := e.ContainerFile(ctx, c.ID, path.Join(dataDir(c.Env), "PG_VERSION"))
+	place, err := s.declaredDatabase()
+	if err != nil {
+		return err
+	}
+	has, err := e.ContainerFile(ctx, c.ID, path.Join(dataDir(c.Env, place.data.Path), "PG_VERSION"))
 	if err != nil {
 		return nil //nolint:nilerr // there is no finished database
 	}
@@ -51,14 +55,14 @@ func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Serv
 	return nil
 }
 
-// dataDir is where a container of the image keeps its database.
-func dataDir(env []string) string {
+// dataDir is where a container of the image keeps its database, whose volume is at mounted.
+func dataDir(env []string, mounted string) string {
 	for _, variable := range env {
 		if dir, ok := strings.CutPrefix(variable, "PGDATA="); ok {
 			return dir
 		}
 	}
-	return path.Join(dataPath, "data")
+	return path.Join(mounted, "data")
 }
 
 // majorOf is the major version of an image's PostgreSQL; "" if it is not Debian's.

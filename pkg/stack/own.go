@@ -19,13 +19,27 @@ import (
 	"github.com/poststack/poststack/pkg/service"
 )
 
-const (
-	postgresPort  = 5432
-	passwordPath  = "/run/secrets/postgres-password" // in the container
-	dataPath      = "/var/lib/postgresql"            // where the volume is mounted
-	postgresUID   = 999                              // of the image's postgres user
-	ownPasswordLn = 32
-)
+// passwordLength is that of a password that is generated.
+const passwordLength = 32
+
+// declaredDatabase is where the own database is in its container, as its image.yaml declares it.
+type declaredDatabase struct {
+	port     image.ServicePort
+	password image.ServiceSecret
+	data     image.ServiceVolume
+}
+
+// declaredDatabase reads it.
+func (s *Stack) declaredDatabase() (declaredDatabase, error) {
+	d, err := s.definition(postgresImage)
+	if err != nil {
+		return declaredDatabase{}, err
+	}
+	if len(d.Service.Ports) != 1 || len(d.Service.Secrets) != 1 || len(d.Service.Volumes) != 1 {
+		return declaredDatabase{}, &UsageError{Reason: fmt.Sprintf("containers/%s/image.yaml: the database has one port, one secret, its password, and one volume", postgresImage)}
+	}
+	return declaredDatabase{d.Service.Ports[0], d.Service.Secrets[0], d.Service.Volumes[0]}, nil
+}
 
 // services is the stack as its services know it.
 func (s *Stack) services() service.Stack {
@@ -88,6 +102,10 @@ func (s *Stack) ownService(ctx context.Context, e Engine, r event.Reporter) (con
 	if err != nil {
 		return container.Service{}, database.Target{}, err
 	}
+	place, err := s.declaredDatabase()
+	if err != nil {
+		return container.Service{}, database.Target{}, err
+	}
 	password, err := s.password(false)
 	if errors.Is(err, errNotSetUp) {
 		if err = s.refuseForeign(ctx, e); err == nil {
@@ -101,15 +119,15 @@ func (s *Stack) ownService(ctx context.Context, e Engine, r event.Reporter) (con
 	if err != nil {
 		return container.Service{}, database.Target{}, err
 	}
-	port, err := s.choosePort(ctx, r)
+	port, err := s.choosePort(ctx, r, place.port.Host)
 	if err != nil {
 		return container.Service{}, database.Target{}, err
 	}
 	stack := s.services()
 	stack.Owner = owner
 	declared, err := stack.Declare(postgresImage, *definition.Service, service.Run{
-		Image: ref, StopTimeout: s.Config.Timeout.Stop, Ports: map[uint16]uint16{postgresPort: port},
-		Secrets: map[string][]byte{"password": []byte(password.Reveal())},
+		Image: ref, StopTimeout: s.Config.Timeout.Stop, Ports: map[uint16]uint16{place.port.Port: port},
+		Secrets: map[string][]byte{place.password.Name: []byte(password.Reveal())},
 	})
 	return declared, s.ownTarget(port, password), err
 }
@@ -152,7 +170,7 @@ func (s *Stack) password(generate bool) (secret.Value, error) {
 
 // generatePassword makes a password and keeps it in path.
 func generatePassword(path string) (secret.Value, error) {
-	text := (rand.Text() + rand.Text())[:ownPasswordLn]
+	text := (rand.Text() + rand.Text())[:passwordLength]
 	return secret.Value(text), keep("password", path, text)
 }
 
@@ -201,15 +219,15 @@ func readPort(path string) (uint16, error) {
 	return uint16(port), nil
 }
 
-// choosePort is the remembered port, or else the first from 5432 that is free on 127.0.0.1.
-func (s *Stack) choosePort(ctx context.Context, r event.Reporter) (uint16, error) {
+// choosePort is the remembered port, or else the first from the declared one that is free on 127.0.0.1.
+func (s *Stack) choosePort(ctx context.Context, r event.Reporter, declared uint16) (uint16, error) {
 	port, err := s.rememberedPort(ctx)
 	if !errors.Is(err, errNotSetUp) {
 		return port, err
 	}
-	port, err = service.NextPort(postgresPort)
-	if err == nil && port != postgresPort {
-		r.Notice(fmt.Sprintf("port %d is taken: this stack's database gets port %d", postgresPort, port))
+	port, err = service.NextPort(declared)
+	if err == nil && port != declared {
+		r.Notice(fmt.Sprintf("port %d is taken: this stack's database gets port %d", declared, port))
 	}
 	return port, err
 }

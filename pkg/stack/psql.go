@@ -14,9 +14,6 @@ import (
 	"github.com/poststack/poststack/pkg/session"
 )
 
-// psqlUID is the postgres user of the image: it runs psql in a disposable container.
-const psqlUID = postgresUID
-
 // Psql runs psql on the database in use: this machine's, or else the one in PostgreSQL's image. With a command
 // it runs that and ends. It starts no database. An exit status of psql other than 0 is an [EndedError].
 func (s *Stack) Psql(ctx context.Context, command string) error {
@@ -132,7 +129,11 @@ func (s *Stack) insidePsql(ctx context.Context, target database.Target, args []s
 	if err != nil {
 		return err
 	}
-	args = append(append([]string{passwordPath}, args...), "--dbname="+target.WithHost("localhost", postgresPort).Redacted())
+	place, err := s.declaredDatabase()
+	if err != nil {
+		return err
+	}
+	args = append(append([]string{place.password.Path}, args...), "--dbname="+target.WithHost("localhost", place.port.Port).Redacted())
 	return s.attachInside(ctx, e, c.ID, program{name: "psql", script: ownPsql, args: args})
 }
 
@@ -142,12 +143,17 @@ func (s *Stack) imagePsql(ctx context.Context, target database.Target, args []st
 	if target.Socket() != "" {
 		return &UsageError{Reason: fmt.Sprintf("psql of the image cannot reach %s: install psql, Debian's package postgresql-client", target.Place())}
 	}
+	place, err := s.declaredDatabase()
+	if err != nil {
+		return err
+	}
+	uid, gid := place.password.IDs() // the image's user runs psql, too
 	spec := engine.ContainerSpec{Env: map[string]string{"PGPASSFILE": passFile}, HostNetwork: true}
 	if pass := target.PassFile(); pass != nil {
-		spec.Files = append(spec.Files, engine.File{Path: passFile, Mode: 0o600, UID: psqlUID, GID: psqlUID, Content: pass})
+		spec.Files = append(spec.Files, engine.File{Path: passFile, Mode: 0o600, UID: uid, GID: gid, Content: pass})
 	}
 	target.PassPath = ""
-	target, files, err := clientFiles(target)
+	target, files, err := clientFiles(target, uid, gid)
 	if err != nil {
 		return err
 	}
@@ -157,9 +163,9 @@ func (s *Stack) imagePsql(ctx context.Context, target database.Target, args []st
 	})
 }
 
-// clientFiles are the certificates of target for a container, and target with their places there. libpq reads
+// clientFiles are the certificates of target for the container's user of those IDs, and target with their places there. libpq reads
 // them as they are; only the JDBC driver wants another form.
-func clientFiles(target database.Target) (database.Target, []engine.File, error) {
+func clientFiles(target database.Target, uid, gid int) (database.Target, []engine.File, error) {
 	var files []engine.File
 	for _, path := range []*string{&target.SSLRootCert, &target.SSLCert, &target.SSLKey} {
 		if *path == "" {
@@ -170,7 +176,7 @@ func clientFiles(target database.Target) (database.Target, []engine.File, error)
 			return target, nil, fmt.Errorf("read certificate: %w", err)
 		}
 		*path = "/run/poststack/" + strings.ReplaceAll(strings.TrimPrefix(filepath.Clean(*path), "/"), "/", "-")
-		files = append(files, engine.File{Path: *path, Mode: 0o400, UID: psqlUID, GID: psqlUID, Content: content})
+		files = append(files, engine.File{Path: *path, Mode: 0o400, UID: uid, GID: gid, Content: content})
 	}
 	return target, files, nil
 }

@@ -113,7 +113,11 @@ func (s *Stack) migrator(target database.Target, e Engine, r event.Reporter) (*s
 	if s.External() {
 		run.HostNetwork = true // what this process reaches, with the address that the server sees, and nothing else
 	} else {
-		o.Own, run.NetworkOf, o.Inside = true, s.containerName(), target.WithHost("127.0.0.1", postgresPort)
+		place, err := s.declaredDatabase()
+		if err != nil {
+			return nil, err
+		}
+		o.Own, run.NetworkOf, o.Inside = true, s.containerName(), target.WithHost("127.0.0.1", place.port.Port)
 	}
 	o.Liquibase = run
 	return schema.New(o), nil
