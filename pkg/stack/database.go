@@ -53,7 +53,7 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		s.sayChange(r, e.Info().Kind, c.Name, change)
 		kept := change == container.Kept && c.KeptUp
 		err = s.ready(ctx, e, c, target)
-		if err = s.keepUp(ctx, r, e, kept, err); err != nil {
+		if err = s.keepUp(ctx, r, e, c.Name, kept, err); err != nil {
 			return ended{}, err
 		}
 		text := fmt.Sprintf("%s on 127.0.0.1:%d", declared.Spec.Name, target.Port)
@@ -100,14 +100,14 @@ func (s *Stack) sayOther(r event.Reporter, used engine.Kind) {
 	}
 }
 
-// keepUp has an engine that can start the database again by itself, after a restart of the machine or a crash, once it
-// has answered. One that has exited, which failed says, is stopped for good: it would exit again and again.
-func (s *Stack) keepUp(ctx context.Context, r event.Reporter, e Engine, kept bool, failed error) error {
+// keepUp has an engine that can start a service again by itself, after a restart of the machine or a crash, once it has
+// answered. One that has exited, which failed says, is stopped for good: it would exit again and again.
+func (s *Stack) keepUp(ctx context.Context, r event.Reporter, e Engine, name string, kept bool, failed error) error {
 	var exited *service.ExitedError
 	if kept || e.Info().Kind != engine.Docker || failed != nil && !errors.As(failed, &exited) {
 		return failed
 	}
-	c, err := e.ContainerInspect(ctx, s.containerName())
+	c, err := e.ContainerInspect(ctx, name)
 	switch {
 	case err == nil && failed != nil:
 		err = e.ContainerStop(ctx, c.ID, s.Config.Timeout.Stop)
@@ -115,7 +115,7 @@ func (s *Stack) keepUp(ctx context.Context, r event.Reporter, e Engine, kept boo
 		err = e.ContainerKeepUp(ctx, c.ID)
 	}
 	if err != nil && failed == nil {
-		r.Warn(fmt.Sprintf("after a restart of docker the database will not come back by itself: %v", err))
+		r.Warn(fmt.Sprintf("after a restart of docker %s will not come back by itself: %v", name, err))
 	}
 	return failed
 }

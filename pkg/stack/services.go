@@ -48,10 +48,9 @@ func (s *Stack) StartServices(ctx context.Context, only string) error {
 		limit := s.Config.Timeout.Start
 		ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
 		defer cancel()
-		if err := runner.Await(ctx, *d.Service, c.ID); err != nil {
-			return ServiceData{}, err
-		}
-		return ServiceData{Service: name, State: string(change), Ports: portsOf(declared.Spec.Ports)}, nil
+		err = runner.Await(ctx, *d.Service, c.ID)
+		err = s.keepUp(ctx, r, e, c.Name, change == container.Kept && c.KeptUp, err)
+		return ServiceData{Service: name, State: string(change), Ports: portsOf(declared.Spec.Ports)}, err
 	})
 }
 

@@ -67,7 +67,7 @@ func (s *Stack) Down(ctx context.Context) error {
 		if err != nil {
 			return ended{}, err
 		}
-		stopped := 0
+		stopped, starter := 0, ""
 		for _, c := range containers {
 			if c.State == engine.Exited || c.State == engine.Created {
 				continue
@@ -77,11 +77,14 @@ func (s *Stack) Down(ctx context.Context) error {
 				return ended{}, err
 			}
 			stopped++
+			if starter != "mage services:start" { // which starts the database, too
+				starter = s.starter(c.Name)
+			}
 		}
 		if stopped == 0 {
 			return ended{Outcome: event.Unchanged, Text: "nothing was running"}, nil
 		}
-		return ended{Outcome: event.Done, Text: fmt.Sprintf("%d stopped; the data stays in volume %s; start again with: mage db:start", stopped, s.volumeName())}, nil
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("%d stopped; the data stays in volume %s; start again with: %s", stopped, s.volumeName(), starter)}, nil
 	})
 }
 

@@ -28,6 +28,7 @@ func TestService(t *testing.T) {
 
 		assert.Contains(t, w.ok(t, "services:start"), "web made, 8080 on 127.0.0.1:")
 		assert.Equal(t, "hello from localhost", w.get(t, "/"))
+		assert.Equal(t, kind == engine.Docker, w.container(t).KeptUp, "it comes back after a restart of docker")
 		token := w.get(t, "/token")
 		assert.Len(t, token, 32)
 		before := w.container(t)
