@@ -31,7 +31,7 @@ const (
 	Started  Change = "started"   // it was there, stopped
 	Made     Change = "made"      // there was none
 	Replaced Change = "replaced"  // it had been made from another declaration
-	Mended   Change = "made anew" // it had a [Fault]
+	Mended   Change = "recreated" // it had a [Fault]
 )
 
 // Fault says what is wrong with a container of a service: it neither runs nor was stopped in order. One that was never

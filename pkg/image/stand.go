@@ -37,7 +37,7 @@ func (n *Renewal) resolve(ctx context.Context, d debian, r event.Reporter) (Base
 		n = &Renewal{}
 	}
 	if !n.mu.TryLock() {
-		r.Step("waiting for Debian, which another build gets anew")
+		r.Step("waiting for Debian, which another build is getting")
 		n.mu.Lock()
 	}
 	defer n.mu.Unlock()

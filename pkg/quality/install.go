@@ -58,7 +58,7 @@ func StaleWarning(root string) string {
 	if err != nil || !stale {
 		return ""
 	}
-	return "this program was compiled from other code than the checkout holds; compile it anew with: go tool mage install"
+	return "this program was compiled from other code than the checkout holds; compile it again with: go tool mage install"
 }
 
 // Install compiles all targets into [Binary]. A running one is replaced, not written to.

@@ -110,8 +110,8 @@ func (p *run) ran(e Event) {
 		kind = "ROLLED_BACK"
 	}
 	if text := map[string]string{
-		"FAILED":   "failed and was passed over, as its failOnError:false demands",
-		"SKIPPED":  "was passed over: its precondition does not hold",
+		"FAILED":   "failed and was skipped, as its failOnError:false asks",
+		"SKIPPED":  "was skipped: its precondition does not hold",
 		"MARK_RAN": "was marked as run without running: its precondition does not hold",
 	}[kind]; text != "" {
 		p.m.Report.Warn(fmt.Sprintf("changeset %s of %s %s", e.Changeset, e.File, text))
@@ -128,7 +128,7 @@ func (p *run) failure(out Output) *Error {
 	if e == nil {
 		failed.Cause = fmt.Sprintf("Liquibase ended with status %d: %s", out.Code, cmp.Or(out.Last, "it printed nothing"))
 		if out.Code == 137 {
-			failed.Hint = "It was killed from outside, or for want of memory."
+			failed.Hint = "It was killed from outside, or ran out of memory."
 		}
 		return failed
 	}
@@ -162,7 +162,7 @@ func edited(set Changeset) string {
 		return "Text after a changeset's last statement belongs to that changeset, also a comment meant for the next one: " +
 			"move it below the next --changeset line."
 	}
-	return "Restore it as it was applied, and make the change in a new changeset."
+	return "Restore what was applied, and make the change in a new changeset."
 }
 
 func firstLine(text string) string {

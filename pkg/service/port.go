@@ -25,7 +25,7 @@ type PortError struct {
 func (e *PortError) Unwrap() error { return e.Err }
 
 func (e *PortError) Error() string {
-	return fmt.Sprintf("publish port %d of 127.0.0.1: %s has it; end that, or %s", e.Port, e.Holder, e.Remedy)
+	return fmt.Sprintf("publish port %d of 127.0.0.1: %s has it; stop that, or %s", e.Port, e.Holder, e.Remedy)
 }
 
 // Publishes tells whether the container has that port of this machine.

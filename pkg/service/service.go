@@ -51,7 +51,7 @@ func (s Stack) Declare(name string, d image.Service, run Run) (container.Service
 	for _, f := range d.Secrets {
 		content, known := run.Secrets[f.Name]
 		if !known {
-			return container.Service{}, fmt.Errorf("declare service %q: nobody has its secret %q", name, f.Name)
+			return container.Service{}, fmt.Errorf("declare service %q: its secret %q has no value", name, f.Name)
 		}
 		uid, gid := f.IDs()
 		spec.Files = append(spec.Files, engine.File{Path: f.Path, Mode: 0o400, UID: uid, GID: gid, Content: content})
@@ -78,7 +78,7 @@ func (s Stack) expand(text string) (string, error) {
 	value := reference.ReplaceAllStringFunc(text, func(found string) string {
 		setting, known := s.Setting(reference.FindStringSubmatch(found)[1])
 		if !known {
-			unknown = fmt.Errorf("%s is no setting; mage config:show lists them", found)
+			unknown = fmt.Errorf("%s is not a setting; mage config:show lists them", found)
 		}
 		return setting
 	})

@@ -55,8 +55,8 @@ func TestDeclare_refuses(t *testing.T) {
 		change func(*image.Service)
 		says   string
 	}{
-		"an unknown setting":   {func(s *image.Service) { s.Environment["X"] = "${nope}" }, `declare service "shop": X: ${nope} is no setting`},
-		"a secret nobody made": {func(s *image.Service) { s.Secrets[0].Name = "other" }, `declare service "shop": nobody has its secret "other"`},
+		"an unknown setting":   {func(s *image.Service) { s.Environment["X"] = "${nope}" }, `declare service "shop": X: ${nope} is not a setting`},
+		"a secret nobody made": {func(s *image.Service) { s.Secrets[0].Name = "other" }, `declare service "shop": its secret "other" has no value`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

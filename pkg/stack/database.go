@@ -27,7 +27,7 @@ const probeInterval = 10 * time.Millisecond
 func (s *Stack) StartDatabase(ctx context.Context) error {
 	return s.run(ctx, "db:start", Database, func(ctx context.Context, r event.Reporter) (ended, error) {
 		if s.External() {
-			return ended{Outcome: event.Unchanged, Text: "DATABASE_URL is set: there is no database of our own to start"}, nil
+			return ended{Outcome: event.Unchanged, Text: "DATABASE_URL is set: Poststack starts no database of its own"}, nil
 		}
 		e, err := s.engine(ctx)
 		if err != nil {
@@ -126,10 +126,10 @@ func (s *Stack) sayFault(ctx context.Context, r event.Reporter, e Engine, o cont
 	if c.ID == "" || container.Fault(c) == "" || o.Check("container", c.Name, c.Labels) != nil {
 		return
 	}
-	r.Notice(fmt.Sprintf("container %s %s: making it anew, on the same volume", c.Name, container.Fault(c)))
+	r.Notice(fmt.Sprintf("container %s %s: recreating it on the same volumes", c.Name, container.Fault(c)))
 	if !c.Started.IsZero() {
 		for _, line := range container.LastLines(ctx, e, c.ID, 5) {
-			r.Notice("it had said: " + line)
+			r.Notice("its log ended with: " + line)
 		}
 	}
 }

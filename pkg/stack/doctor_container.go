@@ -44,7 +44,7 @@ func (s *Stack) checkContainer(e Engine, c engine.Container) doctor.Finding {
 	if s.busy() {
 		return finding(doctor.OK, "", "another run works on %s, which %s", c.Name, fault)
 	}
-	f := finding(doctor.Problem, s.starter(c.Name)+", which makes it anew", "%s %s", c.Name, fault)
+	f := finding(doctor.Problem, s.starter(c.Name)+", which recreates it", "%s %s", c.Name, fault)
 	f.Fix = func(ctx context.Context) (string, error) { return s.removeFaulty(ctx, e, c.Name) }
 	return f
 }
@@ -89,10 +89,10 @@ func (s *Stack) removeFaulty(ctx context.Context, e Engine, name string) (string
 		return "", err
 	}
 	if container.Fault(c) == "" {
-		return "it is well by now", nil
+		return "it is fine now", nil
 	}
 	if err := container.Remove(ctx, e, c, s.Config.Timeout.Stop); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("removed it; %s makes it anew, on the same volumes", s.starter(c.Name)), nil
+	return fmt.Sprintf("removed it; %s recreates it on the same volumes", s.starter(c.Name)), nil
 }

@@ -154,7 +154,7 @@ func (s *Stack) checkOwnPort(ctx context.Context) []doctor.Finding {
 	if service.PortFree(port) {
 		return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 is free for this stack's database", port)}
 	}
-	return []doctor.Finding{finding(doctor.Problem, "end that, or set POSTSTACK_DATABASE_PORT", "%d of 127.0.0.1 is held by %s", port, service.Holder(ctx, e, port))}
+	return []doctor.Finding{finding(doctor.Problem, "stop it, or set POSTSTACK_DATABASE_PORT", "%d of 127.0.0.1 is held by %s", port, service.Holder(ctx, e, port))}
 }
 
 // checkLeftovers looks for what runs that died have left on the engine.
@@ -168,9 +168,9 @@ func (s *Stack) checkLeftovers(ctx context.Context) []doctor.Finding {
 	case err != nil:
 		return []doctor.Finding{unanswered(ctx, "mage engine:status", err)}
 	case len(names) == 0:
-		return []doctor.Finding{finding(doctor.OK, "", "none of runs that died")}
+		return []doctor.Finding{finding(doctor.OK, "", "none")}
 	}
-	f := finding(doctor.Warning, "mage doctor -fix", "left by runs that died: %s", strings.Join(names, ", "))
+	f := finding(doctor.Warning, "mage doctor -fix", "left behind by killed runs: %s", strings.Join(names, ", "))
 	f.Fix = func(ctx context.Context) (string, error) {
 		swept, err := container.Sweep(ctx, e)
 		return "removed " + strings.Join(swept, ", "), err

@@ -66,7 +66,7 @@ func brokenArtifact(file image.CachedFile) doctor.Finding {
 func (s *Stack) checkLock(context.Context) []doctor.Finding {
 	path, note := filepath.Join(s.Config.StateDir, "lock"), filepath.Join(s.Config.StateDir, "lock.holder")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return []doctor.Finding{finding(doctor.OK, "", "nobody works on this stack")}
+		return []doctor.Finding{finding(doctor.OK, "", "no run is using this stack")}
 	}
 	free, unlock, err := tryLock(path)
 	if err != nil {
@@ -78,9 +78,9 @@ func (s *Stack) checkLock(context.Context) []doctor.Finding {
 	case !free:
 		return []doctor.Finding{finding(doctor.OK, "", "held by %s", string(who))}
 	case errors.Is(err, fs.ErrNotExist):
-		return []doctor.Finding{finding(doctor.OK, "", "nobody works on this stack")}
+		return []doctor.Finding{finding(doctor.OK, "", "no run is using this stack")}
 	}
-	f := finding(doctor.Problem, "mage doctor -fix", "%s held it and is dead", string(who))
+	f := finding(doctor.Problem, "mage doctor -fix", "%s held it and is gone", string(who))
 	f.Fix = func(context.Context) (string, error) {
 		free, unlock, err := tryLock(path)
 		if err != nil {
@@ -90,7 +90,7 @@ func (s *Stack) checkLock(context.Context) []doctor.Finding {
 		if !free {
 			return "another run has it now", nil
 		}
-		return "removed the note of it", os.Remove(note)
+		return "removed the stale entry", os.Remove(note)
 	}
 	return []doctor.Finding{f}
 }
@@ -156,9 +156,9 @@ func (s *Stack) checkChangelogLock(ctx context.Context, conn *pgx.Conn, target d
 		return []doctor.Finding{unanswered(ctx, "mage schema:status", err)}
 	}
 	if stale == "" {
-		return []doctor.Finding{finding(doctor.OK, "", "no lock of a Liquibase that is gone")}
+		return []doctor.Finding{finding(doctor.OK, "", "no stale lock")}
 	}
-	f := finding(doctor.Problem, "mage doctor -fix", "Liquibase's lock is set by %s, and nobody who could hold it is connected", strings.TrimSpace(stale))
+	f := finding(doctor.Problem, "mage doctor -fix", "Liquibase's lock is set by %s, but no session that could hold it is connected", strings.TrimSpace(stale))
 	f.Fix = func(ctx context.Context) (string, error) {
 		conn, closeConn, err := connectFor(ctx, target)
 		if err != nil {
@@ -167,7 +167,7 @@ func (s *Stack) checkChangelogLock(ctx context.Context, conn *pgx.Conn, target d
 		defer closeConn()
 		whose, err := schema.ReleaseStaleLock(ctx, conn)
 		if err == nil && whose == "" {
-			return "it is free, or held by someone who is connected now", nil
+			return "it is free, or held by a session that is connected now", nil
 		}
 		return "released it", err
 	}

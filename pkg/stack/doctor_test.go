@@ -73,7 +73,7 @@ func TestDoctor_mendsWhatIsSafe(t *testing.T) {
 
 	found, err := b.examine(t, true, "lock")
 	require.NoError(t, err)
-	assert.Equal(t, "removed the note of it", found[0].Fixed)
+	assert.Equal(t, "removed the stale entry", found[0].Fixed)
 	info, err := os.Stat(password)
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())

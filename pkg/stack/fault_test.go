@@ -27,8 +27,8 @@ func TestStartDatabase_container_that_was_never_complete(t *testing.T) {
 	require.NoError(t, err)
 	j, err := b.phase(t, (*stack.Stack).StartDatabase)
 	require.NoError(t, err)
-	assert.Contains(t, j.last(t, event.PhaseEnded).Text, ", made anew")
-	assert.Contains(t, j.texts(event.Notice), "container "+containerName+" was made and never started: making it anew, on the same volume")
+	assert.Contains(t, j.last(t, event.PhaseEnded).Text, ", recreated")
+	assert.Contains(t, j.texts(event.Notice), "container "+containerName+" was made and never started: recreating it on the same volumes")
 }
 
 func TestStartDatabase_comes_back_by_itself(t *testing.T) {
@@ -74,7 +74,7 @@ func TestDoctor_containers(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, doctor.Problem, found[0].State)
 	assert.Equal(t, containerName+" is paused", found[0].Seen)
-	assert.Equal(t, "mage db:start, which makes it anew", found[0].Remedy)
+	assert.Equal(t, "mage db:start, which recreates it", found[0].Remedy)
 
 	b.engine.Lost = map[string][]engine.ContainerID{containerName: {"a"}}
 	found, _ = b.examine(t, false, "containers")
@@ -88,7 +88,7 @@ func TestDoctor_containers(t *testing.T) {
 
 	found, err = b.examine(t, true, "containers")
 	require.NoError(t, err)
-	assert.Contains(t, found[0].Fixed, "removed it; mage db:start makes it anew")
+	assert.Contains(t, found[0].Fixed, "removed it; mage db:start recreates it")
 	assert.Contains(t, found[1].Fixed, "ended it")
 	assert.Empty(t, b.engine.Lost)
 	require.ErrorIs(t, second(b.engine.ContainerInspect(t.Context(), containerName)), engine.ErrNotFound)

@@ -52,7 +52,7 @@ func (s *Stack) ShowLogs(ctx context.Context, o LogsOptions) error {
 func (s *Stack) showLogs(ctx context.Context, o LogsOptions) error {
 	switch {
 	case o.Last < 0:
-		return &UsageError{Reason: fmt.Sprintf("-last=%d is no number of lines: 0 is all of them", o.Last)}
+		return &UsageError{Reason: fmt.Sprintf("-last=%d is not a number of lines; 0 shows all", o.Last)}
 	case o.Follow && s.Config.Output == "json":
 		return &UsageError{Reason: "-follow has no end, and a JSON document needs one: leave out -follow, or set POSTSTACK_OUTPUT=plain"}
 	}

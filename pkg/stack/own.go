@@ -214,7 +214,7 @@ func readPort(path string) (uint16, error) {
 	}
 	port, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 16)
 	if err != nil || port == 0 {
-		return 0, fmt.Errorf("read port: %q in %s is none; delete the file to choose another", text, path)
+		return 0, fmt.Errorf("read port: %q in %s is not a port; delete the file to choose another", text, path)
 	}
 	return uint16(port), nil
 }

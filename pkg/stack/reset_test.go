@@ -259,7 +259,7 @@ func TestReset_guest_on_the_network(t *testing.T) {
 	require.NoError(t, err)
 	j, err := b.phase(t, reset(true))
 	require.NoError(t, err)
-	const stays = "network poststack-s stays: on it is somebody else's container guest"
+	const stays = "network poststack-s stays: other containers are attached to it: guest"
 	assert.Contains(t, j.texts(event.Warning), stays)
 	assert.Contains(t, j.last(t, event.PhaseEnded).Text, "; "+stays)
 	_, err = b.engine.ContainerInspect(t.Context(), containerName)

@@ -82,8 +82,8 @@ func migrated(applied []schema.Applied) string {
 	}{
 		{n["EXECUTED"] + n["RERAN"], "applied"},
 		{n["MARK_RAN"], "marked as run without running"},
-		{n["SKIPPED"], "passed over by a precondition"},
-		{n["FAILED"], "failed and passed over"},
+		{n["SKIPPED"], "skipped by a precondition"},
+		{n["FAILED"], "failed and skipped"},
 		{n["ROLLED_BACK"], "rolled back"},
 	} {
 		if part.n > 0 {

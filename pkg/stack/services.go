@@ -17,7 +17,7 @@ import (
 // ServiceData is a service as a value for machines.
 type ServiceData struct {
 	Service string       `json:"service"`
-	State   string       `json:"state"` // what was done: kept, started, made, replaced, made anew, reloaded, stopped
+	State   string       `json:"state"` // what was done: kept, started, made, replaced, recreated, reloaded, stopped
 	Ports   []PortStatus `json:"ports"`
 }
 
@@ -68,7 +68,7 @@ func (s *Stack) ReloadServices(ctx context.Context, only string) error {
 		case c.State != engine.Running && only != "":
 			return ServiceData{}, &UsageError{Reason: fmt.Sprintf("service %s does not run: start it with mage services:start", name)}
 		case d.Service.Reload == nil && only != "":
-			return ServiceData{}, &UsageError{Reason: fmt.Sprintf("service %s cannot reload: containers/%s/image.yaml says no way", name, name)}
+			return ServiceData{}, &UsageError{Reason: fmt.Sprintf("service %s cannot reload: containers/%s/image.yaml declares no reload", name, name)}
 		case c.State != engine.Running || d.Service.Reload == nil:
 			return ServiceData{}, nil
 		}

@@ -20,7 +20,7 @@ func (s *Stack) declare(
 	ctx context.Context, e Engine, r event.Reporter, name string, d image.Service,
 ) (container.Service, service.Runner, error) {
 	runner := service.Runner{
-		Engine: e, Report: r, Remedy: fmt.Sprintf("choose another as the host of the port in containers/%s/image.yaml", name),
+		Engine: e, Report: r, Remedy: fmt.Sprintf("choose another host port in containers/%s/image.yaml", name),
 	}
 	run := service.Run{StopTimeout: s.Config.Timeout.Stop, Secrets: map[string][]byte{}}
 	stack := s.services()

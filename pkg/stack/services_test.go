@@ -59,7 +59,7 @@ func TestServices(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "app reloaded", j.last(t, event.PhaseEnded).Text, "web has no way to")
 	_, err = b.phase(t, of((*stack.Stack).ReloadServices, "web"))
-	require.ErrorContains(t, err, "service web cannot reload: containers/web/image.yaml says no way")
+	require.ErrorContains(t, err, "service web cannot reload: containers/web/image.yaml declares no reload")
 
 	j, err = b.phase(t, of((*stack.Stack).StopServices, ""))
 	require.NoError(t, err)

@@ -162,7 +162,7 @@ func (b *belongings) spareOccupied(ctx context.Context, e Engine) error {
 			free = append(free, n)
 			continue
 		}
-		b.occupied = append(b.occupied, fmt.Sprintf("network %s stays: on it is somebody else's container %s", n.Name, strings.Join(guests, ", ")))
+		b.occupied = append(b.occupied, fmt.Sprintf("network %s stays: other containers are attached to it: %s", n.Name, strings.Join(guests, ", ")))
 	}
 	b.networks = free
 	return nil

@@ -212,7 +212,7 @@ func (s *Stack) engineOptions(r event.Reporter) engine.Options {
 func (s *Stack) sweep(ctx context.Context, e Engine) {
 	swept, err := container.Sweep(ctx, e)
 	for _, name := range swept {
-		s.Sink.For("").Notice(fmt.Sprintf("removed %s, which a run that died had left", name))
+		s.Sink.For("").Notice(fmt.Sprintf("removed %s, left behind by a killed run", name))
 	}
 	if err != nil {
 		s.Sink.For("").Warn(fmt.Sprintf("sweep leftovers: %v", err))

@@ -32,7 +32,7 @@ type ContainerStatus struct {
 	Name  string       `json:"name"`
 	Image string       `json:"image"`
 	State engine.State `json:"state"`
-	Fault string       `json:"fault,omitempty"` // what is wrong with it: the next start makes it anew
+	Fault string       `json:"fault,omitempty"` // what is wrong with it: the next start recreates it
 	Since time.Time    `json:"since"`
 	Port  uint16       `json:"port"` // the first of Ports; 0 if none is published
 	Ports []PortStatus `json:"ports"`
@@ -59,7 +59,7 @@ func (s *Stack) Status(ctx context.Context) error {
 			more += ", " + p.Address
 		}
 		if c.Fault != "" {
-			more += "; it " + c.Fault + ": " + s.starter(c.Name) + " makes it anew"
+			more += "; it " + c.Fault + ": " + s.starter(c.Name) + " recreates it"
 		}
 		row(c.Name, string(c.State), more)
 	}

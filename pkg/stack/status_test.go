@@ -85,7 +85,7 @@ func TestStatus(t *testing.T) {
 		assert.Equal(t, "foreign", rows[containerName][0])
 		write(t, b.state(t, "password"), "pw")
 		report, rows = status(t, b)
-		assert.Contains(t, rows[containerName][1], "it was made and never started: mage db:start makes it anew")
+		assert.Contains(t, rows[containerName][1], "it was made and never started: mage db:start recreates it")
 		assert.WithinDuration(t, time.Now(), report.Containers[0].Since, time.Minute)
 	})
 	t.Run("of an external database asks no engine", func(t *testing.T) {

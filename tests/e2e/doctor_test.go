@@ -46,7 +46,7 @@ func TestDoctor(t *testing.T) {
 
 		r = c.Mage(t, env, "doctor")
 		assert.Equal(t, 1, r.Code)
-		for _, seen := range []string{"others may read it", "held it and is dead", "a run that died", "is not the pinned one"} {
+		for _, seen := range []string{"others may read it", "held it and is gone", "a run that died", "is not the pinned one"} {
 			assert.Contains(t, r.Stdout, seen)
 		}
 		assert.Contains(t, r.Stderr, "4 problems found")
@@ -54,7 +54,7 @@ func TestDoctor(t *testing.T) {
 
 		r = c.Mage(t, env, "doctor", "-fix")
 		assert.Zero(t, r.Code)
-		for _, done := range []string{"its mode is 0600 now", "removed the note of it", "released it", "removed it; the next build fetches it"} {
+		for _, done := range []string{"its mode is 0600 now", "removed the stale entry", "released it", "removed it; the next build fetches it"} {
 			assert.Contains(t, r.Stdout, "fixed: "+done)
 		}
 		assert.Zero(t, c.Mage(t, env, "doctor").Code, "all is well afterwards")

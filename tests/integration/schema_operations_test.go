@@ -141,7 +141,7 @@ func alwaysRuns(t *testing.T, s *site) {
 	result := x.update()
 	require.Len(t, result.Applied, 4)
 	assert.Equal(t, "FAILED", result.Applied[2].Type)
-	assert.Contains(t, x.heard(), "failed and was passed over")
+	assert.Contains(t, x.heard(), "failed and was skipped")
 	assert.Equal(t, "outdated (1 pending; 1 runs on every update)", result.State.String())
 	result = x.update()
 	assert.Len(t, result.Applied, 2)

@@ -53,10 +53,10 @@ func ReadSetup(logs string) (*present.Document, error) {
 	}
 	var doc present.Document
 	if err := json.Unmarshal(text, &doc); err != nil {
-		return nil, fmt.Errorf("read last setup %q: %w; the next mage setup writes it anew", path, err)
+		return nil, fmt.Errorf("read last setup %q: %w; the next mage setup writes it again", path, err)
 	}
 	if doc.Version != present.DocumentVersion {
-		return nil, fmt.Errorf("read last setup %q: it has version %d, and this program reads %d; the next mage setup writes it anew", path, doc.Version, present.DocumentVersion)
+		return nil, fmt.Errorf("read last setup %q: it has version %d, and this program reads %d; the next mage setup writes it again", path, doc.Version, present.DocumentVersion)
 	}
 	return &doc, nil
 }

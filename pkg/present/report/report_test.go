@@ -211,7 +211,7 @@ func TestReadSetup(t *testing.T) {
 			dir := t.TempDir()
 			require.NoError(t, os.WriteFile(filepath.Join(dir, report.SetupFile), []byte(text), 0o600))
 			_, err := report.ReadSetup(dir)
-			assert.ErrorContains(t, err, "the next mage setup writes it anew")
+			assert.ErrorContains(t, err, "the next mage setup writes it again")
 		})
 	}
 	t.Run("what a run keeps", func(t *testing.T) {
