@@ -199,3 +199,15 @@ func TestDocuments_exitStatus(t *testing.T) {
 
 // status is what a process that ends with err exits with.
 func status(err error) string { return strconv.Itoa(stack.ExitStatus(err)) }
+
+// TestDocuments_dependencies holds docs/dependencies.md against go.mod.
+func TestDocuments_dependencies(t *testing.T) {
+	t.Parallel()
+	list, _ := run(t, "list", "-m", "-f", "{{if not (or .Indirect .Main)}}{{.Path}}{{end}}", "all")
+	page := documents(t)["docs/dependencies.md"]
+	var named []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^` ]+\\.[^` ]+/[^` ]+)` \\|").FindAllStringSubmatch(page, -1) {
+		named = append(named, m[1])
+	}
+	assert.ElementsMatch(t, strings.Fields(list), named)
+}
