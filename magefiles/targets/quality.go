@@ -6,7 +6,7 @@ import (
 
 	"github.com/magefile/mage/mg"
 
-	"github.com/poststack/poststack/pkg/quality"
+	"github.com/poststack/poststack/magefiles/quality"
 )
 
 // Lint checks the Go code, shell scripts, Dockerfiles, workflows, modules and generated documents. It

@@ -14,8 +14,8 @@ import (
 	"github.com/poststack/poststack/pkg/logging"
 	"github.com/poststack/poststack/pkg/present"
 	"github.com/poststack/poststack/pkg/present/report"
-	"github.com/poststack/poststack/pkg/quality"
 	"github.com/poststack/poststack/pkg/secret"
+	"github.com/poststack/poststack/pkg/source"
 	"github.com/poststack/poststack/pkg/stack"
 	"github.com/poststack/poststack/pkg/trace"
 )
@@ -54,7 +54,7 @@ func open(ctx context.Context, name func() string) (s *session, _ context.Contex
 	if s, ok := ctx.Value(sessionKey{}).(*session); ok {
 		return s, ctx, exit, nil
 	}
-	root, err := quality.FindRoot(".")
+	root, err := source.FindRoot(".")
 	if err != nil {
 		err = &stack.UsageError{Reason: err.Error()}
 	}
@@ -72,11 +72,11 @@ func open(ctx context.Context, name func() string) (s *session, _ context.Contex
 	if err != nil {
 		return nil, ctx, nil, run.close(err)
 	}
-	if warning := quality.StaleWarning(root); warning != "" {
+	if warning := source.StaleWarning(root); warning != "" {
 		run.view.Handle(event.Event{Kind: event.Warning, At: time.Now(), Text: warning})
 	}
 	opened, ctx := stack.Open(ctx, stack.Options{
-		Config: cfg, Logs: run.logs, Secrets: run.secrets, Sink: run.view.Handle, Term: terminal(), Asked: run.target, Orphans: quality.Built() == "",
+		Config: cfg, Logs: run.logs, Secrets: run.secrets, Sink: run.view.Handle, Term: terminal(), Asked: run.target, Orphans: source.Built() == "",
 		Trace: run.trace,
 	})
 	s, ctx = newSession(ctx, opened)

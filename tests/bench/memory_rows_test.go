@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/pkg/bench"
+	"github.com/poststack/poststack/magefiles/bench"
 )
 
 // memory tells the most memory that a process had, resident.

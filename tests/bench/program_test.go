@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/poststack/poststack/pkg/bench"
+	"github.com/poststack/poststack/magefiles/bench"
 )
 
 // must runs a program, and fails with what it printed.

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/pkg/bench"
+	"github.com/poststack/poststack/magefiles/bench"
 )
 
 // updates compare migrations of databases on the stack's own server.

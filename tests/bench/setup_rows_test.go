@@ -5,7 +5,7 @@ package bench_test
 import (
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/pkg/bench"
+	"github.com/poststack/poststack/magefiles/bench"
 )
 
 // setups compare the whole road: from nothing, or from what runs already, to a migrated database.

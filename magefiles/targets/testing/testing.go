@@ -6,7 +6,7 @@ import (
 	"context"
 	"os"
 
-	"github.com/poststack/poststack/pkg/quality"
+	"github.com/poststack/poststack/magefiles/quality"
 )
 
 // Unit runs the tests that need no engine, with the race detector where a C compiler allows it.

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/pkg/quality"
+	"github.com/poststack/poststack/magefiles/quality"
 )
 
 // TestMain lets the test binary be a program that works until it is told to end.

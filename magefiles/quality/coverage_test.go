@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/pkg/quality"
+	"github.com/poststack/poststack/magefiles/quality"
 	"github.com/poststack/poststack/pkg/runner"
 )
 

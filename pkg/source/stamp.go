@@ -1,7 +1,6 @@
-package quality
+package source
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -9,22 +8,19 @@ import (
 	"path/filepath"
 )
 
-// Binary is where [Project.Install] puts the compiled targets, relative to the root.
-const Binary = "bin/poststack"
-
 // Stamp identifies the code that a program was compiled from: a hash over the names and contents of its
 // sources. "" is a program without one.
 type Stamp string
 
-// builtFrom is set by the linker when [Project.Install] compiles: mage has no other way to hand a value in.
+// builtFrom is set by the linker when mage install compiles: mage has no other way to hand a value in.
 var builtFrom string //nolint:gochecknoglobals // the linker sets variables of a package, and nothing else
 
-// Built returns the stamp of this program; "" unless [Project.Install] made it.
+// Built returns the stamp of this program; "" unless mage install made it.
 func Built() Stamp { return Stamp(builtFrom) }
 
-// SourceStamp returns the stamp of the code in a checkout. It reads every source, which takes a few
+// CurrentStamp returns the stamp of the code in a checkout. It reads every source, which takes a few
 // milliseconds.
-func SourceStamp(root string) (Stamp, error) {
+func CurrentStamp(root string) (Stamp, error) {
 	sources, err := goSources(root)
 	if err != nil {
 		return "", err
@@ -47,7 +43,7 @@ func Stale(root string, built Stamp) (bool, error) {
 	if built == "" {
 		return false, nil
 	}
-	now, err := SourceStamp(root)
+	now, err := CurrentStamp(root)
 	return now != built, err
 }
 
@@ -59,27 +55,4 @@ func StaleWarning(root string) string {
 		return ""
 	}
 	return "this program was compiled from other code than the checkout holds; compile it again with: go tool mage install"
-}
-
-// Install compiles all targets into [Binary]. A running one is replaced, not written to.
-func (p Project) Install(ctx context.Context) error {
-	stamp, err := SourceStamp(p.Root)
-	if err != nil {
-		return err
-	}
-	target := filepath.Join(p.Root, filepath.FromSlash(Binary))
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-		return fmt.Errorf("make directory for %q: %w", Binary, err)
-	}
-	fresh := fmt.Sprintf("%s.%d.new", target, os.Getpid())
-	defer func() { _ = os.Remove(fresh) }()
-	set := "-X github.com/poststack/poststack/pkg/quality.builtFrom=" + string(stamp)
-	if err := p.run(ctx, "go", "tool", "mage", "-ldflags", set, "-compile", fresh); err != nil {
-		return err
-	}
-	if err := os.Rename(fresh, target); err != nil {
-		return fmt.Errorf("replace %q: %w", Binary, err)
-	}
-	p.say("installed %s; %s -l lists the targets", Binary, Binary)
-	return nil
 }

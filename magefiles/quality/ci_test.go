@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/poststack/poststack/pkg/quality"
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/source"
 )
 
 // workflow is the part of a GitHub workflow that is tested; actionlint checks the rest.
@@ -32,7 +32,7 @@ type workflow struct {
 // repo is the root of this checkout.
 func repo(t *testing.T) string {
 	t.Helper()
-	root, err := quality.FindRoot(".")
+	root, err := source.FindRoot(".")
 	require.NoError(t, err)
 	return root
 }

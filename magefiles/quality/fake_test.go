@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/pkg/quality"
+	"github.com/poststack/poststack/magefiles/quality"
 	"github.com/poststack/poststack/pkg/runner"
 )
 

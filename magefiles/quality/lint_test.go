@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/pkg/quality"
+	"github.com/poststack/poststack/magefiles/quality"
 )
 
 // sources is a checkout with one of everything that lint looks at, and files that it must pass over.
@@ -99,16 +99,4 @@ func TestProject_Format(t *testing.T) {
 		"go tool -modfile=tools/go.mod golangci-lint fmt",
 		"go tool -modfile=tools/go.mod shfmt -w .ci/run containers/a/entrypoint.sh containers/a/files/helper containers/a/files/settings.sh",
 	}, run.lines)
-}
-
-func TestFindRoot(t *testing.T) {
-	t.Parallel()
-	root := checkout(t, map[string]string{"tools/go.mod": "module example.org/stack/tools\n", "pkg/thing/deep/x.go": "package deep\n"})
-	for _, from := range []string{"", "/tools", "/pkg/thing/deep"} {
-		found, err := quality.FindRoot(root + from)
-		require.NoError(t, err)
-		assert.Equal(t, root, found)
-	}
-	_, err := quality.FindRoot(t.TempDir())
-	require.ErrorIs(t, err, quality.ErrNoProject)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/pkg/bench"
+	"github.com/poststack/poststack/magefiles/bench"
 )
 
 // grown is a curve of work that takes a fixed time and some for each piece.

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/pkg/quality"
+	"github.com/poststack/poststack/magefiles/quality"
 )
 
 // tableOf is a document with those lines.

@@ -1,18 +1,49 @@
-package quality_test
+package source_test
 
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/pkg/quality"
-	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/source"
 )
+
+// checkout makes a small one, with files over it.
+func checkout(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	write(t, root, map[string]string{
+		"go.mod": "module example.org/stack\n", "go.sum": "", "magefiles/main.go": "package main\n", "pkg/thing/thing.go": "package thing\n",
+	})
+	write(t, root, files)
+	return root
+}
+
+// write makes files below root.
+func write(t *testing.T, root string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+}
+
+func TestFindRoot(t *testing.T) {
+	t.Parallel()
+	root := checkout(t, map[string]string{"tools/go.mod": "module example.org/stack/tools\n", "pkg/thing/deep/x.go": "package deep\n"})
+	for _, from := range []string{"", "/tools", "/pkg/thing/deep"} {
+		found, err := source.FindRoot(root + from)
+		require.NoError(t, err)
+		assert.Equal(t, root, found)
+	}
+	_, err := source.FindRoot(t.TempDir())
+	require.ErrorIs(t, err, source.ErrNoCheckout)
+}
 
 func TestStale(t *testing.T) {
 	t.Parallel()
@@ -44,10 +75,10 @@ func TestStale(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			root := checkout(t, nil)
-			built, err := quality.SourceStamp(root)
+			built, err := source.CurrentStamp(root)
 			require.NoError(t, err)
 			tc.change(t, root)
-			stale, err := quality.Stale(root, built)
+			stale, err := source.Stale(root, built)
 			require.NoError(t, err)
 			assert.Equal(t, tc.want, stale)
 		})
@@ -55,46 +86,14 @@ func TestStale(t *testing.T) {
 
 	t.Run("a program without a stamp is never stale", func(t *testing.T) {
 		t.Parallel()
-		stale, err := quality.Stale(t.TempDir(), quality.Built())
+		stale, err := source.Stale(t.TempDir(), source.Built())
 		require.NoError(t, err)
 		assert.False(t, stale)
 	})
 
 	t.Run("a checkout without sources is an error", func(t *testing.T) {
 		t.Parallel()
-		_, err := quality.Stale(t.TempDir(), "stamp")
+		_, err := source.Stale(t.TempDir(), "stamp")
 		require.Error(t, err)
-	})
-}
-
-func TestProject_Install(t *testing.T) {
-	t.Parallel()
-
-	t.Run("the program carries the stamp of its code", func(t *testing.T) {
-		t.Parallel()
-		root := checkout(t, map[string]string{"bin/poststack": "old"})
-		run := &fake{answers: []answer{{prefix: "go tool mage", do: func(c runner.Command) {
-			_ = os.WriteFile(c.Args[len(c.Args)-1], []byte("new"), 0o600)
-		}}}}
-		p, out := project(root, run, nil)
-		require.NoError(t, p.Install(t.Context()))
-		stamp, err := quality.SourceStamp(root)
-		require.NoError(t, err)
-		require.Len(t, run.lines, 1)
-		want := "go tool mage -ldflags -X github.com/poststack/poststack/pkg/quality.builtFrom=" + string(stamp) + " -compile " + filepath.Join(root, "bin", "poststack.")
-		assert.True(t, strings.HasPrefix(run.lines[0], want), run.lines[0])
-		assert.Equal(t, "new", read(t, root, "bin", "poststack"))
-		assert.Contains(t, out.String(), "installed bin/poststack")
-		entries, err := os.ReadDir(filepath.Join(root, "bin"))
-		require.NoError(t, err)
-		assert.Len(t, entries, 1)
-	})
-
-	t.Run("a failed build leaves the old program", func(t *testing.T) {
-		t.Parallel()
-		root := checkout(t, map[string]string{"bin/poststack": "old"})
-		p, _ := project(root, &fake{answers: []answer{{prefix: "go tool mage", code: 1}}}, nil)
-		require.ErrorContains(t, p.Install(t.Context()), "go exited with status 1")
-		assert.Equal(t, "old", read(t, root, "bin", "poststack"))
 	})
 }

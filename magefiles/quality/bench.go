@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"github.com/poststack/poststack/pkg/bench"
+	"github.com/poststack/poststack/magefiles/bench"
 	"github.com/poststack/poststack/pkg/runner"
 )
 

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/pkg/quality"
+	"github.com/poststack/poststack/magefiles/quality"
+	"github.com/poststack/poststack/pkg/source"
 )
 
 // targetsSource is a package of targets with every way in which one names another.
@@ -149,7 +150,7 @@ func TestProject_Docs_errors(t *testing.T) {
 // The generator reads the source on its own: what it finds must be what mage lists.
 func TestProject_Docs_matchesMage(t *testing.T) {
 	t.Parallel()
-	root, err := quality.FindRoot(".")
+	root, err := source.FindRoot(".")
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), "go", "tool", "mage", "-l")
 	cmd.Dir = root

@@ -9,10 +9,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/source"
 )
 
 // Project is a checkout and what is needed to work on it.
@@ -30,7 +30,7 @@ func Open(stdout, stderr io.Writer) (Project, error) {
 	if err != nil {
 		return Project{}, fmt.Errorf("get working directory: %w", err)
 	}
-	root, err := FindRoot(dir)
+	root, err := source.FindRoot(dir)
 	if err != nil {
 		return Project{}, err
 	}
@@ -44,36 +44,10 @@ func Do(ctx context.Context, stdout, stderr io.Writer, work func(Project, contex
 	if err != nil {
 		return err
 	}
-	if warning := StaleWarning(p.Root); warning != "" {
+	if warning := source.StaleWarning(p.Root); warning != "" {
 		_, _ = fmt.Fprintln(p.Stderr, "warning:", warning)
 	}
 	return interruptible(ctx, func(ctx context.Context) error { return work(p, ctx) })
-}
-
-// ErrNoProject is that neither a directory nor any above it is the root of this module.
-var ErrNoProject = errors.New("no go.mod there or above")
-
-// FindRoot returns the directory with a magefiles folder and a go.mod, at dir or above it. The go.mod files
-// under tools/ are not it.
-func FindRoot(dir string) (string, error) {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return "", fmt.Errorf("find checkout from %q: %w", dir, err)
-	}
-	for at := abs; ; at = filepath.Dir(at) {
-		if exists(filepath.Join(at, "go.mod")) && exists(filepath.Join(at, "magefiles")) {
-			return at, nil
-		}
-		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("find checkout from %q: %w", abs, ErrNoProject)
-		}
-	}
-}
-
-// exists reports whether path can be seen.
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // step is one named check or change.
