@@ -19,14 +19,16 @@ import (
 func TestWatchdog_tests(t *testing.T) {
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		e := enginetest.Open(t, kind)
-		for end, told := range map[string]string{"exit": "exit status 3", "deadline": "panic: test timed out after 3s"} {
+		for end, tc := range map[string]struct{ timeout, told string }{
+			"exit": {"1m", "exit status 3"}, "deadline": {"3s", "panic: test timed out after 3s"},
+		} {
 			t.Run(end, func(t *testing.T) {
 				volume := "poststack-k23-" + strings.ToLower(rand.Text()[:8])
-				cmd := program.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=3s", "./testdata/k23")
+				cmd := program.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout="+tc.timeout, "./testdata/k23")
 				cmd.Env = append(os.Environ(), "K23_ENGINE="+string(kind), "K23_VOLUME="+volume, "K23_END="+end)
 				out, err := cmd.CombinedOutput()
 				require.Error(t, err)
-				require.Contains(t, string(out), told)
+				require.Contains(t, string(out), tc.told)
 				assert.Eventually(t, func() bool {
 					containers, err := e.ContainerList(t.Context(), map[string]string{"k23": volume})
 					require.NoError(t, err)
