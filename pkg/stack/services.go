@@ -24,7 +24,7 @@ type ServiceData struct {
 // StartServices has services running and healthy, each after those that it depends on: all that image.yaml files
 // declare, or the one that is named and what it needs. The database is started by its own phase.
 func (s *Stack) StartServices(ctx context.Context, only string) error {
-	return s.eachService(ctx, "services:start", only, true, func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
+	return s.eachService(ctx, serviceWork{phase: "services:start", only: only, needs: true}, func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
 		d, err := s.definition(name)
 		if err != nil {
 			return ServiceData{}, err
@@ -56,7 +56,7 @@ func (s *Stack) StartServices(ctx context.Context, only string) error {
 
 // ReloadServices has running services take a changed configuration, and asks whether they are healthy with it.
 func (s *Stack) ReloadServices(ctx context.Context, only string) error {
-	return s.eachService(ctx, "services:reload", only, false, func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
+	return s.eachService(ctx, serviceWork{phase: "services:reload", only: only}, func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
 		d, err := s.definition(name)
 		if err != nil {
 			return ServiceData{}, err
@@ -82,7 +82,7 @@ func (s *Stack) ReloadServices(ctx context.Context, only string) error {
 
 // StopServices stops services, those first that others do not need. Their volumes stay; the database runs on.
 func (s *Stack) StopServices(ctx context.Context, only string) error {
-	return s.eachService(ctx, "services:stop", only, false, func(ctx context.Context, e Engine, _ event.Reporter, name string) (ServiceData, error) {
+	return s.eachService(ctx, serviceWork{phase: "services:stop", only: only, backwards: true}, func(ctx context.Context, e Engine, _ event.Reporter, name string) (ServiceData, error) {
 		c, err := s.runningService(ctx, e, name)
 		if err != nil || c.ID == "" || c.State == engine.Exited || c.State == engine.Created {
 			return ServiceData{}, err
@@ -91,16 +91,24 @@ func (s *Stack) StopServices(ctx context.Context, only string) error {
 	})
 }
 
+// serviceWork is what is done for which services.
+type serviceWork struct {
+	phase     string
+	only      string // the one that is meant; "" is all
+	needs     bool   // also for what that one depends on
+	backwards bool   // those first that others do not need
+}
+
 // eachService does something for services in the order of their dependencies, and tells what was done.
 func (s *Stack) eachService(
-	ctx context.Context, phase, only string, needs bool, do func(context.Context, Engine, event.Reporter, string) (ServiceData, error),
+	ctx context.Context, work serviceWork, do func(context.Context, Engine, event.Reporter, string) (ServiceData, error),
 ) error {
-	return s.run(ctx, phase, Unexpected, func(ctx context.Context, r event.Reporter) (ended, error) {
+	return s.run(ctx, work.phase, Unexpected, func(ctx context.Context, r event.Reporter) (ended, error) {
 		images, err := s.catalogue()
 		if err != nil {
 			return ended{}, err
 		}
-		names, err := selected(images, only, needs)
+		names, err := work.selected(images)
 		if err != nil {
 			return ended{}, err
 		}
@@ -110,7 +118,7 @@ func (s *Stack) eachService(
 		}
 		var mu sync.Mutex
 		var done []ServiceData
-		err = service.InOrder(ctx, names, neededFor(images, names, phase == "services:stop"), func(ctx context.Context, name string) error {
+		err = service.InOrder(ctx, names, work.waits(images, names), func(ctx context.Context, name string) error {
 			data, err := do(ctx, e, r, name)
 			if err != nil {
 				return fmt.Errorf("service %s: %w", name, err)
@@ -126,38 +134,43 @@ func (s *Stack) eachService(
 	})
 }
 
-// neededFor tells for whom a service waits: those that it depends on, or, when services are stopped, those that depend on it.
-func neededFor(images *image.Catalogue, names []string, stopping bool) func(string) []string {
-	dependsOn := func(name string) []string {
-		d, err := images.Get(name)
-		if err != nil || d.Service == nil {
-			return nil
-		}
-		return d.Service.DependsOn
+// dependsOn is what a service declares that it needs.
+func dependsOn(images *image.Catalogue, name string) []string {
+	d, err := images.Get(name)
+	if err != nil || d.Service == nil {
+		return nil
 	}
-	if !stopping {
-		return dependsOn
-	}
+	return d.Service.DependsOn
+}
+
+// waits tells for whom a service of names waits.
+func (w serviceWork) waits(images *image.Catalogue, names []string) func(string) []string {
 	return func(name string) []string {
-		return slices.DeleteFunc(slices.Clone(names), func(other string) bool { return !slices.Contains(dependsOn(other), name) })
+		if !w.backwards {
+			return dependsOn(images, name)
+		}
+		return slices.DeleteFunc(slices.Clone(names), func(other string) bool { return !slices.Contains(dependsOn(images, other), name) })
 	}
 }
 
-// selected are the services that are meant, without the database: all, or one, with what it needs.
-func selected(images *image.Catalogue, only string, needs bool) ([]string, error) {
+// selected are the services that are meant, without the database.
+func (w serviceWork) selected(images *image.Catalogue) ([]string, error) {
 	all := slices.DeleteFunc(images.Services(), func(name string) bool { return name == postgresImage })
-	if only == "" {
+	if w.only == "" {
 		return all, nil
 	}
-	if !slices.Contains(all, only) {
-		return nil, &UsageError{Reason: fmt.Sprintf("there is no service %q; known are: %s", only, strings.Join(all, ", "))}
+	switch {
+	case len(all) == 0:
+		return nil, &UsageError{Reason: fmt.Sprintf("there is no service %q: no image.yaml but the database's declares one", w.only)}
+	case !slices.Contains(all, w.only):
+		return nil, &UsageError{Reason: fmt.Sprintf("there is no service %q; known are: %s", w.only, strings.Join(all, ", "))}
 	}
-	wanted := map[string]bool{only: true}
-	for _, name := range slices.Backward(all) {
-		if !wanted[name] || !needs {
+	wanted := map[string]bool{w.only: true}
+	for _, name := range slices.Backward(all) { // each before what it depends on
+		if !wanted[name] || !w.needs {
 			continue
 		}
-		for _, other := range neededFor(images, nil, false)(name) {
+		for _, other := range dependsOn(images, name) {
 			wanted[other] = true
 		}
 	}

@@ -122,4 +122,6 @@ func TestServices_unknown(t *testing.T) {
 	_, err := servicesBench(t).phase(t, of((*stack.Stack).StopServices, "postgres"))
 	require.ErrorContains(t, err, `there is no service "postgres"; known are: app, web`)
 	assert.Equal(t, 2, stack.ExitStatus(err))
+	_, err = newBench(t).phase(t, of((*stack.Stack).StartServices, "web"))
+	require.ErrorContains(t, err, `there is no service "web": no image.yaml but the database's declares one`)
 }
