@@ -37,7 +37,7 @@ func (s *Stack) migrate(ctx context.Context, phase string, operate func(*schema.
 		defer cancel()
 		e, err := s.engine(ctx)
 		if err == nil && !s.External() {
-			err = s.checkThrough(ctx, e)
+			_, err = s.serviceContainer(ctx, e, postgresImage) // Liquibase works in its network
 		}
 		if err != nil {
 			return ended{}, err
@@ -58,15 +58,6 @@ func (s *Stack) migrate(ctx context.Context, phase string, operate func(*schema.
 		}
 		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s in %s; the schema is %s", migrated(res.Applied), target.Place(), res.State), Log: res.Log, Data: migrationData(res)}, nil
 	})
-}
-
-// checkThrough refuses a container of somebody else's with the name of the own database's: Liquibase works in its network.
-func (s *Stack) checkThrough(ctx context.Context, e Engine) error {
-	c, err := container.Find(ctx, e, s.containerName())
-	if err != nil || c.ID == "" {
-		return err
-	}
-	return s.check(e, "container", c.Name, c.Labels)
 }
 
 // migrated says what became of the changesets that an operation came to.

@@ -24,71 +24,94 @@ type ServiceData struct {
 // StartServices has services running and healthy, each after those that it depends on: all that image.yaml files
 // declare, or the one that is named and what it needs. The database is started by its own phase.
 func (s *Stack) StartServices(ctx context.Context, only string) error {
-	return s.eachService(ctx, serviceWork{phase: "services:start", only: only, needs: true}, func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
-		d, err := s.definition(name)
-		if err != nil {
-			return ServiceData{}, err
-		}
-		declared, runner, err := s.declare(ctx, e, r, name, *d.Service)
-		if err != nil {
-			return ServiceData{}, err
-		}
-		found, err := container.Find(ctx, e, declared.Spec.Name)
-		if err != nil {
-			return ServiceData{}, err
-		}
-		s.sayFault(ctx, r, e, declared.Owner, found)
-		c, change, err := runner.Have(ctx, &declared, found)
-		if err == nil {
-			err = s.rememberPorts(e.Info().Kind, name, declared.Spec.Ports)
-		}
-		if err != nil {
-			return ServiceData{}, err
-		}
-		limit := s.Config.Timeout.Start
-		ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
-		defer cancel()
-		err = runner.Await(ctx, *d.Service, c.ID)
-		err = s.keepUp(ctx, r, e, c.Name, change == container.Kept && c.KeptUp, err)
-		return ServiceData{Service: name, State: string(change), Ports: portsOf(declared.Spec.Ports)}, err
-	})
+	return s.eachService(ctx, serviceWork{phase: "services:start", only: only, needs: true, do: s.startService})
+}
+
+func (s *Stack) startService(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
+	d, err := s.definition(name)
+	if err != nil {
+		return ServiceData{}, err
+	}
+	declared, c, change, err := s.haveService(ctx, e, r, name, *d.Service)
+	if err != nil {
+		return ServiceData{}, err
+	}
+	limit := s.Config.Timeout.Start
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
+	defer cancel()
+	err = service.Runner{Engine: e, Report: r}.Await(ctx, *d.Service, c.ID)
+	err = s.keepUp(ctx, r, e, c.Name, change == container.Kept && c.KeptUp, err)
+	return ServiceData{Service: name, State: string(change), Ports: portsOf(declared.Spec.Ports)}, err
+}
+
+// haveService has the container of a service running. One is made after the other: they share the owner, the network and
+// the free ports of this machine. Becoming healthy, which takes longer, is waited for side by side.
+func (s *Stack) haveService(
+	ctx context.Context, e Engine, r event.Reporter, name string, d image.Service,
+) (container.Service, engine.Container, container.Change, error) {
+	s.making.Lock()
+	defer s.making.Unlock()
+	declared, runner, err := s.declare(ctx, e, r, name, d)
+	if err != nil {
+		return declared, engine.Container{}, "", err
+	}
+	found, err := container.Find(ctx, e, declared.Spec.Name)
+	if err != nil {
+		return declared, found, "", err
+	}
+	s.sayFault(ctx, r, e, declared.Owner, found)
+	c, change, err := runner.Have(ctx, &declared, found)
+	if err == nil {
+		err = s.rememberPorts(e.Info().Kind, name, declared.Spec.Ports)
+	}
+	return declared, c, change, err
 }
 
 // ReloadServices has running services take a changed configuration, and asks whether they are healthy with it.
 func (s *Stack) ReloadServices(ctx context.Context, only string) error {
-	return s.eachService(ctx, serviceWork{phase: "services:reload", only: only}, func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
-		d, err := s.definition(name)
-		if err != nil {
-			return ServiceData{}, err
+	reload := func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
+		return s.reloadService(ctx, e, r, name, only != "")
+	}
+	return s.eachService(ctx, serviceWork{phase: "services:reload", only: only, do: reload})
+}
+
+// reloadService passes over a service that cannot reload, unless it is the one that was named.
+func (s *Stack) reloadService(ctx context.Context, e Engine, r event.Reporter, name string, named bool) (ServiceData, error) {
+	d, err := s.definition(name)
+	if err != nil {
+		return ServiceData{}, err
+	}
+	c, err := s.serviceContainer(ctx, e, name)
+	switch {
+	case err != nil:
+		return ServiceData{}, err
+	case c.State != engine.Running && named:
+		return ServiceData{}, &UsageError{Reason: fmt.Sprintf("service %s does not run: start it with mage services:start", name)}
+	case d.Service.Reload == nil && named:
+		return ServiceData{}, &UsageError{
+			Reason: fmt.Sprintf("service %s cannot reload: containers/%s/image.yaml declares no reload", name, name),
 		}
-		c, err := s.runningService(ctx, e, name)
-		switch {
-		case err != nil:
-			return ServiceData{}, err
-		case c.State != engine.Running && only != "":
-			return ServiceData{}, &UsageError{Reason: fmt.Sprintf("service %s does not run: start it with mage services:start", name)}
-		case d.Service.Reload == nil && only != "":
-			return ServiceData{}, &UsageError{Reason: fmt.Sprintf("service %s cannot reload: containers/%s/image.yaml declares no reload", name, name)}
-		case c.State != engine.Running || d.Service.Reload == nil:
-			return ServiceData{}, nil
-		}
-		runner := service.Runner{Engine: e, Report: r}
-		if err := runner.Reload(ctx, *d.Service.Reload, c.ID); err != nil {
-			return ServiceData{}, err
-		}
-		return ServiceData{Service: name, State: "reloaded", Ports: portsOf(c.Ports)}, runner.Await(ctx, *d.Service, c.ID)
-	})
+	case c.State != engine.Running || d.Service.Reload == nil:
+		return ServiceData{}, nil
+	}
+	runner := service.Runner{Engine: e, Report: r}
+	if err := runner.Reload(ctx, *d.Service.Reload, c.ID); err != nil {
+		return ServiceData{}, err
+	}
+	return ServiceData{Service: name, State: "reloaded", Ports: portsOf(c.Ports)}, runner.Await(ctx, *d.Service, c.ID)
 }
 
 // StopServices stops services, those first that others do not need. Their volumes stay; the database runs on.
 func (s *Stack) StopServices(ctx context.Context, only string) error {
-	return s.eachService(ctx, serviceWork{phase: "services:stop", only: only, backwards: true}, func(ctx context.Context, e Engine, _ event.Reporter, name string) (ServiceData, error) {
-		c, err := s.runningService(ctx, e, name)
-		if err != nil || c.ID == "" || c.State == engine.Exited || c.State == engine.Created {
-			return ServiceData{}, err
-		}
-		return ServiceData{Service: name, State: "stopped"}, container.Stop(ctx, e, c, s.Config.Timeout.Stop)
-	})
+	return s.eachService(ctx, serviceWork{phase: "services:stop", only: only, backwards: true, do: s.stopService})
+}
+
+func (s *Stack) stopService(ctx context.Context, e Engine, _ event.Reporter, name string) (ServiceData, error) {
+	c, err := s.serviceContainer(ctx, e, name)
+	if err != nil || c.ID == "" || c.State == engine.Exited || c.State == engine.Created {
+		return ServiceData{}, err
+	}
+	return ServiceData{Service: name, State: "stopped", Ports: portsOf(nil)}, container.Stop(ctx, e, c, s.Config.Timeout.Stop)
 }
 
 // serviceWork is what is done for which services.
@@ -97,12 +120,11 @@ type serviceWork struct {
 	only      string // the one that is meant; "" is all
 	needs     bool   // also for what that one depends on
 	backwards bool   // those first that others do not need
+	do        func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error)
 }
 
 // eachService does something for services in the order of their dependencies, and tells what was done.
-func (s *Stack) eachService(
-	ctx context.Context, work serviceWork, do func(context.Context, Engine, event.Reporter, string) (ServiceData, error),
-) error {
+func (s *Stack) eachService(ctx context.Context, work serviceWork) error {
 	return s.run(ctx, work.phase, Unexpected, func(ctx context.Context, r event.Reporter) (ended, error) {
 		images, err := s.catalogue()
 		if err != nil {
@@ -117,9 +139,9 @@ func (s *Stack) eachService(
 			return ended{}, err
 		}
 		var mu sync.Mutex
-		var done []ServiceData
+		done := []ServiceData{}
 		err = service.InOrder(ctx, names, work.waits(images, names), func(ctx context.Context, name string) error {
-			data, err := do(ctx, e, r, name)
+			data, err := work.do(ctx, e, r, name)
 			if err != nil {
 				return fmt.Errorf("service %s: %w", name, err)
 			}
@@ -149,7 +171,9 @@ func (w serviceWork) waits(images *image.Catalogue, names []string) func(string)
 		if !w.backwards {
 			return dependsOn(images, name)
 		}
-		return slices.DeleteFunc(slices.Clone(names), func(other string) bool { return !slices.Contains(dependsOn(images, other), name) })
+		return slices.DeleteFunc(slices.Clone(names), func(other string) bool {
+			return !slices.Contains(dependsOn(images, other), name)
+		})
 	}
 }
 
@@ -200,8 +224,8 @@ func told(done []ServiceData) ended {
 	return out
 }
 
-// runningService is the container of a service; the zero value if there is none. One of somebody else's is refused.
-func (s *Stack) runningService(ctx context.Context, e Engine, name string) (engine.Container, error) {
+// serviceContainer is the container of a service; the zero value if there is none. One of somebody else's is refused.
+func (s *Stack) serviceContainer(ctx context.Context, e Engine, name string) (engine.Container, error) {
 	c, err := container.Find(ctx, e, s.services().Container(name))
 	if err != nil || c.ID == "" {
 		return c, err

@@ -28,10 +28,14 @@ func (s *Stack) declare(
 	if run.Image, err = s.imageRef(name); err != nil {
 		return container.Service{}, runner, err
 	}
-	if err := s.refuseForeign(ctx, e); err != nil {
-		return container.Service{}, runner, err
+	stack.Owner, err = s.owner(e.Info().Kind)
+	if err == nil && stack.Owner.ID == "" { // nothing is made in a stack that is somebody else's
+		err = s.refuseForeign(ctx, e)
 	}
-	if stack.Owner, err = s.makeOwner(e.Info().Kind); err != nil {
+	if err == nil {
+		stack.Owner, err = s.makeOwner(e.Info().Kind)
+	}
+	if err != nil {
 		return container.Service{}, runner, err
 	}
 	for _, wanted := range d.Secrets {

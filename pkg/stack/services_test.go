@@ -2,9 +2,12 @@ package stack_test
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,4 +127,41 @@ func TestServices_unknown(t *testing.T) {
 	assert.Equal(t, 2, stack.ExitStatus(err))
 	_, err = newBench(t).phase(t, of((*stack.Stack).StartServices, "web"))
 	require.ErrorContains(t, err, `there is no service "web": no image.yaml but the database's declares one`)
+}
+
+// A set-up of a stack of services alone, as with DATABASE_URL, finds no owner and no network.
+func TestStartServices_side_by_side_share_owner_network_and_ports(t *testing.T) {
+	t.Parallel()
+	b := servicesBench(t)
+	names := []string{"one", "two", "three", "four"}
+	for _, name := range names {
+		dir := filepath.Join(b.config.Root, "containers", name)
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+		write(t, filepath.Join(dir, "image.yaml"), "description: x\nparent: base-debian\nservice: { ports: [{ port: 80, host: 18180 }] }\n")
+		write(t, filepath.Join(dir, "Dockerfile"), "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n")
+	}
+	b.built(t, names...)
+	b.engine.Behave = func(spec engine.ContainerSpec) enginetest.Outcome {
+		for _, p := range spec.Ports {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p.Host))
+			if err != nil {
+				return enginetest.Outcome{StartError: engine.ErrPortInUse}
+			}
+			t.Cleanup(func() { _ = l.Close() })
+		}
+		return enginetest.Outcome{}
+	}
+	_, err := b.phase(t, of((*stack.Stack).StartServices, ""))
+	require.NoError(t, err)
+	owners, ports := map[string]bool{}, map[uint16]bool{}
+	for _, name := range names {
+		c, err := b.engine.ContainerInspect(t.Context(), "poststack-s-"+name)
+		require.NoError(t, err)
+		owners[c.Labels["org.poststack.owner"]] = true
+		ports[c.Ports[0].Host] = true
+	}
+	assert.Len(t, owners, 1)
+	assert.Len(t, ports, len(names))
+	made := slices.DeleteFunc(b.engine.Calls(), func(call string) bool { return !strings.HasPrefix(call, "NetworkCreate ") })
+	assert.Len(t, made, 1)
 }

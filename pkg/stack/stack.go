@@ -117,6 +117,8 @@ type Stack struct {
 	standing atomic.Pointer[standing]
 	sessions database.Sessions // with the database in use
 
+	making sync.Mutex // held while a service's container is made
+
 	mu    sync.Mutex
 	built map[string]image.Result // by name
 
