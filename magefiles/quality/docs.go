@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/poststack/poststack/pkg/config"
+	"github.com/poststack/poststack/pkg/source"
 )
 
 // page is a generated document.
@@ -27,7 +28,7 @@ func (p Project) pages() ([]page, error) {
 		{"docs/targets.md", targetsPage(targets)},
 		{"docs/configuration.md", configurationPage(config.Reference())},
 	}
-	if !exists(filepath.Join(p.Root, benchPage)) {
+	if !source.Exists(filepath.Join(p.Root, benchPage)) {
 		return pages, nil
 	}
 	performance, err := p.performancePage()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/source"
 )
 
 // layer is a kind of tests and how go test runs it.
@@ -38,7 +39,7 @@ func (p Project) Unit(ctx context.Context) error {
 
 func (p Project) unit(ctx context.Context) (layer, error) {
 	l := layer{name: "unit", packages: []string{"./pkg/...", "./magefiles/..."}, flags: []string{"-short", "-timeout=5m"}}
-	if exists(filepath.Join(p.Root, "tests", "shell")) {
+	if source.Exists(filepath.Join(p.Root, "tests", "shell")) {
 		l.packages = append(l.packages, "./tests/shell/...")
 	}
 	cgo, err := p.output(ctx, "go", "env", "CGO_ENABLED")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/poststack/poststack/pkg/runner"
@@ -48,10 +47,4 @@ func brief(res runner.Result, err error) error {
 		return err
 	}
 	return &exitError{program: exit.Argv[0], code: res.Code, err: err}
-}
-
-// exists reports whether path can be seen.
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -25,7 +25,8 @@ const answerTime = 5 * time.Second
 
 // Place is where health checks ask: a container that runs.
 type Place struct {
-	Port     func(ctx context.Context, port uint16) (uint16, error) // where a port of the container is on this machine
+	Inspect  func(ctx context.Context) (engine.Container, error)
+	Alive    func(ctx context.Context) error // an error once the container has ended
 	Exec     func(ctx context.Context, user string, command []string) (engine.ExecResult, error)
 	Password secret.Value   // of checks that log in to a database
 	Roots    *x509.CertPool // whom checks with TLS trust, as localhost; nil is whom this machine trusts
@@ -42,7 +43,7 @@ func (p Place) Prober(ctx context.Context, c image.Check) (health.Prober, error)
 			return err
 		}), nil
 	}
-	port, err := p.Port(ctx, c.Port())
+	port, err := p.published(ctx, c.Port())
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +62,23 @@ func (p Place) Prober(ctx context.Context, c image.Check) (health.Prober, error)
 		target.SSLMode = "require"
 	}
 	return health.SQL(target.Redacted(), target.Connect), nil
+}
+
+// published is where a port of the container is on this machine.
+func (p Place) published(ctx context.Context, port uint16) (uint16, error) {
+	c, err := p.Inspect(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, known := range c.Ports {
+		if known.Container == port && known.Host != 0 {
+			return known.Host, nil
+		}
+	}
+	if err := p.Alive(ctx); err != nil {
+		return 0, err
+	}
+	return 0, fmt.Errorf("port %d is not published", port)
 }
 
 // http asks a server for a page.

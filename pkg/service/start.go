@@ -49,39 +49,22 @@ func InOrder(ctx context.Context, names []string, needs func(string) []string, d
 // Await waits until every health check of a service answers in its container, in order.
 func (r Runner) Await(ctx context.Context, d image.Service, id engine.ContainerID) error {
 	place := Place{
-		Port: func(ctx context.Context, port uint16) (uint16, error) { return r.published(ctx, id, port) },
+		Inspect: func(ctx context.Context) (engine.Container, error) { return r.Engine.ContainerInspect(ctx, string(id)) },
+		Alive:   Alive(r.Engine, id),
 		Exec: func(ctx context.Context, user string, command []string) (engine.ExecResult, error) {
 			return r.Engine.ContainerExec(ctx, id, engine.ExecSpec{Command: command, User: user})
 		},
 	}
-	alive := Alive(r.Engine, id)
 	for _, check := range d.Health {
 		p, err := place.Prober(ctx, check)
 		if err == nil {
-			err = health.Wait(ctx, p, health.Options{Interval: probeInterval, Alive: alive, Final: Final})
+			err = health.Wait(ctx, p, health.Options{Interval: probeInterval, Alive: place.Alive, Final: Final})
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return alive(ctx)
-}
-
-// published is where a port of the container is on this machine.
-func (r Runner) published(ctx context.Context, id engine.ContainerID, port uint16) (uint16, error) {
-	c, err := r.Engine.ContainerInspect(ctx, string(id))
-	if err != nil {
-		return 0, err
-	}
-	for _, p := range c.Ports {
-		if p.Container == port {
-			return p.Host, nil
-		}
-	}
-	if err := Alive(r.Engine, id)(ctx); err != nil {
-		return 0, err
-	}
-	return 0, fmt.Errorf("port %d is not published", port)
+	return place.Alive(ctx)
 }
 
 // Reload has a service that runs take a changed configuration.

@@ -21,7 +21,7 @@ func FindRoot(dir string) (string, error) {
 		return "", fmt.Errorf("find checkout from %q: %w", dir, err)
 	}
 	for at := abs; ; at = filepath.Dir(at) {
-		if exists(filepath.Join(at, "go.mod")) && exists(filepath.Join(at, "magefiles")) {
+		if Exists(filepath.Join(at, "go.mod")) && Exists(filepath.Join(at, "magefiles")) {
 			return at, nil
 		}
 		if at == filepath.Dir(at) {
@@ -30,8 +30,8 @@ func FindRoot(dir string) (string, error) {
 	}
 }
 
-// exists reports whether path can be seen.
-func exists(path string) bool {
+// Exists reports whether path can be seen.
+func Exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/health"
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/service"
@@ -99,22 +100,8 @@ func (s *scene) await(ctx context.Context, c image.Check) error {
 func (s *scene) prober(ctx context.Context, c image.Check) (health.Prober, error) {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(s.trust.certificate)
-	return service.Place{Port: s.published, Exec: s.exec, Password: s.password, Roots: roots}.Prober(ctx, c)
-}
-
-// published is where a port of the container is on this machine.
-func (s *scene) published(ctx context.Context, port uint16) (uint16, error) {
-	c, err := s.Engine.ContainerInspect(ctx, string(s.box.ID()))
-	if err != nil {
-		return 0, err
+	inspect := func(ctx context.Context) (engine.Container, error) {
+		return s.Engine.ContainerInspect(ctx, string(s.box.ID()))
 	}
-	for _, p := range c.Ports {
-		if p.Container == port && p.Host != 0 {
-			return p.Host, nil
-		}
-	}
-	if err := s.alive(ctx); err != nil {
-		return 0, err
-	}
-	return 0, fmt.Errorf("port %d is not published", port)
+	return service.Place{Inspect: inspect, Alive: s.alive, Exec: s.exec, Password: s.password, Roots: roots}.Prober(ctx, c)
 }
