@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/google/renameio/v2"
+	"github.com/knadh/koanf/maps"
 )
 
 // workaround is a setting that makes podman run containers where it otherwise does not.
@@ -100,9 +101,9 @@ func writeConf(o Options, own settings, version string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("read podman's configuration %q: %w", file, err)
 		}
-		merged.add(theirs)
+		maps.Merge(theirs, merged)
 	}
-	merged.add(own)
+	maps.Merge(own, merged)
 	text := merged.String()
 	sum := sha256.Sum256([]byte(text))
 	file := filepath.Join(o.CacheDir, "podman", hex.EncodeToString(sum[:])[:12]+".conf")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/knadh/koanf/maps"
 	"github.com/moby/moby/client"
 
 	"github.com/poststack/poststack/pkg/engine/dockerfile"
@@ -69,7 +70,7 @@ func MergeConf(texts ...string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		s.add(more)
+		maps.Merge(more, s)
 	}
 	return s.String(), nil
 }

@@ -32,19 +32,6 @@ func (s settings) set(table, key string, value any) {
 	s[key] = value
 }
 
-// add lays more over s: tables are merged, everything else is replaced.
-func (s settings) add(more settings) {
-	for key, value := range more {
-		above, isTable := value.(map[string]any)
-		below, wasTable := s[key].(map[string]any)
-		if isTable && wasTable {
-			settings(below).add(above)
-		} else {
-			s[key] = value
-		}
-	}
-}
-
 // String writes s as TOML, sorted.
 func (s settings) String() string {
 	var b bytes.Buffer
