@@ -14,6 +14,7 @@ import (
 func TestTarget_Connect_reads_nothing_from_the_environment(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
+	t.Setenv("TMPDIR", t.TempDir())
 	for name, content := range map[string]string{
 		".pgpass": "*:*:*:*:from-passfile\n", ".pg_service.conf": "[elsewhere]\nhost=192.0.2.1\nport=1\n",
 		".postgresql/root.crt": "x", ".postgresql/postgresql.crt": "x", ".postgresql/postgresql.key": "x",

@@ -19,7 +19,6 @@ import (
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/runner"
-	"github.com/poststack/poststack/pkg/session"
 )
 
 const (
@@ -364,7 +363,8 @@ deb	http://security.debian.org/debian-security bookworm-security main
 }
 
 func TestBootstrap_starts_nothing_without_a_watchdog(t *testing.T) {
-	t.Parallel()
+	temp := t.TempDir() // of this test alone: others bootstrap beside it
+	t.Setenv("TMPDIR", temp)
 	e, boot, broken := enginetest.NewFake(), &bootstrapper{}, errors.New("no shell")
 	e.OnCall = func(method, _ string) error {
 		if method == "Guard" {
@@ -374,7 +374,7 @@ func TestBootstrap_starts_nothing_without_a_watchdog(t *testing.T) {
 	}
 	_, err := debian(t, e, boot).Resolve(t.Context(), event.Reporter{})
 	require.ErrorContains(t, err, broken.Error())
-	entries, err := filepath.Glob(filepath.Join(os.TempDir(), "poststack-debian"+session.Mark()+"*"))
+	entries, err := os.ReadDir(temp)
 	require.NoError(t, err)
 	assert.Empty(t, entries)
 }
