@@ -20,11 +20,12 @@ type declared struct {
 	Command    []string          `json:"command,omitempty"`
 	Env        map[string]string `json:"env,omitempty"`
 	Volumes    []declaredMount   `json:"volumes,omitempty"`
-	Tmpfs      []string          `json:"tmpfs,omitempty"`
+	Tmpfs      []declaredTmpfs   `json:"tmpfs,omitempty"`
 	Ports      []declaredPort    `json:"ports,omitempty"`
 	Network    string            `json:"network,omitempty"`
 	Aliases    []string          `json:"aliases,omitempty"`
 	User       string            `json:"user,omitempty"`
+	Groups     []int             `json:"groups,omitempty"`
 	ReadOnly   bool              `json:"read_only,omitempty"`
 	Files      []declaredFile    `json:"files,omitempty"`
 }
@@ -38,8 +39,17 @@ type declaredMount struct {
 
 type declaredPort struct {
 	Container uint16 `json:"container"`
+	Protocol  string `json:"protocol,omitempty"`
 	HostIP    string `json:"host_ip"`
 	Host      uint16 `json:"host"`
+}
+
+type declaredTmpfs struct {
+	Path  string `json:"path"`
+	UID   int    `json:"uid"`
+	GID   int    `json:"gid"`
+	Mode  int64  `json:"mode"`
+	Bytes int64  `json:"bytes"`
 }
 
 type declaredFile struct {
@@ -59,7 +69,7 @@ const declaredVersion = "1:"
 func (s Service) fingerprint() string {
 	d := declared{
 		Image: s.Spec.Image, Entrypoint: s.Spec.Entrypoint, Command: s.Spec.Command, Env: maps.Clone(s.Spec.Env),
-		Tmpfs: s.Spec.Tmpfs, Network: s.Spec.Network, Aliases: s.Spec.Aliases, User: s.Spec.User, ReadOnly: s.Spec.ReadOnly,
+		Network: s.Spec.Network, Aliases: s.Spec.Aliases, User: s.Spec.User, Groups: s.Spec.Groups, ReadOnly: s.Spec.ReadOnly,
 	}
 	for _, name := range s.Unhashed {
 		delete(d.Env, name)
@@ -68,7 +78,10 @@ func (s Service) fingerprint() string {
 		d.Volumes = append(d.Volumes, declaredMount{m.Volume, m.Bind, m.Target, m.ReadOnly})
 	}
 	for _, p := range s.Spec.Ports {
-		d.Ports = append(d.Ports, declaredPort{p.Container, p.HostIP, p.Host})
+		d.Ports = append(d.Ports, declaredPort{p.Container, p.Protocol, p.HostIP, p.Host})
+	}
+	for _, t := range s.Spec.Tmpfs {
+		d.Tmpfs = append(d.Tmpfs, declaredTmpfs(t))
 	}
 	for _, f := range s.Spec.Files {
 		d.Files = append(d.Files, declaredFile{f.Path, f.Mode, f.UID, f.GID, f.Content})

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 )
 
@@ -216,23 +218,27 @@ func stateOf(s container.ContainerState) State {
 	}
 }
 
-// portsOf lists the published TCP ports, each once: docker repeats one for IPv6.
+// portsOf lists the published ports, TCP before UDP.
 func portsOf(n *container.NetworkSettings) []Port {
 	var out []Port
 	for p, bindings := range n.Ports {
 		for _, b := range bindings {
 			host, err := strconv.ParseUint(b.HostPort, 10, 16)
-			if err != nil || p.Proto() != "tcp" {
+			if err != nil || p.Proto() != network.TCP && p.Proto() != network.UDP {
 				continue
 			}
 			ip := ""
 			if b.HostIP.IsValid() {
 				ip = b.HostIP.String()
 			}
-			out = append(out, Port{Container: p.Num(), HostIP: ip, Host: uint16(host)})
+			out = append(out, Port{
+				Container: p.Num(), Protocol: strings.TrimPrefix(string(p.Proto()), string(network.TCP)), HostIP: ip, Host: uint16(host),
+			})
 		}
 	}
-	slices.SortFunc(out, func(a, b Port) int { return int(a.Container) - int(b.Container) })
+	slices.SortFunc(out, func(a, b Port) int {
+		return cmp.Or(cmp.Compare(a.Container, b.Container), cmp.Compare(a.Protocol, b.Protocol))
+	})
 	return out
 }
 

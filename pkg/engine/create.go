@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +88,10 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 	}
 	confine(host, spec.Confinement)
 	for _, t := range spec.Tmpfs {
-		host.Tmpfs[t] = ""
+		host.Tmpfs[t.Path] = e.tmpfsOptions(t)
+	}
+	for _, gid := range spec.Groups {
+		host.GroupAdd = append(host.GroupAdd, strconv.Itoa(gid))
 	}
 	if spec.Labels[session.LabelDisposable] != "" {
 		host.LogConfig = container.LogConfig{Type: readableLog}
@@ -149,9 +153,9 @@ func portMap(ports []Port) (network.PortMap, network.PortSet, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("publish port %d: HostIP %q is not an address", p.Container, p.HostIP)
 		}
-		port, ok := network.PortFrom(p.Container, network.TCP)
+		port, ok := network.PortFrom(p.Container, cmp.Or(network.IPProtocol(p.Protocol), network.TCP))
 		if !ok || p.Container == 0 {
-			return nil, nil, fmt.Errorf("publish port %d: it is not a TCP port", p.Container)
+			return nil, nil, fmt.Errorf("publish port %d: it is not a port of %s", p.Container, cmp.Or(p.Protocol, "TCP"))
 		}
 		host := ""
 		if p.Host != 0 {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -43,6 +44,23 @@ func (e *Engine) setMounts(host *container.HostConfig, spec ContainerSpec) error
 		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Target: dir})
 	}
 	return nil
+}
+
+// tmpfsOptions are the mount options of a directory in memory. Podman 4.3 refuses an owner's number, and gives the
+// directory to the container's user when it is told U; it also lets programs in it be run unless it is told not to.
+func (e *Engine) tmpfsOptions(t Tmpfs) string {
+	options := []string{"rw", "nosuid", "nodev", "noexec", fmt.Sprintf("mode=%04o", cmp.Or(t.Mode, 0o1777))}
+	switch {
+	case t.UID == 0 && t.GID == 0:
+	case e.info.Kind == Podman:
+		options = append(options, "U")
+	default:
+		options = append(options, fmt.Sprintf("uid=%d", t.UID), fmt.Sprintf("gid=%d", t.GID))
+	}
+	if t.Bytes > 0 {
+		options = append(options, fmt.Sprintf("size=%d", t.Bytes))
+	}
+	return strings.Join(options, ",")
 }
 
 // bindText is the older form of a mount. Podman 4.3 joins the fields of the newer one with commas and takes

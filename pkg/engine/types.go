@@ -99,11 +99,23 @@ type Mount struct {
 	ReadOnly bool
 }
 
-// Port publishes a container's TCP port.
+// UDP is a [Port]'s protocol when it is not TCP.
+const UDP = "udp"
+
+// Port publishes a port of a container.
 type Port struct {
 	Container uint16
+	Protocol  string // "" is TCP, or [UDP]
 	HostIP    string // "127.0.0.1" unless the caller says otherwise: "" is refused
 	Host      uint16 // 0: the engine chooses
+}
+
+// Tmpfs is a directory in memory. What it holds is gone with the container's end, and nothing in it can be run.
+type Tmpfs struct {
+	Path     string
+	UID, GID int   // of the directory; podman gives one that is not root's to the container's user, whoever that is
+	Mode     int64 // permission bits; 0 is 0o1777, as /tmp has
+	Bytes    int64 // the most that it holds; 0 is half of the machine's memory
 }
 
 // File is a file to put into a container before it starts. Its content appears in no argv and no inspect.
@@ -132,7 +144,7 @@ type ContainerSpec struct {
 	Env         map[string]string
 	Labels      map[string]string
 	Mounts      []Mount
-	Tmpfs       []string // paths
+	Tmpfs       []Tmpfs
 	Ports       []Port
 	Network     string            // name of a network; "" is the engine's default
 	Aliases     []string          // names of the container on Network
@@ -140,7 +152,8 @@ type ContainerSpec struct {
 	NetworkOf   string            // that of the container of this name or ID, which must run; its loopback is shared too
 	ExtraHosts  map[string]string // name → address; "host-gateway" is the host
 	User        string
-	ReadOnly    bool // root file system
+	Groups      []int // beside the user's own
+	ReadOnly    bool  // root file system
 	Confinement
 	StopTimeout time.Duration
 	ShmBytes    int64

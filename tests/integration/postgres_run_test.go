@@ -125,14 +125,14 @@ func readOnly(p *postgres) {
 	p.spec.Env["POSTGRES_PASSWORD"] = p.password // the engines copy no files into a read-only container
 	delete(p.spec.Env, "POSTGRES_PASSWORD_FILE")
 	if p.engine.Info().Kind == engine.Docker { // podman gives such a container a writable /run and /tmp by itself
-		p.spec.Tmpfs = []string{"/run"}
+		p.spec.Tmpfs = []engine.Tmpfs{{Path: "/run"}}
 		code, log := p.fail()
 		assert.Equal(p, 73, code)
 		assert.Contains(p, log, "entrypoint: user 999 may not write to /run (owner 0:0, mode 755); mount a tmpfs with mode 1777 at /run/postgresql")
 		assert.Equal(p, 1, strings.Count(log, "\n"), log)
 		p.spec.User = "0"
 		p.start()
-		p.spec.User, p.spec.Tmpfs = "", []string{"/tmp", "/run/postgresql"}
+		p.spec.User, p.spec.Tmpfs = "", []engine.Tmpfs{{Path: "/tmp"}, {Path: "/run/postgresql"}}
 	}
 	p.start()
 }
@@ -149,7 +149,7 @@ func withoutRights(p *postgres) {
 		"start it with --user postgres, or leave it these two\n", log)
 
 	p.spec = was
-	p.spec.Mounts, p.spec.Tmpfs = nil, []string{"/var/lib/postgresql/data"}
+	p.spec.Mounts, p.spec.Tmpfs = nil, []engine.Tmpfs{{Path: "/var/lib/postgresql/data"}}
 	p.spec.Env["POSTGRES_PASSWORD"] = p.password
 	delete(p.spec.Env, "POSTGRES_PASSWORD_FILE")
 	if code, log := p.fail(); assert.Equal(p, 73, code, log) {

@@ -17,6 +17,7 @@ import (
 func (s *suite) networkCases() []testCase {
 	return []testCase{
 		{"a published port is reached on its address only", s.published},
+		{"a port is published for UDP beside TCP", s.publishedUDP},
 		{"a host port that a process holds is ErrPortInUse, and free again later", s.heldPort},
 		{"a host port that another container holds is ErrPortInUse", s.takenPort},
 		{"containers of a network find each other by name and alias", s.names},
@@ -52,6 +53,31 @@ func (s *suite) published(ctx context.Context, t *testing.T) {
 	require.ErrorIs(t, err, engine.ErrNotFound, "the port inside is not the host's")
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(c.Ports[0].Host)))
 	assert.Equal(t, "hello from inside", dial(ctx, t, address))
+}
+
+func (s *suite) publishedUDP(ctx context.Context, t *testing.T) {
+	spec := s.spec("serve-udp", "7000", "hello from inside")
+	spec.Ports = []engine.Port{{Container: 7000, HostIP: "127.0.0.1"}, {Container: 7000, Protocol: engine.UDP, HostIP: "127.0.0.1"}}
+	id := s.start(ctx, t, spec)
+	c, err := s.ContainerInspect(ctx, string(id))
+	require.NoError(t, err)
+	require.Len(t, c.Ports, 2)
+	assert.Equal(t, []string{"", engine.UDP}, []string{c.Ports[0].Protocol, c.Ports[1].Protocol})
+	conn, err := (&net.Dialer{}).DialContext(ctx, "udp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(c.Ports[1].Host))))
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	for answer := make([]byte, 64); ; { // a datagram may be lost while the server starts
+		_, err = conn.Write([]byte("hello"))
+		if err == nil {
+			require.NoError(t, conn.SetReadDeadline(time.Now().Add(200*time.Millisecond)))
+			var n int
+			if n, err = conn.Read(answer); err == nil {
+				assert.Equal(t, "hello from inside", string(answer[:n]))
+				return
+			}
+		}
+		require.NoError(t, ctx.Err(), "ask over UDP: %v", err)
+	}
 }
 
 // dial reads what a server says, trying again while it starts.

@@ -76,12 +76,29 @@ func (s *suite) insideCases() []testCase {
 		}},
 		{"a read-only container writes only to its tmpfs", func(ctx context.Context, t *testing.T) {
 			spec := s.spec("write", "/etc/new", "x")
-			spec.ReadOnly, spec.Tmpfs = true, []string{"/run"}
+			spec.ReadOnly, spec.Tmpfs = true, []engine.Tmpfs{{Path: "/run"}}
 			code, _ := s.output(ctx, t, spec)
 			assert.Equal(t, 1, code)
 			spec.Name, spec.Command = s.fresh(), []string{"write", "/run/new", "x"}
 			code, out := s.output(ctx, t, spec)
 			assert.Equal(t, 0, code, out)
+		}},
+		{"a directory in memory is the user's, as large as asked for, and runs nothing", func(ctx context.Context, t *testing.T) {
+			spec := s.spec("cat", "/proc/self/mounts")
+			spec.User, spec.ReadOnly = "1234:567", true
+			spec.Tmpfs = []engine.Tmpfs{{Path: "/scratch", UID: 1234, GID: 567, Mode: 0o750, Bytes: 1 << 20}}
+			_, out := s.output(ctx, t, spec)
+			line := out[max(0, strings.Index(out, " /scratch tmpfs ")):]
+			line, _, _ = strings.Cut(line, "\n")
+			for _, option := range []string{"rw", "noexec", "nosuid", "nodev", "size=1024k", "mode=750", "uid=1234", "gid=567"} {
+				assert.Contains(t, strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == ',' }), option, out)
+			}
+		}},
+		{"groups are added to the user's own", func(ctx context.Context, t *testing.T) {
+			spec := s.spec("cat", "/proc/self/status")
+			spec.User, spec.Groups = "1234:567", []int{9999, 4242}
+			_, out := s.output(ctx, t, spec)
+			assert.Regexp(t, `(?m)^Groups:\s(.* )?4242 (.* )?9999`, out)
 		}},
 		{"a confined container has only the capabilities that it is left", s.confined},
 		{"shared memory has the size asked for", func(ctx context.Context, t *testing.T) {

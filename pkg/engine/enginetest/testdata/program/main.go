@@ -105,6 +105,15 @@ func network(verb string, args []string) error {
 			}
 		}
 		return err
+	case "serve-udp": // PORT TEXT: answers every datagram with TEXT
+		conn, err := net.ListenPacket("udp", ":"+args[0])
+		for buffer := make([]byte, 512); err == nil; {
+			var from net.Addr
+			if _, from, err = conn.ReadFrom(buffer); err == nil {
+				_, err = conn.WriteTo([]byte(args[1]), from)
+			}
+		}
+		return err
 	case "dial": // HOST:PORT: prints what it says
 		for {
 			conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", args[0])
