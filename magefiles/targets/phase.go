@@ -99,15 +99,15 @@ func (n need) Run(ctx context.Context) (err error) {
 	return n.Fn.Run(ctx)
 }
 
-// needs are those functions as needs of this session, without those of a database that is not our own.
+// needs are those functions as needs of this session, without those that the settings leave out.
 func (s *session) needs(functions []any) []any {
 	var list []any
 	for _, f := range functions {
-		if o, ok := f.(ownNeed); ok {
-			if s.External() {
+		if some, ok := f.(needIf); ok {
+			if !some.holds(s.Stack) {
 				continue
 			}
-			f = o.need
+			f = some.need
 		}
 		list = append(list, need{mg.F(f), s})
 	}
@@ -115,9 +115,18 @@ func (s *session) needs(functions []any) []any {
 }
 
 // own is a need of Poststack's own database only: with DATABASE_URL set there is nothing to build or start.
-func own(need any) any { return ownNeed{need} }
+func own(need any) any {
+	return needIf{need, func(s *stack.Stack) bool { return !s.External() }}
+}
 
-type ownNeed struct{ need any }
+// chosen is a need where the settings choose services.
+func chosen(need any) any { return needIf{need, (*stack.Stack).StartsServices} }
+
+// needIf is a need under a condition.
+type needIf struct {
+	need  any
+	holds func(*stack.Stack) bool
+}
 
 // status is an error together with the exit status of the process. It has to be the outermost error: mage
 // looks no deeper.

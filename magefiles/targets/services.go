@@ -8,12 +8,28 @@ import (
 	"github.com/poststack/poststack/pkg/stack"
 )
 
-// Services are the services of the stack beside the database: each folder in containers whose image.yaml declares one.
+// Services are the services of the stack beside the database: folders in containers whose image.yaml declares one.
 type Services mg.Namespace
 
-// Start starts the services that containers declare and waits until they are healthy, each after those that it depends on. With -of=NAME it starts that one and what it needs. Settings: those of build:base and db:start. Example: mage services:start
+// Start builds the chosen services, starts them and waits until they are healthy, each after those that it depends on. POSTSTACK_SERVICES chooses. The database is started and migrated before. With -of=NAME it starts that one and what it needs, chosen or not. Settings: those of setup. Example: mage services:start
 func (Services) Start(ctx context.Context, of *string) error {
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.StartServices(ctx, orZero(of)) }, buildRest, own(DB.Start))
+	return startServices(context.WithValue(ctx, onlyKey{}, orZero(of)))
+}
+
+// onlyKey is the context's key of the service that is meant; "" is all.
+type onlyKey struct{}
+
+func only(ctx context.Context) string {
+	name, _ := ctx.Value(onlyKey{}).(string)
+	return name
+}
+
+func startServices(ctx context.Context) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.StartServices(ctx, only(ctx)) }, buildServices, Schema.Update)
+}
+
+func buildServices(ctx context.Context) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.BuildServices(ctx, only(ctx)) }, Build.Base)
 }
 
 // Reload has running services take a changed configuration without a restart, and asks whether they are healthy with it. With -of=NAME only that one. Example: mage services:reload -of=web

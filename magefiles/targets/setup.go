@@ -6,9 +6,9 @@ import (
 	"github.com/poststack/poststack/pkg/stack"
 )
 
-// Setup builds the images, starts and verifies the database, and migrates it. Later runs do only what changed. With DATABASE_URL set it migrates that database and starts none. Settings: all that config:show lists. Example: mage setup
+// Setup builds the images, starts and verifies the database, migrates it, and starts the services that are chosen. Later runs do only what changed. With DATABASE_URL set it migrates that database and starts none. Settings: all that config:show lists. Example: mage setup
 func Setup(ctx context.Context) error {
-	return phase(ctx, (*stack.Stack).Setup, Schema.Update)
+	return phase(ctx, (*stack.Stack).Setup, Schema.Update, chosen(startServices))
 }
 
 // Status shows the containers, their health and port, the state of the schema and the size of the data. It starts nothing. Example: mage status

@@ -35,6 +35,8 @@ type Config struct {
 	LogKeep  int    // files of each operation that pruning leaves; at least 1
 	Trace    string // absolute path of the file that a trace of the run is written to; "" for none
 
+	Services map[string]Service // that run beside the database, by name
+
 	Domain   string // host name of the mail server, in lower case
 	LEEmail  string // address for the certificate authority; may be empty
 	CertPath string // directory of certificates inside the containers

@@ -87,6 +87,9 @@ func (f *file) setting(key, node *yaml.Node, path string) {
 	value := resolve(node)
 	for _, o := range f.table {
 		switch {
+		case o.Key == path && o.structured:
+			f.structured(o, key, value)
+			return
 		case o.Key == path:
 			f.scalar(o, key, value)
 			return
@@ -112,6 +115,19 @@ func (f *file) scalar(o option, key, value *yaml.Node) {
 		return
 	}
 	f.values[o.Key] = entry{raw: value.Value, source: fmt.Sprintf("%s:%d", FileName, key.Line), place: position(value)}
+}
+
+// structured notes the value of a setting that is more than a word, as it was written.
+func (f *file) structured(o option, key, value *yaml.Node) {
+	if isNull(value) {
+		return
+	}
+	text, err := yaml.Marshal(value)
+	if err != nil {
+		f.add(Problem{Key: o.Key, Source: position(key), Reason: "cannot be read: " + err.Error(), Allowed: o.Allowed})
+		return
+	}
+	f.values[o.Key] = entry{raw: strings.TrimSpace(string(text)), source: fmt.Sprintf("%s:%d", FileName, key.Line), place: position(value)}
 }
 
 // resolve follows an alias.

@@ -14,6 +14,8 @@ type option struct {
 	computed func(scope) (string, error)
 	// typed is a path that people type before a command: in the environment it is relative to where they are.
 	typed bool
+	// structured is a value that is more than a word; its setter reads YAML.
+	structured bool
 }
 
 // setter reads raw, which is not empty, into a configuration. It returns the value as people should see it.
@@ -67,6 +69,13 @@ func generalOptions() []option {
 
 func serviceOptions() []option {
 	return []option{
+		{
+			Setting: Setting{
+				Key: "services", Env: "POSTSTACK_SERVICES", Allowed: "names of services, such as nginx, bind",
+				Help: "Services that run beside the database; in poststack.yaml each may have listen and ports",
+			},
+			set: services, structured: true,
+		},
 		{
 			Setting: Setting{
 				Key: "domain", Env: "DOMAIN", Default: "localhost", Allowed: "a host name such as mail.example.org",

@@ -113,3 +113,42 @@ func TestLoad_Changelog(t *testing.T) {
 		assert.Equal(t, "..data/changelogs/a.yaml", cfg.Schema.Changelog)
 	})
 }
+
+func TestLoad_services(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, yaml, env, shown string
+		want                   map[string]config.Service
+	}{
+		{"none", "", "", "", nil},
+		{"names in the environment", "", "POSTSTACK_SERVICES=nginx, bind", "bind, nginx", map[string]config.Service{"nginx": {}, "bind": {}}},
+		{"a list", "services: [nginx]\n", "", "nginx", map[string]config.Service{"nginx": {}}},
+		{"settings of one", "services:\n  nginx:\n  bind:\n    listen: 0.0.0.0\n    ports: { 5353: 53, 80: 8080 }\n", "", "bind (on 0.0.0.0, 80 at 8080, 5353 at 53), nginx",
+			map[string]config.Service{"nginx": {}, "bind": {Listen: "0.0.0.0", Ports: map[uint16]uint16{5353: 53, 80: 8080}}}},
+		{"the environment goes before", "services: [nginx]\n", "POSTSTACK_SERVICES=bind", "bind", map[string]config.Service{"bind": {}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := load(t, tc.yaml, tc.env)
+			require.NoError(t, err)
+			assert.Equal(t, tc.want, cfg.Services)
+			for _, s := range cfg.Settings() {
+				if s.Key == "services" {
+					assert.Equal(t, tc.shown, s.Value)
+				}
+			}
+		})
+	}
+	for yaml, says := range map[string]string{
+		"services: { nginx: { listn: 0.0.0.0 } }\n":      `poststack.yaml:1:11): "{nginx: {listn: 0.0.0.0}}" says of nginx: unknown setting "listn"; known are listen and ports`,
+		"services: { nginx: { listen: everywhere } }\n":  `listen "everywhere" is not an address`,
+		"services: { nginx: { ports: { 80: http } } }\n": `ports are a mapping`,
+		"services: { nginx: { ports: { 80: 0 } } }\n":    `a port is from 1 to 65535`,
+		"services: { nginx: yes }\n":                     `it is not a group of listen and ports`,
+		"services: [ { nginx: x } ]\n":                   `is a list of something else than names`,
+		"services: [ Nginx ]\n":                          `names "Nginx", which cannot be a service`,
+	} {
+		_, err := load(t, yaml)
+		assert.ErrorContains(t, err, says, yaml)
+	}
+}

@@ -28,16 +28,18 @@ type Server interface {
 
 // DisposableSpec is a container that lives no longer than a check or a test.
 type DisposableSpec struct {
-	Image   engine.Ref // must be in the engine's store: it is never pulled
-	Command []string
-	Env     map[string]string
-	Labels  map[string]string // beside the session's
-	User    string
-	Ports   []uint16          // published on free ports of 127.0.0.1
-	Volumes map[string]string // volume → path
-	Locked  map[string]string // the same, mounted read-only
-	Tmpfs   map[string]string // path → options, such as "rw,size=256m"
-	Network string            // name of a network; "" is the engine's default
+	Image    engine.Ref // must be in the engine's store: it is never pulled
+	Command  []string
+	Env      map[string]string
+	Labels   map[string]string // beside the session's
+	User     string
+	Groups   []int             // beside the user's own
+	Ports    []uint16          // published on free ports of 127.0.0.1
+	Volumes  map[string]string // volume → path
+	Locked   map[string]string // the same, mounted read-only
+	Tmpfs    []engine.Tmpfs
+	ReadOnly bool   // root file system
+	Network  string // name of a network; "" is the engine's default
 	engine.Confinement
 }
 
@@ -78,8 +80,13 @@ func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Dispo
 	}
 	resource, err := pool.RunWithOptions(options, func(c *docker.HostConfig) {
 		c.PublishAllPorts = false
-		c.Tmpfs = spec.Tmpfs
-		c.NetworkMode = spec.Network
+		c.NetworkMode, c.ReadonlyRootfs, c.Tmpfs = spec.Network, spec.ReadOnly, map[string]string{}
+		for _, t := range spec.Tmpfs {
+			c.Tmpfs[t.Path] = t.Options(s.Info().Kind)
+		}
+		for _, gid := range spec.Groups {
+			c.GroupAdd = append(c.GroupAdd, strconv.Itoa(gid))
+		}
 		confine(c, spec.Confinement)
 	})
 	if engine.EndedMeanwhile(err) { // when it had been started, and was looked at

@@ -111,7 +111,7 @@ func TestStartDisposable(t *testing.T) {
 	a := serveAPI(t, "")
 	d, err := container.StartDisposable(t.Context(), a, container.DisposableSpec{
 		Image: disposableImage, Env: map[string]string{"A": "b"}, Labels: map[string]string{"test": "x"}, User: "postgres",
-		Ports: []uint16{5432}, Volumes: map[string]string{"v": "/data"}, Locked: map[string]string{"c": "/etc/certs"}, Tmpfs: map[string]string{"/tmp": "rw"},
+		Ports: []uint16{5432}, Volumes: map[string]string{"v": "/data"}, Locked: map[string]string{"c": "/etc/certs"}, Tmpfs: []engine.Tmpfs{{Path: "/tmp"}},
 		Network: "n",
 	})
 	require.NoError(t, err)
@@ -127,7 +127,7 @@ func TestStartDisposable(t *testing.T) {
 	}
 	assert.Equal(t, []string{"v:/data", "c:/etc/certs:ro"}, a.created.HostConfig.Binds)
 	assert.Equal(t, "n", a.created.HostConfig.NetworkMode)
-	assert.Equal(t, map[string]string{"/tmp": "rw"}, a.created.HostConfig.Tmpfs)
+	assert.Equal(t, map[string]string{"/tmp": "rw,nosuid,nodev,noexec,mode=1777"}, a.created.HostConfig.Tmpfs)
 
 	require.NoError(t, d.Close())
 	assert.False(t, a.left())

@@ -88,7 +88,7 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 	}
 	confine(host, spec.Confinement)
 	for _, t := range spec.Tmpfs {
-		host.Tmpfs[t.Path] = e.tmpfsOptions(t)
+		host.Tmpfs[t.Path] = t.Options(e.info.Kind)
 	}
 	for _, gid := range spec.Groups {
 		host.GroupAdd = append(host.GroupAdd, strconv.Itoa(gid))

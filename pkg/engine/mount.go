@@ -46,13 +46,13 @@ func (e *Engine) setMounts(host *container.HostConfig, spec ContainerSpec) error
 	return nil
 }
 
-// tmpfsOptions are the mount options of a directory in memory. Podman 4.3 refuses an owner's number, and gives the
+// Options are the mount options of a directory in memory, as an engine takes them. Podman 4.3 refuses an owner's number, and gives the
 // directory to the container's user when it is told U; it also lets programs in it be run unless it is told not to.
-func (e *Engine) tmpfsOptions(t Tmpfs) string {
+func (t Tmpfs) Options(kind Kind) string {
 	options := []string{"rw", "nosuid", "nodev", "noexec", fmt.Sprintf("mode=%04o", cmp.Or(t.Mode, 0o1777))}
 	switch {
 	case t.UID == 0 && t.GID == 0:
-	case e.info.Kind == Podman:
+	case kind == Podman:
 		options = append(options, "U")
 	default:
 		options = append(options, fmt.Sprintf("uid=%d", t.UID), fmt.Sprintf("gid=%d", t.GID))

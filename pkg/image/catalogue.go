@@ -84,6 +84,9 @@ func loadDefinition(dir, name string) (Definition, dockerfile.File, error) {
 	var f definitionFile
 	if root := decode(data, &f, p); root != nil && len(p.list) == 0 {
 		f.validate(root, p)
+		if len(p.list) == 0 {
+			f.Service.checkSources(folder, root, p)
+		}
 	}
 	stages := keys(f.Stages)
 	docker := &problems{file: filepath.ToSlash(filepath.Join(filepath.Base(dir), name, dockerfileName))}

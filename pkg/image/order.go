@@ -38,6 +38,7 @@ func (c *Catalogue) sortServices(base string) error {
 			}
 		}
 	}
+	errs = append(errs, c.checkVolumes(base, services)...)
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
@@ -51,3 +52,26 @@ func (c *Catalogue) sortServices(base string) error {
 
 // Services lists the images that run a service, those that others depend on first.
 func (c *Catalogue) Services() []string { return slices.Clone(c.services) }
+
+// checkVolumes refuses volumes of one name in two services, unless both say that they share it: one would be given the
+// other's data.
+func (c *Catalogue) checkVolumes(base string, services []string) (errs []error) {
+	type place struct {
+		service string
+		volume  ServiceVolume
+	}
+	first := map[string]place{}
+	for _, name := range services {
+		for _, volume := range c.byName[name].Service.Volumes {
+			other, taken := first[volume.Name]
+			switch {
+			case !taken:
+				first[volume.Name] = place{name, volume}
+			case !other.volume.Shared || !volume.Shared:
+				errs = append(errs, fmt.Errorf("%s/%s/%s:%d: service.volumes: %q is a volume of %s too: give it another name, or share it with shared: true in both",
+					base, name, definitionName, volume.Line, volume.Name, other.service))
+			}
+		}
+	}
+	return errs
+}

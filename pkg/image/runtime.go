@@ -16,14 +16,14 @@ type Runtime struct {
 	Checks []Check       `yaml:"checks"`
 }
 
-// Start is how the container to be checked is started. The ports of its health checks are published by themselves.
+// Start is how the container to be checked is started, beside what the service declares. The ports of its health checks
+// are published by themselves.
 type Start struct {
 	Command     []string          `yaml:"command"` // empty is the image's own
 	Environment map[string]string `yaml:"environment"`
 	Tmpfs       []string          `yaml:"tmpfs"`       // paths
 	Volumes     []string          `yaml:"volumes"`     // paths; each gets a new, empty volume
 	Certificate *Certificate      `yaml:"certificate"` // nil for none
-	Password    *Password         `yaml:"password"`    // nil for none
 }
 
 // Certificate is a directory with fullchain.pem and privkey.pem, mounted read-only. Both are made for the check.
@@ -31,12 +31,6 @@ type Certificate struct {
 	Path  string `yaml:"path"`  // of the directory
 	Owner string `yaml:"owner"` // UID:GID of the files
 	Mode  string `yaml:"mode"`  // of the key, in octal
-}
-
-// Password is a file with a password that is made for the check, in a directory of its own, mounted read-only.
-type Password struct {
-	Path  string `yaml:"path"`
-	Owner string `yaml:"owner"` // UID:GID; its mode is 0400
 }
 
 // Check is one thing that must hold; exactly one of its fields but Line is set.

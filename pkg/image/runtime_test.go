@@ -25,7 +25,6 @@ runtime:
     tmpfs: [/scratch]
     volumes: [/data]
     certificate: { path: /etc/certs, owner: "9999:9999", mode: "0640" }
-    password: { path: /run/x/password, owner: "1:2" }
   checks:
     - tcp: { port: 80 }
     - { http: { port: 443, path: /up, tls: true } }
@@ -47,11 +46,10 @@ runtime:
 	assert.Equal(t, image.Start{
 		Command: []string{"serve"}, Environment: map[string]string{"A": "b"}, Tmpfs: []string{"/scratch"}, Volumes: []string{"/data"},
 		Certificate: &image.Certificate{Path: "/etc/certs", Owner: "9999:9999", Mode: "0640"},
-		Password:    &image.Password{Path: "/run/x/password", Owner: "1:2"},
 	}, r.Start)
 	require.Len(t, r.Checks, 12, "every kind of check")
-	assert.Equal(t, 13, r.Checks[0].Line)
-	assert.Equal(t, 24, r.Checks[11].Line)
+	assert.Equal(t, 12, r.Checks[0].Line)
+	assert.Equal(t, 23, r.Checks[11].Line)
 	var health, ports []int
 	for i, c := range r.Checks {
 		if c.Health() {
@@ -99,15 +97,21 @@ func TestLoadCatalogue_refuses_a_runtime(t *testing.T) {
 		"a restart that reads nothing":       {"runtime:\n  checks:\n    - restart: { write: [a], output: b }", "image.yaml:4: runtime.checks: restart: read is missing"},
 		"a volume that is no path":           {"runtime:\n  start:\n    volumes:\n      - /a\n      - b\n  checks: [ { tcp: { port: 1 } } ]", `image.yaml:6: runtime.start.volumes: a path "b" must be an absolute clean path`},
 		"a certificate of a name":            {"runtime:\n  start:\n    certificate: { path: /a, owner: certuser, mode: \"0640\" }\n  checks: [ { tcp: { port: 1 } } ]", `image.yaml:4: runtime.start.certificate: owner "certuser" must be UID:GID`},
-		"a password beside everything":       {"runtime:\n  start:\n    password: { path: /a, owner: \"1:1\" }\n  checks: [ { tcp: { port: 1 } } ]", `image.yaml:4: runtime.start.password: path "/a" must be in a directory of its own`},
-		"a service's port that is none":      {"service:\n  ports:\n    - { port: 80 }", "image.yaml:4: service.ports: port and host are numbers from 1 to 65535"},
+		"a service's port that is none":      {"service:\n  ports:\n    - { host: 80 }", "image.yaml:4: service.ports: port is a number from 1 to 65535"},
+		"a service's port twice":             {"service:\n  ports:\n    - { port: 80 }\n    - { port: 80, protocols: [udp] }", "image.yaml:5: service.ports: port 80 is there twice"},
+		"a protocol that is none":            {"service:\n  ports: [{ port: 80, protocols: [sctp] }]", `image.yaml:3: service.ports: protocol "sctp" is unknown`},
+		"a file that is not there":           {"service:\n  files:\n    - { source: x.conf, path: /x }", `image.yaml:4: service.files: read source "x.conf": `},
+		"a file of somebody else":            {"service:\n  files: [{ source: ../x, path: /x }]", `image.yaml:3: service.files: source "../x" must be a file of the image's folder`},
+		"a directory for a file":             {"service:\n  files: [{ source: ., path: /x }]", `image.yaml:3: service.files: read source ".": it is not a file`},
+		"an owner of a directory by name":    {"service:\n  tmpfs: [{ path: /x, owner: www }]", `image.yaml:3: service.tmpfs: owner "www" must be UID:GID`},
+		"another restart":                    {"service:\n  restart: always", `image.yaml:3: service.restart: "always" is unknown: it is "never" or left out`},
 		"a service's volume without a name":  {"service:\n  volumes:\n    - { path: /a }", `image.yaml:4: service.volumes: name "" must be lower-case letters`},
 		"a service's secret of a name":       {"service:\n  secrets:\n    - { name: a, path: /a, owner: www }", `image.yaml:4: service.secrets: owner "www" must be UID:GID`},
 		"a service's name of no variable":    {"service:\n  environment:\n    A-B: c", `image.yaml:4: service.environment: "A-B" is not the name of a variable`},
 		"a lenient variable that is not set": {"service:\n  lenient: [A]", `image.yaml:3: service.lenient: "A" is not in service.environment`},
 		"a health check of another kind":     {"service:\n  health:\n    - listening: { port: 80 }", `image.yaml:4: service.health: listening: only tcp, http and exec tell`},
 		"a health check with a password":     {"service:\n  ports: [{port: 1, host: 1}]\n  health: [{ sql: { port: 1, user: a, database: b } }]", `image.yaml:4: service.health: sql: it needs a password`},
-		"a health check that nobody reaches": {"service:\n  health: [{ tcp: { port: 80 } }]", `image.yaml:3: service.health: tcp: port 80 is not in service.ports`},
+		"a health check that nobody reaches": {"service:\n  health: [{ tcp: { port: 80 } }]", `image.yaml:3: service.health: tcp: port 80 is not published by service.ports`},
 		"two ways to reload":                 {"service:\n  reload: { signal: SIGHUP, run: [x] }", `image.yaml:3: service.reload: it is either a signal`},
 		"no signal":                          {"service:\n  reload: { signal: HUP }", `image.yaml:3: service.reload: "HUP" is not a signal`},
 		"a capability by its constant":       {"service:\n  capabilities: [CAP_CHOWN]", `image.yaml:3: service.capabilities: "CAP_CHOWN" is no capability's name`},
@@ -177,4 +181,19 @@ func TestLoadCatalogue_accepts_the_documented_service(t *testing.T) {
 	d, err := c.Get("nginx")
 	require.NoError(t, err)
 	assert.Len(t, d.Runtime.Checks, 10)
+}
+
+func TestLoadCatalogue_refuses_a_volume_of_two_services(t *testing.T) {
+	t.Parallel()
+	load := func(one, two string) error {
+		_, err := image.LoadCatalogue(tree(t, map[string]string{
+			"a/Dockerfile": plainDockerfile, "a/image.yaml": "description: x\nservice:\n  volumes: [{ name: data, path: /a" + one + " }]\n",
+			"b/Dockerfile": plainDockerfile, "b/image.yaml": "description: x\nservice:\n  volumes:\n    - { name: data, path: /b" + two + " }\n",
+		}))
+		return err
+	}
+	for _, marks := range [][2]string{{"", ""}, {", shared: true", ""}, {"", ", shared: true"}} {
+		require.ErrorContains(t, load(marks[0], marks[1]), `b/image.yaml:4: service.volumes: "data" is a volume of a too: give it another name, or share it`)
+	}
+	assert.NoError(t, load(", shared: true", ", shared: true"))
 }

@@ -66,14 +66,6 @@ func (s *Start) validate(n *yaml.Node, p *problems) {
 		v.ids("owner", c.Owner)
 		v.mode("mode", c.Mode)
 	}
-	if f := s.Password; f != nil {
-		v := at("password")
-		v.path("path", f.Path)
-		v.ids("owner", f.Owner)
-		if path.Dir(f.Path) == "/" {
-			v.add("path %q must be in a directory of its own", f.Path)
-		}
-	}
 }
 
 // checkValidator notes problems of one check.

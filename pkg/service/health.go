@@ -47,7 +47,11 @@ func (p Place) Prober(ctx context.Context, c image.Check) (health.Prober, error)
 	if err != nil {
 		return nil, err
 	}
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port)))
+	host := port.HostIP
+	if ip := net.ParseIP(host); ip.IsUnspecified() {
+		host = Loopback
+	}
+	address := net.JoinHostPort(host, strconv.Itoa(int(port.Host)))
 	switch {
 	case c.TCP != nil:
 		return health.TCP(address), nil
@@ -55,7 +59,7 @@ func (p Place) Prober(ctx context.Context, c image.Check) (health.Prober, error)
 		return p.http(address, *c.HTTP), nil
 	}
 	target := database.Target{
-		Host: "127.0.0.1", Port: port, User: c.SQL.User, Database: c.SQL.Database, Password: p.Password,
+		Host: host, Port: port.Host, User: c.SQL.User, Database: c.SQL.Database, Password: p.Password,
 		Application: "poststack verify", ConnectTimeout: answerTime,
 	}
 	if c.SQL.TLS {
@@ -65,20 +69,20 @@ func (p Place) Prober(ctx context.Context, c image.Check) (health.Prober, error)
 }
 
 // published is where a port of the container is on this machine.
-func (p Place) published(ctx context.Context, port uint16) (uint16, error) {
+func (p Place) published(ctx context.Context, port uint16) (engine.Port, error) {
 	c, err := p.Inspect(ctx)
 	if err != nil {
-		return 0, err
+		return engine.Port{}, err
 	}
 	for _, known := range c.Ports {
-		if known.Container == port && known.Host != 0 {
-			return known.Host, nil
+		if known.Container == port && known.Protocol != engine.UDP && known.Host != 0 {
+			return known, nil
 		}
 	}
 	if err := p.Alive(ctx); err != nil {
-		return 0, err
+		return engine.Port{}, err
 	}
-	return 0, fmt.Errorf("port %d is not published", port)
+	return engine.Port{}, fmt.Errorf("port %d is not published", port)
 }
 
 // http asks a server for a page.

@@ -6,14 +6,20 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/poststack/poststack/pkg/engine"
 )
 
-// listener names the process of this machine that listens on a TCP port, or "" if that cannot be told: the
-// sockets of other users are visible, their owners are not.
-func listener(port uint16) string {
+// listener names the process of this machine that listens on a port, or "" if that cannot be told: the sockets of
+// other users are visible, their owners are not.
+func listener(port engine.Port) string {
 	inodes := map[string]bool{}
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		for _, inode := range listening(table, port) {
+	table, state := "/proc/net/tcp", "0A"
+	if port.Protocol == engine.UDP {
+		table, state = "/proc/net/udp", "07"
+	}
+	for _, table := range []string{table, table + "6"} {
+		for _, inode := range listening(table, state, port.Host) {
 			inodes["socket:["+inode+"]"] = true
 		}
 	}
@@ -35,9 +41,9 @@ func listener(port uint16) string {
 	return ""
 }
 
-// listening returns the inodes of the sockets in a /proc/net/tcp table that listen on port.
-// Source: proc_net_tcp.txt of the kernel: column 2 is the address, 4 the state (0A listens), 10 the inode.
-func listening(table string, port uint16) []string {
+// listening returns the inodes of the sockets in a table of /proc/net that are on port in that state. Source:
+// proc_net_tcp.txt of the kernel: column 2 is the address, 4 the state (0A listens; 07 is UDP's only one), 10 the inode.
+func listening(table, state string, port uint16) []string {
 	f, err := os.Open(table)
 	if err != nil {
 		return nil
@@ -47,7 +53,7 @@ func listening(table string, port uint16) []string {
 	suffix := fmt.Sprintf(":%04X", port)
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
-		if len(fields) > 9 && fields[3] == "0A" && strings.HasSuffix(fields[1], suffix) {
+		if len(fields) > 9 && fields[3] == state && strings.HasSuffix(fields[1], suffix) {
 			inodes = append(inodes, fields[9])
 		}
 	}

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,11 +12,34 @@ import (
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/image"
 )
+
+// Loopback is where ports are published unless the settings say otherwise.
+const Loopback = "127.0.0.1"
+
+// Ports are what a service publishes: on an address of this machine, "" being [Loopback], those that have a port there.
+func Ports(declared []image.ServicePort, listen string, hosts map[uint16]uint16) []engine.Port {
+	var ports []engine.Port
+	for _, p := range declared {
+		host, published := hosts[p.Port]
+		if !published {
+			continue
+		}
+		one := engine.Port{Container: p.Port, HostIP: cmp.Or(listen, Loopback), Host: host}
+		if p.Speaks("tcp") {
+			ports = append(ports, one)
+		}
+		if one.Protocol = engine.UDP; p.Speaks(engine.UDP) {
+			ports = append(ports, one)
+		}
+	}
+	return ports
+}
 
 // PortError is a port of this machine that a service needs and another program holds.
 type PortError struct {
-	Port   uint16
+	engine.Port
 	Holder string // who has it, as far as it can be told
 	Remedy string // how to choose another
 	Err    error  // what the engine said, if it was asked
@@ -25,7 +49,7 @@ type PortError struct {
 func (e *PortError) Unwrap() error { return e.Err }
 
 func (e *PortError) Error() string {
-	return fmt.Sprintf("publish port %d of 127.0.0.1: %s has it; stop that, or %s", e.Port, e.Holder, e.Remedy)
+	return fmt.Sprintf("publish port %d of %s: %s has it; stop that, or %s", e.Host, e.HostIP, e.Holder, e.Remedy)
 }
 
 // Publishes tells whether the container has that port of this machine.
@@ -44,15 +68,15 @@ func EndsFirst(c engine.Container, o container.Owner) bool {
 	}
 }
 
-// NextPort is the first from port that is free on 127.0.0.1.
-func NextPort(port uint16) (uint16, error) {
-	from := port
+// NextPort is the first number, from that of the first port up, that is free for all of them.
+func NextPort(ports ...engine.Port) (uint16, error) {
 	if err := loopback(); err != nil {
 		return 0, err
 	}
-	for ; port != 0; port++ {
-		if PortFree(port) {
-			return port, nil
+	from := ports[0].Host
+	for number := from; number != 0; number++ {
+		if !slices.ContainsFunc(ports, func(p engine.Port) bool { p.Host = number; return !PortFree(p) }) {
+			return number, nil
 		}
 	}
 	return 0, fmt.Errorf("choose port: none is free from %d up", from)
@@ -61,7 +85,7 @@ func NextPort(port uint16) (uint16, error) {
 // loopback tells why 127.0.0.1 cannot be used at all, as in a new network namespace, whose interfaces are all down: one
 // may listen there, and nobody gets through.
 func loopback() error {
-	l, err := listenOn(0)
+	l, err := listenOn(engine.Port{HostIP: Loopback})
 	if err == nil {
 		defer l.Close()
 		var out net.Conn
@@ -112,7 +136,7 @@ func Elsewhere(ctx context.Context, e Engine, c engine.Container, port uint16) e
 	if err := loopback(); err != nil {
 		return err
 	}
-	if c.State != engine.Running || !Publishes(c, port) || !PortFree(port) {
+	if c.State != engine.Running || !Publishes(c, port) || !PortFree(engine.Port{HostIP: Loopback, Host: port}) {
 		return nil
 	}
 	now, err := e.ContainerInspect(ctx, string(c.ID)) // it may have ended meanwhile
@@ -124,12 +148,15 @@ func Elsewhere(ctx context.Context, e Engine, c engine.Container, port uint16) e
 
 // Holder names the container or the process that has the port, as far as that can be told. A published port
 // is held by a process of the engine's, which would tell nobody anything.
-func Holder(ctx context.Context, e Engine, port uint16) string {
-	if name, err := e.ContainerOnPort(ctx, port); err == nil {
+func Holder(ctx context.Context, e Engine, port engine.Port) string {
+	if name, err := e.ContainerOnPort(ctx, port.Host); err == nil {
 		return fmt.Sprintf("container %q", name)
 	}
 	if who := listener(port); who != "" {
 		return who
+	}
+	if port.Protocol == engine.UDP {
+		return "another program"
 	}
 	if l, err := listenOn(port); err == nil {
 		_ = l.Close()
@@ -144,10 +171,13 @@ func Holder(ctx context.Context, e Engine, port uint16) string {
 // echoTime is how long a connection to ourselves may take.
 const echoTime = 250 * time.Millisecond
 
-// PortFree tells whether nothing has the port of 127.0.0.1 or of all addresses. Being able to listen does not
-// say it all: an engine publishes ports by firewall rules too, and those of a container that died without the
-// engine noticing take every connection to an address where nobody is. So a connection must reach us.
-func PortFree(port uint16) bool {
+// PortFree tells whether nothing has the port of this machine's address or of all addresses. Being able to listen does
+// not say it all: an engine publishes ports by firewall rules too, and those of a container that died without the
+// engine noticing take every connection to an address where nobody is. So a connection must reach us, or a datagram.
+func PortFree(port engine.Port) bool {
+	if port.Protocol == engine.UDP {
+		return portFreeUDP(port)
+	}
 	l, err := listenOn(port)
 	if err != nil {
 		return false
@@ -169,6 +199,26 @@ func PortFree(port uint16) bool {
 	return in.RemoteAddr().String() == out.LocalAddr().String()
 }
 
-func listenOn(port uint16) (*net.TCPListener, error) {
-	return net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(port)})
+func listenOn(port engine.Port) (*net.TCPListener, error) {
+	return net.ListenTCP("tcp", &net.TCPAddr{IP: net.ParseIP(port.HostIP), Port: int(port.Host)})
+}
+
+// portFreeUDP is [PortFree] for datagrams.
+func portFreeUDP(port engine.Port) bool {
+	in, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(port.HostIP), Port: int(port.Host)})
+	if err != nil {
+		return false
+	}
+	defer in.Close()
+	out, err := net.Dial("udp", in.LocalAddr().String()) //nolint:noctx // sends nothing yet
+	if err != nil {
+		return false
+	}
+	defer out.Close()
+	deadline := time.Now().Add(echoTime)
+	if _, err := out.Write([]byte{1}); err != nil || in.SetDeadline(deadline) != nil {
+		return false
+	}
+	_, from, err := in.ReadFromUDP(make([]byte, 1))
+	return err == nil && from.String() == out.LocalAddr().String()
 }

@@ -42,18 +42,28 @@ func (r Runner) Have(ctx context.Context, s *container.Service, found engine.Con
 		if !r.Movable || try == portTries || !errors.As(err, &taken) {
 			return c, change, err
 		}
-		next, none := NextPort(taken.Port + 1)
+		next, none := move(s, taken.Host)
 		if none != nil {
 			return c, change, none
 		}
-		r.Report.Notice(fmt.Sprintf("port %d was taken meanwhile: %s gets port %d", taken.Port, s.Spec.Name, next))
-		s.Spec.Ports = slices.Clone(s.Spec.Ports)
-		for i, p := range s.Spec.Ports {
-			if p.Host == taken.Port {
-				s.Spec.Ports[i].Host = next
-			}
+		r.Report.Notice(fmt.Sprintf("port %d was taken meanwhile: %s gets port %d", taken.Host, s.Spec.Name, next))
+	}
+}
+
+// move gives a service the next free port instead of one that is taken.
+func move(s *container.Service, taken uint16) (uint16, error) {
+	moved := slices.DeleteFunc(slices.Clone(s.Spec.Ports), func(p engine.Port) bool { return p.Host != taken })
+	for i := range moved {
+		moved[i].Host++
+	}
+	next, err := NextPort(moved...)
+	s.Spec.Ports = slices.Clone(s.Spec.Ports)
+	for i, p := range s.Spec.Ports {
+		if p.Host == taken {
+			s.Spec.Ports[i].Host = next
 		}
 	}
+	return next, err
 }
 
 // haveOn is one try, with the ports that are declared.
@@ -63,10 +73,10 @@ func (r Runner) haveOn(ctx context.Context, s container.Service, found engine.Co
 	}
 	c, change, err := container.Ensure(ctx, r.Engine, s, found)
 	if errors.Is(err, engine.ErrPortInUse) { // after all
-		port := s.Spec.Ports[0].Host
+		port := s.Spec.Ports[0]
 		for _, p := range s.Spec.Ports {
-			if !PortFree(p.Host) {
-				port = p.Host
+			if !PortFree(p) {
+				port = p
 			}
 		}
 		err = r.taken(ctx, port, err)
@@ -84,14 +94,14 @@ func (r Runner) checkPorts(ctx context.Context, s container.Service, c engine.Co
 		if err := loopback(); err != nil {
 			return err
 		}
-		if c.ID != "" && EndsFirst(c, s.Owner) || PortFree(port.Host) {
+		if c.ID != "" && EndsFirst(c, s.Owner) || PortFree(port) {
 			continue
 		}
-		return r.taken(ctx, port.Host, nil)
+		return r.taken(ctx, port, nil)
 	}
 	return nil
 }
 
-func (r Runner) taken(ctx context.Context, port uint16, err error) error {
+func (r Runner) taken(ctx context.Context, port engine.Port, err error) error {
 	return &PortError{Port: port, Holder: Holder(ctx, r.Engine, port), Remedy: r.Remedy, Err: err}
 }

@@ -4,6 +4,8 @@ package service
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"time"
 
@@ -22,7 +24,8 @@ type Stack struct {
 // Run is what one run of a service is told.
 type Run struct {
 	Image       engine.Ref
-	Ports       map[uint16]uint16 // port in the container → port of this machine
+	Listen      string            // address of this machine that ports are published on; "" is [Loopback]
+	Ports       map[uint16]uint16 // port in the container → port of this machine; those that are not in it are not published
 	Secrets     map[string][]byte // by name
 	StopTimeout time.Duration
 }
@@ -36,41 +39,70 @@ func (s Stack) Network() string { return "poststack-" + s.Name }
 // Volume is the engine's name of a volume.
 func (s Stack) Volume(name string) string { return "poststack-" + s.Name + "-" + name }
 
-// Declare is the container of the service name.
-func (s Stack) Declare(name string, d image.Service, run Run) (container.Service, error) {
+// Declare is the container of the service that an image declares.
+func (s Stack) Declare(of image.Definition, run Run) (container.Service, error) {
+	d := of.Service
 	spec := engine.ContainerSpec{
-		Name: s.Container(name), Image: run.Image, Network: s.Network(), Aliases: []string{name},
+		Name: s.Container(of.Name), Image: run.Image, Network: s.Network(), Aliases: []string{of.Name},
 		StopTimeout: run.StopTimeout, Env: map[string]string{}, Confinement: d.Confinement(),
+		Ports: Ports(d.Ports, run.Listen, run.Ports), ReadOnly: d.ReadOnly, Groups: d.Groups,
 	}
 	for _, v := range d.Volumes {
-		spec.Mounts = append(spec.Mounts, engine.Mount{Volume: s.Volume(v.Name), Target: v.Path})
+		spec.Mounts = append(spec.Mounts, engine.Mount{Volume: s.Volume(v.Name), Target: v.Path, ReadOnly: v.ReadOnly})
 	}
-	for _, p := range d.Ports {
-		spec.Ports = append(spec.Ports, engine.Port{Container: p.Port, HostIP: "127.0.0.1", Host: run.Ports[p.Port]})
-	}
-	for _, f := range d.Secrets {
-		content, known := run.Secrets[f.Name]
-		if !known {
-			return container.Service{}, fmt.Errorf("declare service %q: its secret %q has no value", name, f.Name)
-		}
-		uid, gid := f.IDs()
-		spec.Files = append(spec.Files, engine.File{Path: f.Path, Mode: 0o400, UID: uid, GID: gid, Content: content})
-	}
-	for variable, text := range d.Environment {
-		value, err := s.expand(text)
-		if err != nil {
-			return container.Service{}, fmt.Errorf("declare service %q: %s: %w", name, variable, err)
-		}
-		spec.Env[variable] = value
+	for _, t := range d.Tmpfs {
+		spec.Tmpfs = append(spec.Tmpfs, t.Spec())
 	}
 	if d.SharedMemory == image.HalfOfMemory {
 		spec.ShmBytes = halfOfMemory()
 	}
-	return container.Service{Owner: s.Owner, Role: name, Unhashed: d.Lenient, Spec: spec}, nil
+	var err error
+	if spec.Files, err = s.Files(of, run.Secrets); err != nil {
+		return container.Service{}, fmt.Errorf("declare service %q: %w", of.Name, err)
+	}
+	for variable, text := range d.Environment {
+		if spec.Env[variable], err = s.expand(text); err != nil {
+			return container.Service{}, fmt.Errorf("declare service %q: %s: %w", of.Name, variable, err)
+		}
+	}
+	return container.Service{Owner: s.Owner, Role: of.Name, Unhashed: d.Lenient, Spec: spec}, nil
+}
+
+// Files are what the container gets before it starts: secrets, whose contents are given by name, and files of the
+// image's folder.
+func (s Stack) Files(of image.Definition, secrets map[string][]byte) ([]engine.File, error) {
+	var files []engine.File
+	for _, f := range of.Service.Secrets {
+		content, known := secrets[f.Name]
+		if !known {
+			return nil, fmt.Errorf("its secret %q has no value", f.Name)
+		}
+		uid, gid := f.IDs()
+		files = append(files, engine.File{Path: f.Path, Mode: 0o400, UID: uid, GID: gid, Content: content})
+	}
+	for _, f := range of.Service.Files {
+		text, err := os.ReadFile(filepath.Join(of.Dir, f.Source))
+		if err != nil {
+			return nil, err
+		}
+		if f.Expand {
+			expanded, err := s.expand(string(text))
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", f.Source, err)
+			}
+			text = []byte(expanded)
+		}
+		uid, gid := f.IDs()
+		files = append(files, engine.File{Path: f.Path, Mode: f.Bits(), UID: uid, GID: gid, Content: text})
+	}
+	return files, nil
 }
 
 // reference is where a setting's value goes.
 var reference = regexp.MustCompile(`\$\{([^}]*)\}`)
+
+// Refers tells whether text names a setting.
+func Refers(text string) bool { return reference.MatchString(text) }
 
 // expand puts the settings that text names into it.
 func (s Stack) expand(text string) (string, error) {

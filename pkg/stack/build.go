@@ -12,6 +12,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
+	"github.com/poststack/poststack/pkg/service"
 )
 
 // BuildOptions are what a user asks of all builds of a run.
@@ -80,6 +81,28 @@ func (s *Stack) BuildRest(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// BuildServices builds the images of the services that [Stack.StartServices] starts, side by side; the base image must
+// be built.
+func (s *Stack) BuildServices(ctx context.Context, only string) error {
+	images, err := s.catalogue()
+	if err != nil {
+		return s.failure("build:services", Usage, err)
+	}
+	names, err := s.selected(images, serviceWork{only: only, needs: true})
+	if err != nil {
+		return s.failure("build:services", Usage, err)
+	}
+	needs := func(name string) []string { return append(images.Parents(name), images.Stages(name)...) }
+	for _, name := range slices.Clone(names) {
+		names = append(names, needs(name)...)
+	}
+	slices.Sort(names)
+	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == baseImage })
+	return service.InOrder(ctx, names, needs, func(ctx context.Context, name string) error {
+		return s.build(ctx, "build:"+name, name)
+	})
 }
 
 // build makes one image, or finds it unchanged.

@@ -151,10 +151,11 @@ func (s *Stack) checkOwnPort(ctx context.Context) []doctor.Finding {
 	if err == nil && unknown == nil && service.EndsFirst(c, owner) {
 		return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 may still be held by this stack's database, which %s", port, container.Fault(c))}
 	}
-	if service.PortFree(port) {
+	here := engine.Port{HostIP: service.Loopback, Host: port}
+	if service.PortFree(here) {
 		return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 is free for this stack's database", port)}
 	}
-	return []doctor.Finding{finding(doctor.Problem, "stop it, or set POSTSTACK_DATABASE_PORT", "%d of 127.0.0.1 is held by %s", port, service.Holder(ctx, e, port))}
+	return []doctor.Finding{finding(doctor.Problem, "stop it, or set POSTSTACK_DATABASE_PORT", "%d of 127.0.0.1 is held by %s", port, service.Holder(ctx, e, here))}
 }
 
 // checkLeftovers looks for what runs that died have left on the engine.

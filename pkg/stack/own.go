@@ -125,7 +125,7 @@ func (s *Stack) ownService(ctx context.Context, e Engine, r event.Reporter) (con
 	}
 	stack := s.services()
 	stack.Owner = owner
-	declared, err := stack.Declare(postgresImage, *definition.Service, service.Run{
+	declared, err := stack.Declare(definition, service.Run{
 		Image: ref, StopTimeout: s.Config.Timeout.Stop, Ports: map[uint16]uint16{place.port.Port: port},
 		Secrets: map[string][]byte{place.password.Name: []byte(password.Reveal())},
 	})
@@ -225,7 +225,7 @@ func (s *Stack) choosePort(ctx context.Context, r event.Reporter, declared uint1
 	if !errors.Is(err, errNotSetUp) {
 		return port, err
 	}
-	port, err = service.NextPort(declared)
+	port, err = service.NextPort(engine.Port{HostIP: service.Loopback, Host: declared})
 	if err == nil && port != declared {
 		r.Notice(fmt.Sprintf("port %d is taken: this stack's database gets port %d", declared, port))
 	}

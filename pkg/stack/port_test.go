@@ -29,7 +29,7 @@ func TestStartDatabase_port_that_is_taken(t *testing.T) {
 		_, err := b.phase(t, (*stack.Stack).StartDatabase)
 		var taken *service.PortError
 		require.ErrorAs(t, err, &taken)
-		assert.Equal(t, portOf(holder), taken.Port)
+		assert.Equal(t, portOf(holder), taken.Host)
 		assert.Equal(t, fmt.Sprintf("process %d (stack.test)", os.Getpid()), taken.Holder)
 		assert.ErrorContains(t, err, "POSTSTACK_DATABASE_PORT")
 		for _, call := range b.engine.Calls() {

@@ -21,8 +21,8 @@ type ServiceData struct {
 	Ports   []PortStatus `json:"ports"`
 }
 
-// StartServices has services running and healthy, each after those that it depends on: all that image.yaml files
-// declare, or the one that is named and what it needs. The database is started by its own phase.
+// StartServices has services running and healthy, each after those that it depends on: all that the settings choose, or
+// the one that is named and what it needs. The database is started by its own phase.
 func (s *Stack) StartServices(ctx context.Context, only string) error {
 	return s.eachService(ctx, serviceWork{phase: "services:start", only: only, needs: true, do: s.startService})
 }
@@ -32,7 +32,7 @@ func (s *Stack) startService(ctx context.Context, e Engine, r event.Reporter, na
 	if err != nil {
 		return ServiceData{}, err
 	}
-	declared, c, change, err := s.haveService(ctx, e, r, name, *d.Service)
+	declared, c, change, err := s.haveService(ctx, e, r, d)
 	if err != nil {
 		return ServiceData{}, err
 	}
@@ -40,18 +40,20 @@ func (s *Stack) startService(ctx context.Context, e Engine, r event.Reporter, na
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
 	defer cancel()
 	err = service.Runner{Engine: e, Report: r}.Await(ctx, *d.Service, c.ID)
-	err = s.keepUp(ctx, r, e, c.Name, change == container.Kept && c.KeptUp, err)
+	if d.Service.Restart != image.NeverRestart {
+		err = s.keepUp(ctx, r, e, c.Name, change == container.Kept && c.KeptUp, err)
+	}
 	return ServiceData{Service: name, State: string(change), Ports: portsOf(declared.Spec.Ports)}, err
 }
 
 // haveService has the container of a service running. One is made after the other: they share the owner, the network and
 // the free ports of this machine. Becoming healthy, which takes longer, is waited for side by side.
 func (s *Stack) haveService(
-	ctx context.Context, e Engine, r event.Reporter, name string, d image.Service,
+	ctx context.Context, e Engine, r event.Reporter, d image.Definition,
 ) (container.Service, engine.Container, container.Change, error) {
 	s.making.Lock()
 	defer s.making.Unlock()
-	declared, runner, err := s.declare(ctx, e, r, name, d)
+	declared, runner, err := s.declare(ctx, e, r, d)
 	if err != nil {
 		return declared, engine.Container{}, "", err
 	}
@@ -62,7 +64,7 @@ func (s *Stack) haveService(
 	s.sayFault(ctx, r, e, declared.Owner, found)
 	c, change, err := runner.Have(ctx, &declared, found)
 	if err == nil {
-		err = s.rememberPorts(e.Info().Kind, name, declared.Spec.Ports)
+		err = s.rememberPorts(e.Info().Kind, d.Name, declared.Spec.Ports)
 	}
 	return declared, c, change, err
 }
@@ -130,9 +132,12 @@ func (s *Stack) eachService(ctx context.Context, work serviceWork) error {
 		if err != nil {
 			return ended{}, err
 		}
-		names, err := work.selected(images)
+		names, err := s.selected(images, work)
 		if err != nil {
 			return ended{}, err
+		}
+		if len(names) == 0 {
+			return ended{Outcome: event.Unchanged, Text: noneChosen(images), Data: []ServiceData{}}, nil
 		}
 		e, err := s.engine(ctx)
 		if err != nil {
@@ -177,21 +182,28 @@ func (w serviceWork) waits(images *image.Catalogue, names []string) func(string)
 	}
 }
 
-// selected are the services that are meant, without the database.
-func (w serviceWork) selected(images *image.Catalogue) ([]string, error) {
-	all := slices.DeleteFunc(images.Services(), func(name string) bool { return name == postgresImage })
-	if w.only == "" {
-		return all, nil
+// StartsServices tells whether services run beside the database.
+func (s *Stack) StartsServices() bool { return len(s.Config.Services) > 0 }
+
+// selected are the services that are meant, without the database, which has its own phase: those that the settings
+// choose, and with needs also what they depend on. What is stopped may have been chosen before.
+func (s *Stack) selected(images *image.Catalogue, work serviceWork) ([]string, error) {
+	all := declaredServices(images)
+	for name := range s.Config.Services {
+		if !slices.Contains(all, name) {
+			return nil, unknownService("services: ", name, all)
+		}
 	}
-	switch {
-	case len(all) == 0:
-		return nil, &UsageError{Reason: fmt.Sprintf("there is no service %q: no image.yaml but the database's declares one", w.only)}
-	case !slices.Contains(all, w.only):
-		return nil, &UsageError{Reason: fmt.Sprintf("there is no service %q; known are: %s", w.only, strings.Join(all, ", "))}
+	wanted := map[string]bool{}
+	for _, name := range all {
+		_, chosen := s.Config.Services[name]
+		wanted[name] = name == work.only || work.only == "" && (chosen || work.backwards)
 	}
-	wanted := map[string]bool{w.only: true}
+	if work.only != "" && !wanted[work.only] {
+		return nil, unknownService("", work.only, all)
+	}
 	for _, name := range slices.Backward(all) { // each before what it depends on
-		if !wanted[name] || !w.needs {
+		if !wanted[name] || !work.needs {
 			continue
 		}
 		for _, other := range dependsOn(images, name) {
@@ -199,6 +211,28 @@ func (w serviceWork) selected(images *image.Catalogue) ([]string, error) {
 		}
 	}
 	return slices.DeleteFunc(all, func(name string) bool { return !wanted[name] }), nil
+}
+
+// declaredServices are those that image.yaml files declare beside the database.
+func declaredServices(images *image.Catalogue) []string {
+	return slices.DeleteFunc(images.Services(), func(name string) bool { return name == postgresImage })
+}
+
+// unknownService refuses a service that no image.yaml declares.
+func unknownService(where, name string, known []string) error {
+	if len(known) == 0 {
+		return &UsageError{Reason: fmt.Sprintf("%sthere is no service %q: no image.yaml but the database's declares one", where, name)}
+	}
+	return &UsageError{Reason: fmt.Sprintf("%sthere is no service %q; known are: %s", where, name, strings.Join(known, ", "))}
+}
+
+// noneChosen says how services are chosen.
+func noneChosen(images *image.Catalogue) string {
+	known := declaredServices(images)
+	if len(known) == 0 {
+		return "nothing to do: no image.yaml but the database's declares a service"
+	}
+	return "nothing to do: poststack.yaml chooses no services (services: " + strings.Join(known, ", ") + ")"
 }
 
 // told is what was done with services.

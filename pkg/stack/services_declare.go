@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
@@ -17,12 +20,13 @@ import (
 
 // declare is a service's container, and who has it running.
 func (s *Stack) declare(
-	ctx context.Context, e Engine, r event.Reporter, name string, d image.Service,
+	ctx context.Context, e Engine, r event.Reporter, d image.Definition,
 ) (container.Service, service.Runner, error) {
+	name := d.Name
 	runner := service.Runner{
-		Engine: e, Report: r, Remedy: fmt.Sprintf("choose another host port in containers/%s/image.yaml", name),
+		Engine: e, Report: r, Remedy: fmt.Sprintf("choose another in poststack.yaml (services, %s, ports)", name),
 	}
-	run := service.Run{StopTimeout: s.Config.Timeout.Stop, Secrets: map[string][]byte{}}
+	run := service.Run{StopTimeout: s.Config.Timeout.Stop, Secrets: map[string][]byte{}, Listen: s.Config.Services[name].Listen}
 	stack := s.services()
 	var err error
 	if run.Image, err = s.imageRef(name); err != nil {
@@ -38,17 +42,17 @@ func (s *Stack) declare(
 	if err != nil {
 		return container.Service{}, runner, err
 	}
-	for _, wanted := range d.Secrets {
+	for _, wanted := range d.Service.Secrets {
 		value, err := s.serviceSecret(name, wanted.Name)
 		if err != nil {
 			return container.Service{}, runner, err
 		}
 		run.Secrets[wanted.Name] = []byte(value.Reveal())
 	}
-	if run.Ports, runner.Movable, err = s.servicePorts(e.Info().Kind, name, d.Ports); err != nil {
+	if run.Ports, runner.Movable, err = s.servicePorts(e.Info().Kind, d); err != nil {
 		return container.Service{}, runner, err
 	}
-	declared, err := stack.Declare(name, d, run)
+	declared, err := stack.Declare(d, run)
 	return declared, runner, err
 }
 
@@ -74,16 +78,27 @@ func (s *Stack) portPath(kind engine.Kind, name string, port uint16) string {
 	return filepath.Join(s.servicesDir(), string(kind), fmt.Sprintf("port.%s.%d", name, port))
 }
 
-// servicePorts are the ports of this machine that a service had at its last start, or else free ones. fresh tells that
-// nobody knows them yet.
-func (s *Stack) servicePorts(kind engine.Kind, name string, ports []image.ServicePort) (found map[uint16]uint16, fresh bool, err error) {
-	found, fresh = map[uint16]uint16{}, true
-	for _, p := range ports {
-		host, err := readPort(s.portPath(kind, name, p.Port))
+// servicePorts are the ports of this machine that a service has: those that are set, that it had at its last start, or
+// else free ones. fresh tells that one of these was only looked for, so that nobody knows it yet.
+func (s *Stack) servicePorts(kind engine.Kind, d image.Definition) (found map[uint16]uint16, fresh bool, err error) {
+	found = map[uint16]uint16{}
+	set := s.Config.Services[d.Name]
+	for inside := range set.Ports {
+		if !slices.ContainsFunc(d.Service.Ports, func(p image.ServicePort) bool { return p.Port == inside }) {
+			return nil, false, &UsageError{Reason: fmt.Sprintf("services.%s.ports: %d is no port of the service; it has %s", d.Name, inside, portList(d.Service.Ports))}
+		}
+	}
+	for _, p := range d.Service.Ports {
+		host, err := set.Ports[p.Port], error(nil)
+		if host == 0 {
+			host, err = readPort(s.portPath(kind, d.Name, p.Port))
+		}
 		if errors.Is(err, errNotSetUp) {
-			host, err = service.NextPort(p.Host)
-		} else {
-			fresh = false
+			if p.Host == 0 {
+				continue
+			}
+			fresh = true
+			host, err = service.NextPort(service.Ports([]image.ServicePort{p}, set.Listen, map[uint16]uint16{p.Port: p.Host})...)
 		}
 		if err != nil {
 			return nil, false, err
@@ -91,6 +106,15 @@ func (s *Stack) servicePorts(kind engine.Kind, name string, ports []image.Servic
 		found[p.Port] = host
 	}
 	return found, fresh, nil
+}
+
+// portList names the ports of a service.
+func portList(ports []image.ServicePort) string {
+	var list []string
+	for _, p := range ports {
+		list = append(list, strconv.Itoa(int(p.Port)))
+	}
+	return strings.Join(list, ", ")
 }
 
 // rememberPorts keeps the ports that a service has got.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/poststack/poststack/pkg/config"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/event"
@@ -33,6 +34,7 @@ func servicesBench(t *testing.T) *bench {
 		write(t, filepath.Join(dir, "image.yaml"), "description: x\nparent: base-debian\nservice: "+section+"\n")
 		write(t, filepath.Join(dir, "Dockerfile"), "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n")
 	}
+	b.config.Services = map[string]config.Service{"app": {}, "web": {}}
 	return b.built(t, "app", "web")
 }
 
@@ -125,8 +127,34 @@ func TestServices_unknown(t *testing.T) {
 	_, err := servicesBench(t).phase(t, of((*stack.Stack).StopServices, "postgres"))
 	require.ErrorContains(t, err, `there is no service "postgres"; known are: app, web`)
 	assert.Equal(t, 2, stack.ExitStatus(err))
-	_, err = newBench(t).phase(t, of((*stack.Stack).StartServices, "web"))
+	b := newBench(t)
+	_, err = b.phase(t, of((*stack.Stack).StartServices, "web"))
 	require.ErrorContains(t, err, `there is no service "web": no image.yaml but the database's declares one`)
+	b.config.Services = map[string]config.Service{"web": {}}
+	_, err = b.phase(t, of((*stack.Stack).StartServices, ""))
+	require.ErrorContains(t, err, `services: there is no service "web": no image.yaml but the database's declares one`)
+}
+
+func TestServices_chosen(t *testing.T) {
+	t.Parallel()
+	b := servicesBench(t)
+	b.config.Services = nil
+	j, err := b.phase(t, of((*stack.Stack).StartServices, ""))
+	require.NoError(t, err)
+	assert.Equal(t, "nothing to do: poststack.yaml chooses no services (services: app, web)", j.last(t, event.PhaseEnded).Text)
+	free := freePort(t)
+	b.config.Services = map[string]config.Service{"web": {Listen: "127.0.0.2", Ports: map[uint16]uint16{80: free}}}
+	j, err = b.phase(t, of((*stack.Stack).StartServices, ""))
+	require.NoError(t, err)
+	assert.Equal(t, fmt.Sprintf("app made; web made, 80 on 127.0.0.2:%d", free), j.last(t, event.PhaseEnded).Text, "with what it needs")
+	b.config.Services = map[string]config.Service{"web": {Ports: map[uint16]uint16{81: free}}}
+	_, err = b.phase(t, of((*stack.Stack).StartServices, ""))
+	require.ErrorContains(t, err, "services.web.ports: 81 is no port of the service; it has 80")
+	assert.Equal(t, 2, stack.ExitStatus(err))
+	b.config.Services = nil
+	j, err = b.phase(t, of((*stack.Stack).StopServices, ""))
+	require.NoError(t, err)
+	assert.Equal(t, "app stopped; web stopped", j.last(t, event.PhaseEnded).Text, "also when they are not chosen any more")
 }
 
 // A set-up of a stack of services alone, as with DATABASE_URL, finds no owner and no network.
@@ -135,6 +163,7 @@ func TestStartServices_side_by_side_share_owner_network_and_ports(t *testing.T) 
 	b := servicesBench(t)
 	names := []string{"one", "two", "three", "four"}
 	for _, name := range names {
+		b.config.Services[name] = config.Service{}
 		dir := filepath.Join(b.config.Root, "containers", name)
 		require.NoError(t, os.MkdirAll(dir, 0o755))
 		write(t, filepath.Join(dir, "image.yaml"), "description: x\nparent: base-debian\nservice: { ports: [{ port: 80, host: 18180 }] }\n")

@@ -98,7 +98,7 @@ func (s *Stack) verifyImage(ctx context.Context, name string, r event.Reporter) 
 			return nil, err
 		}
 		out.Ref = string(ref)
-		return verify.Image(ctx, verify.Options{Engine: e, Start: verify.Dockertest(e), Image: definition, Ref: ref, Report: r})
+		return verify.Image(ctx, verify.Options{Engine: e, Start: verify.Dockertest(e), Image: definition, Ref: ref, Report: r, Setting: s.setting})
 	}()
 	var failed *verify.Error
 	if out.err != nil && !errors.As(out.err, &failed) {

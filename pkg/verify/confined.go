@@ -19,16 +19,22 @@ const capabilities = `CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETG
 // confined checks that the limits of a service are in force, by what the kernel says of its first process.
 func (s *scene) confined(limits engine.Confinement) question {
 	want := "capabilities: " + listed(limits.Capabilities) + ", no new privileges"
+	if s.Image.Service.ReadOnly {
+		want += ", read-only"
+	}
 	q := question{check: "confinement", expected: want}
 	q.ask = func(ctx context.Context) (answer, error) {
-		res, err := s.look(ctx, []string{"cat", "/proc/1/status"})
+		res, err := s.look(ctx, []string{"cat", "/proc/1/status", "/proc/1/mounts"})
 		if err != nil {
 			return answer{}, err
 		}
-		status := map[string]string{}
+		status, readOnly := map[string]string{}, false
 		for line := range strings.Lines(res.Stdout) {
 			name, value, _ := strings.Cut(line, ":")
 			status[name] = strings.TrimSpace(value)
+			if mount := strings.Fields(line); len(mount) == 6 && mount[1] == "/" { // proc(5): source, place, type, options …
+				readOnly = slices.Contains(strings.Split(mount[3], ","), "ro")
+			}
 		}
 		var bounding uint64
 		if n, _ := fmt.Sscanf(status["CapBnd"], "%x", &bounding); n != 1 {
@@ -43,6 +49,9 @@ func (s *scene) confined(limits engine.Confinement) question {
 		seen := "capabilities: " + listed(left)
 		if status["NoNewPrivs"] == "1" {
 			seen += ", no new privileges"
+		}
+		if readOnly {
+			seen += ", read-only"
 		}
 		return answer{seen: seen, ok: seen == want}, nil
 	}

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/secret"
+	"github.com/poststack/poststack/pkg/service"
 )
 
 // cleanupTime is how long removing a scene may take after the work itself was cancelled.
@@ -49,10 +52,33 @@ func (s *scene) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	if f := s.Image.Runtime.Start.Password; f != nil {
-		s.password = secret.Value(rand.Text())
-		err := s.lock(ctx, "password", path.Dir(f.Path), owned(engine.File{Path: f.Path, Mode: 0o400, Content: []byte(s.password.Reveal())}, f.Owner))
-		if err != nil {
+	return s.prepareFiles(ctx)
+}
+
+// prepareFiles makes the files that the service declares, each directory of them in a volume; secrets are made for the
+// check.
+func (s *scene) prepareFiles(ctx context.Context) error {
+	if s.Image.Service == nil {
+		return nil
+	}
+	secrets := map[string][]byte{}
+	for _, wanted := range s.Image.Service.Secrets {
+		value := secret.Value(rand.Text())
+		secrets[wanted.Name] = []byte(value.Reveal())
+		if wanted.Name == image.PasswordSecret {
+			s.password = value
+		}
+	}
+	files, err := service.Stack{Setting: s.Setting}.Files(s.Image, secrets)
+	if err != nil {
+		return err
+	}
+	below := map[string][]engine.File{}
+	for _, f := range files {
+		below[path.Dir(f.Path)] = append(below[path.Dir(f.Path)], f)
+	}
+	for i, dir := range slices.Sorted(maps.Keys(below)) {
+		if err := s.lock(ctx, "files"+strconv.Itoa(i), dir, below[dir]...); err != nil {
 			return err
 		}
 	}
@@ -89,22 +115,34 @@ func (s *scene) lock(ctx context.Context, purpose, target string, files ...engin
 	return s.Engine.ContainerRemove(remove, id)
 }
 
-// serve starts the container that image.yaml declares, with env over its environment, and publishes its ports.
+// serve starts the container that image.yaml declares, with env over its environment, and publishes its ports. Of the
+// service's environment it has what refers to no setting: the image's defaults are what is checked.
 func (s *scene) serve(ctx context.Context, env map[string]string) error {
-	declared := s.Image.Runtime.Start
-	spec := container.DisposableSpec{
-		Command: declared.Command, Env: maps.Clone(env), Ports: s.ports(), Network: s.name, Locked: s.locked,
-		Volumes: map[string]string{}, Tmpfs: map[string]string{}, Confinement: s.Image.Service.Confinement(),
+	declared, run := s.Image.Runtime.Start, image.Service{}
+	if s.Image.Service != nil {
+		run = *s.Image.Service
 	}
-	for name, value := range declared.Environment {
-		if _, set := env[name]; !set {
-			spec.Env[name] = value
-		}
+	spec := container.DisposableSpec{
+		Command: declared.Command, Env: map[string]string{}, Ports: s.ports(), Network: s.name, Locked: s.locked,
+		Volumes: map[string]string{}, ReadOnly: run.ReadOnly, Groups: run.Groups, Confinement: s.Image.Service.Confinement(),
+	}
+	maps.Copy(spec.Env, run.Environment)
+	maps.DeleteFunc(spec.Env, func(_, value string) bool { return service.Refers(value) })
+	maps.Copy(spec.Env, declared.Environment)
+	maps.Copy(spec.Env, env)
+	for _, t := range run.Tmpfs {
+		spec.Tmpfs = append(spec.Tmpfs, t.Spec())
 	}
 	for _, target := range declared.Tmpfs {
-		spec.Tmpfs[target] = "rw"
+		spec.Tmpfs = append(spec.Tmpfs, engine.Tmpfs{Path: target})
 	}
-	for i, target := range declared.Volumes {
+	targets := slices.Clone(declared.Volumes)
+	for _, v := range run.Volumes {
+		if !slices.Contains(slices.Collect(maps.Values(s.locked)), v.Path) { // of the certificate, say
+			targets = append(targets, v.Path)
+		}
+	}
+	for i, target := range targets {
 		name, err := s.volume(ctx, "data"+strconv.Itoa(i))
 		if err != nil {
 			return err

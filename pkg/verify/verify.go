@@ -75,7 +75,9 @@ type Options struct {
 	Start  Starter
 	Image  image.Definition
 	Ref    engine.Ref // of the image in the engine's store
-	Report event.Reporter
+	// Setting is the value of a setting that a file of the service refers to.
+	Setting func(key string) (string, bool)
+	Report  event.Reporter
 }
 
 // Result is how one check ended.

@@ -3,6 +3,8 @@ package verify_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -265,7 +267,6 @@ func TestImage_variables_and_restart_and_once(t *testing.T) {
 	b.image.Runtime.Start = image.Start{
 		Environment: map[string]string{"A": "1", "Z": "z"}, Volumes: []string{"/data"}, Tmpfs: []string{"/t"},
 		Certificate: &image.Certificate{Path: "/etc/certs", Owner: "9999:9998", Mode: "0640"},
-		Password:    &image.Password{Path: "/run/p/password", Owner: "1:2"},
 	}
 	b.Behave = func(spec engine.ContainerSpec) enginetest.Outcome {
 		if len(spec.Command) > 0 {
@@ -292,7 +293,33 @@ func TestImage_variables_and_restart_and_once(t *testing.T) {
 	assert.Equal(t, map[string]string{"A": "2", "Z": "z"}, b.started[1].Env)
 	assert.Equal(t, map[string]string{"B": "c"}, b.started[2].Env)
 	assert.Len(t, b.started[0].Volumes, 1)
-	assert.Len(t, b.started[0].Locked, 2)
+	assert.Len(t, b.started[0].Locked, 1)
+	b.assertEmpty(t)
+}
+
+func TestImage_is_started_as_the_service(t *testing.T) {
+	t.Parallel()
+	b := newBench(exec())
+	b.image.Service = &image.Service{
+		Environment: map[string]string{"A": "1", "B": "2", "DOMAIN": "${domain}"}, ReadOnly: true, Groups: []int{9999},
+		Volumes: []image.ServiceVolume{{Name: "data", Path: "/data"}, {Name: "certs", Path: "/etc/certs"}},
+		Tmpfs:   []image.ServiceTmpfs{{Path: "/run/x", Owner: "1:2"}},
+		Secrets: []image.ServiceSecret{{Name: "password", Path: "/run/p/password", Owner: "1:2"}, {Name: "token", Path: "/run/p/token", Owner: "1:2"}},
+	}
+	b.image.Runtime.Start = image.Start{
+		Environment: map[string]string{"B": "3"}, Certificate: &image.Certificate{Path: "/etc/certs", Owner: "9999:9998", Mode: "0640"},
+	}
+	b.answers["/proc/1/status"] = engine.ExecResult{Stdout: "CapBnd:\t0000000000000000\nNoNewPrivs:\t1\noverlay / overlay ro,relatime 0 0\n"}
+	results, err := b.verify(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "capabilities: none, no new privileges, read-only", named(t, results, "confinement").Seen)
+	got := b.started[0]
+	assert.Equal(t, map[string]string{"A": "1", "B": "3"}, got.Env)
+	assert.True(t, got.ReadOnly)
+	assert.Equal(t, []int{9999}, got.Groups)
+	assert.Equal(t, []engine.Tmpfs{{Path: "/run/x", UID: 1, GID: 2, Mode: 0o700}}, got.Tmpfs)
+	assert.Equal(t, []string{"/data"}, slices.Collect(maps.Values(got.Volumes)), "the other one holds the certificate")
+	assert.ElementsMatch(t, []string{"/etc/certs", "/run/p"}, slices.Collect(maps.Values(got.Locked)))
 	b.assertEmpty(t)
 }
 
@@ -347,7 +374,7 @@ func TestImage_cleans_up(t *testing.T) {
 // full is a bench on which every kind of thing is made.
 func full() *bench {
 	b := newBench(exec(), image.Check{Once: &image.OnceCheck{Command: []string{"true"}}})
-	b.image.Runtime.Start = image.Start{Volumes: []string{"/data"}, Password: &image.Password{Path: "/run/p/password", Owner: "1:2"}}
+	b.image.Runtime.Start = image.Start{Volumes: []string{"/data"}, Certificate: &image.Certificate{Path: "/p", Owner: "1:2", Mode: "0640"}}
 	b.image.Stop.Log = "down"
 	b.Behave = func(spec engine.ContainerSpec) enginetest.Outcome {
 		return enginetest.Outcome{Stdout: "down\n", Exits: len(spec.Command) > 0}

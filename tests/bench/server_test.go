@@ -34,7 +34,7 @@ func (s *site) disposableServer() server {
 	c, err := container.StartDisposable(s.Context(), s.engine, container.DisposableSpec{
 		Image: image.LatestRef("postgres"), Ports: []uint16{5432}, Env: map[string]string{"POSTGRES_PASSWORD": "bench"},
 		Command: []string{"postgres", "-c", "fsync=off", "-c", "max_wal_size=128MB"},
-		Tmpfs:   map[string]string{"/var/lib/postgresql": "rw,mode=1777"},
+		Tmpfs:   []engine.Tmpfs{{Path: "/var/lib/postgresql"}},
 	})
 	require.NoError(s, err)
 	s.Cleanup(func() { assert.NoError(s, c.Close()) })

@@ -99,7 +99,7 @@ func TestVerify_broken_list(t *testing.T) {
 			image.Check{Line: 10, Process: &image.ProcessCheck{Name: "cron", User: "root"}},
 			image.Check{Line: 11, Command: &image.CommandCheck{Run: []string{"false"}}})
 		d.Runtime.Start.Volumes = []string{"/data/work"}
-		d.Runtime.Start.Password = &image.Password{Path: "/run/x/password", Owner: "1:1"}
+		d.Runtime.Start.Certificate = &image.Certificate{Path: "/run/x", Owner: "1:1", Mode: "0640"}
 		results, err := verifyImage(t.Context(), t, kind, d, event.Reporter{})
 		var failed *verify.Error
 		require.ErrorAs(t, err, &failed)
