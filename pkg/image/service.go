@@ -17,6 +17,7 @@ type Service struct {
 	Volumes     []ServiceVolume   `yaml:"volumes"`
 	Secrets     []ServiceSecret   `yaml:"secrets"`
 	Files       []ServiceFile     `yaml:"files"`
+	Database    *ServiceDatabase  `yaml:"database"` // nil if it does not sign in to the database
 	Environment map[string]string `yaml:"environment"` // ${KEY} in a value is the setting of that key
 	// Lenient names variables that may change without the container being made anew: nobody wants a database restarted
 	// for a line more in its log. They hold from the next start.
@@ -96,6 +97,17 @@ func (f ServiceFile) IDs() (uid, gid int) { return ids(f.Owner) }
 
 // Bits are its permissions.
 func (f ServiceFile) Bits() int64 { return octal(f.Mode, 0o444) }
+
+// ServiceDatabase is how a service signs in to the stack's database: with a role and a password of its own, which the
+// stack makes. libpq's variables name both, PGPASSFILE the password's file.
+type ServiceDatabase struct {
+	Role  string `yaml:"role"`  // whose rights it has
+	Path  string `yaml:"path"`  // of the password file
+	Owner string `yaml:"owner"` // UID:GID of it; its mode is 0400
+}
+
+// IDs are the user and the group that own the file.
+func (d ServiceDatabase) IDs() (uid, gid int) { return ids(d.Owner) }
 
 // ServiceTmpfs is a directory in memory.
 type ServiceTmpfs struct {

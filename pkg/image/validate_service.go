@@ -87,6 +87,14 @@ func (s *Service) validateFiles(at func(...any) checkValidator) {
 			v.mode("mode", file.Mode)
 		}
 	}
+	if d := s.Database; d != nil {
+		v := at("database")
+		if !regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`).MatchString(d.Role) {
+			v.add("role %q must be lower-case letters, digits and '_'", d.Role)
+		}
+		v.path("path", d.Path)
+		v.ids("owner", d.Owner)
+	}
 	for i, dir := range s.Tmpfs {
 		v := at("tmpfs", i)
 		v.path("path", dir.Path)

@@ -27,6 +27,7 @@ type Run struct {
 	Listen      string            // address of this machine that ports are published on; "" is [Loopback]
 	Ports       map[uint16]uint16 // port in the container → port of this machine; those that are not in it are not published
 	Secrets     map[string][]byte // by name
+	Login       *Login            // nil for a service that needs no database
 	StopTimeout time.Duration
 }
 
@@ -65,6 +66,7 @@ func (s Stack) Declare(of image.Definition, run Run) (container.Service, error) 
 			return container.Service{}, fmt.Errorf("declare service %q: %s: %w", of.Name, variable, err)
 		}
 	}
+	run.Login.put(&spec, d.Database)
 	return container.Service{Owner: s.Owner, Role: of.Name, Unhashed: d.Lenient, Spec: spec}, nil
 }
 

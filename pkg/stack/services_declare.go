@@ -52,6 +52,9 @@ func (s *Stack) declare(
 	if run.Ports, runner.Movable, err = s.servicePorts(e.Info().Kind, d); err != nil {
 		return container.Service{}, runner, err
 	}
+	if run.Login, err = s.serviceLogin(ctx, d); err != nil {
+		return container.Service{}, runner, err
+	}
 	declared, err := stack.Declare(d, run)
 	return declared, runner, err
 }

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -43,6 +46,7 @@ func TestService(t *testing.T) {
 		assert.Contains(t, w.ok(t, "status"), before.Name)
 		assert.Contains(t, w.ok(t, "logs", "-of=web"), "GET /token")
 
+		w.signsIn(t, before)
 		_, err = e.ContainerExec(t.Context(), before.ID, engine.ExecSpec{Command: []string{"sh", "-c", "printf changed >/srv/web/greeting"}})
 		require.NoError(t, err)
 		assert.Equal(t, "hello from localhost", w.get(t, "/"))
@@ -72,6 +76,37 @@ func TestService(t *testing.T) {
 		assert.Equal(t, 2, r.Code)
 		assert.Contains(t, r.Stderr, `there is no service "wbe"; known are: web`)
 	})
+}
+
+// signsIn has the service sign in as itself, which may read what its role may and nothing else, and takes the role away.
+func (w *website) signsIn(t *testing.T, c engine.Container) {
+	t.Helper()
+	env := map[string]string{}
+	for _, variable := range c.Env {
+		name, value, _ := strings.Cut(variable, "=")
+		env[name] = value
+	}
+	assert.Equal(t, "postgres 5432 poststack disable", strings.Join([]string{env["PGHOST"], env["PGPORT"], env["PGDATABASE"], env["PGSSLMODE"]}, " "))
+	file, err := w.engine.ContainerFile(t.Context(), c.ID, env["PGPASSFILE"])
+	require.NoError(t, err)
+	password := strings.TrimSpace(strings.TrimPrefix(string(file), "*:*:*:*:"))
+	require.Len(t, password, 32)
+	assert.NotContains(t, fmt.Sprintf("%+v", c), password)
+	address, err := url.Parse(w.URL(t))
+	require.NoError(t, err)
+	admin := connect(t, address.String())
+	address.User = url.UserPassword(env["PGUSER"], password)
+	conn := connect(t, address.String())
+	_, err = conn.Exec(t.Context(), `select from domains`)
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), `select from accounts`)
+	require.ErrorContains(t, err, "permission denied")
+	require.NoError(t, conn.Close(t.Context()))
+
+	_, err = admin.Exec(t.Context(), `drop role `+pgx.Identifier{env["PGUSER"]}.Sanitize())
+	require.NoError(t, err)
+	assert.Contains(t, w.ok(t, "services:start"), "web runs already")
+	assert.NoError(t, connect(t, address.String()).Ping(t.Context()), "the role is there again, with its password")
 }
 
 func errorOf[T any](_ T, err error) error { return err }
