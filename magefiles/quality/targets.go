@@ -23,6 +23,7 @@ type target struct {
 	Comment  string // the whole comment
 	Flags    []parse.Arg
 	Needs    []need // what it runs first, in order of the source
+	Program  bool   // the compiled program has it too
 }
 
 // need is a target that another one needs.
@@ -35,6 +36,10 @@ type need struct {
 // it works on code that does not compile.
 func readTargets(root string) ([]target, error) {
 	imports, err := readImports(filepath.Join(root, "magefiles"))
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := readImports(filepath.Join(root, "magefiles", "program"))
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +56,9 @@ func readTargets(root string) ([]target, error) {
 		found, err := readPackage(filepath.Join(root, filepath.FromSlash(rel)), imp.alias)
 		if err != nil {
 			return nil, err
+		}
+		for i := range found {
+			found[i].Program = slices.Contains(compiled, imp)
 		}
 		all = append(all, found...)
 	}

@@ -20,7 +20,7 @@ func foreignTexts() []string {
 		"module cache not found: neither GOMODCACHE nor GOPATH is set", `Unknown target specified: "-yes"`,
 		`invalid option "--yes" for target "Reset"`, "permission denied while trying to connect to the docker API",
 		`not enough arguments for target "Shell"`, `invalid option "-of" for target "Logs"`,
-		"no required module provides package …/magefiles/targets/testing: go.mod file not found …", `go: no such tool "mage"`,
+		"no required module provides package …/magefiles/targets: go.mod file not found …", `go: no such tool "mage"`,
 		"no required module provides package …; to add it: go get …", "go: -modfile cannot be used in workspace mode",
 		"go: inconsistent vendoring in …", "go tool mage: fork/exec …: exec format error", "cannot find package … (from $GOROOT)",
 		"invalid go version '1.26.0': must match format 1.23",

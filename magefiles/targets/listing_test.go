@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,27 @@ var want = map[string][]string{ //nolint:gochecknoglobals // a table
 	"lint": nil, "logs": {"-of", "-last", "-follow"}, "report": {"-open"}, "reset": {"-yes"}, "schema:init": nil, "schema:status": nil, "schema:update": nil, "services:reload": {"-of"}, "services:start": {"-of"}, "services:stop": {"-of"}, "setup": nil, "psql": {"-command"}, "shell": nil,
 	"status": nil, "test": nil, "test:browser": nil, "test:e2e": nil, "test:integration": nil, "test:performance": nil, "test:unit": nil,
 	"verify:base": nil, "verify:db": nil, "verify:liquibase": nil, "verify:postgres": nil, "verify:runtime": {"-of"},
+}
+
+// workshop are the targets that look after the code, which the compiled program leaves out.
+var workshop = []string{ //nolint:gochecknoglobals // a table
+	"bench", "check", "coverage", "docs", "format", "hooks:install", "hooks:preCommit", "lint",
+	"test", "test:browser", "test:e2e", "test:integration", "test:performance", "test:unit",
+}
+
+// TestProgram_dependencies looks at all that the compiled program is linked from.
+func TestProgram_dependencies(t *testing.T) {
+	t.Parallel()
+	list, _ := run(t, "list", "-tags=mage", "-deps", "./magefiles/program")
+	packages := strings.Fields(list)
+	require.Contains(t, packages, "github.com/poststack/poststack/pkg/stack")
+	for _, part := range []string{
+		"github.com/poststack/poststack/magefiles/quality", "github.com/poststack/poststack/magefiles/bench",
+		"github.com/poststack/poststack/magefiles/workshop", "github.com/magefile/mage/parse", "golang.org/x/perf",
+		"github.com/chromedp", "github.com/stretchr/testify", "testing",
+	} {
+		assert.False(t, slices.ContainsFunc(packages, func(p string) bool { return p == part || strings.HasPrefix(p, part+"/") }), part)
+	}
 }
 
 // run runs a program of the go command in the root of the checkout, and returns what it printed.
@@ -57,6 +79,13 @@ func TestListing(t *testing.T) {
 		assert.Contains(t, want, name, "a new target belongs into this test")
 		assert.Greater(t, len(line), 20, "%s: its line says what it does", name)
 		assert.Less(t, len(line), 120, "%s: one line", name)
+	}
+
+	program, warnings := run(t, "tool", "mage", "-d", "magefiles/program", "-l")
+	assert.Empty(t, warnings)
+	compiled := listed(t, program)
+	for name := range targets {
+		assert.Equal(t, !slices.Contains(workshop, name), compiled[name] != "", "%s is in the compiled program", name)
 	}
 
 	bootstrap, warnings := run(t, "run", "magefile.go", "-l")

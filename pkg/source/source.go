@@ -82,10 +82,10 @@ func skipped(rel, name string) bool {
 	return strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules"
 }
 
-// goSources lists what the compiled targets are made of: Go files without tests, and the module's files.
+// goSources lists what the compiled program is made of: Go files without tests, and the module's files.
 func goSources(root string) ([]string, error) {
 	sources := []string{"go.mod", "go.sum"}
-	for _, dir := range []string{"magefiles", "pkg"} {
+	for _, dir := range []string{program, "magefiles/targets", "pkg"} {
 		found, err := Find(filepath.Join(root, dir), func(rel string) (bool, error) {
 			return strings.HasSuffix(rel, ".go") && !strings.HasSuffix(rel, "_test.go"), nil
 		})

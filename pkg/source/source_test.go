@@ -17,7 +17,8 @@ func checkout(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
 	write(t, root, map[string]string{
-		"go.mod": "module example.org/stack\n", "go.sum": "", "magefiles/main.go": "package main\n", "pkg/thing/thing.go": "package thing\n",
+		"go.mod": "module example.org/stack\n", "go.sum": "", "pkg/thing/thing.go": "package thing\n",
+		"magefiles/program/magefile.go": "package main\n", "magefiles/targets/targets.go": "package targets\n",
 	})
 	write(t, root, files)
 	return root
@@ -65,8 +66,11 @@ func TestStale(t *testing.T) {
 			write(t, root, map[string]string{"pkg/thing/thing.go": "package other\n"})
 		}, true},
 		{"a source is new", func(t *testing.T, root string) {
-			write(t, root, map[string]string{"magefiles/new.go": "package main\n"})
+			write(t, root, map[string]string{"magefiles/targets/new.go": "package targets\n"})
 		}, true},
+		{"a source of what looks after the code is new", func(t *testing.T, root string) {
+			write(t, root, map[string]string{"magefiles/workshop/new.go": "package workshop\n"})
+		}, false},
 		{"a source is gone", func(t *testing.T, root string) {
 			require.NoError(t, os.Remove(filepath.Join(root, "pkg/thing/thing.go")))
 		}, true},

@@ -1,4 +1,5 @@
-package targets
+// Package workshop holds the mage targets that look after the code. The compiled program has none of them.
+package workshop
 
 import (
 	"context"
@@ -28,23 +29,15 @@ func Coverage(ctx context.Context) error { return project(ctx, quality.Project.C
 // Bench measures Poststack against docker compose, the official image and stock Liquibase, by turns, and draws logs/bench.svg. -rounds=N (6), -rows=PATTERN, -peers also fetches and builds what is missing of them, -curves also measures how the cost grows with the work, -check fails on a ratio worse than the kept one, -keep keeps the result in docs/benchmarks and docs/performance.md. POSTSTACK_TEST_ENGINES names the engines. Example: mage bench -rows=setup -peers
 func Bench(ctx context.Context, rounds *int, rows *string, peers, curves, check, keep *bool) error {
 	return project(ctx, func(p quality.Project, ctx context.Context) error {
-		o := quality.BenchOptions{Peers: isSet(peers), Curves: isSet(curves), Check: isSet(check), Keep: isSet(keep)}
-		if rounds != nil {
-			o.Rounds = *rounds
-		}
-		if rows != nil {
-			o.Rows = *rows
-		}
-		return p.Bench(ctx, o)
+		return p.Bench(ctx, quality.BenchOptions{
+			Rounds: orZero(rounds), Rows: orZero(rows),
+			Peers: orZero(peers), Curves: orZero(curves), Check: orZero(check), Keep: orZero(keep),
+		})
 	})
 }
 
 // Check runs lint, all tests and coverage: what a change has to pass. Example: mage check
 func Check(ctx context.Context) error { return project(ctx, quality.Project.Check) }
-
-// Install compiles all targets into one program, bin/poststack. It says so when the checkout's code is newer
-// than the program. Example: mage install && bin/poststack status
-func Install(ctx context.Context) error { return project(ctx, quality.Project.Install) }
 
 // Docs writes docs/targets.md and docs/configuration.md from the code, and the kept measurements into docs/performance.md. Example: mage docs
 func Docs(ctx context.Context) error { return project(ctx, quality.Project.Docs) }
@@ -62,4 +55,13 @@ func (Hooks) PreCommit(ctx context.Context) error { return project(ctx, quality.
 // project runs work on the checkout.
 func project(ctx context.Context, work func(quality.Project, context.Context) error) error {
 	return quality.Do(ctx, os.Stdout, os.Stderr, work)
+}
+
+// orZero reads one of mage's optional flags: without it, the value is the empty one.
+func orZero[T any](flag *T) T {
+	if flag == nil {
+		var zero T
+		return zero
+	}
+	return *flag
 }
