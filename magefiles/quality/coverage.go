@@ -38,7 +38,7 @@ func (p Project) Check(ctx context.Context) error {
 		return p.inOrder(
 			ctx, "tests",
 			step{"unit", p.coverUnit}, step{"browser", p.Browser}, step{"integration", p.coverIntegration},
-			step{"e2e", p.E2E}, step{"criteria", p.criteria}, step{"coverage", p.judgeCoverage},
+			step{"e2e", p.E2E}, step{"coverage", p.judgeCoverage},
 		)
 	}
 	return p.each(ctx, "check", step{"lint", p.Lint}, step{"tests", tests})

@@ -95,7 +95,6 @@ func TestProject_Coverage(t *testing.T) {
 func TestProject_Check(t *testing.T) {
 	t.Parallel()
 	root := sources(t)
-	write(t, root, criteria())
 	run := measuring(root, "mode: atomic\nm/pkg/a/a.go:1.1,2.2 1 0\n")
 	write(t, root, map[string]string{"bin/chromium": "#!/bin/sh\n"})
 	p, out := project(root, run, map[string]string{"PATH": filepath.Join(root, "bin")})

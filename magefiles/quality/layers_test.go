@@ -118,7 +118,6 @@ func TestProject_engineLayers(t *testing.T) {
 
 	run := &fake{answers: []answer{{prefix: "go list", stdout: packages}, {prefix: "go test", stdout: passing}}}
 	root := t.TempDir()
-	write(t, root, criteria())
 	p, out := project(root, run, nil)
 	require.NoError(t, p.Integration(t.Context()))
 	require.NoError(t, p.E2E(t.Context()))
@@ -148,7 +147,6 @@ func TestProject_Test(t *testing.T) {
 		summary := filepath.Join(t.TempDir(), "summary.md")
 		run := &fake{answers: []answer{{prefix: "go test", stdout: passing}}}
 		root := t.TempDir()
-		write(t, root, criteria())
 		write(t, root, map[string]string{"bin/chromium": "#!/bin/sh\n"})
 		p, out := project(root, run, map[string]string{"GITHUB_STEP_SUMMARY": summary, "PATH": filepath.Join(root, "bin")})
 		require.NoError(t, p.Test(t.Context()))
@@ -165,7 +163,7 @@ func TestProject_Test(t *testing.T) {
 		t.Parallel()
 		run := &fake{answers: []answer{{prefix: "go test", stdout: failing, code: 1}}}
 		p, _ := project(t.TempDir(), run, nil)
-		require.EqualError(t, p.Test(t.Context()), "test: unit failed; browser, integration, e2e and criteria did not run")
+		require.EqualError(t, p.Test(t.Context()), "test: unit failed; browser, integration and e2e did not run")
 		assert.Len(t, run.ran("go test"), 1)
 	})
 }

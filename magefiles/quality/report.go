@@ -27,7 +27,6 @@ type report struct {
 	out    io.Writer
 	listed bool
 	counts counts
-	passed []testID // those that passed, and of those with subtests the ones in which a subtest did
 
 	line  []byte // an event that is not complete yet
 	tests map[testID]*testLog
@@ -42,7 +41,6 @@ type testLog struct {
 	output   []string
 	parent   bool // it has subtests
 	failures int  // of its subtests
-	passes   int  // likewise
 }
 
 // testEvent is one line of go test -json, as go doc test2json describes it.
@@ -150,12 +148,6 @@ func (r *report) endTest(e testEvent) error {
 	l := r.log(id)
 	delete(r.tests, id)
 	up, sub := id.parent()
-	if e.Action == "pass" && (!l.parent || l.passes > 0) {
-		r.passed = append(r.passed, id)
-		for above, ok := up, sub; ok; above, ok = above.parent() { // one with a slash in its name has no direct parent
-			r.log(above).passes++
-		}
-	}
 	switch {
 	case e.Action == "fail":
 		if l.failures == 0 {

@@ -18,8 +18,7 @@ func Lint(ctx context.Context) error { return project(ctx, quality.Project.Lint)
 func Format(ctx context.Context) error { return project(ctx, quality.Project.Format) }
 
 // Test runs the unit, browser, integration and end-to-end tests for the detected engine. It stops after the first of
-// these that fails, and in the end finds the tests that docs/phases.md and docs/cases.md name among those that
-// passed. POSTSTACK_TEST_ENGINES=podman,docker names other engines. Example: mage test
+// these that fails. POSTSTACK_TEST_ENGINES=podman,docker names other engines. Example: mage test
 func Test(ctx context.Context) error { return project(ctx, quality.Project.Test) }
 
 // Coverage measures how much of pkg/ the unit and integration tests run, and writes coverage/index.html. It
