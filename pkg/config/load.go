@@ -1,14 +1,13 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/knadh/koanf/maps"
-	"github.com/knadh/koanf/providers/confmap"
-	"github.com/knadh/koanf/v2"
 
 	"github.com/poststack/poststack/pkg/secret"
 )
@@ -50,25 +49,24 @@ func (l *loader) add(p Problem) { l.problems = append(l.problems, p) }
 
 // apply checks each value of each layer, the weakest layer first, and sets cfg from the strongest.
 func (l *loader) apply(cfg *Config, layers ...layer) {
-	merged, sources := merge(append([]layer{l.defaults()}, layers...))
+	merged := l.defaults()
+	for _, values := range layers {
+		maps.Copy(merged, values)
+	}
 	for _, o := range l.table {
 		for _, source := range layers {
 			if e, ok := source[o.Key]; ok {
 				l.check(o, e)
 			}
 		}
-		raw, source := merged.String(o.Key), sources[o.Key]
+		raw, row := merged[o.Key].raw, o.Setting
 		if raw == "" && o.computed != nil {
 			var err error
 			if raw, err = o.computed(l.scope); err != nil {
 				l.add(Problem{Key: o.Key, Source: "default", Reason: err.Error()})
 			}
 		}
-		row := o.Setting
-		row.Source = "default"
-		if source != "" {
-			row.Source = source
-		}
+		row.Source = cmp.Or(merged[o.Key].source, "default")
 		if raw != "" {
 			row.Value, _ = o.set(cfg, l.scope, raw) // an error has been reported by check
 		}
@@ -93,31 +91,10 @@ func (l *loader) defaults() layer {
 	values := layer{}
 	for _, o := range l.table {
 		if o.computed == nil && o.Default != "" {
-			values[o.Key] = entry{raw: o.Default, source: "default"}
+			values[o.Key] = entry{raw: o.Default}
 		}
 	}
 	return values
-}
-
-// merge lays the layers over each other, the last one on top, and tells where each value came from.
-func merge(layers []layer) (merged *koanf.Koanf, sources map[string]string) {
-	merged, sources = koanf.New("."), map[string]string{}
-	for _, values := range layers {
-		flat := make(map[string]any, len(values))
-		for key, e := range values {
-			flat[key] = e.raw
-		}
-		note := koanf.WithMergeFunc(func(src, dest map[string]any) error {
-			for key := range flat {
-				sources[key] = values[key].source
-			}
-			maps.Merge(src, dest)
-			return nil
-		})
-		// A map of strings cannot fail to load: there is nothing to parse, and the merge returns no error.
-		_ = merged.Load(confmap.Provider(flat, "."), nil, note)
-	}
-	return merged, sources
 }
 
 // maxShown is how much of a bad value a problem quotes, in bytes.
@@ -163,7 +140,7 @@ func (l *loader) readEnvironment() layer {
 			values[o.Key] = entry{raw: raw, source: place, place: place}
 		}
 	}
-	for _, name := range sortedKeys(l.scope.env) {
+	for _, name := range slices.Sorted(maps.Keys(l.scope.env)) {
 		ours := strings.HasPrefix(name, "POSTSTACK_") && !strings.HasPrefix(name, testPrefix)
 		if ours && !known[name] && l.scope.env[name] != "" {
 			l.add(Problem{Key: name, Source: "environment", Reason: fmt.Sprintf("unknown setting; the nearest known one is %q", nearest(l.table, name).Env)})

@@ -13,7 +13,6 @@ import (
 	"syscall"
 
 	"github.com/google/renameio/v2"
-	"github.com/knadh/koanf/maps"
 )
 
 // workaround is a setting that makes podman run containers where it otherwise does not.
@@ -101,9 +100,9 @@ func writeConf(o Options, own settings, version string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("read podman's configuration %q: %w", file, err)
 		}
-		maps.Merge(theirs, merged)
+		merged.merge(theirs)
 	}
-	maps.Merge(own, merged)
+	merged.merge(own)
 	text := merged.String()
 	sum := sha256.Sum256([]byte(text))
 	file := filepath.Join(o.CacheDir, "podman", hex.EncodeToString(sum[:])[:12]+".conf")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/knadh/koanf/maps"
 	"github.com/moby/moby/client"
 
 	"github.com/poststack/poststack/pkg/engine/dockerfile"
@@ -70,7 +69,7 @@ func MergeConf(texts ...string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		maps.Merge(more, s)
+		s.merge(more)
 	}
 	return s.String(), nil
 }

@@ -32,6 +32,19 @@ func (s settings) set(table, key string, value any) {
 	s[key] = value
 }
 
+// merge lays other over s, table by table: of a value that both have, the one of other stays.
+func (s settings) merge(other map[string]any) {
+	for key, value := range other {
+		ours, isTable := s[key].(map[string]any)
+		theirs, both := value.(map[string]any)
+		if isTable && both {
+			settings(ours).merge(theirs)
+			continue
+		}
+		s[key] = value
+	}
+}
+
 // String writes s as TOML, sorted.
 func (s settings) String() string {
 	var b bytes.Buffer
