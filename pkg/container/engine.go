@@ -29,33 +29,17 @@ func DisposableLabels() map[string]string { return session.Labels() }
 
 // Engine is what this package needs of a container engine; *engine.Engine has it.
 type Engine interface {
-	lifecycle
-	observer
-	storage
-	cleanup
-}
-
-type lifecycle interface {
 	ContainerCreate(ctx context.Context, spec engine.ContainerSpec) (engine.ContainerID, error)
 	ContainerStart(ctx context.Context, id engine.ContainerID) error
 	ContainerStop(ctx context.Context, id engine.ContainerID, timeout time.Duration) error
 	ContainerRemove(ctx context.Context, id engine.ContainerID) error
-}
-
-type observer interface {
 	ContainerInspect(ctx context.Context, nameOrID string) (engine.Container, error)
 	ContainerList(ctx context.Context, labels map[string]string) ([]engine.Container, error)
 	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
-}
-
-type storage interface {
 	VolumeInspect(ctx context.Context, name string) (engine.Volume, error)
 	VolumeCreate(ctx context.Context, name string, labels map[string]string) error
 	NetworkInspect(ctx context.Context, name string) (engine.Network, error)
 	NetworkCreate(ctx context.Context, name string, labels map[string]string) error
-}
-
-type cleanup interface {
 	VolumeList(ctx context.Context, labels map[string]string) ([]engine.Volume, error)
 	VolumeRemove(ctx context.Context, name string) error
 	NetworkList(ctx context.Context, labels map[string]string) ([]engine.Network, error)

@@ -142,7 +142,7 @@ func (d debian) pull(ctx context.Context, ref engine.Ref, r event.Reporter) (Bas
 }
 
 // inspectBase describes ref, or gives the zero Base when the store does not have it.
-func inspectBase(ctx context.Context, store Store, ref engine.Ref) (Base, error) {
+func inspectBase(ctx context.Context, store Engine, ref engine.Ref) (Base, error) {
 	img, err := store.ImageInspect(ctx, ref)
 	if errors.Is(err, engine.ErrNotFound) {
 		return Base{}, nil

@@ -11,25 +11,15 @@ import (
 	"github.com/poststack/poststack/pkg/runner"
 )
 
-// Store is what the engine keeps, as far as this package uses it. ImageInspect of an unknown image gives
+// Engine is what a [Builder] needs of an engine; *engine.Engine has it. ImageInspect of an unknown image gives
 // engine.ErrNotFound; ImageRemove of one is no error, and it refuses an image that a container uses.
-type Store interface {
+type Engine interface {
 	ImageInspect(ctx context.Context, ref engine.Ref) (engine.Image, error)
 	ImageList(ctx context.Context, label string) ([]engine.Image, error)
 	ImageTag(ctx context.Context, id engine.ImageID, ref engine.Ref) error
 	ImageRemove(ctx context.Context, ref engine.Ref) error
-}
-
-// Importer brings images of others into the store.
-type Importer interface {
 	ImagePull(ctx context.Context, ref engine.Ref) error
 	ImageImport(ctx context.Context, rootfs io.Reader, ref engine.Ref, changes []string) (engine.ImageID, error)
-}
-
-// Engine is what a [Builder] needs of an engine.
-type Engine interface {
-	Store
-	Importer
 	Build(ctx context.Context, spec engine.BuildSpec) (engine.BuildOutput, error)
 	Guard() error
 }

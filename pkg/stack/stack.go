@@ -22,67 +22,35 @@ import (
 	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/schema"
 	"github.com/poststack/poststack/pkg/secret"
+	"github.com/poststack/poststack/pkg/service"
 	"github.com/poststack/poststack/pkg/trace"
 	"github.com/poststack/poststack/pkg/verify"
 )
 
-// Engine is what the phases need of a container engine; *engine.Engine has it.
+// Engine is what the phases need of a container engine; *engine.Engine has it. The packages below say what they need of
+// it; the rest is asked only here.
 type Engine interface {
 	container.Engine
+	container.Server
 	image.Engine
 	schema.Containers
-	onlyHere
-}
-
-// onlyHere is what only this package asks an engine.
-type onlyHere interface {
-	about
-	inside
-	contents
-}
-
-// contents is what an inventory asks an engine.
-type contents interface {
-	ImageHistory(ctx context.Context, ref engine.Ref) ([]engine.Layer, error)
+	service.Engine
+	verify.Engine
+	Close() error
+	ContainerEndLost(ctx context.Context, name string) error
 	ContainerFile(ctx context.Context, id engine.ContainerID, path string) ([]byte, error)
-}
-
-// inside is what the user's own programs need of a container that runs.
-type inside interface {
+	ContainerKeepUp(ctx context.Context, id engine.ContainerID) error
+	ContainerLost(ctx context.Context, name string) ([]engine.ContainerID, error)
 	ExecCommand(id engine.ContainerID, spec engine.ExecSpec, tty bool) runner.Command
+	ImageHistory(ctx context.Context, ref engine.Ref) ([]engine.Layer, error)
+	NetworkGuests(ctx context.Context, name string) ([]string, error)
+	VolumeUsage(ctx context.Context, name string) (int64, error)
 }
 
 // Terminal runs a program that talks to the user itself, and returns its exit status; [runner.Terminal] does.
 type Terminal interface {
 	Run(ctx context.Context, c runner.Command) (int, error)
 	Interactive() bool // a person can type and see
-}
-
-// about is what is told of the engine and of what it has, and what the checks of images need.
-type about interface {
-	verifying
-	keeper
-	users
-	Close() error
-}
-
-// users tells who and what uses a port, a network and a volume.
-type users interface {
-	ContainerOnPort(ctx context.Context, port uint16) (string, error)
-	NetworkGuests(ctx context.Context, name string) ([]string, error)
-	VolumeUsage(ctx context.Context, name string) (int64, error)
-}
-
-// keeper is what keeps the database up, and mends what a crash has left of its container.
-type keeper interface {
-	ContainerKeepUp(ctx context.Context, id engine.ContainerID) error
-	ContainerLost(ctx context.Context, name string) ([]engine.ContainerID, error)
-	ContainerEndLost(ctx context.Context, name string) error
-}
-
-type verifying interface {
-	verify.Engine
-	container.Server
 }
 
 // Options are what a stack is opened with.

@@ -19,30 +19,14 @@ import (
 
 // Engine is what this package needs of a container engine; *engine.Engine has it.
 type Engine interface {
-	containers
-	inside
-	preparation
-	objects
-}
-
-type containers interface {
 	ContainerInspect(ctx context.Context, nameOrID string) (engine.Container, error)
 	ContainerStart(ctx context.Context, id engine.ContainerID) error
 	ContainerKill(ctx context.Context, id engine.ContainerID, signal string) error
 	ContainerWait(ctx context.Context, id engine.ContainerID) (int, error)
-}
-
-type inside interface {
 	ContainerExec(ctx context.Context, id engine.ContainerID, spec engine.ExecSpec) (engine.ExecResult, error)
 	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
-}
-
-type preparation interface {
 	ContainerCreate(ctx context.Context, spec engine.ContainerSpec) (engine.ContainerID, error)
 	ContainerRemove(ctx context.Context, id engine.ContainerID) error
-}
-
-type objects interface {
 	NetworkCreate(ctx context.Context, name string, labels map[string]string) error
 	NetworkRemove(ctx context.Context, name string) error
 	VolumeCreate(ctx context.Context, name string, labels map[string]string) error
