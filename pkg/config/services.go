@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net"
 	"regexp"
@@ -88,17 +89,12 @@ func serviceSettings(node *yaml.Node) (Service, error) {
 // shown is the setting as people see it.
 func shown(services map[string]Service) string {
 	var list []string
-	for _, name := range sortedKeys(services) {
+	for _, name := range slices.Sorted(maps.Keys(services)) {
 		s, more := services[name], []string{}
 		if s.Listen != "" {
 			more = append(more, "on "+s.Listen)
 		}
-		inside := []uint16{}
-		for port := range s.Ports {
-			inside = append(inside, port)
-		}
-		slices.Sort(inside)
-		for _, port := range inside {
+		for _, port := range slices.Sorted(maps.Keys(s.Ports)) {
 			more = append(more, fmt.Sprintf("%d at %d", port, s.Ports[port]))
 		}
 		if len(more) > 0 {

@@ -17,7 +17,7 @@ type Service struct {
 	Volumes     []ServiceVolume   `yaml:"volumes"`
 	Secrets     []ServiceSecret   `yaml:"secrets"`
 	Files       []ServiceFile     `yaml:"files"`
-	Database    *ServiceDatabase  `yaml:"database"` // nil if it does not sign in to the database
+	Database    *ServiceDatabase  `yaml:"database"`    // nil if it does not sign in to the database
 	Environment map[string]string `yaml:"environment"` // ${KEY} in a value is the setting of that key
 	// Lenient names variables that may change without the container being made anew: nobody wants a database restarted
 	// for a line more in its log. They hold from the next start.
