@@ -248,7 +248,7 @@ func told(done []ServiceData) ended {
 			out.Outcome = event.Done
 		}
 		for _, p := range d.Ports {
-			text += fmt.Sprintf(", %d on %s", p.Container, p.Address)
+			text += fmt.Sprintf(", %d on %s", p.Container, p)
 		}
 		parts = append(parts, text)
 	}

@@ -151,6 +151,12 @@ func TestServices_chosen(t *testing.T) {
 	_, err = b.phase(t, of((*stack.Stack).StartServices, ""))
 	require.ErrorContains(t, err, "services.web.ports: 81 is no port of the service; it has 80")
 	assert.Equal(t, 2, stack.ExitStatus(err))
+	b.config.Services = map[string]config.Service{"web": {}}
+	b.config.Database.URL = "postgres://u:p@127.0.0.1:1/d"
+	j, err = b.phase(t, (*stack.Stack).Status)
+	require.NoError(t, err)
+	assert.Contains(t, fmt.Sprint(j.last(t, event.Result).Report.Rows), "poststack-s-web running", "also when the database is another's")
+	b.config.Database.URL = ""
 	b.config.Services = nil
 	j, err = b.phase(t, of((*stack.Stack).StopServices, ""))
 	require.NoError(t, err)

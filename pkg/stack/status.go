@@ -42,6 +42,15 @@ type ContainerStatus struct {
 type PortStatus struct {
 	Address   string `json:"address"` // of this machine: "127.0.0.1:5432"
 	Container uint16 `json:"container"`
+	Protocol  string `json:"protocol,omitempty"` // "udp"; "" is TCP
+}
+
+// String is the address as people write it down: a port of UDP is marked.
+func (p PortStatus) String() string {
+	if p.Protocol != "" {
+		return p.Address + "/" + p.Protocol
+	}
+	return p.Address
 }
 
 // Status reports what runs, whether it answers, and what it holds. It starts nothing.
@@ -56,7 +65,7 @@ func (s *Stack) Status(ctx context.Context) error {
 	for _, c := range report.Containers {
 		more := fmt.Sprintf("since %s", units.HumanDuration(time.Since(c.Since)))
 		for _, p := range c.Ports {
-			more += ", " + p.Address
+			more += ", " + p.String()
 		}
 		if c.Fault != "" {
 			more += "; it " + c.Fault + ": " + s.starter(c.Name) + " recreates it"
@@ -81,7 +90,7 @@ func (s *Stack) Status(ctx context.Context) error {
 // status asks the engine and the database.
 func (s *Stack) status(ctx context.Context) (StatusReport, error) {
 	report := StatusReport{Stack: s.Config.Stack, Containers: []ContainerStatus{}, Answers: "not running; start with: mage setup", Schema: "unknown"}
-	if !s.External() {
+	if !s.External() || s.StartsServices() {
 		if err := s.containers(ctx, &report); err != nil {
 			return report, err
 		}
@@ -157,7 +166,7 @@ func (s *Stack) starter(name string) string {
 func portsOf(ports []engine.Port) []PortStatus {
 	list := []PortStatus{}
 	for _, p := range ports {
-		list = append(list, PortStatus{net.JoinHostPort(p.HostIP, strconv.Itoa(int(p.Host))), p.Container})
+		list = append(list, PortStatus{net.JoinHostPort(p.HostIP, strconv.Itoa(int(p.Host))), p.Container, p.Protocol})
 	}
 	return list
 }

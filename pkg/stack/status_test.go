@@ -131,7 +131,7 @@ func TestStatus_ports(t *testing.T) {
 	report, _ := status(t, b)
 	i := slices.IndexFunc(report.Containers, func(c stack.ContainerStatus) bool { return c.Name == "poststack-s-web" })
 	require.GreaterOrEqual(t, i, 0)
-	assert.Equal(t, []stack.PortStatus{{"127.0.0.1:8080", 80}, {"127.0.0.1:8443", 443}}, report.Containers[i].Ports)
+	assert.Equal(t, []stack.PortStatus{{"127.0.0.1:8080", 80, ""}, {"127.0.0.1:8443", 443, ""}}, report.Containers[i].Ports)
 	assert.Equal(t, uint16(8080), report.Containers[i].Port)
 }
 
