@@ -99,7 +99,7 @@ func (s *scene) await(ctx context.Context, c image.Check) error {
 // prober asks what a health check asks. With TLS only the certificate that was made for the scene is trusted.
 func (s *scene) prober(ctx context.Context, c image.Check) (health.Prober, error) {
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(s.trust.certificate)
+	roots.AppendCertsFromPEM(s.trust.Certificate)
 	inspect := func(ctx context.Context) (engine.Container, error) {
 		return s.Engine.ContainerInspect(ctx, string(s.box.ID()))
 	}

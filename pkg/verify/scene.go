@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/poststack/poststack/pkg/certificate"
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/image"
@@ -28,7 +29,7 @@ type scene struct {
 	name     string // of the network, and what the volumes' names begin with
 	box      Disposable
 	cleanup  []func(context.Context) error // last first
-	trust    pair                          // in its volume, if the image asks for one
+	trust    certificate.Pair              // in its volume, if the image asks for one
 	password secret.Value
 	locked   map[string]string // volumes that are mounted read-only
 }
@@ -46,8 +47,8 @@ func (s *scene) prepare(ctx context.Context) error {
 			return err
 		}
 		err = s.lock(ctx, "certificate", c.Path,
-			owned(engine.File{Path: path.Join(c.Path, "fullchain.pem"), Mode: octal(c.Mode), Content: s.trust.certificate}, c.Owner),
-			owned(engine.File{Path: path.Join(c.Path, "privkey.pem"), Mode: octal(c.Mode), Content: s.trust.key}, c.Owner))
+			owned(engine.File{Path: path.Join(c.Path, "fullchain.pem"), Mode: octal(c.Mode), Content: s.trust.Certificate}, c.Owner),
+			owned(engine.File{Path: path.Join(c.Path, "privkey.pem"), Mode: octal(c.Mode), Content: s.trust.Key}, c.Owner))
 		if err != nil {
 			return err
 		}
