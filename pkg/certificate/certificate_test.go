@@ -158,7 +158,7 @@ func TestLoad(t *testing.T) {
 	ended := issue(t, &root, key, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Hour) })
 	future := issue(t, &root, key, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) })
 	client := issue(t, &root, key, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
-	short, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // that it is short is the point
+	short, err := rsa.GenerateKey(rand.Reader, 1024)
 	require.NoError(t, err)
 	weak := issue(t, &root, short, func(*x509.Certificate) {})
 	chain := append(append([]byte{}, leaf.text...), middle.text...)

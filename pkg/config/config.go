@@ -62,7 +62,14 @@ type Database struct {
 	Name, User   string
 	Port         uint16 // on 127.0.0.1; 0 is the first free one from 5432, remembered
 	PasswordFile string // absolute; empty: generated, in StateDir
+	TLS          string // TLSOff, TLSOwn, or the absolute directory of a certificate; "" is TLSOff
 }
+
+// Values of [Database.TLS] that are no directories.
+const (
+	TLSOff = "off" // no TLS
+	TLSOwn = "own" // a certificate of a local authority, in StateDir
+)
 
 // Schema is what the database is migrated with.
 type Schema struct {

@@ -178,6 +178,14 @@ func databaseOptions() []option {
 			},
 			set: localPath(func(c *Config) *string { return &c.Database.PasswordFile }),
 		},
+		{
+			Setting: Setting{
+				Key: "database.tls", Env: "POSTSTACK_DATABASE_TLS", Default: "off",
+				Allowed: "off, own, or a directory, absolute or relative to the checkout",
+				Help:    "Certificate of Poststack's own server, see database.md: one of a local authority, or the fullchain.pem and privkey.pem of a directory",
+			},
+			set: tlsSource,
+		},
 	}
 }
 

@@ -107,6 +107,15 @@ func hostPath(s scope, raw string) (string, error) {
 	return filepath.Clean(raw), nil
 }
 
+// tlsSource reads where the own server's certificate comes from.
+func tlsSource(c *Config, s scope, raw string) (string, error) {
+	if word := strings.ToLower(raw); word == TLSOff || word == TLSOwn {
+		c.Database.TLS = word
+		return word, nil
+	}
+	return localPath(func(c *Config) *string { return &c.Database.TLS })(c, s, raw)
+}
+
 // databaseURL keeps the URL as it is: package database reads it, and says what is wrong with it.
 func databaseURL(c *Config, _ scope, raw string) (string, error) {
 	c.Database.URL = secret.Value(raw)

@@ -152,3 +152,18 @@ func TestLoad_services(t *testing.T) {
 		assert.ErrorContains(t, err, says, yaml)
 	}
 }
+
+func TestLoad_tls(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"off": config.TLSOff, "OWN": config.TLSOwn, "'off'": config.TLSOff, "/srv/certs/": "/srv/certs", "~/certs": "/home/ada/certs",
+	} {
+		cfg, err := load(t, "database: {tls: "+text+"}\n")
+		require.NoError(t, err, text)
+		assert.Equal(t, want, cfg.Database.TLS, text)
+		assert.Equal(t, want, setting(t, cfg, "database.tls").Value, text)
+	}
+	cfg, err := load(t, "", "POSTSTACK_DATABASE_TLS=./off")
+	require.NoError(t, err)
+	assert.Equal(t, filepath.Join(cfg.Root, "off"), cfg.Database.TLS, "a directory of that name")
+}

@@ -61,6 +61,8 @@ type URLData struct {
 	User     string `json:"user"`
 	Database string `json:"database"`
 	PassFile string `json:"passfile,omitempty"` // the file with the password, if the URL is without
+	SSLMode  string `json:"sslmode"`
+	RootCert string `json:"sslrootcert,omitempty"` // the file with whom clients trust
 }
 
 // ReadyData is a database that was set up.

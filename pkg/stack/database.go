@@ -38,7 +38,7 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		if err != nil {
 			return ended{}, err
 		}
-		volumes := &volumeWatch{Engine: e, had: s.hasData(e.Info().Kind)}
+		volumes := &volumeWatch{Engine: e, data: s.volumeName(), had: s.hasData(e.Info().Kind)}
 		c, change, err := s.haveOwn(ctx, volumes, r, &declared)
 		if err != nil {
 			return ended{}, err
@@ -52,13 +52,13 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		}
 		s.sayChange(r, e.Info().Kind, c.Name, change)
 		kept := change == container.Kept && c.KeptUp
-		err = s.ready(ctx, e, c, target)
+		renewed, err := s.readyWith(ctx, e, c, target, change)
 		if err = s.keepUp(ctx, r, e, c.Name, kept, err); err != nil {
 			return ended{}, err
 		}
 		text := fmt.Sprintf("%s on 127.0.0.1:%d", declared.Spec.Name, target.Port)
 		if change == container.Kept {
-			return ended{Outcome: event.Unchanged, Text: text + ", running already"}, nil
+			return sayRenewed(text, renewed), nil
 		}
 		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s, %s", text, change)}, nil
 	})
@@ -73,6 +73,9 @@ func (s *Stack) haveOwn(
 		err = s.checkMajor(ctx, e, *declared, found)
 	}
 	if err != nil {
+		return found, "", err
+	}
+	if err := s.deliverCertificate(ctx, e, *declared, found); err != nil {
 		return found, "", err
 	}
 	s.sayFault(ctx, r, e, declared.Owner, found)

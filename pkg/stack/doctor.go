@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/poststack/poststack/pkg/certificate"
 	"github.com/poststack/poststack/pkg/doctor"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
@@ -84,6 +85,8 @@ func (s *Stack) checks() []doctor.Check {
 			password,
 			{What: "state directory", Path: cfg.StateDir, Mode: 0o700, Ours: true},
 			{What: "key of labels", Path: s.keyFile(), Mode: 0o600, Ours: true},
+			{What: "local authority", Path: filepath.Join(s.authorityDir(), certificate.AuthorityFile), Mode: 0o600, Ours: true},
+			{What: "key of the certificate", Path: filepath.Join(s.authorityDir(), certificate.KeyFile), Mode: 0o600, Ours: true},
 		}, []doctor.Place{
 			{What: "checkout", Path: cfg.Root},
 			{What: "logs", Path: cfg.LogDir()},
@@ -96,6 +99,7 @@ func (s *Stack) checks() []doctor.Check {
 		doctor.Check{Name: "containers", Look: s.checkContainers},
 		doctor.Check{Name: "leftovers", Look: s.checkLeftovers},
 		doctor.Check{Name: "database", Look: s.checkDatabase},
+		doctor.Check{Name: "certificate", Look: s.checkCertificate},
 	)
 }
 

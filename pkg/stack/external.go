@@ -36,10 +36,10 @@ func (s *Stack) sayNotes(r event.Reporter) {
 }
 
 // CheckMigration looks, before anything is built or started, whether DATABASE_URL names a database that can be
-// migrated.
-func (s *Stack) CheckMigration(context.Context) error {
+// migrated, or the own one can have its certificate.
+func (s *Stack) CheckMigration(ctx context.Context) error {
 	if !s.External() {
-		return nil
+		return s.CheckCertificate(ctx)
 	}
 	target, _, err := s.externalTarget()
 	if err == nil {

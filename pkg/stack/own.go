@@ -1,8 +1,8 @@
 package stack
 
 import (
+	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -18,9 +18,6 @@ import (
 	"github.com/poststack/poststack/pkg/secret"
 	"github.com/poststack/poststack/pkg/service"
 )
-
-// passwordLength is that of a password that is generated.
-const passwordLength = 32
 
 // declaredDatabase is where the own database is in its container, as its image.yaml declares it.
 type declaredDatabase struct {
@@ -78,58 +75,62 @@ func (s *Stack) Target(ctx context.Context) (database.Target, error) {
 	if err != nil {
 		return database.Target{}, err
 	}
-	return s.ownTarget(port, password), nil
+	return s.ownTarget(port, password)
 }
 
 // ownTarget is the own database at port of this machine.
-func (s *Stack) ownTarget(port uint16, password secret.Value) database.Target {
+func (s *Stack) ownTarget(port uint16, password secret.Value) (database.Target, error) {
 	target := database.Target{
 		Host: "127.0.0.1", Port: port, User: s.Config.Database.User, Password: password,
 		Database: s.Config.Database.Name, SSLMode: "disable",
 	}
 	s.Secrets.Add(target.Secrets()...)
-	return target
+	return s.withTLS(target)
 }
 
 // ownService declares the own database's container, and where it will answer. The first time it makes the
 // password, and chooses the port, unless there is a stack of that name which is somebody else's.
 func (s *Stack) ownService(ctx context.Context, e Engine, r event.Reporter) (container.Service, database.Target, error) {
+	var declared container.Service
 	ref, err := s.imageRef(postgresImage)
 	if err != nil {
-		return container.Service{}, database.Target{}, err
+		return declared, database.Target{}, err
 	}
 	definition, err := s.definition(postgresImage)
 	if err != nil {
-		return container.Service{}, database.Target{}, err
+		return declared, database.Target{}, err
 	}
 	place, err := s.declaredDatabase()
-	if err != nil {
-		return container.Service{}, database.Target{}, err
-	}
-	password, err := s.password(false)
-	if errors.Is(err, errNotSetUp) {
-		if err = s.refuseForeign(ctx, e); err == nil {
-			password, err = s.password(true)
-		}
+	if err == nil {
+		err = s.judgeDirectory()
 	}
 	if err != nil {
-		return container.Service{}, database.Target{}, err
+		return declared, database.Target{}, err
 	}
-	owner, err := s.makeOwner(e.Info().Kind)
+	stack := s.services()
+	password, err := s.havePassword(ctx, e)
+	if err == nil {
+		stack.Owner, err = s.makeOwner(e.Info().Kind)
+	}
+	if err == nil {
+		err = s.haveCertificate(r)
+	}
 	if err != nil {
-		return container.Service{}, database.Target{}, err
+		return declared, database.Target{}, err
 	}
 	port, err := s.choosePort(ctx, r, place.port.Host)
 	if err != nil {
-		return container.Service{}, database.Target{}, err
+		return declared, database.Target{}, err
 	}
-	stack := s.services()
-	stack.Owner = owner
-	declared, err := stack.Declare(definition, service.Run{
+	declared, err = stack.Declare(definition, service.Run{
 		Image: ref, StopTimeout: s.Config.Timeout.Stop, Ports: map[uint16]uint16{place.port.Port: port},
 		Secrets: map[string][]byte{place.password.Name: []byte(password.Reveal())},
 	})
-	return declared, s.ownTarget(port, password), err
+	if mount, on := s.certificateMount(); on {
+		declared.Spec.Mounts = append(declared.Spec.Mounts, mount)
+	}
+	target, withoutTLS := s.ownTarget(port, password)
+	return declared, target, cmp.Or(err, withoutTLS)
 }
 
 // definition is what image.yaml says of an image that runs a service.
@@ -144,38 +145,6 @@ func (s *Stack) definition(name string) (image.Definition, error) {
 	}
 	return d, err
 }
-
-// password reads the own database's password; with make set it is generated where there is none. People's
-// editors end a file with a line break: one at the end is not part of the password.
-func (s *Stack) password(generate bool) (secret.Value, error) {
-	path, given := s.Config.Database.PasswordFile, true
-	if path == "" {
-		path, given = s.passwordFile(), false
-	}
-	text, err := os.ReadFile(path)
-	switch missing := errors.Is(err, os.ErrNotExist) && !given; {
-	case missing && generate:
-		return generatePassword(path)
-	case missing:
-		return "", errNotSetUp
-	case err != nil:
-		return "", &UsageError{Reason: fmt.Sprintf("read password file: %v", err)}
-	}
-	password := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
-	if password == "" || strings.ContainsAny(password, "\n\x00") {
-		return "", &UsageError{Reason: fmt.Sprintf("read password file %q: it must hold one line that is not empty", path)}
-	}
-	return secret.Value(password), nil
-}
-
-// generatePassword makes a password and keeps it in path.
-func generatePassword(path string) (secret.Value, error) {
-	text := (rand.Text() + rand.Text())[:passwordLength]
-	return secret.Value(text), keep("password", path, text)
-}
-
-// passwordFile keeps the password that was generated.
-func (s *Stack) passwordFile() string { return filepath.Join(s.Config.StateDir, "password") }
 
 // portFile remembers the port of the own database on the engine in use: with both engines, a checkout has two
 // databases, which may run side by side.

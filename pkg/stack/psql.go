@@ -133,7 +133,7 @@ func (s *Stack) insidePsql(ctx context.Context, target database.Target, args []s
 	if err != nil {
 		return err
 	}
-	args = append(append([]string{place.password.Path}, args...), "--dbname="+target.WithHost("localhost", place.port.Port).Redacted())
+	args = append(append([]string{place.password.Path}, args...), "--dbname="+s.atHome(target, place.port.Port).Redacted())
 	return s.attachInside(ctx, e, c.ID, program{name: "psql", script: ownPsql, args: args})
 }
 

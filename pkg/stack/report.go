@@ -116,6 +116,9 @@ func (s *Stack) databaseFacts(ctx context.Context, inv *inventory.Inventory) err
 		return err
 	}
 	inv.Database.Encoding, inv.Database.TLS = server.Encoding, server.TLS
+	if status.Certificate != nil {
+		inv.Database.TLS += ", certificate: " + status.Certificate.String()
+	}
 	inv.Database.User, inv.Database.Latency = server.User, server.Latency.Round(time.Microsecond)
 	inv.Versions = append(inv.Versions, inventory.Version{Of: "PostgreSQL", Version: server.Version, From: "the running server"})
 	state, err := s.readSchema(ctx)

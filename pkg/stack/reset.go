@@ -90,7 +90,7 @@ func (s *Stack) forget(ctx context.Context) error {
 	}
 	paths := []string{port, s.passFile(), filepath.Join(s.servicesDir(), filepath.Ext(port)[1:])}
 	if others, err := filepath.Glob(filepath.Join(s.Config.StateDir, "port.*")); err == nil && len(others) <= 1 {
-		paths = append(paths, s.passwordFile(), s.ownerFile(), s.keyFile(), s.servicesDir())
+		paths = append(paths, s.passwordFile(), s.ownerFile(), s.keyFile(), s.servicesDir(), s.authorityDir())
 	}
 	var problems []error
 	for _, path := range paths {

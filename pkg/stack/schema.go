@@ -108,7 +108,7 @@ func (s *Stack) migrator(target database.Target, e Engine, r event.Reporter) (*s
 		if err != nil {
 			return nil, err
 		}
-		o.Own, run.NetworkOf, o.Inside = true, s.containerName(), target.WithHost("127.0.0.1", place.port.Port)
+		o.Own, run.NetworkOf, o.Inside = true, s.containerName(), insideTarget(target, place.port.Port)
 	}
 	o.Liquibase = run
 	return schema.New(o), nil

@@ -1,9 +1,11 @@
 package stack_test
 
 import (
+	"crypto/tls"
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -20,7 +22,8 @@ type server struct {
 	clients  []net.Conn
 	password string
 	served   sync.WaitGroup
-	reply    string // SQLSTATE with which every login is refused; "" lets people in
+	reply    string                          // SQLSTATE with which every login is refused; "" lets people in
+	shown    atomic.Pointer[tls.Certificate] // nil is no TLS
 }
 
 // serve has the engine's containers that publish a port be such servers.
@@ -65,7 +68,7 @@ func (s *server) start(spec engine.ContainerSpec) error {
 			s.mu.Unlock()
 			s.served.Go(func() {
 				defer func() { _ = c.Close() }()
-				s.answer(pgproto3.NewBackend(c, c))
+				s.greet(c)
 			})
 		}
 	})
@@ -84,11 +87,31 @@ func (s *server) stop() {
 	s.served.Wait()
 }
 
-// answer is one connection from login to goodbye.
-func (s *server) answer(b *pgproto3.Backend) {
-	if _, err := b.ReceiveStartupMessage(); err != nil {
+// greet answers who asks for TLS first, and then like everyone else.
+func (s *server) greet(c net.Conn) {
+	b := pgproto3.NewBackend(c, c)
+	first, err := b.ReceiveStartupMessage()
+	if err != nil {
 		return
 	}
+	if _, asked := first.(*pgproto3.SSLRequest); asked {
+		pair := s.shown.Load()
+		if pair == nil {
+			_, _ = c.Write([]byte("N"))
+			return
+		}
+		_, _ = c.Write([]byte("S"))
+		secure := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{*pair}})
+		b = pgproto3.NewBackend(secure, secure)
+		if _, err := b.ReceiveStartupMessage(); err != nil {
+			return
+		}
+	}
+	s.answer(b)
+}
+
+// answer is one connection from login to goodbye.
+func (s *server) answer(b *pgproto3.Backend) {
 	b.Send(&pgproto3.AuthenticationCleartextPassword{})
 	if b.Flush() != nil || b.SetAuthType(pgproto3.AuthTypeCleartextPassword) != nil {
 		return

@@ -49,6 +49,9 @@ func (s *Stack) checkReady(ctx context.Context, target database.Target) error {
 	if err != nil {
 		return fmt.Errorf("it was set up, but not found ready afterwards: %w", err)
 	}
+	if err := s.checkServed(ctx, target); err != nil {
+		return err
+	}
 	if state.Kind == schema.Current || state.Kind == schema.None && len(state.Pending()) == 0 { // a changelog may be empty
 		return nil
 	}

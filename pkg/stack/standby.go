@@ -17,16 +17,20 @@ type standing struct {
 	liquibase *schema.Standby // nil until done, and if it could not be started
 }
 
-// volumeWatch is an engine that notes when it makes a volume: the database in it is new then, and holds no lock for
+// volumeWatch is an engine that notes when it makes the volume of the data: the database in it is new then, and holds no lock for
 // whose holder a standby could be taken. Where the stack had its data, none is made in its place.
 type volumeWatch struct {
 	Engine
+	data string // the volume's name
 	had  bool
 	made bool
 }
 
 // VolumeCreate makes a volume.
 func (w *volumeWatch) VolumeCreate(ctx context.Context, name string, labels map[string]string) error {
+	if name != w.data {
+		return w.Engine.VolumeCreate(ctx, name, labels)
+	}
 	if w.had {
 		info := w.Info()
 		return fmt.Errorf("make volume %q: this stack has had its data in one of that name on %s, and it is not there now: "+

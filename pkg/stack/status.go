@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,13 +19,14 @@ import (
 
 // StatusReport is what a stack is at the moment.
 type StatusReport struct {
-	Stack       string            `json:"stack"`
-	Containers  []ContainerStatus `json:"containers"`
-	Foreign     []string          `json:"foreign,omitempty"` // containers of another owner's stack of the same name
-	Database    string            `json:"database"`          // URL without the password; "" if there is none yet
-	Answers     string            `json:"answers"`           // "yes", or why not
-	Schema      string            `json:"schema"`            // its state, or why it is unknown
-	VolumeBytes int64             `json:"volume_bytes"`      // of the data volume; 0 if there is none
+	Stack       string             `json:"stack"`
+	Containers  []ContainerStatus  `json:"containers"`
+	Foreign     []string           `json:"foreign,omitempty"`     // containers of another owner's stack of the same name
+	Database    string             `json:"database"`              // URL without the password; "" if there is none yet
+	Answers     string             `json:"answers"`               // "yes", or why not
+	Schema      string             `json:"schema"`                // its state, or why it is unknown
+	Certificate *CertificateStatus `json:"certificate,omitempty"` // that the own database serves, if it is to have one
+	VolumeBytes int64              `json:"volume_bytes"`          // of the data volume; 0 if there is none
 }
 
 // ContainerStatus is one container of the stack.
@@ -80,6 +82,9 @@ func (s *Stack) Status(ctx context.Context) error {
 	}
 	row("database", report.Answers, report.Database)
 	row("schema", report.Schema, s.Config.Schema.Changelog)
+	if c := report.Certificate; c != nil {
+		row("certificate", c.String(), cmp.Or(c.Problem, c.From))
+	}
 	if report.VolumeBytes > 0 {
 		row("data", units.HumanSize(float64(report.VolumeBytes)), s.volumeName())
 	}
@@ -100,6 +105,11 @@ func (s *Stack) status(ctx context.Context) (StatusReport, error) {
 		report.Answers = "none yet; make it with: mage setup"
 		return report, nil
 	}
+	var unusable *UsageError
+	if errors.As(err, &unusable) && !s.External() { // what runs can still be told of
+		report.Answers = err.Error()
+		return report, nil
+	}
 	if err != nil {
 		return report, err
 	}
@@ -110,6 +120,7 @@ func (s *Stack) status(ctx context.Context) (StatusReport, error) {
 	}
 	if running {
 		report.Answers, report.Schema = s.answers(ctx, target)
+		report.Certificate, _ = s.certificateStatus(ctx, target) // Answers tells why there is none
 	}
 	return report, nil
 }

@@ -25,6 +25,7 @@ func (s *Stack) PrintURL(ctx context.Context, passfile bool) error {
 	}
 	s.Sink.Result(event.Report{Text: target.URL(), Data: URLData{
 		URL: target.URL(), Host: target.Host, Port: target.Port, User: target.User, Database: target.Database, PassFile: target.PassPath,
+		SSLMode: target.SSLMode, RootCert: target.SSLRootCert,
 	}})
 	return nil
 }

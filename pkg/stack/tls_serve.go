@@ -1,0 +1,141 @@
+package stack
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"github.com/poststack/poststack/pkg/certificate"
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/health"
+	"github.com/poststack/poststack/pkg/service"
+)
+
+// deliverCertificate puts the own database's certificate where its container finds it, unless the one that runs as
+// declared serves it already.
+func (s *Stack) deliverCertificate(ctx context.Context, e Engine, declared container.Service, found engine.Container) error {
+	into, on := s.certificateMount()
+	if !on {
+		return nil
+	}
+	want, err := s.certificate()
+	if err != nil {
+		return err
+	}
+	if found.State == engine.Running && declared.Declares(found) {
+		here := database.Target{Host: "127.0.0.1", Port: declared.Spec.Ports[0].Host}
+		if served, err := here.Served(ctx); err == nil && want.Leaf.Equal(served) {
+			return nil
+		}
+	}
+	return container.Fill(ctx, e, declared, into, s.certificateFiles(*want))
+}
+
+// readyWith waits until the server answers, with the certificate that it is to have. One that ran already takes a new
+// one into use without a restart; what clients are shown tells whether it did.
+func (s *Stack) readyWith(
+	ctx context.Context, e Engine, c engine.Container, target database.Target, change container.Change,
+) (renewed bool, err error) {
+	want, err := s.certificate()
+	if err != nil {
+		return false, err
+	}
+	if want != nil && change == container.Kept {
+		if renewed, err = s.renewServed(ctx, e, c, target, *want); err != nil {
+			return renewed, err
+		}
+	}
+	if err := s.ready(ctx, e, c, target); err != nil {
+		return renewed, err
+	}
+	if want == nil && change != container.Kept {
+		return false, s.dropCertificate(ctx, e)
+	}
+	return renewed, s.checkServed(ctx, target)
+}
+
+// renewServed has a server that runs take the certificate into use, if it serves another.
+func (s *Stack) renewServed(
+	ctx context.Context, e Engine, c engine.Container, target database.Target, want certificate.Server,
+) (renewed bool, err error) {
+	limit := s.Config.Timeout.Start
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("take the certificate into use", "POSTSTACK_TIMEOUT_START", limit))
+	defer cancel()
+	wait := health.Options{Interval: probeInterval, Alive: service.Alive(e, c.ID)}
+	var served *x509.Certificate
+	asked := health.Exec("certificate of "+target.Address(), func(ctx context.Context) (err error) {
+		served, err = target.Served(ctx)
+		return err
+	})
+	if err := health.Wait(ctx, asked, wait); err != nil || want.Leaf.Equal(served) {
+		return false, err
+	}
+	d, err := s.definition(postgresImage)
+	if err != nil {
+		return false, err
+	}
+	if d.Service.Reload == nil {
+		return false, &UsageError{Reason: fmt.Sprintf("containers/%s/image.yaml declares no reload, by which a renewed certificate is taken into use", postgresImage)}
+	}
+	if err := (service.Runner{Engine: e}).Reload(ctx, *d.Service.Reload, c.ID); err != nil {
+		return false, err
+	}
+	return true, health.Wait(ctx, health.Exec("certificate of "+target.Address(), func(ctx context.Context) error {
+		return serves(ctx, target, want)
+	}), wait)
+}
+
+// checkServed asks the own database whether it serves the certificate that it is to have.
+func (s *Stack) checkServed(ctx context.Context, target database.Target) error {
+	if s.External() {
+		return nil
+	}
+	want, err := s.certificate()
+	if err != nil || want == nil {
+		return err
+	}
+	return serves(ctx, target, *want)
+}
+
+// serves is an error unless the server at target serves the certificate.
+func serves(ctx context.Context, target database.Target, want certificate.Server) error {
+	served, err := target.Served(ctx)
+	switch {
+	case err != nil:
+		return err
+	case served == nil:
+		return errors.New("the database serves no certificate: mage db:start has it take one")
+	case !want.Leaf.Equal(served):
+		return fmt.Errorf("the database serves the certificate with serial %s, and %s holds the one with serial %s: mage db:start has it take that",
+			certificate.Serial(served), want.Dir, certificate.Serial(want.Leaf))
+	}
+	return nil
+}
+
+// dropCertificate deletes the certificate that the own database had before TLS was switched off. The authority stays.
+func (s *Stack) dropCertificate(ctx context.Context, e Engine) error {
+	mount, _ := s.certificateMount()
+	v, err := e.VolumeInspect(ctx, mount.Volume)
+	if errors.Is(err, engine.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = s.check(e, "volume", v.Name, v.Labels)
+	}
+	if err == nil {
+		err = e.VolumeRemove(ctx, v.Name)
+	}
+	return err
+}
+
+// sayRenewed is how db:start ends when the container ran already.
+func sayRenewed(text string, renewed bool) ended {
+	if renewed {
+		return ended{Outcome: event.Done, Text: text + ", running already; it serves the new certificate"}
+	}
+	return ended{Outcome: event.Unchanged, Text: text + ", running already"}
+}
