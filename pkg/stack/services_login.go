@@ -118,6 +118,9 @@ func (s *Stack) loginInside(login database.Target) (*service.Login, error) {
 			return nil, err
 		}
 		inside.Host, inside.Port = postgresImage, place.port.Port
+		if inside.SSLMode, err = s.modeInNetwork(login.SSLMode); err != nil {
+			return nil, err
+		}
 	case login.Socket() != "":
 		return nil, &UsageError{Reason: "DATABASE_URL names a socket, which the containers of services do not reach: name the server's host and port"}
 	case login.Loopback():

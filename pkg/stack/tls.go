@@ -148,6 +148,16 @@ func (s *Stack) atHome(target database.Target, port uint16) database.Target {
 	return insideTarget(target, port)
 }
 
+// modeInNetwork is how the own database is asked for by its name in the stack's network, which a certificate of the
+// user's need not have: then only who issued it is checked.
+func (s *Stack) modeInNetwork(mode string) (string, error) {
+	want, err := s.certificate()
+	if err == nil && want != nil && want.Leaf.VerifyHostname(postgresImage) != nil {
+		mode = "verify-ca"
+	}
+	return mode, err
+}
+
 // certificateMount is where the own database's container has its certificate; false if it has none.
 func (s *Stack) certificateMount() (engine.Mount, bool) {
 	return engine.Mount{

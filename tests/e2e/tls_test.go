@@ -44,6 +44,7 @@ func TestTLS(t *testing.T) {
 		assert.Equal(t, before.Started, s.container(t).Started)
 
 		t.Run("nobody sees the key", s.keyIsKept)
+		t.Run("a service checks the certificate", func(t *testing.T) { s.service(t, "verify-full", "-verify_hostname", "postgres") })
 		t.Run("a renewed certificate is taken into use without a restart", s.renewed)
 		t.Run("who trusts another root does not connect", s.otherRoot)
 		t.Run("the certificate of a directory", s.directory)
@@ -148,6 +149,25 @@ func (s *secured) keyIsKept(t *testing.T) {
 	assert.NotZero(t, res.Code, "another user of the container")
 }
 
+// service has a service of the stack connect as its variables say.
+func (s *secured) service(t *testing.T, mode string, more ...string) {
+	t.Helper()
+	folder := filepath.Join(s.Dir, "containers", "web")
+	require.NoError(t, os.CopyFS(folder, os.DirFS(filepath.Join("testdata", "web"))))
+	defer func() { assert.NoError(t, os.RemoveAll(folder)) }()
+	r := s.Mage(t, append(s.env(), "POSTSTACK_SERVICES=web"), "services:start")
+	require.Zero(t, r.Code)
+	web, err := s.engine.ContainerInspect(t.Context(), s.name+"-web")
+	require.NoError(t, err)
+	assert.Contains(t, web.Env, "PGSSLMODE="+mode)
+	res, err := s.engine.ContainerExec(t.Context(), web.ID, engine.ExecSpec{Command: append([]string{
+		"sh", "-c", `exec openssl s_client -starttls postgres -connect $PGHOST:$PGPORT -CAfile $PGSSLROOTCERT -verify_return_error "$@" </dev/null`, "sh",
+	}, more...)})
+	require.NoError(t, err)
+	assert.Zero(t, res.Code, res.Stderr)
+	assert.Contains(t, res.Stdout, "Verify return code: 0 (ok)")
+}
+
 func (s *secured) renewed(t *testing.T) {
 	before, had := s.container(t), serial(t, s.own)
 	open := connect(t, s.url(t))
@@ -203,6 +223,7 @@ func (s *secured) directory(t *testing.T) {
 	inside := s.Mage(t, append(s.env(), withoutPsql(t)), "psql", "-command="+encrypted)
 	assert.Contains(t, inside.Stdout, "\n t\n", "psql of the container")
 	assert.Contains(t, s.ok(t, "schema:status"), "current")
+	s.service(t, "verify-ca")
 }
 
 func (s *secured) refused(t *testing.T) {
