@@ -39,7 +39,7 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 			return ended{}, err
 		}
 		volumes := &volumeWatch{Engine: e, data: s.volumeName(), had: s.hasData(e.Info().Kind)}
-		c, change, err := s.haveOwn(ctx, volumes, r, &declared)
+		c, change, served, err := s.haveOwn(ctx, volumes, r, &declared)
 		if err != nil {
 			return ended{}, err
 		}
@@ -52,7 +52,7 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 		}
 		s.sayChange(r, e.Info().Kind, c.Name, change)
 		kept := change == container.Kept && c.KeptUp
-		renewed, err := s.readyWith(ctx, e, c, target, change)
+		renewed, err := s.readyWith(ctx, e, c, target, change, served)
 		if err = s.keepUp(ctx, r, e, c.Name, kept, err); err != nil {
 			return ended{}, err
 		}
@@ -64,24 +64,25 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 	})
 }
 
-// haveOwn has the container of the own database running.
+// haveOwn has the container of the own database running. served tells that it showed its certificate to clients already.
 func (s *Stack) haveOwn(
 	ctx context.Context, e Engine, r event.Reporter, declared *container.Service,
-) (engine.Container, container.Change, error) {
+) (_ engine.Container, _ container.Change, served bool, err error) {
 	found, err := container.Find(ctx, e, declared.Spec.Name)
 	if err == nil {
 		err = s.checkMajor(ctx, e, *declared, found)
 	}
-	if err != nil {
-		return found, "", err
+	if err == nil {
+		served, err = s.deliverCertificate(ctx, e, *declared, found)
 	}
-	if err := s.deliverCertificate(ctx, e, *declared, found); err != nil {
-		return found, "", err
+	if err != nil {
+		return found, "", false, err
 	}
 	s.sayFault(ctx, r, e, declared.Owner, found)
 	_, unknown := s.rememberedPort(ctx)
 	runner := service.Runner{Engine: e, Report: r, Remedy: ownPortRemedy, Movable: errors.Is(unknown, errNotSetUp)}
-	return runner.Have(ctx, declared, found)
+	c, change, err := runner.Have(ctx, declared, found)
+	return c, change, served, err
 }
 
 // sayChange tells what was done to the container of the database, which has to answer yet.

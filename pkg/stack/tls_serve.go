@@ -17,45 +17,45 @@ import (
 
 // deliverCertificate puts the own database's certificate where its container finds it, unless the one that runs as
 // declared serves it already.
-func (s *Stack) deliverCertificate(ctx context.Context, e Engine, declared container.Service, found engine.Container) error {
+func (s *Stack) deliverCertificate(
+	ctx context.Context, e Engine, declared container.Service, found engine.Container,
+) (served bool, err error) {
 	into, on := s.certificateMount()
 	if !on {
-		return nil
+		return false, nil
 	}
 	want, err := s.certificate()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if found.State == engine.Running && declared.Declares(found) {
 		here := database.Target{Host: "127.0.0.1", Port: declared.Spec.Ports[0].Host}
-		if served, err := here.Served(ctx); err == nil && want.Leaf.Equal(served) {
-			return nil
+		if shown, err := here.Served(ctx); err == nil && want.Leaf.Equal(shown) {
+			return true, nil
 		}
 	}
-	return container.Fill(ctx, e, declared, into, s.certificateFiles(*want))
+	return false, container.Fill(ctx, e, declared, into, s.certificateFiles(*want))
 }
 
 // readyWith waits until the server answers, with the certificate that it is to have. One that ran already takes a new
 // one into use without a restart; what clients are shown tells whether it did.
 func (s *Stack) readyWith(
-	ctx context.Context, e Engine, c engine.Container, target database.Target, change container.Change,
+	ctx context.Context, e Engine, c engine.Container, target database.Target, change container.Change, served bool,
 ) (renewed bool, err error) {
 	want, err := s.certificate()
-	if err != nil {
-		return false, err
+	if err == nil && want != nil && change == container.Kept && !served {
+		renewed, err = s.renewServed(ctx, e, c, target, *want)
 	}
-	if want != nil && change == container.Kept {
-		if renewed, err = s.renewServed(ctx, e, c, target, *want); err != nil {
-			return renewed, err
-		}
+	if err == nil {
+		err = s.ready(ctx, e, c, target)
 	}
-	if err := s.ready(ctx, e, c, target); err != nil {
+	if err != nil || change == container.Kept {
 		return renewed, err
 	}
-	if want == nil && change != container.Kept {
+	if want == nil {
 		return false, s.dropCertificate(ctx, e)
 	}
-	return renewed, s.checkServed(ctx, target)
+	return false, serves(ctx, target, *want)
 }
 
 // renewServed has a server that runs take the certificate into use, if it serves another.
