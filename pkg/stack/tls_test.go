@@ -258,3 +258,16 @@ func TestStatus_TLS(t *testing.T) {
 	assert.Contains(t, report().Answers, "the server has no TLS")
 	assert.Contains(t, seen().Seen, "the database serves no certificate")
 }
+
+func TestStartDatabase_without_TLS_stays_as_it_is(t *testing.T) {
+	t.Parallel()
+	s := newSecured(t)
+	s.config.Database.TLS = "" // as before there was such a setting
+	s.start(t)
+	first, calls := s.container(t), len(s.engine.Calls())
+	s.config.Database.TLS = config.TLSOff
+	assert.Contains(t, s.start(t), ", running already")
+	assert.Equal(t, first.ID, s.container(t).ID)
+	assert.NotContains(t, strings.Join(s.engine.Calls()[calls:], "\n"), certificateVolume, "nothing is asked about it")
+	assert.NoDirExists(t, filepath.Join(s.config.StateDir, "tls"))
+}
