@@ -29,7 +29,7 @@ func (e *Engine) ContainerStart(ctx context.Context, id ContainerID) error {
 }
 
 // ContainerKeepUp has docker start the container again when its daemon starts, and when its program ends by itself,
-// until it is stopped. Podman has nothing that would do it after a restart of the machine: there it changes nothing.
+// until it is stopped. On podman it changes nothing: [MarkAtBoot] is for that.
 func (e *Engine) ContainerKeepUp(ctx context.Context, id ContainerID) error {
 	if e.info.Kind == Podman {
 		return nil

@@ -20,6 +20,9 @@ import (
 // daemonStart bounds the start of dockerd; measured: 1 to 3 s.
 const daemonStart = 60 * time.Second
 
+// daemonPid is the file with the process of a dockerd that we have started.
+const daemonPid = "dockerd.pid"
+
 // startDocker starts docker's daemon and waits for its API: with systemd as a unit, otherwise by itself.
 func (o InstallOptions) startDocker(ctx context.Context) error {
 	a, err := dockerAddress(o.Getenv)
@@ -51,7 +54,7 @@ func (o InstallOptions) detachDocker(ctx context.Context, url string) error {
 	if err := os.MkdirAll(o.StateDir, 0o700); err != nil {
 		return fmt.Errorf("start docker: %w", err)
 	}
-	pidFile, logFile := filepath.Join(o.StateDir, "dockerd.pid"), filepath.Join(o.StateDir, "dockerd.log")
+	pidFile, logFile := filepath.Join(o.StateDir, daemonPid), filepath.Join(o.StateDir, "dockerd.log")
 	if err := dropStalePid(pidFile); err != nil {
 		return fmt.Errorf("start docker: %w", err)
 	}
@@ -83,14 +86,24 @@ func dropStalePid(file string) error {
 	if err != nil {
 		return err
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err == nil {
-		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-		if err == nil && strings.TrimSpace(string(name)) == "dockerd" {
-			return fmt.Errorf("dockerd runs already (process %d) and does not answer", pid)
-		}
+	if daemonAlive(file) {
+		return fmt.Errorf("dockerd runs already (process %s) and does not answer", strings.TrimSpace(string(data)))
 	}
 	return os.Remove(file)
+}
+
+// daemonAlive tells whether the process in a pid file is a dockerd.
+func daemonAlive(file string) bool {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return false
+	}
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return err == nil && strings.TrimSpace(string(name)) == "dockerd"
 }
 
 // awaitDocker waits for the API, or for the end of the daemon that was to answer.

@@ -192,7 +192,7 @@ func (s *suite) exec(ctx context.Context, t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-// keepUp is about docker: podman has nothing that would start it again after a restart of the machine.
+// keepUp is about docker: on podman a unit starts containers after a reboot, see [engine.Boot].
 func (s *suite) keepUp(ctx context.Context, t *testing.T) {
 	id := s.start(ctx, t, s.spec("sleep", "200ms"))
 	require.NoError(t, s.ContainerKeepUp(ctx, id))
