@@ -104,26 +104,6 @@ func (s *Stack) sayOther(r event.Reporter, used engine.Kind) {
 	}
 }
 
-// keepUp has an engine that can start a service again by itself, after a restart of the machine or a crash, once it has
-// answered. One that has exited, which failed says, is stopped for good: it would exit again and again.
-func (s *Stack) keepUp(ctx context.Context, r event.Reporter, e Engine, name string, kept bool, failed error) error {
-	var exited *service.ExitedError
-	if kept || e.Info().Kind != engine.Docker || failed != nil && !errors.As(failed, &exited) {
-		return failed
-	}
-	c, err := e.ContainerInspect(ctx, name)
-	switch {
-	case err == nil && failed != nil:
-		err = e.ContainerStop(ctx, c.ID, s.Config.Timeout.Stop)
-	case err == nil && !c.KeptUp:
-		err = e.ContainerKeepUp(ctx, c.ID)
-	}
-	if err != nil && failed == nil {
-		r.Warn(fmt.Sprintf("after a restart of docker %s will not come back by itself: %v", name, err))
-	}
-	return failed
-}
-
 // sayFault tells of a container that is made anew since it neither runs nor was stopped in order, and the last words of
 // its server.
 func (s *Stack) sayFault(ctx context.Context, r event.Reporter, e Engine, o container.Owner, c engine.Container) {

@@ -29,9 +29,16 @@ func (s *Stack) InstallEngine(ctx context.Context) error {
 		if err := engine.Install(ctx, o); err != nil {
 			return ended{}, err
 		}
+		enabled, err := s.boot().Install(ctx, info, r)
+		if err != nil { // which keeps nobody from working
+			r.Warn(err.Error())
+		}
 		text := fmt.Sprintf("%s %s works", info.Kind, info.Version)
 		if tries > 1 {
 			return ended{Outcome: event.Done, Text: text + " now"}, nil
+		}
+		if enabled {
+			return ended{Outcome: event.Done, Text: text + " already; what starts its containers after a reboot was written to " + filepath.Dir(s.Config.StateDir)}, nil
 		}
 		return ended{Outcome: event.Unchanged, Text: text + " already"}, nil
 	})

@@ -44,6 +44,8 @@ type bench struct {
 	path   string // PATH of the run
 	asked  string // the target of the run
 	trace  *trace.Recorder
+	// enabled has the machine start every unit that it is asked about; without it there is no systemd.
+	enabled bool
 }
 
 // newBench has the images of a small catalogue built, and a port for the database that is free.
@@ -190,7 +192,11 @@ func (b *bench) openWith(t *testing.T, j *journal) (*stack.Stack, context.Contex
 			}
 			return ""
 		},
-		Runner: runner.Func(func(context.Context, runner.Command) (runner.Result, error) {
+		System: engine.System{Known: true, Systemd: b.enabled},
+		Runner: runner.Func(func(_ context.Context, c runner.Command) (runner.Result, error) {
+			if c.Program == "systemctl" {
+				return runner.Result{Stdout: "enabled\n"}, nil
+			}
 			return runner.Result{Stdout: "0123abc\n"}, nil
 		}),
 	}

@@ -61,6 +61,9 @@ func (s *Stack) Reset(ctx context.Context, yes bool) error {
 // remove deletes what belongs to the stack: containers before what they use.
 func (s *Stack) remove(ctx context.Context, e Engine, b belongings) error {
 	for _, c := range b.containers {
+		if err := s.stayDown(e, c); err != nil {
+			return err
+		}
 		if err := container.Remove(ctx, e, c, s.Config.Timeout.Stop); err != nil {
 			return err
 		}

@@ -110,10 +110,13 @@ func (s *Stack) StopServices(ctx context.Context, only string) error {
 
 func (s *Stack) stopService(ctx context.Context, e Engine, _ event.Reporter, name string) (ServiceData, error) {
 	c, err := s.serviceContainer(ctx, e, name)
-	if err != nil || c.ID == "" || c.State == engine.Exited || c.State == engine.Created {
+	if err != nil || c.ID == "" {
 		return ServiceData{}, err
 	}
-	return ServiceData{Service: name, State: "stopped", Ports: portsOf(nil)}, container.Stop(ctx, e, c, s.Config.Timeout.Stop)
+	if c.State == engine.Exited || c.State == engine.Created {
+		return ServiceData{}, s.stayDown(e, c)
+	}
+	return ServiceData{Service: name, State: "stopped", Ports: portsOf(nil)}, s.stopContainer(ctx, e, c)
 }
 
 // serviceWork is what is done for which services.

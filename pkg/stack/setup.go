@@ -73,10 +73,13 @@ func (s *Stack) Down(ctx context.Context) error {
 		stopped, starter := 0, ""
 		for _, c := range containers {
 			if c.State == engine.Exited || c.State == engine.Created {
+				if err := s.stayDown(e, c); err != nil {
+					return ended{}, err
+				}
 				continue
 			}
 			r.Step("stopping " + c.Name)
-			if err := container.Stop(ctx, e, c, s.Config.Timeout.Stop); err != nil {
+			if err := s.stopContainer(ctx, e, c); err != nil {
 				return ended{}, err
 			}
 			stopped++

@@ -61,6 +61,7 @@ type Options struct {
 	Sink    event.Sink
 	Runner  runner.Runner       // nil runs programs of this machine
 	Getenv  func(string) string // nil is os.Getenv
+	System  engine.System       // what starts with the machine; the zero value asks this one
 	Engine  Engine              // nil opens one when a phase first needs it
 	Term    Terminal            // for psql and shells; only they need it
 	Stdin   *os.File            // where Reset asks; nil is os.Stdin

@@ -1,0 +1,79 @@
+package stack_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/service"
+	"github.com/poststack/poststack/pkg/stack"
+)
+
+// onPodman is a bench with a podman whose database has been started.
+func onPodman(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t).built(t, "postgres")
+	b.engine.Identity.Kind = engine.Podman
+	serve(t, b.engine)
+	_, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	return b
+}
+
+// marked are the containers that podman is to start after a reboot.
+func marked(t *testing.T, b *bench) []string {
+	t.Helper()
+	marks, err := filepath.Glob(filepath.Join(b.config.StateDir, "at-boot", "*"))
+	require.NoError(t, err)
+	for i, mark := range marks {
+		marks[i] = filepath.Base(mark)
+	}
+	return marks
+}
+
+func TestReboot_podman(t *testing.T) {
+	t.Parallel()
+	b := onPodman(t)
+	assert.Equal(t, []string{containerName}, marked(t, b))
+	for _, call := range b.engine.Calls() {
+		assert.NotContains(t, call, "KeepUp", "a policy could not be changed any more")
+	}
+
+	require.NoError(t, os.RemoveAll(filepath.Join(b.config.StateDir, "at-boot")), "as an earlier release leaves it")
+	_, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	assert.Equal(t, []string{containerName}, marked(t, b), "one that runs already comes back from now on")
+
+	_, err = b.phase(t, (*stack.Stack).Down)
+	require.NoError(t, err)
+	assert.Empty(t, marked(t, b), "what was stopped stays down")
+
+	require.NoError(t, engine.MarkAtBoot(b.config.StateDir, containerName))
+	j, err := b.phase(t, (*stack.Stack).Down)
+	require.NoError(t, err)
+	assert.Contains(t, j.last(t, event.PhaseEnded).Text, "nothing was running")
+	assert.Empty(t, marked(t, b), "also what had ended by itself before")
+
+	_, err = b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	_, err = b.phase(t, reset(true))
+	require.NoError(t, err)
+	assert.Empty(t, marked(t, b))
+}
+
+func TestReboot_podman_of_what_does_not_start(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	b.engine.Identity.Kind = engine.Podman
+	b.engine.Behave = func(engine.ContainerSpec) enginetest.Outcome { return enginetest.Outcome{Exits: true, Code: 3} }
+	require.NoError(t, engine.MarkAtBoot(b.config.StateDir, containerName), "it ran before")
+	_, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.ErrorAs(t, err, new(*service.ExitedError))
+	assert.Empty(t, marked(t, b))
+}
