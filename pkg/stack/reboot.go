@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/doctor"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/service"
@@ -65,4 +67,53 @@ func (s *Stack) stayDown(e Engine, c engine.Container) error {
 		return nil
 	}
 	return engine.UnmarkAtBoot(s.Config.StateDir, c.Name)
+}
+
+// comesBack tells whether the engine is to run the container again after a reboot.
+func (s *Stack) comesBack(e Engine, c engine.Container) bool {
+	return c.KeptUp || e.Info().Kind == engine.Podman && engine.MarkedAtBoot(s.Config.StateDir, c.Name)
+}
+
+// afterReboot tells whether the containers of the stack that run will run again after a reboot.
+func (s *Stack) afterReboot(ctx context.Context, e Engine, running []engine.Container) engine.AtBoot {
+	var stay, starters []string
+	for _, c := range running {
+		if !s.comesBack(e, c) {
+			stay, starters = append(stay, c.Name), append(starters, s.starter(c.Name))
+		}
+	}
+	at := s.boot().Look(ctx, e.Info())
+	if at.Returns && len(stay) > 0 {
+		return engine.AtBoot{Why: strings.Join(stay, ", ") + ": made before it could, or not healthy yet", Remedy: starters[len(starters)-1]}
+	}
+	return at
+}
+
+// checkReboot tells whether what runs will run again after a reboot.
+func (s *Stack) checkReboot(ctx context.Context) []doctor.Finding {
+	e, err := s.seenEngine(ctx)
+	if err != nil {
+		return noEngine()
+	}
+	found, err := e.ContainerList(ctx, map[string]string{container.LabelStack: s.Config.Stack})
+	if err != nil {
+		return []doctor.Finding{unanswered(ctx, "mage status", err)}
+	}
+	var running []engine.Container
+	for _, c := range found {
+		if c.State == engine.Running && s.check(e, "container", c.Name, c.Labels) == nil {
+			running = append(running, c)
+		}
+	}
+	if len(running) == 0 {
+		return []doctor.Finding{finding(doctor.OK, "", "nothing runs that could come back")}
+	}
+	switch at := s.afterReboot(ctx, e, running); {
+	case at.Returns && at.Why != "":
+		return []doctor.Finding{finding(doctor.OK, "", "what runs comes back, %s", at.Why)}
+	case at.Returns:
+		return []doctor.Finding{finding(doctor.OK, "", "what runs comes back")}
+	default:
+		return []doctor.Finding{finding(doctor.Warning, at.Remedy, "what runs stays down: %s", at.Why)}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/poststack/poststack/pkg/doctor"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/event"
@@ -76,4 +77,38 @@ func TestReboot_podman_of_what_does_not_start(t *testing.T) {
 	_, err := b.phase(t, (*stack.Stack).StartDatabase)
 	require.ErrorAs(t, err, new(*service.ExitedError))
 	assert.Empty(t, marked(t, b))
+}
+
+func TestReboot_is_told(t *testing.T) {
+	t.Parallel()
+	b := onPodman(t)
+	report, rows := status(t, b)
+	assert.False(t, report.Reboot.ComeBack)
+	assert.Contains(t, report.Reboot.Why, "podman has no daemon")
+	assert.Equal(t, "stays down", rows["after a reboot"][0])
+	assert.Contains(t, rows["after a reboot"][1], "; remedy: mage engine:install")
+	found, _ := b.examine(t, false, "after a reboot")
+	assert.Equal(t, doctor.Warning, found[0].State)
+	assert.Contains(t, found[0].Remedy, "mage engine:install")
+
+	b.enabled = true
+	report, rows = status(t, b)
+	assert.Equal(t, &stack.RebootStatus{ComeBack: true}, report.Reboot)
+	assert.Equal(t, []string{"comes back", ""}, rows["after a reboot"])
+	found, _ = b.examine(t, false, "after a reboot")
+	assert.Equal(t, doctor.OK, found[0].State)
+
+	require.NoError(t, engine.UnmarkAtBoot(b.config.StateDir, containerName))
+	found, _ = b.examine(t, false, "after a reboot")
+	assert.Equal(t, doctor.Warning, found[0].State)
+	assert.Contains(t, found[0].Seen, containerName)
+	assert.Equal(t, "mage db:start", found[0].Remedy)
+
+	_, err := b.phase(t, (*stack.Stack).Down)
+	require.NoError(t, err)
+	report, rows = status(t, b)
+	assert.Nil(t, report.Reboot)
+	assert.NotContains(t, rows, "after a reboot")
+	found, _ = b.examine(t, false, "after a reboot")
+	assert.Equal(t, "nothing runs that could come back", found[0].Seen)
 }

@@ -27,6 +27,7 @@ type StatusReport struct {
 	Schema      string             `json:"schema"`                // its state, or why it is unknown
 	Certificate *CertificateStatus `json:"certificate,omitempty"` // that the own database serves, if it is to have one
 	VolumeBytes int64              `json:"volume_bytes"`          // of the data volume; 0 if there is none
+	Reboot      *RebootStatus      `json:"reboot,omitempty"`      // of the containers that run; nil if none does
 }
 
 // ContainerStatus is one container of the stack.
@@ -38,6 +39,13 @@ type ContainerStatus struct {
 	Since time.Time    `json:"since"`
 	Port  uint16       `json:"port"` // the first of Ports; 0 if none is published
 	Ports []PortStatus `json:"ports"`
+}
+
+// RebootStatus tells whether the containers that run will run again after a reboot.
+type RebootStatus struct {
+	ComeBack bool   `json:"come_back"`
+	Why      string `json:"why,omitempty"` // why not, or what it depends on
+	Remedy   string `json:"remedy,omitempty"`
 }
 
 // PortStatus is a port that a container publishes.
@@ -80,6 +88,9 @@ func (s *Stack) Status(ctx context.Context) error {
 	if len(report.Containers)+len(report.Foreign) == 0 && !s.External() {
 		row(s.containerName(), "not there", "start with: mage setup")
 	}
+	if text := report.Reboot.text(); text[0] != "" {
+		row("after a reboot", text[0], text[1])
+	}
 	row("database", report.Answers, report.Database)
 	row("schema", report.Schema, s.Config.Schema.Changelog)
 	if c := report.Certificate; c != nil {
@@ -90,6 +101,18 @@ func (s *Stack) Status(ctx context.Context) error {
 	}
 	s.Sink.Result(table)
 	return nil
+}
+
+// text is it in words; empty for nil.
+func (r *RebootStatus) text() [2]string {
+	switch {
+	case r == nil:
+		return [2]string{}
+	case r.ComeBack:
+		return [2]string{"comes back", r.Why}
+	default:
+		return [2]string{"stays down", r.Why + "; remedy: " + r.Remedy}
+	}
 }
 
 // status asks the engine and the database.
@@ -135,6 +158,7 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 	if err != nil {
 		return err
 	}
+	var running []engine.Container
 	for _, listed := range found {
 		c, err := e.ContainerInspect(ctx, string(listed.ID)) // a list does not tell since when
 		if err != nil {
@@ -145,7 +169,9 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 			continue
 		}
 		status := ContainerStatus{Name: c.Name, Image: string(c.Image), State: c.State, Fault: container.Fault(c), Since: c.Started}
-		if c.State != engine.Running {
+		if c.State == engine.Running {
+			running = append(running, c)
+		} else {
 			status.Since = c.Finished
 		}
 		if status.Since.IsZero() { // it was never started
@@ -156,6 +182,10 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 			status.Port = c.Ports[0].Host
 		}
 		report.Containers = append(report.Containers, status)
+	}
+	if len(running) > 0 {
+		at := s.afterReboot(ctx, e, running)
+		report.Reboot = &RebootStatus{ComeBack: at.Returns, Why: at.Why, Remedy: at.Remedy}
 	}
 	used, err := e.VolumeUsage(ctx, s.volumeName())
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
