@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/doctor"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/service"
 )
 
@@ -74,7 +76,15 @@ func (s *Stack) comesBack(e Engine, c engine.Container) bool {
 	return c.KeptUp || e.Info().Kind == engine.Podman && engine.MarkedAtBoot(s.Config.StateDir, c.Name)
 }
 
-// afterReboot tells whether the containers of the stack that run will run again after a reboot.
+// toRun are those containers of the stack that run and that are not declared to stay down once they have ended.
+func (s *Stack) toRun(found []engine.Container) []engine.Container {
+	return slices.DeleteFunc(slices.Clone(found), func(c engine.Container) bool {
+		d, err := s.definition(c.Labels[container.LabelRole])
+		return c.State != engine.Running || err == nil && d.Service.Restart == image.NeverRestart
+	})
+}
+
+// afterReboot tells whether containers of the stack that run will run again after a reboot.
 func (s *Stack) afterReboot(ctx context.Context, e Engine, running []engine.Container) engine.AtBoot {
 	var stay, starters []string
 	for _, c := range running {
@@ -99,12 +109,9 @@ func (s *Stack) checkReboot(ctx context.Context) []doctor.Finding {
 	if err != nil {
 		return []doctor.Finding{unanswered(ctx, "mage status", err)}
 	}
-	var running []engine.Container
-	for _, c := range found {
-		if c.State == engine.Running && s.check(e, "container", c.Name, c.Labels) == nil {
-			running = append(running, c)
-		}
-	}
+	running := slices.DeleteFunc(s.toRun(found), func(c engine.Container) bool {
+		return s.check(e, "container", c.Name, c.Labels) != nil // which the containers' check judges
+	})
 	if len(running) == 0 {
 		return []doctor.Finding{finding(doctor.OK, "", "nothing runs that could come back")}
 	}

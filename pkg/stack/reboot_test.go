@@ -79,6 +79,29 @@ func TestReboot_podman_of_what_does_not_start(t *testing.T) {
 	assert.Empty(t, marked(t, b))
 }
 
+func TestReboot_podman_services(t *testing.T) {
+	t.Parallel()
+	b := servicesBench(t)
+	b.engine.Identity.Kind, b.enabled = engine.Podman, true
+	_, err := b.phase(t, of((*stack.Stack).StartServices, ""))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"poststack-s-app", "poststack-s-web"}, marked(t, b))
+	_, err = b.phase(t, of((*stack.Stack).StopServices, "web"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"poststack-s-app"}, marked(t, b))
+
+	declaration := filepath.Join(b.config.Root, "containers", "app", "image.yaml")
+	write(t, declaration, "description: x\nparent: base-debian\nservice: { restart: never, secrets: [{ name: token, path: /run/token, owner: '1:1' }] }\n")
+	b.built(t, "app")
+	_, err = b.phase(t, of((*stack.Stack).StartServices, "app"))
+	require.NoError(t, err)
+	assert.Empty(t, marked(t, b), "it is declared to stay down")
+	found, _ := b.examine(t, false, "after a reboot")
+	assert.Equal(t, "nothing runs that could come back", found[0].Seen)
+	report, _ := status(t, b)
+	assert.Nil(t, report.Reboot)
+}
+
 func TestReboot_is_told(t *testing.T) {
 	t.Parallel()
 	b := onPodman(t)

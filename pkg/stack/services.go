@@ -42,6 +42,8 @@ func (s *Stack) startService(ctx context.Context, e Engine, r event.Reporter, na
 	err = service.Runner{Engine: e, Report: r}.Await(ctx, *d.Service, c.ID)
 	if d.Service.Restart != image.NeverRestart {
 		err = s.keepUp(ctx, r, e, c.Name, change == container.Kept && c.KeptUp, err)
+	} else if err == nil {
+		err = s.stayDown(e, c)
 	}
 	return ServiceData{Service: name, State: string(change), Ports: portsOf(declared.Spec.Ports)}, err
 }

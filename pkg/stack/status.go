@@ -158,7 +158,7 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 	if err != nil {
 		return err
 	}
-	var running []engine.Container
+	var own []engine.Container
 	for _, listed := range found {
 		c, err := e.ContainerInspect(ctx, string(listed.ID)) // a list does not tell since when
 		if err != nil {
@@ -169,9 +169,7 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 			continue
 		}
 		status := ContainerStatus{Name: c.Name, Image: string(c.Image), State: c.State, Fault: container.Fault(c), Since: c.Started}
-		if c.State == engine.Running {
-			running = append(running, c)
-		} else {
+		if c.State != engine.Running {
 			status.Since = c.Finished
 		}
 		if status.Since.IsZero() { // it was never started
@@ -182,8 +180,9 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 			status.Port = c.Ports[0].Host
 		}
 		report.Containers = append(report.Containers, status)
+		own = append(own, c)
 	}
-	if len(running) > 0 {
+	if running := s.toRun(own); len(running) > 0 {
 		at := s.afterReboot(ctx, e, running)
 		report.Reboot = &RebootStatus{ComeBack: at.Returns, Why: at.Why, Remedy: at.Remedy}
 	}
