@@ -15,7 +15,7 @@ func TestProject_Browser(t *testing.T) {
 
 	t.Run("a browser that is there is taken", func(t *testing.T) {
 		t.Parallel()
-		root, run := t.TempDir(), &fake{answers: []answer{{prefix: "go test", stdout: passing}}}
+		root, run := t.TempDir(), &fake{answers: []answer{{prefix: gotestsum, stdout: passing}}}
 		write(t, root, map[string]string{"bin/google-chrome": program, "bin/apt-get": program})
 		p, _ := project(root, run, map[string]string{"PATH": filepath.Join(root, "bin")})
 		require.NoError(t, p.Browser(t.Context()))
@@ -32,7 +32,7 @@ func TestProject_Browser(t *testing.T) {
 
 	t.Run("root gets Debian's", func(t *testing.T) {
 		t.Parallel()
-		root, run := t.TempDir(), &fake{answers: []answer{{prefix: "go test", stdout: passing}}}
+		root, run := t.TempDir(), &fake{answers: []answer{{prefix: gotestsum, stdout: passing}}}
 		write(t, root, map[string]string{"bin/apt-get": program})
 		p, _ := project(root, run, map[string]string{"PATH": filepath.Join(root, "bin")})
 		err := p.Browser(t.Context())

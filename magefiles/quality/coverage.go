@@ -24,44 +24,18 @@ const (
 	coverageHTML    = coverageDir + "/index.html"
 )
 
-// Coverage runs the unit and integration tests and measures how much of pkg/ they run together.
-func (p Project) Coverage(ctx context.Context) error {
-	return p.inOrder(
-		ctx, "coverage",
-		step{"unit", p.coverUnit}, step{"integration", p.coverIntegration}, step{"coverage", p.judgeCoverage},
-	)
-}
+// CoverUnit is [Project.Unit] that measures how much of pkg/ it runs.
+func (p Project) CoverUnit(ctx context.Context) error { return p.cover(ctx, p.unit) }
 
-// Check runs lint, and each layer of the tests once, measuring coverage on the way.
-func (p Project) Check(ctx context.Context) error {
-	tests := func(ctx context.Context) error {
-		return p.inOrder(
-			ctx, "tests",
-			step{"unit", p.coverUnit}, step{"browser", p.Browser}, step{"integration", p.coverIntegration},
-			step{"e2e", p.E2E}, step{"coverage", p.judgeCoverage},
-		)
-	}
-	return p.each(ctx, "check", step{"lint", p.Lint}, step{"tests", tests})
-}
-
-func (p Project) coverUnit(ctx context.Context) error {
-	l, err := p.unit(ctx)
-	if err != nil {
-		return err
-	}
-	return p.cover(ctx, l)
-}
-
-func (p Project) coverIntegration(ctx context.Context) error {
-	l, err := p.integration(ctx)
-	if err != nil {
-		return err
-	}
-	return p.cover(ctx, l)
-}
+// CoverIntegration is [Project.Integration] that does the same.
+func (p Project) CoverIntegration(ctx context.Context) error { return p.cover(ctx, p.integration) }
 
 // cover runs a layer and leaves its counters in a directory of its own under coverage/.
-func (p Project) cover(ctx context.Context, l layer) error {
+func (p Project) cover(ctx context.Context, find func(context.Context) (layer, error)) error {
+	l, err := find(ctx)
+	if err != nil {
+		return err
+	}
 	dir := filepath.Join(p.Root, coverageDir, l.name)
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("clear coverage of %q: %w", l.name, err)
@@ -74,8 +48,8 @@ func (p Project) cover(ctx context.Context, l layer) error {
 	return p.test(ctx, l, "-args", "-test.gocoverdir="+dir)
 }
 
-// judgeCoverage merges what the layers measured, writes the HTML, and fails below the threshold.
-func (p Project) judgeCoverage(ctx context.Context) error {
+// JudgeCoverage merges what the layers measured, writes the HTML, and fails below the threshold.
+func (p Project) JudgeCoverage(ctx context.Context) error {
 	dirs := coverageDir + "/unit," + coverageDir + "/integration"
 	if err := p.run(ctx, "go", "tool", "covdata", "textfmt", "-i="+dirs, "-o="+coverageProfile); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package quality_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,11 +17,22 @@ import (
 // measuring answers as the tests and the coverage tools would, with a profile of that text.
 func measuring(root, profile string) *fake {
 	return &fake{answers: []answer{
-		{prefix: "go test", stdout: passing},
+		{prefix: gotestsum, stdout: passing},
 		{prefix: "go tool covdata", do: func(runner.Command) {
 			_ = os.WriteFile(filepath.Join(root, "coverage", "profile.txt"), []byte(profile), 0o600)
 		}},
 	}}
+}
+
+// coverage measures both layers and judges them, as mage coverage does.
+func coverage(ctx context.Context, p quality.Project) error {
+	if err := p.CoverUnit(ctx); err != nil {
+		return err
+	}
+	if err := p.CoverIntegration(ctx); err != nil {
+		return err
+	}
+	return p.JudgeCoverage(ctx)
 }
 
 func TestProject_Coverage(t *testing.T) {
@@ -38,15 +50,15 @@ func TestProject_Coverage(t *testing.T) {
 			"m/pkg/engine/enginetest/fake.go:1.1,2.2 100 0",
 		}, "\n"))
 		p, out := project(root, run, nil)
-		require.NoError(t, p.Coverage(t.Context()))
-		tests := run.ran("go test")
+		require.NoError(t, coverage(t.Context(), p))
+		tests := run.ran(gotestsum)
 		require.Len(t, tests, 2)
 		assert.Contains(t, tests[0], "-coverpkg=./pkg/... -covermode=atomic ./pkg/... ./magefiles/... -args -test.gocoverdir="+filepath.Join(root, "coverage", "unit"))
 		assert.Contains(t, tests[1], "-args -test.gocoverdir="+filepath.Join(root, "coverage", "integration"))
 		assert.Equal(t, []string{
 			"go tool covdata textfmt -i=coverage/unit,coverage/integration -o=coverage/profile.txt",
 			"go tool cover -html=coverage/profile.txt -o=coverage/index.html",
-		}, run.ran("go tool"))
+		}, run.ran("go tool cov"))
 		assert.Contains(t, out.String(), ""+
 			"  85.7 %      6 of     7 statements  m/pkg/a\n"+
 			" 100.0 %      3 of     3 statements  m/pkg/b\n"+
@@ -58,7 +70,7 @@ func TestProject_Coverage(t *testing.T) {
 		root := t.TempDir()
 		write(t, root, map[string]string{"coverage/unit/covcounters.old": "x"})
 		p, _ := project(root, measuring(root, "mode: atomic\nm/pkg/a/a.go:1.1,2.2 1 1\n"), nil)
-		require.NoError(t, p.Coverage(t.Context()))
+		require.NoError(t, coverage(t.Context(), p))
 		assert.NoFileExists(t, filepath.Join(root, "coverage/unit/covcounters.old"))
 	})
 
@@ -66,7 +78,7 @@ func TestProject_Coverage(t *testing.T) {
 		t.Parallel()
 		root := t.TempDir()
 		p, _ := project(root, measuring(root, "mode: atomic\nm/pkg/a/a.go:1.1,2.2 849 1\nm/pkg/a/a.go:3.1,4.2 151 0\n"), nil)
-		err := p.Coverage(t.Context())
+		err := coverage(t.Context(), p)
 		var low *quality.CoverageError
 		require.ErrorAs(t, err, &low)
 		assert.InDelta(t, 84.9, low.Percent, 0.001)
@@ -77,33 +89,8 @@ func TestProject_Coverage(t *testing.T) {
 		t.Parallel()
 		for _, profile := range []string{"mode: atomic\nhalf a line\n", "mode: atomic\na.go:1.1,2.2 many 1\n"} {
 			root := t.TempDir()
-			p, out := project(root, measuring(root, profile), nil)
-			require.Error(t, p.Coverage(t.Context()))
-			assert.Contains(t, out.String(), "read coverage line")
+			p, _ := project(root, measuring(root, profile), nil)
+			require.ErrorContains(t, coverage(t.Context(), p), "read coverage line")
 		}
 	})
-
-	t.Run("no coverage is measured after a failed layer", func(t *testing.T) {
-		t.Parallel()
-		run := &fake{answers: []answer{{prefix: "go test", stdout: failing, code: 1}}}
-		p, _ := project(t.TempDir(), run, nil)
-		require.EqualError(t, p.Coverage(t.Context()), "coverage: unit failed; integration and coverage did not run")
-		assert.Empty(t, run.ran("go tool"))
-	})
-}
-
-func TestProject_Check(t *testing.T) {
-	t.Parallel()
-	root := sources(t)
-	run := measuring(root, "mode: atomic\nm/pkg/a/a.go:1.1,2.2 1 0\n")
-	write(t, root, map[string]string{"bin/chromium": "#!/bin/sh\n"})
-	p, out := project(root, run, map[string]string{"PATH": filepath.Join(root, "bin")})
-	err := p.Check(t.Context())
-	require.EqualError(t, err, "check: lint and tests failed")
-	var low *quality.CoverageError
-	require.ErrorAs(t, err, &low)
-	var stale *quality.StaleError
-	require.ErrorAs(t, err, &stale)
-	assert.Contains(t, out.String(), "tests: coverage failed\n")
-	assert.Len(t, run.ran("go test"), 4, "each layer once")
 }

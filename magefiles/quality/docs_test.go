@@ -48,7 +48,7 @@ func (DB) URL(ctx context.Context) error {
 
 // Setup does it all.
 func Setup(ctx context.Context) error {
-	mg.CtxDeps(ctx, Build{}.NoCache, mg.F(DB.URL), DB.URL)
+	mg.CtxDeps(ctx, Build{}.NoCache, mg.F(DB.URL), DB.URL, testing.Unit)
 	return Setup2(ctx)
 }
 
@@ -94,6 +94,7 @@ func TestProject_Docs(t *testing.T) {
 			`    t_db_url["db:url"] -.->|own database| t_build_base["build:base"]`,
 			`    t_setup["setup"] --> t_build_noCache["build:noCache"]`,
 			`    t_setup["setup"] --> t_db_url["db:url"]`,
+			`    t_setup["setup"] --> t_test_unit["test:unit"]`,
 		}, arrows)
 	})
 
@@ -102,7 +103,7 @@ func TestProject_Docs(t *testing.T) {
 		assert.Contains(t, text, "\n### build:base\n\nBuilds the base image. It takes\na while.\n\n```sh\nmage build:base\n```\n")
 		assert.Contains(t, text, "\n### build:noCache\n\nBuilds a | b.\n\n- `-force` (bool)\n- `<name>` (string)\n\nNeeds [build:base](#buildbase).\n")
 		assert.Contains(t, text, "\nNeeds [build:base](#buildbase) (own database only).\n")
-		assert.Contains(t, text, "\nNeeds [build:noCache](#buildnocache) and [db:url](#dburl).\n")
+		assert.Contains(t, text, "\nNeeds [build:noCache](#buildnocache), [db:url](#dburl) and [test:unit](#testunit).\n")
 	})
 
 	t.Run("every setting is in the configuration page", func(t *testing.T) {

@@ -19,13 +19,11 @@ type graph struct {
 	bodies  map[string]*ast.FuncDecl // source name → declaration, of every function
 }
 
-// newGraph reads the declarations in the files of a package whose targets are listed under alias. It parses
-// them anew: mage's parser drops what is not exported.
-func newGraph(dir string, files []string, funcs parse.Functions, alias string) (graph, error) {
+// newGraph reads the declarations in the files of a package with those targets. It parses them anew: mage's parser
+// drops what is not exported.
+func newGraph(dir string, files []string, funcs parse.Functions) (graph, error) {
 	g := graph{targets: map[string]string{}, bodies: map[string]*ast.FuncDecl{}}
 	for _, f := range funcs {
-		f := *f
-		f.PkgAlias = alias
 		g.targets[sourceName(f.Receiver, f.Name)] = listedName(f.TargetName())
 	}
 	for _, name := range files {

@@ -7,7 +7,6 @@ import (
 	"syscall"
 
 	"github.com/poststack/poststack/pkg/interrupt"
-	"github.com/poststack/poststack/pkg/source"
 )
 
 // InterruptedError is work that was told to end. It has to be the outermost error: mage looks no deeper.
@@ -32,7 +31,7 @@ func (e *InterruptedError) Unwrap() error { return e.Err }
 func interruptible(ctx context.Context, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer interrupt.Watch(cancel, source.Built() == "")() //nolint:contextcheck // it ends the context, and lives until then
+	defer interrupt.Watch(cancel, true)() //nolint:contextcheck // it ends the context, and lives until then
 
 	err := work(ctx)
 	cause := context.Cause(ctx)

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -91,42 +94,76 @@ func (p Project) Performance(ctx context.Context) error {
 	return p.test(ctx, layer{name: "performance", packages: []string{"./tests/bench/..."}, flags: engineFlags(40 * time.Minute), listed: true})
 }
 
-// Test runs the unit, browser, integration and end-to-end layers in this order, and stops after the first that fails.
-func (p Project) Test(ctx context.Context) error {
-	return p.inOrder(
-		ctx, "test",
-		step{"unit", p.Unit}, step{"browser", p.Browser}, step{"integration", p.Integration}, step{"e2e", p.E2E},
-	)
-}
-
 // ErrNoTests is that a layer ran no test at all: a mistake in the layer, not a success.
 var ErrNoTests = errors.New("no test ran")
 
+// counts is how many tests ended how, as gotestsum counts them: a test with subtests is one more.
+type counts struct {
+	Passed, Failed, Skipped int
+}
+
+// String gives the counts in words. .ci/run adds them up.
+func (c counts) String() string {
+	return fmt.Sprintf("%d passed, %d failed, %d skipped", c.Passed, c.Failed, c.Skipped)
+}
+
+// countsOf reads the last line of gotestsum: DONE 9 tests, 2 skipped, 5 failures, 1 error in 0.257s.
+func countsOf(output string) counts {
+	done := regexp.MustCompile(`(?m)^DONE (\d+) tests?(?:, (\d+) skipped)?(?:, (\d+) failures?)?.* in `)
+	found := done.FindStringSubmatch(output)
+	if found == nil {
+		return counts{}
+	}
+	number := func(text string) int { n, _ := strconv.Atoi(text); return n } // what is left out is 0
+	c := counts{Skipped: number(found[2]), Failed: number(found[3])}
+	c.Passed = number(found[1]) - c.Skipped - c.Failed
+	return c
+}
+
 // test runs one layer, shows failures as they happen and ends with the counts.
 func (p Project) test(ctx context.Context, l layer, more ...string) error {
-	rep := &report{out: p.Stdout, listed: l.listed}
-	args := slices.Concat([]string{"test", "-json"}, l.flags, l.packages, more)
+	p.say("== %s", l.name)
+	show := []string{"--format=pkgname-and-test-fails", "--hide-summary=skipped"}
+	if l.listed {
+		show = []string{"--format=testname"}
+	}
+	tool := []string{"tool", "-modfile=tools/gotestsum/go.mod", "gotestsum", "--format-hide-empty-pkg"}
 	start := time.Now()
 	res, err := p.Runner.Run(ctx, runner.Command{
-		Program: "go", Args: args, Dir: p.Root, Stdout: rep, Stderr: p.Stderr,
+		Program: "go", Args: slices.Concat(tool, show, []string{"--"}, l.flags, l.packages, more),
+		Dir: p.Root, Stdout: p.Stdout, Stderr: p.Stderr,
 		// The tests make databases of their own: the one that the caller works with is none of their business.
 		Env: []string{"DATABASE_URL="},
 		// A test binary that cleans up after itself must have the time to.
 		Grace: 30 * time.Second,
 	})
-	if closeErr := rep.close(); err == nil {
-		err = closeErr
+	ended, took := countsOf(res.Stdout), time.Since(start).Round(100*time.Millisecond)
+	p.say("%s tests: %s in %s", l.name, ended, took)
+	summaryErr := p.summarise(fmt.Sprintf("- **%s tests**: %s in %s\n", l.name, ended, took))
+	switch {
+	case err != nil:
+		return &LayerError{Layer: l.name, Failed: ended.Failed, Err: brief(res, err)}
+	case ended == counts{}:
+		return ErrNoTests
 	}
-	took := time.Since(start).Round(100 * time.Millisecond)
-	p.say("%s tests: %s in %s", l.name, rep.counts, took)
-	if err == nil && rep.counts.total() == 0 {
-		err = ErrNoTests
+	return summaryErr
+}
+
+// summarise adds a line to the step summary of GitHub Actions, when there is one.
+func (p Project) summarise(line string) error {
+	path := p.Getenv("GITHUB_STEP_SUMMARY")
+	if path == "" {
+		return nil
 	}
-	if err == nil {
-		return p.summarise(l.name, rep.counts, took)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("open step summary: %w", err)
 	}
-	_ = p.summarise(l.name, rep.counts, took)
-	return &LayerError{Layer: l.name, Failed: rep.counts.Failed, Err: brief(res, err)}
+	_, err = f.WriteString(line)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write step summary: %w", err)
+	}
+	return nil
 }
 
 // LayerError is that a layer of the tests did not pass.

@@ -1,5 +1,5 @@
 // Package quality is the work behind the targets that look after the code: lint, format, test, coverage,
-// install, docs and the git hook. Each runs other programs in the checkout and passes their output through;
+// docs and the git hook. Each runs other programs in the checkout and passes their output through;
 // what it adds is one line that says what runs, and one that says how it ended.
 package quality
 
@@ -44,9 +44,6 @@ func Do(ctx context.Context, stdout, stderr io.Writer, work func(Project, contex
 	if err != nil {
 		return err
 	}
-	if warning := source.StaleWarning(p.Root); warning != "" {
-		_, _ = fmt.Fprintln(p.Stderr, "warning:", warning)
-	}
 	return interruptible(ctx, func(ctx context.Context) error { return work(p, ctx) })
 }
 
@@ -60,17 +57,12 @@ type step struct {
 type FailedError struct {
 	Task   string   // "lint"
 	Failed []string // names of the steps
-	NotRun []string // names of those that were left out because of them
 	Err    error    // the causes, joined
 }
 
 // Error names the steps.
 func (e *FailedError) Error() string {
-	msg := e.Task + ": " + list(e.Failed) + " failed"
-	if len(e.NotRun) > 0 {
-		msg += "; " + list(e.NotRun) + " did not run"
-	}
-	return msg
+	return e.Task + ": " + list(e.Failed) + " failed"
 }
 
 // Unwrap gives the causes.
@@ -92,23 +84,6 @@ func (p Project) each(ctx context.Context, task string, steps ...step) error {
 		return nil
 	}
 	return failure
-}
-
-// inOrder runs the steps until one fails, and returns a [*FailedError] that names it and the ones left out.
-func (p Project) inOrder(ctx context.Context, task string, steps ...step) error {
-	for i, s := range steps {
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
-		if err := p.step(ctx, s); err != nil {
-			failure := &FailedError{Task: task, Failed: []string{s.name}, Err: err}
-			for _, left := range steps[i+1:] {
-				failure.NotRun = append(failure.NotRun, left.name)
-			}
-			return failure
-		}
-	}
-	return nil
 }
 
 // step runs s between a line that names it and one that says how long it took.

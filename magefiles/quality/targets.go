@@ -6,7 +6,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -47,7 +49,8 @@ func readTargets(root string) ([]target, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []target
+	var packages []targetPackage
+	elsewhere := map[string]string{}
 	for _, imp := range imports {
 		rel, ok := strings.CutPrefix(imp.path, module+"/")
 		if !ok {
@@ -57,10 +60,15 @@ func readTargets(root string) ([]target, error) {
 		if err != nil {
 			return nil, err
 		}
-		for i := range found {
-			found[i].Program = slices.Contains(compiled, imp)
+		found.program = slices.Contains(compiled, imp)
+		packages = append(packages, found)
+		for source, listed := range found.graph.targets {
+			elsewhere[path.Base(imp.path)+"."+source] = listed
 		}
-		all = append(all, found...)
+	}
+	var all []target
+	for _, p := range packages {
+		all = append(all, p.targets(elsewhere)...)
 	}
 	slices.SortFunc(all, func(a, b target) int { return cmp.Compare(a.Name, b.Name) })
 	return all, nil
@@ -86,11 +94,11 @@ func readImports(dir string) ([]mageImport, error) {
 			if !ok {
 				continue
 			}
-			path, err := strconv.Unquote(spec.Path.Value)
+			imported, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
 				return nil, fmt.Errorf("read import %s: %w", spec.Path.Value, err)
 			}
-			imports = append(imports, mageImport{path, alias})
+			imports = append(imports, mageImport{imported, alias})
 		}
 	}
 	return imports, nil
@@ -122,29 +130,42 @@ func modulePath(root string) (string, error) {
 	return string(match[1]), nil
 }
 
-// readPackage returns the targets of one package.
-func readPackage(dir, alias string) ([]target, error) {
+// targetPackage is what the source of one package of targets says.
+type targetPackage struct {
+	funcs   parse.Functions
+	graph   graph
+	program bool // the compiled program has its targets
+}
+
+// readPackage reads one package, whose targets are listed under alias.
+func readPackage(dir, alias string) (targetPackage, error) {
 	files, err := goFiles(dir)
 	if err != nil {
-		return nil, err
+		return targetPackage{}, err
 	}
 	info, err := parse.Package(dir, files, true)
 	if err != nil {
-		return nil, fmt.Errorf("read targets of %q: %w", dir, err)
+		return targetPackage{}, fmt.Errorf("read targets of %q: %w", dir, err)
 	}
-	g, err := newGraph(dir, files, info.Funcs, alias)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]target, 0, len(info.Funcs))
 	for _, f := range info.Funcs {
 		f.PkgAlias = alias
+	}
+	g, err := newGraph(dir, files, info.Funcs)
+	return targetPackage{funcs: info.Funcs, graph: g}, err
+}
+
+// targets returns the targets of the package. elsewhere has those of all packages, by the names under which others
+// know them.
+func (p targetPackage) targets(elsewhere map[string]string) []target {
+	maps.Copy(p.graph.targets, elsewhere)
+	all := make([]target, 0, len(p.funcs))
+	for _, f := range p.funcs {
 		all = append(all, target{
 			Name: listedName(f.TargetName()), Synopsis: f.Synopsis, Comment: withoutName(f.Comment, f.Name),
-			Flags: f.Args, Needs: g.needs(f.Receiver, f.Name),
+			Flags: f.Args, Needs: p.graph.needs(f.Receiver, f.Name), Program: p.program,
 		})
 	}
-	return all, nil
+	return all
 }
 
 // withoutName removes the name of its function from the beginning of a comment, as mage does in its list.

@@ -93,6 +93,25 @@ func TestListing(t *testing.T) {
 	assert.Equal(t, list, bootstrap, "without mage installed the targets are the same")
 }
 
+// The reference is drawn from the source, and lint compares the two.
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	reference := documents(t)["docs/targets.md"]
+	for target, needs := range map[string]string{
+		"test":  "test:unit test:browser test:integration test:e2e",
+		"check": "lint test:browser test:e2e", // and unit and integration with coverage
+	} {
+		_, section, _ := strings.Cut(reference, "\n### "+target+"\n")
+		section, _, _ = strings.Cut(section, "\n### ")
+		_, section, _ = strings.Cut(section, "\nNeeds ")
+		var found []string
+		for _, m := range regexp.MustCompile(`\[(\S+)\]`).FindAllStringSubmatch(section, -1) {
+			found = append(found, m[1])
+		}
+		assert.Equal(t, needs, strings.Join(found, " "), target)
+	}
+}
+
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	list, _ := run(t, "tool", "mage", "-l")

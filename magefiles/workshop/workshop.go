@@ -8,6 +8,7 @@ import (
 	"github.com/magefile/mage/mg"
 
 	"github.com/poststack/poststack/magefiles/quality"
+	"github.com/poststack/poststack/magefiles/workshop/testing"
 )
 
 // Lint checks the Go code, shell scripts, Dockerfiles, workflows, modules and generated documents. It
@@ -19,11 +20,25 @@ func Format(ctx context.Context) error { return project(ctx, quality.Project.For
 
 // Test runs the unit, browser, integration and end-to-end tests for the detected engine. It stops after the first of
 // these that fails. POSTSTACK_TEST_ENGINES=podman,docker names other engines. Example: mage test
-func Test(ctx context.Context) error { return project(ctx, quality.Project.Test) }
+func Test(ctx context.Context) error {
+	mg.SerialCtxDeps(ctx, testing.Unit, testing.Browser, testing.Integration, testing.E2e)
+	return nil
+}
 
 // Coverage measures how much of pkg/ the unit and integration tests run, and writes coverage/index.html. It
 // fails below the threshold. Example: mage coverage
-func Coverage(ctx context.Context) error { return project(ctx, quality.Project.Coverage) }
+func Coverage(ctx context.Context) error {
+	mg.SerialCtxDeps(ctx, coverUnit, coverIntegration, judgeCoverage)
+	return nil
+}
+
+func coverUnit(ctx context.Context) error { return project(ctx, quality.Project.CoverUnit) }
+
+func coverIntegration(ctx context.Context) error {
+	return project(ctx, quality.Project.CoverIntegration)
+}
+
+func judgeCoverage(ctx context.Context) error { return project(ctx, quality.Project.JudgeCoverage) }
 
 // Bench measures Poststack against docker compose, the official image and stock Liquibase, by turns, and draws logs/bench.svg. -rounds=N (6), -rows=PATTERN, -peers also fetches and builds what is missing of them, -curves also measures how the cost grows with the work, -check fails on a ratio worse than the kept one, -keep keeps the result in docs/benchmarks and docs/performance.md. POSTSTACK_TEST_ENGINES names the engines. Example: mage bench -rows=setup -peers
 func Bench(ctx context.Context, rounds *int, rows *string, peers, curves, check, keep *bool) error {
@@ -35,8 +50,12 @@ func Bench(ctx context.Context, rounds *int, rows *string, peers, curves, check,
 	})
 }
 
-// Check runs lint, all tests and coverage: what a change has to pass. Example: mage check
-func Check(ctx context.Context) error { return project(ctx, quality.Project.Check) }
+// Check runs lint, then the tests, measuring coverage on the way: what a change has to pass. It stops after the first that
+// fails. Example: mage check
+func Check(ctx context.Context) error {
+	mg.SerialCtxDeps(ctx, Lint, coverUnit, testing.Browser, coverIntegration, testing.E2e, judgeCoverage)
+	return nil
+}
 
 // Docs writes docs/targets.md and docs/configuration.md from the code, and the kept measurements into docs/performance.md. Example: mage docs
 func Docs(ctx context.Context) error { return project(ctx, quality.Project.Docs) }
