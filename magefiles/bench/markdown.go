@@ -42,7 +42,8 @@ func (r Result) contents(text *strings.Builder) {
 		fmt.Fprintf(text, "\n### What %s is made of\n\n", c.Image)
 		var lines [][]string
 		for _, p := range c.Parts {
-			lines = append(lines, []string{p.Name, megabytes(p.Bytes), fmt.Sprintf("%.0f %%", 100*float64(p.Bytes)/float64(c.Bytes))})
+			share := fmt.Sprintf("%.0f %%", 100*float64(p.Bytes)/float64(c.Bytes))
+			lines = append(lines, []string{p.Name, megabytes(p.Bytes), share})
 		}
 		lines = append(lines, []string{"**all of it**", megabytes(c.Bytes), ""})
 		table(text, []string{"part", "MB", "share"}, lines)

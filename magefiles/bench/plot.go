@@ -55,7 +55,8 @@ func (r Result) Plot() (string, error) {
 	}
 	x, y := r.decades()
 	p := plot{
-		Title: "What work costs as it grows: seconds by size", Width: plotLeft + plotWidth + 350, Height: plotTop + plotHeight + 60,
+		Title: "What work costs as it grows: seconds by size",
+		Width: plotLeft + plotWidth + 350, Height: plotTop + plotHeight + 60,
 		Left: plotLeft, Top: plotTop, Right: plotLeft + plotWidth, Bottom: plotTop + plotHeight,
 		XText: plotTop + plotHeight + 20, Mid: plotLeft + plotWidth/2,
 	}
@@ -77,7 +78,10 @@ func (r Result) Plot() (string, error) {
 
 // line draws c as the curve i, dashed for another engine than the first one's.
 func (p plot) line(c Curve, x, y decades, i, ink int, dashed bool) plotLine {
-	line := plotLine{Name: c.Name + ", " + c.Engine, Ink: ink, Dashed: dashed, Y: plotTop + 8 + i*plotLegend, SampleX: p.Right + 20, TextX: p.Right + 60}
+	line := plotLine{
+		Name: c.Name + ", " + c.Engine, Ink: ink, Dashed: dashed,
+		Y: plotTop + 8 + i*plotLegend, SampleX: p.Right + 20, TextX: p.Right + 60,
+	}
 	var points []string
 	for _, point := range c.Points {
 		dot := plotDot{p.x(x, float64(point.Size)), p.y(y, point.Seconds.Median)}

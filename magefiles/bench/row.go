@@ -65,7 +65,7 @@ type Measured struct {
 	Missing   string   `json:"missing,omitempty"`
 	Undecided string   `json:"undecided,omitempty"` // why there is nothing to hold against the goal
 	Failed    string   `json:"failed,omitempty"`    // why there is no measurement of ours
-	Notes     []string `json:"notes,omitempty"`     // what is to be known of the figures, such as warnings of the statistics
+	Notes     []string `json:"notes,omitempty"`     // on the figures, such as warnings of the statistics
 }
 
 // Measure runs the row's probes n times by turns. The order changes from round to round, so that neither side
@@ -136,7 +136,9 @@ func (r Row) measured(values [][]float64) Measured {
 		}
 	}
 	m.Ours = series(names[0], values[0])
-	m.OursFloor, m.Peer, m.PeerFloor = optional(names[1], values[1]), optional(names[2], values[2]), optional(names[3], values[3])
+	m.OursFloor = optional(names[1], values[1])
+	m.Peer = optional(names[2], values[2])
+	m.PeerFloor = optional(names[3], values[3])
 	if r.Peer != nil {
 		m.compare()
 	}

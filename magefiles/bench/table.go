@@ -8,7 +8,9 @@ import (
 
 // Header and [Result.Table] are the rows as a table.
 func Header() []string {
-	return []string{"work", "engine", "ours (min / median / max)", "above", "peer (min / median / max)", "above", "ratio", "goal", ""}
+	return []string{
+		"work", "engine", "ours (min / median / max)", "above", "peer (min / median / max)", "above", "ratio", "goal", "",
+	}
 }
 
 // Table has a line for each row, in the order of [Header].
@@ -24,7 +26,9 @@ func (m Measured) line() []string {
 	if m.Failed != "" {
 		return []string{m.Name, m.Engine, "failed: " + m.Failed, "", "", "", "", "", "failed"}
 	}
-	line := []string{m.Name, m.Engine, m.Ours.spread(m.Unit), floor(m.OursFloor, m.Unit), "", floor(m.PeerFloor, m.Unit), "", "", m.verdict()}
+	line := []string{
+		m.Name, m.Engine, m.Ours.spread(m.Unit), floor(m.OursFloor, m.Unit), "", floor(m.PeerFloor, m.Unit), "", "", m.verdict(),
+	}
 	unit := "" // of the goal: a ratio has none
 	switch {
 	case m.Missing != "":

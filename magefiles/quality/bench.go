@@ -42,7 +42,8 @@ func (p Project) Bench(ctx context.Context, o BenchOptions) error {
 		o.Rounds = 6
 	}
 	if _, err := regexp.Compile(o.Rows); err != nil || o.Rounds < 0 {
-		return &OptionError{fmt.Sprintf("measure -rounds=%d -rows=%q: a positive number and a regular expression are needed", o.Rounds, o.Rows)}
+		const needed = "measure -rounds=%d -rows=%q: a positive number and a regular expression are needed"
+		return &OptionError{fmt.Sprintf(needed, o.Rounds, o.Rows)}
 	}
 	if o.Keep && o.Rows != "" {
 		return &OptionError{"measure -keep -rows: only a complete result is kept; leave one of the two out"}
@@ -52,9 +53,11 @@ func (p Project) Bench(ctx context.Context, o BenchOptions) error {
 	}
 	if err := p.runBench(ctx, []string{
 		"DATABASE_URL=", "POSTSTACK_BENCH_ROUNDS=" + strconv.Itoa(o.Rounds), "POSTSTACK_BENCH_ROWS=" + o.Rows,
-		"POSTSTACK_BENCH_PEERS=" + flagText(o.Peers), "POSTSTACK_BENCH_CHECK=" + flagText(o.Check), "POSTSTACK_BENCH_CURVES=" + flagText(o.Curves),
+		"POSTSTACK_BENCH_PEERS=" + flagText(o.Peers), "POSTSTACK_BENCH_CHECK=" + flagText(o.Check),
+		"POSTSTACK_BENCH_CURVES=" + flagText(o.Curves),
 		"POSTSTACK_BENCH_KEPT=" + filepath.Join(p.Root, benchKept),
-		"POSTSTACK_BENCH_OUT=" + filepath.Join(p.Root, benchLatest), "POSTSTACK_BENCH_CHART=" + filepath.Join(p.Root, benchChart),
+		"POSTSTACK_BENCH_OUT=" + filepath.Join(p.Root, benchLatest),
+		"POSTSTACK_BENCH_CHART=" + filepath.Join(p.Root, benchChart),
 	}); err != nil {
 		return fmt.Errorf("measure: %w", err)
 	}
@@ -74,7 +77,10 @@ func (p Project) runBench(ctx context.Context, env []string) error {
 	program := filepath.Join(dir, "bench.test")
 	for _, c := range []runner.Command{
 		{Program: "go", Dir: p.Root, Args: []string{"test", "-c", "-tags=bench", "-o", program, "./tests/bench"}},
-		{Program: program, Dir: filepath.Join(p.Root, "tests", "bench"), Args: []string{"-test.run=^TestBench$", "-test.timeout=6h"}, Env: env},
+		{
+			Program: program, Args: []string{"-test.run=^TestBench$", "-test.timeout=6h"},
+			Dir: filepath.Join(p.Root, "tests", "bench"), Env: env,
+		},
 	} {
 		c.Stdout, c.Stderr, c.Grace = p.Stdout, p.Stderr, time.Minute
 		if _, err := p.Runner.Run(ctx, c); err != nil {

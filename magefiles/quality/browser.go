@@ -14,8 +14,8 @@ func (p Project) Browser(ctx context.Context) error {
 	if err := p.haveBrowser(ctx); err != nil {
 		return err
 	}
-	timeout := "-timeout=" + (10 * time.Minute).String()
-	return p.test(ctx, layer{name: "browser", packages: []string{"./tests/browser/..."}, flags: []string{"-count=1", timeout}, listed: true})
+	flags := []string{"-count=1", "-timeout=" + (10 * time.Minute).String()}
+	return p.test(ctx, layer{name: "browser", packages: []string{"./tests/browser/..."}, flags: flags, listed: true})
 }
 
 // haveBrowser finds a browser by the names that the tests know, or installs one.
@@ -34,8 +34,9 @@ func (p Project) haveBrowser(ctx context.Context) error {
 		return err
 	}
 	_, err := p.Runner.Run(ctx, runner.Command{
-		Program: "apt-get", Args: []string{"-qq", "install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"},
-		Env: []string{"DEBIAN_FRONTEND=noninteractive"}, Stdout: p.Stdout, Stderr: p.Stderr,
+		Program: "apt-get",
+		Args:    []string{"-qq", "install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"},
+		Env:     []string{"DEBIAN_FRONTEND=noninteractive"}, Stdout: p.Stdout, Stderr: p.Stderr,
 	})
 	return err
 }

@@ -74,7 +74,8 @@ type CoverageError struct{ Percent float64 }
 
 // Error gives both numbers and where to look.
 func (e *CoverageError) Error() string {
-	return fmt.Sprintf("measure coverage: %.1f %% is below the threshold of %.1f %%; see %s", e.Percent, CoverageThreshold, coverageHTML)
+	return fmt.Sprintf("measure coverage: %.1f %% is below the threshold of %.1f %%; see %s",
+		e.Percent, CoverageThreshold, coverageHTML)
 }
 
 // judge prints the table and compares the total with the threshold.

@@ -12,7 +12,9 @@ import (
 
 // shellScripts lists the shell scripts below root.
 func shellScripts(root string) ([]string, error) {
-	return source.Find(root, func(rel string) (bool, error) { return isShellScript(filepath.Join(root, filepath.FromSlash(rel))) })
+	return source.Find(root, func(rel string) (bool, error) {
+		return isShellScript(filepath.Join(root, filepath.FromSlash(rel)))
+	})
 }
 
 // isShellScript tells a shell script by its ending, or by its first line when it has none.

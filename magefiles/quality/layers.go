@@ -86,12 +86,14 @@ func (p Project) integration(ctx context.Context) (layer, error) {
 
 // E2E runs the targets in a scratch copy of the checkout, on an engine.
 func (p Project) E2E(ctx context.Context) error {
-	return p.test(ctx, layer{name: "e2e", packages: []string{"./tests/e2e/..."}, flags: engineFlags(40 * time.Minute), listed: true})
+	flags := engineFlags(40 * time.Minute)
+	return p.test(ctx, layer{name: "e2e", packages: []string{"./tests/e2e/..."}, flags: flags, listed: true})
 }
 
 // Performance compares warm runs with cold ones, on an engine.
 func (p Project) Performance(ctx context.Context) error {
-	return p.test(ctx, layer{name: "performance", packages: []string{"./tests/bench/..."}, flags: engineFlags(40 * time.Minute), listed: true})
+	flags := engineFlags(40 * time.Minute)
+	return p.test(ctx, layer{name: "performance", packages: []string{"./tests/bench/..."}, flags: flags, listed: true})
 }
 
 // ErrNoTests is that a layer ran no test at all: a mistake in the layer, not a success.

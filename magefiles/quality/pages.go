@@ -119,7 +119,8 @@ prints each value and where it came from, secrets masked. All mistakes are repor
 		}
 		fmt.Fprintf(&text, "| `%s` | `%s` | %s | %s | %s |\n", s.Key, s.Env, code(s.Default), cell(s.Allowed), cell(help))
 	}
-	text.WriteString("\n## The file\n\nA dot in a key is one level in the file:\n\n```yaml\n" + example(settings) + "```\n")
+	text.WriteString("\n## The file\n\nA dot in a key is one level in the file:\n\n")
+	text.WriteString("```yaml\n" + example(settings) + "```\n")
 	return text.String()
 }
 

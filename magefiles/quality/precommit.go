@@ -15,8 +15,8 @@ type PartlyStagedError struct{ Paths []string }
 
 // Error says what to do.
 func (e *PartlyStagedError) Error() string {
-	return fmt.Sprintf("format what is staged: %s changed since git add; stage all of it, or none, or put the rest aside with git stash --keep-index",
-		list(e.Paths))
+	return "format what is staged: " + list(e.Paths) + " changed since git add; " +
+		"stage all of it, or none, or put the rest aside with git stash --keep-index"
 }
 
 // PreCommit formats the staged Go files and shell scripts, stages them again, and lints what is staged. It
@@ -59,7 +59,8 @@ func (p Project) PreCommit(ctx context.Context) error {
 
 // changed lists the files that git diff names, those that were deleted aside.
 func (p Project) changed(ctx context.Context, args ...string) ([]string, error) {
-	text, err := p.output(ctx, "git", append([]string{"diff", "--relative", "--name-only", "-z", "--diff-filter=ACMR"}, args...)...)
+	diff := []string{"diff", "--relative", "--name-only", "-z", "--diff-filter=ACMR"}
+	text, err := p.output(ctx, "git", append(diff, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("list changed files: %w", err)
 	}

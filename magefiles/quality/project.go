@@ -107,7 +107,9 @@ func (p Project) say(format string, args ...any) {
 
 // run runs a program in the root and passes its output on. Its error does not repeat that output.
 func (p Project) run(ctx context.Context, program string, args ...string) error {
-	res, err := p.Runner.Run(ctx, runner.Command{Program: program, Args: args, Dir: p.Root, Stdout: p.Stdout, Stderr: p.Stderr})
+	res, err := p.Runner.Run(ctx, runner.Command{
+		Program: program, Args: args, Dir: p.Root, Stdout: p.Stdout, Stderr: p.Stderr,
+	})
 	return brief(res, err)
 }
 

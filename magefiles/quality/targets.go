@@ -85,7 +85,8 @@ func readImports(dir string) ([]mageImport, error) {
 	}
 	var imports []mageImport
 	for _, name := range names {
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, parser.ImportsOnly|parser.ParseComments)
+		mode := parser.ImportsOnly | parser.ParseComments
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, mode)
 		if err != nil {
 			return nil, fmt.Errorf("read imports: %w", err)
 		}

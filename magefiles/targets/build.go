@@ -11,22 +11,29 @@ import (
 // Build makes the container images.
 type Build mg.Namespace
 
-// Base builds the base image (Debian with Python and debugging tools), unless its inputs are unchanged. Debian comes from the engine's store, a registry, or else mmdebstrap. Settings: POSTSTACK_DEBIAN_SUITE, POSTSTACK_ENGINE, POSTSTACK_TIMEOUT_BUILD. Example: mage build:base
+// Base builds the base image (Debian with Python and debugging tools), unless its inputs are unchanged. Debian comes
+// from the engine's store, a registry, or else mmdebstrap. Settings: POSTSTACK_DEBIAN_SUITE, POSTSTACK_ENGINE,
+// POSTSTACK_TIMEOUT_BUILD. Example: mage build:base
 func (Build) Base(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).BuildBase)
 }
 
-// Postgres builds the PostgreSQL image on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:postgres
+// Postgres builds the PostgreSQL image on top of the base image, unless its inputs are unchanged. Settings: those of
+// build:base. Example: mage build:postgres
 func (Build) Postgres(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).BuildPostgres, Build.Base)
 }
 
-// Liquibase builds the Liquibase image on top of the base image, unless its inputs are unchanged. The Java runtime in it is an image of its own, which is built beside the base. Liquibase itself is downloaded once, checked against pinned hashes and kept in the cache. Settings: those of build:base, POSTSTACK_ARTIFACTS. Example: mage build:liquibase
+// Liquibase builds the Liquibase image on top of the base image, unless its inputs are unchanged. The Java runtime in
+// it is an image of its own, which is built beside the base. Liquibase itself is downloaded once, checked against
+// pinned hashes and kept in the cache. Settings: those of build:base, POSTSTACK_ARTIFACTS. Example: mage
+// build:liquibase
 func (Build) Liquibase(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).BuildLiquibase, Build.Base, buildStages)
 }
 
-// All builds every image of which an input changed. With -force it builds unchanged ones too; with -noCache, builds ignore the layer cache of the engine. Settings: those of build:base. Example: mage build:all -force
+// All builds every image of which an input changed. With -force it builds unchanged ones too; with -noCache, builds
+// ignore the layer cache of the engine. Settings: those of build:base. Example: mage build:all -force
 func (Build) All(ctx context.Context, force, noCache *bool) error {
 	ctx = stack.WithBuild(ctx, stack.BuildOptions{Force: isSet(force), NoCache: isSet(noCache)})
 	return phase(ctx, (*stack.Stack).BuildRest, Build.Postgres, Build.Liquibase)
@@ -37,7 +44,8 @@ func buildStages(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).BuildStages)
 }
 
-// Images lists the images with their tags, size, age and digest, and whether they are current. It builds nothing. Example: mage images
+// Images lists the images with their tags, size, age and digest, and whether they are current. It builds nothing.
+// Example: mage images
 func Images(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).Images)
 }

@@ -29,7 +29,10 @@ func listed(function string) string {
 
 // lowerFirst is a word as mage writes it: PreCommit is preCommit, DB is db. Source: lowerFirstWord of mage 1.17.2.
 func lowerFirst(word string) string {
-	for _, pattern := range []string{`^([[:upper:]][^[:upper:]]+)([[:upper:]].*)$`, `^([[:upper:]]+)([[:upper:]][^[:upper:]].*)$`} {
+	for _, pattern := range []string{
+		`^([[:upper:]][^[:upper:]]+)([[:upper:]].*)$`,
+		`^([[:upper:]]+)([[:upper:]][^[:upper:]].*)$`,
+	} {
 		if m := regexp.MustCompile(pattern).FindStringSubmatch(word); m != nil {
 			return strings.ToLower(m[1]) + m[2]
 		}

@@ -76,8 +76,8 @@ func open(ctx context.Context, name func() string) (s *session, _ context.Contex
 		run.view.Handle(event.Event{Kind: event.Warning, At: time.Now(), Text: warning})
 	}
 	opened, ctx := stack.Open(ctx, stack.Options{
-		Config: cfg, Logs: run.logs, Secrets: run.secrets, Sink: run.view.Handle, Term: terminal(), Asked: run.target, Orphans: source.Built() == "",
-		Trace: run.trace,
+		Config: cfg, Logs: run.logs, Secrets: run.secrets, Sink: run.view.Handle, Term: terminal(), Asked: run.target,
+		Orphans: source.Built() == "", Trace: run.trace,
 	})
 	s, ctx = newSession(ctx, opened)
 	run.view.OnGone(func() { _ = s.Fail(errReaderGone) })
@@ -96,7 +96,8 @@ func newInvocation(target, root string, cfg config.Config) *invocation {
 		run.logDir = config.Config{Root: root}.LogDir()
 	}
 	run.view = present.Open(present.Options{
-		Mode: present.Mode(cfg.Output), Target: target, Secrets: run.secrets, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Mode: present.Mode(cfg.Output), Target: target, Secrets: run.secrets,
+		Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
 	})
 	return run
 }

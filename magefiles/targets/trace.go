@@ -36,7 +36,8 @@ func (r *invocation) closeTrace(err error) error {
 	if r.trace == nil {
 		return err
 	}
-	told := event.Event{Kind: event.Notice, At: time.Now(), Text: "wrote the trace " + r.trace.Path() + "; open it at https://ui.perfetto.dev"}
+	text := "wrote the trace " + r.trace.Path() + "; open it at https://ui.perfetto.dev"
+	told := event.Event{Kind: event.Notice, At: time.Now(), Text: text}
 	if failed := r.trace.Close(); failed != nil {
 		if err == nil {
 			return failed

@@ -40,7 +40,11 @@ func coverIntegration(ctx context.Context) error {
 
 func judgeCoverage(ctx context.Context) error { return project(ctx, quality.Project.JudgeCoverage) }
 
-// Bench measures Poststack against docker compose, the official image and stock Liquibase, by turns, and draws logs/bench.svg. -rounds=N (6), -rows=PATTERN, -peers also fetches and builds what is missing of them, -curves also measures how the cost grows with the work, -check fails on a ratio worse than the kept one, -keep keeps the result in docs/benchmarks and docs/performance.md. POSTSTACK_TEST_ENGINES names the engines. Example: mage bench -rows=setup -peers
+// Bench measures Poststack against docker compose, the official image and stock Liquibase, by turns, and draws
+// logs/bench.svg. -rounds=N (6), -rows=PATTERN, -peers also fetches and builds what is missing of them, -curves also
+// measures how the cost grows with the work, -check fails on a ratio worse than the kept one, -keep keeps the result
+// in docs/benchmarks and docs/performance.md. POSTSTACK_TEST_ENGINES names the engines. Example: mage bench
+// -rows=setup -peers
 func Bench(ctx context.Context, rounds *int, rows *string, peers, curves, check, keep *bool) error {
 	return project(ctx, func(p quality.Project, ctx context.Context) error {
 		return p.Bench(ctx, quality.BenchOptions{
@@ -50,14 +54,15 @@ func Bench(ctx context.Context, rounds *int, rows *string, peers, curves, check,
 	})
 }
 
-// Check runs lint, then the tests, measuring coverage on the way: what a change has to pass. It stops after the first that
-// fails. Example: mage check
+// Check runs lint, then the tests, measuring coverage on the way: what a change has to pass. It stops after the first
+// that fails. Example: mage check
 func Check(ctx context.Context) error {
 	mg.SerialCtxDeps(ctx, Lint, coverUnit, testing.Browser, coverIntegration, testing.E2e, judgeCoverage)
 	return nil
 }
 
-// Docs writes docs/targets.md and docs/configuration.md from the code, and the kept measurements into docs/performance.md. Example: mage docs
+// Docs writes docs/targets.md and docs/configuration.md from the code, and the kept measurements into
+// docs/performance.md. Example: mage docs
 func Docs(ctx context.Context) error { return project(ctx, quality.Project.Docs) }
 
 // Hooks looks after the git hooks of this clone.

@@ -13,8 +13,9 @@ import (
 // Example: mage test:unit
 func Unit(ctx context.Context) error { return project(ctx, quality.Project.Unit) }
 
-// Browser looks at the report in headless Chromium or Chrome: wide and on a phone, light and dark, and at a trace. Where there
-// is none, root on a machine with apt gets Debian's. It keeps pictures in logs/browser. Example: mage test:browser
+// Browser looks at the report in headless Chromium or Chrome: wide and on a phone, light and dark, and at a trace.
+// Where there is none, root on a machine with apt gets Debian's. It keeps pictures in logs/browser. Example: mage
+// test:browser
 func Browser(ctx context.Context) error { return project(ctx, quality.Project.Browser) }
 
 // Integration runs the tests of single parts against a real engine. POSTSTACK_TEST_ENGINES=podman,docker
