@@ -27,7 +27,8 @@ func (m Measured) line() []string {
 		return []string{m.Name, m.Engine, "failed: " + m.Failed, "", "", "", "", "", "failed"}
 	}
 	line := []string{
-		m.Name, m.Engine, m.Ours.spread(m.Unit), floor(m.OursFloor, m.Unit), "", floor(m.PeerFloor, m.Unit), "", "", m.verdict(),
+		m.Name, m.Engine, m.Ours.spread(m.Unit), floor(m.OursFloor, m.Unit),
+		"", floor(m.PeerFloor, m.Unit), "", "", m.verdict(),
 	}
 	unit := "" // of the goal: a ratio has none
 	switch {
