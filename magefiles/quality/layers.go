@@ -109,17 +109,18 @@ func (c counts) String() string {
 	return fmt.Sprintf("%d passed, %d failed, %d skipped", c.Passed, c.Failed, c.Skipped)
 }
 
-// countsOf reads the last line of gotestsum: DONE 9 tests, 2 skipped, 5 failures, 1 error in 0.257s.
-func countsOf(output string) counts {
+// countsOf reads the last line of gotestsum: DONE 9 tests, 2 skipped, 5 failures, 1 error in 0.257s. A run that was
+// told to end has none.
+func countsOf(output string) (c counts, ok bool) {
 	done := regexp.MustCompile(`(?m)^DONE (\d+) tests?(?:, (\d+) skipped)?(?:, (\d+) failures?)?.* in `)
 	found := done.FindStringSubmatch(output)
 	if found == nil {
-		return counts{}
+		return counts{}, false
 	}
 	number := func(text string) int { n, _ := strconv.Atoi(text); return n } // what is left out is 0
-	c := counts{Skipped: number(found[2]), Failed: number(found[3])}
+	c = counts{Skipped: number(found[2]), Failed: number(found[3])}
 	c.Passed = number(found[1]) - c.Skipped - c.Failed
-	return c
+	return c, true
 }
 
 // test runs one layer, shows failures as they happen and ends with the counts.
@@ -139,9 +140,13 @@ func (p Project) test(ctx context.Context, l layer, more ...string) error {
 		// A test binary that cleans up after itself must have the time to.
 		Grace: 30 * time.Second,
 	})
-	ended, took := countsOf(res.Stdout), time.Since(start).Round(100*time.Millisecond)
-	p.say("%s tests: %s in %s", l.name, ended, took)
-	summaryErr := p.summarise(fmt.Sprintf("- **%s tests**: %s in %s\n", l.name, ended, took))
+	took := time.Since(start).Round(100 * time.Millisecond)
+	ended, ok := countsOf(res.Stdout)
+	var summaryErr error
+	if ok {
+		p.say("%s tests: %s in %s", l.name, ended, took)
+		summaryErr = p.summarise(fmt.Sprintf("- **%s tests**: %s in %s\n", l.name, ended, took))
+	}
 	switch {
 	case err != nil:
 		return &LayerError{Layer: l.name, Failed: ended.Failed, Err: brief(res, err)}

@@ -55,8 +55,9 @@ func TestProject_Unit(t *testing.T) {
 
 	t.Run("a run that does not come to its end fails", func(t *testing.T) {
 		t.Parallel()
-		p, _ := project(t.TempDir(), &fake{answers: []answer{{prefix: gotestsum, err: errors.New("cut off")}}}, nil)
+		p, out := project(t.TempDir(), &fake{answers: []answer{{prefix: gotestsum, err: errors.New("cut off")}}}, nil)
 		require.EqualError(t, p.Unit(t.Context()), "run unit tests: cut off")
+		assert.NotContains(t, out.String(), "0 passed", "nobody knows")
 	})
 
 	t.Run("a layer without a test fails", func(t *testing.T) {
