@@ -87,23 +87,6 @@ func (e *Engine) ContainerList(ctx context.Context, labels map[string]string) ([
 	return out, nil
 }
 
-// ContainerWait waits until a container does not run and returns its exit status. One that was never
-// started counts as not running, with status 0.
-func (e *Engine) ContainerWait(ctx context.Context, id ContainerID) (int, error) {
-	res := e.api.ContainerWait(ctx, string(id), client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
-	select {
-	case <-ctx.Done():
-		return 0, apiError(ctx, "wait for container", string(id), ctx.Err())
-	case err := <-res.Error:
-		return 0, apiError(ctx, "wait for container", string(id), err)
-	case r := <-res.Result:
-		if r.Error != nil && r.Error.Message != "" {
-			return int(r.StatusCode), fmt.Errorf("wait for container %q: %s", id, r.Error.Message)
-		}
-		return int(r.StatusCode), nil
-	}
-}
-
 // ContainerStop sends the image's stop signal and, after timeout (rounded up to seconds), SIGKILL. A
 // container that does not run is left as it is; one that is paused goes on for it: it could not end in order, and
 // podman refuses to stop it.

@@ -87,6 +87,44 @@ func TestEngine_service(t *testing.T) {
 	})
 }
 
+// TestContainerWait_costsNothing has a look at what a container that is waited for costs podman.
+func TestContainerWait_costsNothing(t *testing.T) {
+	needPodman(t)
+	e := enginetest.Open(t, engine.Podman)
+	endpoint, err := e.Endpoint(t.Context())
+	require.NoError(t, err)
+	id, err := e.ContainerCreate(t.Context(), engine.ContainerSpec{
+		Image: enginetest.ProgramImage(t, e), Command: []string{"sleep", "60s"}, Labels: map[string]string{"org.poststack.test": "wait"},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.ContainerRemove(context.WithoutCancel(t.Context()), id)) })
+	require.NoError(t, e.ContainerStart(t.Context(), id))
+	pids := serving(strings.TrimPrefix(endpoint, "unix://"))
+	require.Len(t, pids, 1)
+	const waited = 2 * time.Second
+	before := processorTime(t, pids[0])
+	ctx, cancel := context.WithTimeout(t.Context(), waited)
+	defer cancel()
+	_, err = e.ContainerWait(ctx, id)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.Less(t, processorTime(t, pids[0])-before, waited/2, "of a processor, in %s", waited)
+}
+
+// processorTime is how long a process has had a processor. Source: proc_pid_stat(5), in hundredths of a second.
+func processorTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	require.NoError(t, err)
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	var sum int
+	for _, field := range fields[11:13] {
+		ticks, err := strconv.Atoi(field)
+		require.NoError(t, err)
+		sum += ticks
+	}
+	return time.Duration(sum) * 10 * time.Millisecond
+}
+
 func TestEngine_serviceOfADeadOwner(t *testing.T) {
 	needPodman(t)
 	o := enginetest.Options(t, engine.Podman)
