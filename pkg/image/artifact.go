@@ -20,6 +20,7 @@ import (
 type fetcher struct {
 	cache  string // the cache directory of Poststack
 	local  string // directory that is asked before any source; "" is none
+	root   string // the checkout, for programs that are compiled of it
 	runner runner.Runner
 	log    io.Writer
 	delay  time.Duration // before the first repetition of a failed download
@@ -27,7 +28,7 @@ type fetcher struct {
 
 // artifacts gives the fetcher with the builder's settings.
 func (b *Builder) artifacts(log io.Writer) fetcher {
-	return fetcher{cache: b.CacheDir, local: b.ArtifactDir, runner: b.Runner, log: log, delay: time.Second}
+	return fetcher{cache: b.CacheDir, local: b.ArtifactDir, root: b.Root, runner: b.Runner, log: log, delay: time.Second}
 }
 
 // fetch makes sure that every artifact of d is in the cache, and gives where: target in the build context →
@@ -35,6 +36,14 @@ func (b *Builder) artifacts(log io.Writer) fetcher {
 func (f fetcher) fetch(ctx context.Context, d Definition, r event.Reporter) (map[string]string, error) {
 	out := map[string]string{}
 	for _, a := range d.Artifacts {
+		if a.program() != "" {
+			file, err := f.compile(ctx, a, r)
+			if err != nil {
+				return nil, err
+			}
+			out[a.Files[0].To] = file
+			continue
+		}
 		if err := f.fetchArtifact(ctx, a, r); err != nil {
 			return nil, err
 		}

@@ -28,6 +28,7 @@ const Repository = "localhost/poststack"
 
 // Catalogue is every image there is. It does not change after [LoadCatalogue].
 type Catalogue struct {
+	root   string // the checkout: programs are compiled of it
 	byName map[string]Definition
 	files  map[string]dockerfile.File
 	names  []string // parents first
@@ -37,16 +38,17 @@ type Catalogue struct {
 
 // LoadCatalogue reads image.yaml and Dockerfile of every folder in dir, which is the checkout's containers
 // directory. The error joins everything that is wrong, each with its file and line: unknown keys, wrong
-// types, missing values, unknown parents, cycles, Dockerfiles that only one builder understands.
+// types, missing values, unknown parents, cycles, Dockerfiles that only one builder understands. A folder with a Go
+// program in it is no image.
 func LoadCatalogue(dir string) (*Catalogue, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("read the images: %w", err)
 	}
-	c := &Catalogue{byName: map[string]Definition{}, files: map[string]dockerfile.File{}}
+	c := &Catalogue{root: filepath.Dir(dir), byName: map[string]Definition{}, files: map[string]dockerfile.File{}}
 	var errs []error
 	for _, e := range entries {
-		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") || isProgram(filepath.Join(dir, e.Name())) {
 			continue
 		}
 		d, file, err := loadDefinition(dir, e.Name())

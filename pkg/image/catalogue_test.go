@@ -104,7 +104,7 @@ func TestLoadCatalogue_refuses(t *testing.T) {
 		{"an unknown parent", ok + "parent: nothing\n", "", `unknown parent "nothing"`},
 		{"itself as parent", ok + "parent: x\n", "", "images stand on each other: x → x"},
 		{"an artifact without sources", ok + "artifacts:\n  - { name: a, version: \"1\", files: [] }\n", "", `image.yaml:3: artifacts: "a" has no sources`},
-		{"a source that is two", ok + "artifacts: [ { name: a, version: \"1\", sources: [ { url: \"https://a/b\", npm: \"a@1\" } ], files: [ { path: a, sha256: " + sha("a") + ", to: a } ] } ]\n", "", "either url or npm"},
+		{"a source that is two", ok + "artifacts: [ { name: a, version: \"1\", sources: [ { url: \"https://a/b\", npm: \"a@1\" } ], files: [ { path: a, sha256: " + sha("a") + ", to: a } ] } ]\n", "", "one of url, npm and go"},
 		{"an npm version that is not exact", ok + "artifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@latest\" } ], files: [ { path: a, sha256: " + sha("a") + ", to: a } ] } ]\n", "", "exact version"},
 		{"a hash that is none", ok + "artifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@1\" } ], files: [ { path: a, sha256: abc, to: a } ] } ]\n", "", "64 lower-case hex digits"},
 		{"a target outside the context", ok + "artifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@1\" } ], files: [ { path: a, sha256: " + sha("a") + ", to: ../a } ] } ]\n", "", "clean relative path"},

@@ -52,11 +52,11 @@ type Stop struct {
 	Log      string        // regular expression that its log then must match; "" is anything
 }
 
-// Artifact is something that is downloaded on the host and copied into the image. A TLS-intercepting proxy's
-// certificate is known to the host only, so that a download in a RUN would fail there.
+// Artifact is something that is downloaded, or compiled, on the host and copied into the image. A TLS-intercepting
+// proxy's certificate is known to the host only, so that a download in a RUN would fail there.
 type Artifact struct {
 	Name    string
-	Version string
+	Version string // "" if it is compiled
 	Sources []Source // tried in order
 	Files   []ArtifactFile
 }
@@ -65,20 +65,25 @@ type Artifact struct {
 type Source struct {
 	URL string // an archive (.tar.gz, .tgz, .zip), or the file itself
 	NPM string // NAME@VERSION, fetched by npm pack
+	Go  string // ./PACKAGE of the checkout, a program; it is the artifact's only source then
 }
 
 // String names the source in messages.
 func (s Source) String() string {
-	if s.NPM != "" {
+	switch {
+	case s.NPM != "":
 		return "npm package " + s.NPM
+	case s.Go != "":
+		return "Go program " + s.Go
+	default:
+		return s.URL
 	}
-	return s.URL
 }
 
 // ArtifactFile is a file of an artifact.
 type ArtifactFile struct {
 	Path   string // the end of its path inside the archive, whole names; it must fit exactly one file there
-	SHA256 string // of its content, 64 lower-case hex digits
+	SHA256 string // of its content, 64 lower-case hex digits; like Path "" of a file that is compiled
 	To     string // where it goes in the build context
 }
 
@@ -106,6 +111,7 @@ type definitionFile struct {
 		Sources []struct {
 			URL string `yaml:"url"`
 			NPM string `yaml:"npm"`
+			Go  string `yaml:"go"`
 		} `yaml:"sources"`
 		Files []struct {
 			Path   string `yaml:"path"`
@@ -130,7 +136,7 @@ func (f definitionFile) definition(name, dir string) Definition {
 	for _, a := range f.Artifacts {
 		art := Artifact{Name: a.Name, Version: a.Version}
 		for _, s := range a.Sources {
-			art.Sources = append(art.Sources, Source{URL: s.URL, NPM: s.NPM})
+			art.Sources = append(art.Sources, Source{URL: s.URL, NPM: s.NPM, Go: s.Go})
 		}
 		for _, file := range a.Files {
 			art.Files = append(art.Files, ArtifactFile{Path: file.Path, SHA256: file.SHA256, To: file.To})

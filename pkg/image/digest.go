@@ -64,6 +64,11 @@ func (c *Catalogue) Digest(name string, suite Suite) (InputDigest, error) {
 		for _, f := range a.Files {
 			files[f.To] = f.SHA256
 		}
+		if pkg := a.program(); pkg != "" {
+			if files[a.Files[0].To], err = programDigest(c.root, pkg); err != nil {
+				return "", fmt.Errorf("compute digest of image %q: program %s: %w", name, pkg, err)
+			}
+		}
 	}
 	for _, to := range keys(files) {
 		h.add("artifact", to, files[to])

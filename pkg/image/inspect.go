@@ -31,7 +31,7 @@ type CachedFile struct {
 	Whole    bool // it has the pinned hash
 }
 
-// CachedFiles looks for every artifact of every image in the cache directory, and changes nothing there.
+// CachedFiles looks for every artifact of every image that is downloaded in the cache directory, and changes nothing there.
 func (c *Catalogue) CachedFiles(cacheDir string) ([]CachedFile, error) {
 	var out []CachedFile
 	for _, name := range c.Names() {
@@ -40,6 +40,9 @@ func (c *Catalogue) CachedFiles(cacheDir string) ([]CachedFile, error) {
 			return nil, err
 		}
 		for _, a := range d.Artifacts {
+			if a.program() != "" {
+				continue
+			}
 			for _, file := range a.Files {
 				f := CachedFile{Artifact: a.Name + " " + a.Version, Path: fetcher{cache: cacheDir}.cached(file.SHA256)}
 				got, err := hashFile(f.Path)

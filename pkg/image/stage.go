@@ -65,10 +65,14 @@ func linkOrCopy(source, target string) error {
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("the build context holds a file of that name already")
 	}
-	if err != nil {
-		return copyFile(source, target, modeFile)
+	if err == nil {
+		return nil
 	}
-	return nil
+	info, err := os.Stat(source)
+	if err != nil {
+		return err
+	}
+	return copyFile(source, target, info.Mode().Perm())
 }
 
 // copyFile copies a file; target must not exist.

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -77,7 +78,15 @@ func (f *definitionFile) validateArtifacts(root *yaml.Node, p *problems) {
 		if !regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`).MatchString(a.Name) {
 			p.add(line, "artifacts: name %q must be lower-case letters, digits, '.', '_' and '-'", a.Name)
 		}
-		if a.Version == "" {
+		compiled := false
+		for j, s := range a.Sources {
+			validateSource(Source{URL: s.URL, NPM: s.NPM, Go: s.Go}, lineOf(root, "artifacts", i, "sources", j), p)
+			compiled = compiled || s.Go != ""
+		}
+		if compiled && (len(a.Sources) != 1 || len(a.Files) != 1 || a.Version != "") {
+			p.add(line, "artifacts: %q is compiled: it has no other source, one file, and no version", a.Name)
+		}
+		if a.Version == "" && !compiled {
 			p.add(line, "artifacts: version of %q is missing", a.Name)
 		}
 		if len(a.Sources) == 0 {
@@ -86,12 +95,9 @@ func (f *definitionFile) validateArtifacts(root *yaml.Node, p *problems) {
 		if len(a.Files) == 0 {
 			p.add(line, "artifacts: %q has no files", a.Name)
 		}
-		for j, s := range a.Sources {
-			validateSource(Source{URL: s.URL, NPM: s.NPM}, lineOf(root, "artifacts", i, "sources", j), p)
-		}
 		for j, file := range a.Files {
 			at := lineOf(root, "artifacts", i, "files", j)
-			validateFile(ArtifactFile{Path: file.Path, SHA256: file.SHA256, To: file.To}, at, p)
+			validateFile(ArtifactFile{Path: file.Path, SHA256: file.SHA256, To: file.To}, compiled, at, p)
 			if targets[file.To] {
 				p.add(at, "artifacts: two files go to %q", file.To)
 			}
@@ -103,8 +109,12 @@ func (f *definitionFile) validateArtifacts(root *yaml.Node, p *problems) {
 // validateSource checks that s is one source and well-formed.
 func validateSource(s Source, line int, p *problems) {
 	switch {
-	case (s.URL == "") == (s.NPM == ""):
-		p.add(line, "a source has either url or npm")
+	case len(slices.DeleteFunc([]string{s.URL, s.NPM, s.Go}, func(v string) bool { return v == "" })) != 1:
+		p.add(line, "a source has one of url, npm and go")
+	case s.Go != "":
+		if !goPackage.MatchString(s.Go) || path.Clean(s.Go) != strings.TrimPrefix(s.Go, "./") {
+			p.add(line, "source go %q must be a package of the checkout, as ./containers/NAME", s.Go)
+		}
 	case s.URL != "":
 		u, err := url.Parse(s.URL)
 		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil {
@@ -115,15 +125,22 @@ func validateSource(s Source, line int, p *problems) {
 	}
 }
 
-// validateFile checks the paths and the hash of f.
-func validateFile(f ArtifactFile, line int, p *problems) {
-	for _, part := range []struct{ key, value string }{{"path", f.Path}, {"to", f.To}} {
+// validateFile checks the paths and the hash of f. One that is compiled has only a target.
+func validateFile(f ArtifactFile, compiled bool, line int, p *problems) {
+	if compiled && (f.Path != "" || f.SHA256 != "") {
+		p.add(line, "file %q is compiled: it has neither path nor sha256", f.To)
+	}
+	parts := []struct{ key, value string }{{"path", f.Path}, {"to", f.To}}
+	if compiled {
+		parts = parts[1:]
+	}
+	for _, part := range parts {
 		if part.value == "" || path.IsAbs(part.value) || path.Clean(part.value) != part.value ||
 			part.value == "." || part.value == ".." || strings.HasPrefix(part.value, "../") {
 			p.add(line, "file %s %q must be a clean relative path", part.key, part.value)
 		}
 	}
-	if !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(f.SHA256) {
+	if !compiled && !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(f.SHA256) {
 		p.add(line, "sha256 %q of file %q must be 64 lower-case hex digits", f.SHA256, f.Path)
 	}
 }
