@@ -1,0 +1,237 @@
+// Package agent keeps the files of a daemon as the database wants them. It is the first process of a service's
+// container: it renders the files, starts the daemon, renders again when something changes, has the daemon reload, passes
+// signals on, and ends with the daemon's status.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/poststack/poststack/pkg/agent/declaration"
+	"github.com/poststack/poststack/pkg/agent/feed"
+	"github.com/poststack/poststack/pkg/agent/pair"
+	"github.com/poststack/poststack/pkg/agent/process"
+	"github.com/poststack/poststack/pkg/agent/render"
+	"github.com/poststack/poststack/pkg/agent/rows"
+	"github.com/poststack/poststack/pkg/agent/status"
+)
+
+// Agent is one run of the agent.
+type Agent struct {
+	Declaration    declaration.Declaration
+	Open           func(ctx context.Context) (feed.Session, error) // of the database
+	Getenv         func(string) string
+	Environ        []string // of the daemon and of commands
+	Stdout, Stderr *os.File // of the daemon
+	Log            io.Writer
+	Signals        <-chan os.Signal
+
+	log   *slog.Logger
+	board *status.Board
+	table *process.Table
+	pairs *pair.Store // nil if the service has none
+	files render.Applier
+
+	// mu is held while files are made and taken over.
+	mu      sync.Mutex
+	rows    rows.Set // as they were read last, also those that cannot be served
+	origin  status.Origin
+	daemon  *process.Process // nil until it runs
+	pending bool             // the daemon has not taken the files over yet
+	stamp   string           // of the pairs that it has
+	retry   *time.Timer
+}
+
+// errStopped ends everything but the daemon.
+var errStopped = errors.New("the agent was told to end")
+
+// Run runs until the daemon ends, and gives its exit status.
+func (a *Agent) Run(ctx context.Context) (int, error) {
+	if err := a.prepare(); err != nil {
+		return 1, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go a.table.Reap(context.WithoutCancel(ctx)) // also while everything else ends
+	first := make(chan struct{})
+	go a.follow(ctx, first)
+	if code, started, err := a.start(ctx, first); !started {
+		return code, err
+	}
+	go a.look(ctx)
+	code := a.attend(cancel)
+	return code, nil
+}
+
+// prepare reads the templates, and makes the directories.
+func (a *Agent) prepare() (err error) {
+	d := a.Declaration
+	a.log = newLogger(a.Log, a.Getenv("LOG_LEVEL"))
+	if err := makeParents(d.Status, d.Directory, d.Kept); err != nil {
+		return err
+	}
+	a.board = status.NewBoard(d.Service, d.Status, func(err error) { a.log.Warn(err.Error()) })
+	if a.table, err = process.NewTable(); err != nil {
+		return err
+	}
+	directory := func(string) string { return "" }
+	if d.Pairs != nil {
+		if err := pair.StandIn(d.Pairs.Startup, time.Now()); err != nil {
+			return err
+		}
+		a.pairs = pair.NewStore(d.Pairs.Directory, d.Pairs.Startup, time.Now)
+		directory = a.pairs.For
+	}
+	a.files.Outputs, err = outputs(d, functions(a.Getenv, directory))
+	if err != nil {
+		return err
+	}
+	a.files.Prepare, a.files.Check = a.findPairs, a.check
+	a.files.Refused = func(err error) bool {
+		var exit *process.ExitError
+		return errors.As(err, &exit) && exit.Err == nil
+	}
+	if len(d.Check.Run) == 0 {
+		a.files.Check = nil
+	}
+	return a.files.Open(d.Directory)
+}
+
+// follow follows the database; first is closed when rows of it have been taken over.
+func (a *Agent) follow(ctx context.Context, first chan<- struct{}) {
+	b := a.Declaration.Bounds
+	var once sync.Once
+	f := feed.Feed{
+		Bounds: feed.Bounds(b),
+		Open:   a.Open,
+		Deliver: func(ctx context.Context, r feed.Reading) {
+			if err := a.take(ctx, r.Rows, status.Database, &r); err == nil {
+				once.Do(func() { close(first) })
+			}
+		},
+		State: a.tellDatabase,
+	}
+	f.Run(ctx)
+}
+
+// start makes the first files, and starts the daemon with them: with those of the database, or, when that does not
+// answer in time, with the kept rows.
+func (a *Agent) start(ctx context.Context, first <-chan struct{}) (code int, started bool, err error) {
+	timer := time.NewTimer(a.Declaration.Start.Wait)
+	defer timer.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-first:
+			waiting = false
+		case s := <-a.Signals:
+			if stops(s) {
+				return 0, false, nil
+			}
+		case <-timer.C:
+			err := a.startWithout(ctx)
+			if err == nil {
+				waiting = false
+				break
+			}
+			a.log.Warn("the daemon does not start yet", "error", err)
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d := a.Declaration.Daemon
+	daemon, err := a.table.Start(process.Spec{Argv: d.Run, Env: a.Environ, Dir: a.Declaration.Directory, Stdout: a.Stdout, Stderr: a.Stderr})
+	if err != nil {
+		return 1, false, err
+	}
+	a.daemon, a.pending = daemon, false
+	a.board.Change(func(s *status.Status) { s.State, s.PID = status.Serving, daemon.PID })
+	a.log.Info("the daemon runs", "program", d.Run[0], "pid", daemon.PID)
+	return 0, true, nil
+}
+
+// startWithout makes files without the database.
+func (a *Agent) startWithout(ctx context.Context) error {
+	d := a.Declaration
+	if d.Kept != "" {
+		kept, err := rows.Load(d.Kept)
+		if err == nil && kept != nil {
+			err = a.takeKept(ctx, kept)
+			if err == nil {
+				return nil
+			}
+		}
+		if err != nil {
+			a.log.Warn("the kept rows cannot be served", "error", err)
+		}
+	}
+	if !d.Start.Without {
+		return errors.New("the database does not answer, and no rows are kept")
+	}
+	empty := rows.Set{}
+	for name := range d.Queries {
+		empty[name] = []rows.Row{}
+	}
+	return a.take(ctx, empty, status.None, nil)
+}
+
+// takeKept takes over the rows of an earlier run. Queries may have been added since.
+func (a *Agent) takeKept(ctx context.Context, kept rows.Set) error {
+	for name := range a.Declaration.Queries {
+		if kept[name] == nil {
+			kept[name] = []rows.Row{}
+		}
+	}
+	return a.take(ctx, kept, status.Kept, nil)
+}
+
+// attend passes signals on until the daemon ends, and gives its status.
+func (a *Agent) attend(cancel context.CancelCauseFunc) int {
+	d := a.Declaration.Daemon
+	asked := 0
+	var killed <-chan time.Time
+	for {
+		select {
+		case <-a.daemon.Done():
+			code := a.daemon.Code()
+			if asked == 0 {
+				a.log.Error("the daemon has ended by itself", "status", code)
+			}
+			return code
+		case <-killed:
+			a.log.Error("the daemon does not end: it is killed", "after", d.Stop.Timeout)
+			a.daemon.Kill()
+		case s := <-a.Signals:
+			switch {
+			case stops(s):
+				asked++
+				cancel(errStopped)
+				a.board.Change(func(s *status.Status) { s.State = status.Stopping })
+				name := d.Stop.Signal
+				if asked > 1 {
+					name = d.Stop.Again
+				} else {
+					killed = time.After(d.Stop.Timeout)
+				}
+				a.send(signalOf(name))
+			case s == syscall.SIGHUP:
+				go a.again(context.Background(), "it was asked to")
+			case !a.ignored(s):
+				a.send(s.(syscall.Signal)) //nolint:forcetypeassert,errcheck // there is no other kind here
+			}
+		}
+	}
+}
+
+// send passes a signal to the daemon.
+func (a *Agent) send(s syscall.Signal) {
+	if err := a.daemon.Signal(s); err != nil {
+		a.log.Warn(fmt.Sprintf("pass a signal on: %v", err))
+	}
+}

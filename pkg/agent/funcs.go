@@ -1,0 +1,116 @@
+package agent
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"text/template"
+
+	"github.com/poststack/poststack/pkg/agent/declaration"
+	"github.com/poststack/poststack/pkg/agent/quote"
+	"github.com/poststack/poststack/pkg/agent/render"
+)
+
+// outputs parses the templates of a declaration. What they call is in [functions].
+func outputs(d declaration.Declaration, funcs template.FuncMap) ([]render.Output, error) {
+	parse := func(name, text string) (*template.Template, error) {
+		return template.New(name).Option("missingkey=error").Funcs(funcs).Parse(text)
+	}
+	var out []render.Output
+	for _, o := range d.Outputs {
+		text, err := os.ReadFile(filepath.Join(d.Dir, o.Template))
+		if err != nil {
+			return nil, fmt.Errorf("read template: %w", err)
+		}
+		r := render.Output{Name: o.Template, Each: o.Each}
+		if r.Body, err = parse(o.Template, string(text)); err != nil {
+			return nil, fmt.Errorf("read template: %w", err)
+		}
+		if o.Path != "" {
+			if r.Path, err = parse("path of "+o.Template, o.Path); err != nil {
+				return nil, fmt.Errorf("read template: %w", err)
+			}
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// functions are what templates can call. pair gives the directory of the certificate for a name.
+func functions(getenv func(string) string, pair func(string) string) template.FuncMap {
+	return template.FuncMap{
+		"nginx": quote.Nginx, "comment": quote.Comment, "host": quote.Host, "number": quote.Number, "flag": quote.Flag,
+		"origin": quote.Origin, "words": quote.Words, "values": quote.Values,
+		"below":       func(value any, roots ...string) (string, error) { return quote.Below(value, roots...) },
+		"setting":     setting,
+		"pair":        pair,
+		"environment": getenv,
+		"nameservers": func() []string { return nameservers("/etc/resolv.conf") },
+		"dict":        dict,
+		"ipv6":        func() bool { return exists("/proc/net/if_inet6") },
+		"match":       func(pattern, text string) (bool, error) { return regexp.MatchString(pattern, text) },
+	}
+}
+
+// dict is a map of what are its keys and values in turn, for a template that another one calls.
+func dict(pairs ...any) (map[string]any, error) {
+	out := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		key, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: %v is no key", pairs[i])
+		}
+		out[key] = pairs[i+1]
+	}
+	return out, nil
+}
+
+// setting looks up a setting among the rows of the table: for a name if its value is an object, whose key "*" stands for
+// all other names. Without one it is nil.
+func setting(settings []any, key, name string) any {
+	for _, s := range settings {
+		row, _ := s.(map[string]any)
+		if row["key"] != key {
+			continue
+		}
+		object, isObject := row["value"].(map[string]any)
+		if !isObject {
+			return row["value"]
+		}
+		if value, ok := object[name]; ok {
+			return value
+		}
+		return object["*"]
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// nameservers are those that the container asks, IPv6 in brackets.
+func nameservers(path string) []string {
+	f, err := os.Open(filepath.Clean(path))
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var out []string
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 2 || fields[0] != "nameserver" || net.ParseIP(fields[1]) == nil {
+			continue
+		}
+		if strings.Contains(fields[1], ":") {
+			fields[1] = "[" + fields[1] + "]"
+		}
+		out = append(out, fields[1])
+	}
+	return out
+}

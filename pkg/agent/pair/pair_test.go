@@ -1,0 +1,122 @@
+package pair_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/agent/pair"
+)
+
+func now() time.Time { return time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC) }
+
+// write makes a pair that lasts for that many days from now.
+func write(t *testing.T, dir string, days int, names ...string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: names,
+		NotBefore: now().AddDate(0, 0, -100), NotAfter: now().AddDate(0, 0, days),
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, pair.CertificateFile), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, pair.KeyFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+}
+
+func TestStore_For(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	write(t, in("wild"), 30, "example.org", "*.example.org")
+	write(t, in("www"), 10, "www.example.org")
+	write(t, in("late"), 60, "twice.example.net")
+	write(t, in("early"), 20, "twice.example.net")
+	write(t, in("ended"), -1, "ended.example.net")
+	write(t, in("both-ended"), -1, "both.example.org")
+	write(t, in("other-key"), 30, "broken.example.net")
+	write(t, in("spare"), 30)
+	require.NoError(t, os.Rename(filepath.Join(in("spare"), pair.KeyFile), filepath.Join(in("other-key"), pair.KeyFile)))
+	write(t, in("half"), 30, "half.example.net")
+	require.NoError(t, os.Remove(filepath.Join(in("half"), pair.KeyFile)))
+
+	s := pair.NewStore(dir, "/standin", now)
+	s.Refresh([]string{"wild", "www", "early", "late", "ended", "both-ended", "other-key", "half", "absent", "../wild", "."})
+	for name, want := range map[string]string{
+		"example.org":           in("wild"),
+		"a.example.org":         in("wild"),
+		"www.example.org":       in("www"),
+		"twice.example.net":     in("late"),
+		"fizz.buzz.example.org": "/standin",
+		"another-example.org":   "/standin",
+		"broken.example.net":    "/standin",
+		"half.example.net":      "/standin",
+		"ended.example.net":     in("ended"),
+		"both.example.org":      in("wild"),
+		"unknown.example.net":   "/standin",
+	} {
+		assert.Equal(t, want, s.For(name), name)
+	}
+	warnings := s.Warnings()
+	require.Len(t, warnings, 3, "%q", warnings)
+	assert.Contains(t, warnings[2], "other-key: tls: private key does not match public key")
+}
+
+func TestStore_Refresh_sees_what_has_changed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a"), 30, "a.example.org")
+	s := pair.NewStore(dir, "/standin", now)
+	s.Refresh([]string{"a"})
+	first := s.Stamp()
+	s.Refresh([]string{"a"})
+	assert.Equal(t, first, s.Stamp())
+
+	write(t, filepath.Join(dir, "a"), 60, "b.example.org")
+	s.Refresh([]string{"a"})
+	assert.NotEqual(t, first, s.Stamp())
+	assert.Equal(t, "/standin", s.For("a.example.org"))
+	assert.Equal(t, filepath.Join(dir, "a"), s.For("b.example.org"))
+
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "a")))
+	s.Refresh([]string{"a"})
+	assert.Equal(t, "/standin", s.For("b.example.org"))
+}
+
+func TestStandIn(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "standin")
+	require.NoError(t, pair.StandIn(dir, now()))
+	first, err := tls.LoadX509KeyPair(filepath.Join(dir, pair.CertificateFile), filepath.Join(dir, pair.KeyFile))
+	require.NoError(t, err)
+	assert.Empty(t, first.Leaf.DNSNames)
+	assert.Equal(t, "no certificate yet", first.Leaf.Subject.CommonName)
+	info, err := os.Stat(filepath.Join(dir, pair.KeyFile))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode())
+
+	require.NoError(t, pair.StandIn(dir, now().AddDate(0, 6, 0)))
+	same, err := tls.LoadX509KeyPair(filepath.Join(dir, pair.CertificateFile), filepath.Join(dir, pair.KeyFile))
+	require.NoError(t, err)
+	assert.Equal(t, first.Leaf.SerialNumber, same.Leaf.SerialNumber)
+
+	require.NoError(t, pair.StandIn(dir, now().AddDate(1, 6, 0)))
+	later, err := tls.LoadX509KeyPair(filepath.Join(dir, pair.CertificateFile), filepath.Join(dir, pair.KeyFile))
+	require.NoError(t, err)
+	assert.NotEqual(t, first.Leaf.SerialNumber, later.Leaf.SerialNumber)
+}

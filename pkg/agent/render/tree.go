@@ -1,0 +1,87 @@
+package render
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+)
+
+// tree is a directory of files, and what is known to be in it.
+type tree struct {
+	root  *os.Root
+	files map[string]string // path → content
+}
+
+// newTree empties a directory, and makes it where it is missing.
+func newTree(dir string) (*tree, error) {
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &tree{root: root, files: map[string]string{}}, nil
+}
+
+// changed lists what differs between the tree and files: in order, what is written and what goes.
+func (t *tree) changed(files map[string]file) []string {
+	var out []string
+	for name, f := range files {
+		if now, there := t.files[name]; !there || now != f.content {
+			out = append(out, name)
+		}
+	}
+	for name := range t.files {
+		if _, stays := files[name]; !stays {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// set makes the tree hold exactly files. Each of them is whole at any moment. After an error it is known what is there.
+func (t *tree) set(files map[string]file) error {
+	for _, name := range t.changed(files) {
+		f, stays := files[name]
+		if !stays {
+			if err := t.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("remove the file: %w", err)
+			}
+			delete(t.files, name)
+			continue
+		}
+		if err := t.write(name, f.content); err != nil {
+			return fmt.Errorf("write the file: %w", err)
+		}
+		t.files[name] = f.content
+	}
+	return nil
+}
+
+// beside is where a file is written before it is renamed: no pattern for configuration files matches it.
+const beside = ".new"
+
+func (t *tree) write(name, content string) error {
+	if err := t.root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return err
+	}
+	if err := t.root.WriteFile(beside, []byte(content), 0o644); err != nil {
+		return err
+	}
+	return t.root.Rename(beside, name)
+}
+
+// content gives the files of the tree.
+func (t *tree) content() map[string]file {
+	out := map[string]file{}
+	for name, content := range maps.All(t.files) {
+		out[name] = file{content: content}
+	}
+	return out
+}

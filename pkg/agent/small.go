@@ -1,0 +1,59 @@
+package agent
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// newLogger makes the log; level is one of LOG_LEVEL.
+func newLogger(w io.Writer, level string) *slog.Logger {
+	levels := map[string]slog.Level{
+		"error": slog.LevelError, "warn": slog.LevelWarn, "info": slog.LevelInfo, "debug": slog.LevelDebug, "trace": slog.LevelDebug,
+	}
+	least, known := levels[strings.ToLower(level)]
+	if !known {
+		least = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: least, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{} // the engine knows it
+		}
+		return a
+	}})).With("from", "agent")
+}
+
+// makeParents makes the directories that files are in; "" is none.
+func makeParents(paths ...string) error {
+	for _, path := range paths {
+		if path == "" {
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("make the directory of %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// stops tells whether a signal asks to end.
+func stops(s os.Signal) bool {
+	return slices.Contains([]os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT}, s)
+}
+
+// signalOf is the signal of a name that the declaration was checked for.
+func signalOf(name string) syscall.Signal { return unix.SignalNum(name) }
+
+// ignored tells whether a signal is kept from the daemon. A terminal sends SIGWINCH whenever its window changes, which
+// is no reason for a web server to end.
+func (a *Agent) ignored(s os.Signal) bool {
+	signal, ok := s.(syscall.Signal)
+	return !ok || signal == syscall.SIGWINCH || slices.Contains(a.Declaration.Daemon.Ignore, unix.SignalName(signal))
+}

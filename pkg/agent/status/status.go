@@ -1,0 +1,147 @@
+// Package status is what an agent tells of itself: a JSON file in its container, which health checks and the stack read.
+package status
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/renameio/v2"
+)
+
+// State is how far the agent is.
+type State string
+
+// The states.
+const (
+	Starting State = "starting" // the daemon does not run yet
+	Serving  State = "serving"
+	Stopping State = "stopping"
+)
+
+// Origin is where the rows come from that are served.
+type Origin string
+
+// The origins.
+const (
+	None     Origin = "none"     // nothing was ever read: a configuration without any row
+	Kept     Origin = "kept"     // the last good ones of an earlier run
+	Database Origin = "database" // of this run
+)
+
+// Status is all that is told.
+type Status struct {
+	Service    string     `json:"service"`
+	State      State      `json:"state"`
+	PID        int        `json:"pid"`       // of the daemon; 0 until it runs
+	Rows       Origin     `json:"rows"`      // what is served
+	Connected  bool       `json:"connected"` // the database answers
+	Since      time.Time  `json:"since"`     // when that last changed
+	LastRead   *time.Time `json:"last_read"` // from the database
+	LastRender *time.Time `json:"last_render"`
+	LastReload *time.Time `json:"last_reload"` // with a change
+	Reloads    int        `json:"reloads"`
+	LastChange *Change    `json:"last_change"` // the last one that was told and is served
+	LastError  *Error     `json:"last_error"`  // nil when all is well again
+	LeftOut    []LeftOut  `json:"left_out"`    // rows that are not served as they are
+	Warnings   []string   `json:"warnings"`
+}
+
+// Change is a row that has changed, as the database tells it.
+type Change struct {
+	At    time.Time `json:"at"`
+	Table string    `json:"table"`
+	Op    string    `json:"op"`
+	Key   string    `json:"key"`
+}
+
+// Error is something that went wrong.
+type Error struct {
+	At   time.Time `json:"at"`
+	What string    `json:"what"` // "database", "render", "check", "reload"
+	Text string    `json:"text"` // with the output of the program that refused
+}
+
+// LeftOut is a row that cannot be served.
+type LeftOut struct {
+	Query string `json:"query"`
+	Key   string `json:"key"`
+	Kept  bool   `json:"kept"` // the last good one is served instead
+	Error string `json:"error"`
+}
+
+// Board holds the status of a running agent, and writes each change to its file. Its methods may be called side by side.
+type Board struct {
+	path string
+	warn func(error)
+	mu   sync.Mutex
+	now  Status
+}
+
+// NewBoard makes the board of a service; warn is told when the file cannot be written.
+func NewBoard(service, path string, warn func(error)) *Board {
+	b := &Board{path: path, warn: warn, now: Status{Service: service, State: Starting, Rows: None, Since: time.Now(), LeftOut: []LeftOut{}, Warnings: []string{}}}
+	b.Change(func(*Status) {})
+	return b
+}
+
+// Change changes the status.
+func (b *Board) Change(change func(*Status)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(&b.now)
+	content, err := json.MarshalIndent(b.now, "", "  ")
+	if err == nil {
+		err = renameio.WriteFile(b.path, append(content, '\n'), 0o644)
+	}
+	if err != nil {
+		b.warn(fmt.Errorf("write the status: %w", err))
+	}
+}
+
+// Now gives the status as it is.
+func (b *Board) Now() Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now
+	now.LeftOut, now.Warnings = slices.Clone(now.LeftOut), slices.Clone(now.Warnings)
+	return now
+}
+
+// Read gives the status that a running agent has written.
+func Read(path string) (Status, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return Status{}, fmt.Errorf("read the status: %w", err)
+	}
+	var s Status
+	if err := json.Unmarshal(content, &s); err != nil {
+		return Status{}, fmt.Errorf("read the status in %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Health tells in one line how the service is; the error says why it does not serve. A database that is away, or a row
+// that cannot be served, takes nothing down, and so is no error.
+func (s Status) Health() (string, error) {
+	if s.State != Serving {
+		return "", fmt.Errorf("%s does not serve: it is %s", s.Service, s.State)
+	}
+	text := fmt.Sprintf("%s serves, rows: %s", s.Service, s.Rows)
+	if !s.Connected {
+		text += fmt.Sprintf("; the database is away since %s", s.Since.Format(time.RFC3339))
+	}
+	if s.LastError != nil {
+		text += fmt.Sprintf("; %s: %s", s.LastError.What, s.LastError.Text)
+	}
+	for _, row := range s.LeftOut {
+		text += fmt.Sprintf("; %s %q is left out: %s", row.Query, row.Key, row.Error)
+	}
+	for _, w := range s.Warnings {
+		text += "; " + w
+	}
+	return text, nil
+}

@@ -1,0 +1,38 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/poststack/poststack/pkg/agent/rows"
+)
+
+// Try tries the declaration and its templates without any row, with the daemon's own checker, in a directory of its own.
+// An image does so when it is built.
+func (a *Agent) Try(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "agent")
+	if err != nil {
+		return fmt.Errorf("try the templates: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	a.Declaration.Directory = filepath.Join(dir, "files")
+	a.Declaration.Status = filepath.Join(dir, "status.json")
+	a.Declaration.Kept = ""
+	if p := a.Declaration.Pairs; p != nil {
+		p.Startup = filepath.Join(dir, "startup")
+	}
+	if err := a.prepare(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go a.table.Reap(ctx)
+	empty := rows.Set{}
+	for name := range a.Declaration.Queries {
+		empty[name] = []rows.Row{}
+	}
+	_, err = a.files.Apply(ctx, empty)
+	return err
+}
