@@ -74,7 +74,7 @@ func TestService(t *testing.T) {
 		assert.Empty(t, left)
 		r := c.Mage(t, nil, "services:start", "-of=wbe")
 		assert.Equal(t, 2, r.Code)
-		assert.Contains(t, r.Stderr, `there is no service "wbe"; known are: web`)
+		assert.Contains(t, r.Stderr, `there is no service "wbe"; known are: nginx, web`)
 	})
 }
 
