@@ -137,7 +137,7 @@ directory: ${TEST_DIR}/files
 kept: ${TEST_DIR}/kept/rows.json
 status: ${TEST_DIR}/status.json
 start: { wait: 300ms, without: true }
-bounds: { quiet: 30ms, burst: 200ms, ping: 200ms, retry: 50ms }
+bounds: { alone: 30ms, burst: 100ms, ping: 200ms, retry: 50ms }
 queries: { domains: { key: name, sql: select 1 } }
 outputs:
   - { template: site.tmpl, each: domains, path: "sites/{{.row.name}}" }
@@ -498,7 +498,7 @@ func TestAgent_of_a_declaration_that_is_wrong(t *testing.T) {
 		{"run: [/bin/sh, -c, '!", "run: [sh, -c, '!", `"sh" is not the absolute path of a program`},
 		{"each: domains", "each: nothing", `"nothing", which is not in queries`},
 		{"key: name, ", "", "which has no key"},
-		{"quiet: 30ms", "quiet: -1s", "bounds.quiet -1s must be more than nothing"},
+		{"alone: 30ms", "alone: -1s", "bounds.alone -1s must be more than nothing"},
 		{"list.tmpl", "none.tmpl", "none.tmpl: no such file"},
 		{"directory: ${TEST_DIR}/files", "directory: files", `directory "files" is not an absolute path`},
 	} {

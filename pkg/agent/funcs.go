@@ -42,6 +42,7 @@ func outputs(d declaration.Declaration, funcs template.FuncMap) ([]render.Output
 
 // functions are what templates can call. pair gives the directory of the certificate for a name.
 func functions(getenv func(string) string, pair func(string) string) template.FuncMap {
+	hasIPv6 := exists("/proc/net/if_inet6")
 	return template.FuncMap{
 		"nginx": quote.Nginx, "comment": quote.Comment, "host": quote.Host, "number": quote.Number, "flag": quote.Flag,
 		"origin": quote.Origin, "words": quote.Words, "values": quote.Values,
@@ -51,7 +52,7 @@ func functions(getenv func(string) string, pair func(string) string) template.Fu
 		"environment": getenv,
 		"nameservers": func() []string { return nameservers("/etc/resolv.conf") },
 		"dict":        dict,
-		"ipv6":        func() bool { return exists("/proc/net/if_inet6") },
+		"ipv6":        func() bool { return hasIPv6 },
 		"match":       func(pattern, text string) (bool, error) { return regexp.MatchString(pattern, text) },
 	}
 }

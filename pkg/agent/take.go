@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/poststack/poststack/pkg/agent/declaration"
@@ -55,6 +56,9 @@ func (a *Agent) apply(ctx context.Context, set rows.Set, origin status.Origin, r
 		return err
 	}
 	a.tell(result, begun, reload, r)
+	if reload {
+		debug.FreeOSMemory() // the next change may be hours away
+	}
 	if a.Declaration.Kept != "" && origin == status.Database && len(result.Changed) > 0 {
 		if err := result.Rows.Save(a.Declaration.Kept); err != nil {
 			a.log.Warn(err.Error())

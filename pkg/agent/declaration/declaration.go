@@ -89,7 +89,7 @@ type Start struct {
 type Bounds struct {
 	Connect time.Duration `yaml:"connect"`
 	Read    time.Duration `yaml:"read"`
-	Quiet   time.Duration `yaml:"quiet"`
+	Alone   time.Duration `yaml:"alone"`
 	Burst   time.Duration `yaml:"burst"`
 	Ping    time.Duration `yaml:"ping"`
 	Full    time.Duration `yaml:"full"`
@@ -152,8 +152,8 @@ func (d *Declaration) fill() {
 	b := &d.Bounds
 	b.Connect = cmp.Or(b.Connect, 5*time.Second)
 	b.Read = cmp.Or(b.Read, 20*time.Second)
-	b.Quiet = cmp.Or(b.Quiet, 100*time.Millisecond)
-	b.Burst = cmp.Or(b.Burst, time.Second)
+	b.Alone = cmp.Or(b.Alone, 20*time.Millisecond)
+	b.Burst = cmp.Or(b.Burst, 500*time.Millisecond)
 	b.Ping = cmp.Or(b.Ping, 30*time.Second)
 	b.Full = cmp.Or(b.Full, 5*time.Minute)
 	b.Retry = cmp.Or(b.Retry, 2*time.Second)

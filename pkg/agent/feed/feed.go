@@ -31,8 +31,8 @@ type Session interface {
 type Bounds struct {
 	Connect time.Duration // for a connection
 	Read    time.Duration // for one reading
-	Quiet   time.Duration // without a further change before the rows are read
-	Burst   time.Duration // the longest that changes which go on are waited for
+	Alone   time.Duration // that a change is waited for to have company, if none came for a while
+	Burst   time.Duration // between two readings while changes go on
 	Ping    time.Duration // between two questions whether the database is there
 	Full    time.Duration // between two readings, also when nothing was told
 	Retry   time.Duration // the longest between two attempts, of a connection and of a reading that was refused
@@ -55,6 +55,7 @@ type Feed struct {
 	State func(connected bool, err error)
 
 	last *status.Change
+	read time.Time // when the last reading began
 }
 
 // Run follows the database until ctx ends.
@@ -89,14 +90,14 @@ func (f *Feed) follow(ctx context.Context, session Session, connecting *backoff.
 	reading := f.backoff()
 	for {
 		readCtx, cancel := context.WithTimeout(ctx, f.Bounds.Read)
-		begun := time.Now()
+		f.read = time.Now()
 		set, err := session.Read(readCtx)
 		cancel()
 		next := f.Bounds.Full
 		switch {
 		case err == nil:
 			f.State(true, nil)
-			f.Deliver(ctx, Reading{Rows: set, At: begun, Change: f.last})
+			f.Deliver(ctx, Reading{Rows: set, At: f.read, Change: f.last})
 			reading.Reset()
 			connecting.Reset()
 		case !session.Alive():
@@ -128,11 +129,23 @@ func (f *Feed) await(ctx context.Context, session Session, until time.Time) erro
 	return nil
 }
 
-// settle waits until changes no longer come one after the other.
+// settle waits after a change. One that comes alone hardly waits; those that come one after the other are gathered, so
+// that a daemon never has to take over more than so many changes in a second.
 func (f *Feed) settle(ctx context.Context, session Session) error {
-	for end := time.Now().Add(f.Bounds.Burst); time.Now().Before(end); {
-		found, err := f.wait(ctx, session, min(f.Bounds.Quiet, time.Until(end)))
-		if err != nil || !found {
+	if end := f.read.Add(f.Bounds.Burst); time.Now().Before(end) {
+		return f.gather(ctx, session, end)
+	}
+	company, err := f.wait(ctx, session, f.Bounds.Alone)
+	if err != nil || !company {
+		return err
+	}
+	return f.gather(ctx, session, time.Now().Add(f.Bounds.Burst))
+}
+
+// gather takes note of changes until that time.
+func (f *Feed) gather(ctx context.Context, session Session, end time.Time) error {
+	for time.Now().Before(end) {
+		if _, err := f.wait(ctx, session, time.Until(end)); err != nil {
 			return err
 		}
 	}
