@@ -28,9 +28,6 @@ func (a *Agent) take(ctx context.Context, set rows.Set, origin status.Origin, r 
 	if origin != status.Database && a.origin == status.Database {
 		return nil // the database was faster
 	}
-	if r != nil {
-		a.files.Forget()
-	}
 	return a.apply(ctx, set, origin, r)
 }
 

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/poststack/poststack/pkg/agent/rows"
@@ -34,12 +36,14 @@ type Applier struct {
 	stage, live *tree
 	good        map[ID]rows.Row // what is served
 	rejected    map[ID]rejection
+	beside      map[string]string // by query, see prints
 }
 
 // rejection is a row that could not be served.
 type rejection struct {
-	raw []byte
-	err error
+	raw    []byte
+	beside string
+	err    error
 }
 
 // Open empties the directory, and a second one beside it, in which files are prepared. Both must be in one that this
@@ -76,38 +80,59 @@ func (a *Applier) Forget() { clear(a.rejected) }
 // Apply makes the directory hold what the rows ask for. An error means that it holds what it held.
 func (a *Applier) Apply(ctx context.Context, set rows.Set) (Result, error) {
 	a.stale(set)
-	for tries := 0; ; tries++ {
+	for tries := 0; tries <= maxNamed+maxTries; tries++ {
 		now, err := a.render(a.candidate(set))
 		if err != nil {
 			return Result{}, err
 		}
-		if len(now.bad) == 0 {
-			blamed, err := a.try(ctx, now, set, tries < maxNamed)
-			if err != nil {
-				return Result{}, err
-			}
-			if len(blamed) == 0 {
-				return a.commit(now, set)
-			}
-			now.bad = blamed
-		}
-		if err := a.reject(now.bad, set); err != nil {
+		f, err := a.judge(ctx, now)
+		if err != nil {
 			return Result{}, err
 		}
-		if tries > maxTries {
-			return Result{}, errors.New("rows are refused without an end")
+		if f == nil {
+			return a.commit(now, set)
+		}
+		bad, err := a.blame(ctx, set, f, tries < maxNamed)
+		if err != nil {
+			return Result{}, err
+		}
+		if err := a.reject(bad, set); err != nil {
+			return Result{}, err
+		}
+	}
+	return Result{}, errors.New("rows are refused without an end")
+}
+
+// stale forgets rejections of rows that have changed, or gone, or that stand beside others now.
+func (a *Applier) stale(set rows.Set) {
+	a.beside = prints(set)
+	for id, r := range a.rejected {
+		row, there := find(set, id)
+		if !there || !bytes.Equal(row.Raw, r.raw) || r.beside != a.beside[id.Query] {
+			delete(a.rejected, id)
 		}
 	}
 }
 
-// stale forgets rejections of rows that have changed, or gone.
-func (a *Applier) stale(set rows.Set) {
-	for id, r := range a.rejected {
-		row, there := find(set, id)
-		if !there || !bytes.Equal(row.Raw, r.raw) {
-			delete(a.rejected, id)
+// prints gives for each query something that changes with the rows of all the others.
+func prints(set rows.Set) map[string]string {
+	own := map[string]string{}
+	for query, list := range set {
+		h := sha256.New()
+		for _, row := range list {
+			_, _ = h.Write(row.Raw)
+		}
+		own[query] = string(h.Sum(nil))
+	}
+	out := map[string]string{}
+	for query := range set {
+		for _, other := range slices.Sorted(maps.Keys(own)) {
+			if other != query {
+				out[query] += own[other]
+			}
 		}
 	}
+	return out
 }
 
 // find gives a row of a set.
@@ -156,7 +181,7 @@ func (a *Applier) reject(bad map[ID]error, set rows.Set) error {
 		if last, was := a.good[id]; was && bytes.Equal(last.Raw, row.Raw) {
 			delete(a.good, id) // it is the same that was served: nothing better is known
 		}
-		a.rejected[id] = rejection{raw: row.Raw, err: err}
+		a.rejected[id] = rejection{raw: row.Raw, beside: a.beside[id.Query], err: err}
 	}
 	return nil
 }

@@ -269,3 +269,80 @@ func TestApplier_Forget(t *testing.T) {
 	_, files = s.apply("a", "bad", "b", "1")
 	assert.NotContains(t, files, "a", "what was good once and is refused now goes")
 }
+
+func TestApplier_blames_the_row_that_others_use(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	parse := s.Outputs[0].Body.New
+	s.Outputs = []render.Output{
+		{Name: "settings", Each: "settings", Body: template.Must(parse("s").Parse("{{refuse .row.text}}"))},
+		{Name: "site", Each: "domains", Path: s.Outputs[0].Path, Body: template.Must(parse("d").Parse("{{range .settings}}{{refuse .text}}{{end}}"))},
+		s.Outputs[1],
+	}
+	apply := func(setting string) (render.Result, map[string]string) {
+		t.Helper()
+		settings, err := rows.Parse([]byte(`[{"name":"hsts","text":"`+setting+`"}]`), "name")
+		require.NoError(t, err)
+		domains, err := rows.Parse([]byte(`[{"name":"a","text":""},{"name":"b","text":""}]`), "name")
+		require.NoError(t, err)
+		res, err := s.Apply(t.Context(), rows.Set{"settings": settings, "domains": domains})
+		require.NoError(t, err)
+		return res, s.files()
+	}
+	res, files := apply("worse")
+	assert.Equal(t, []string{"settings hsts kept=false"}, leftOut(res))
+	assert.Len(t, files, 3)
+	_, files = apply("good")
+	assert.Equal(t, "good", files["a"])
+	res, files = apply("worse again")
+	assert.Equal(t, []string{"settings hsts kept=true"}, leftOut(res))
+	assert.Equal(t, "good", files["a"])
+}
+
+func TestApplier_finds_the_setting_that_makes_files_bad(t *testing.T) {
+	t.Parallel()
+	for _, names := range []bool{true, false} {
+		s := newSite(t)
+		s.names = names
+		s.Outputs[0].Body = template.Must(template.New("d").Parse("{{.row.text}}{{range .settings}}{{.text}}{{end}}"))
+		apply := func(setting, text string) (render.Result, map[string]string) {
+			t.Helper()
+			settings, err := rows.Parse([]byte(`[{"name":"hsts","text":"`+setting+`"}]`), "name")
+			require.NoError(t, err)
+			domains, err := rows.Parse([]byte(`[{"name":"a","text":"1"},{"name":"b","text":"`+text+`"}]`), "name")
+			require.NoError(t, err)
+			res, err := s.Apply(t.Context(), rows.Set{"settings": settings, "domains": domains})
+			require.NoError(t, err)
+			return res, s.files()
+		}
+		apply("good", "1")
+		res, files := apply("bad", "1")
+		assert.Equal(t, []string{"settings hsts kept=true"}, leftOut(res))
+		assert.Equal(t, "1good", files["a"])
+
+		res, files = apply("bad", "bad")
+		assert.Equal(t, []string{"domains b kept=true", "settings hsts kept=true"}, leftOut(res))
+		assert.Equal(t, "1good", files["b"])
+		res, files = apply("fine", "2")
+		assert.Empty(t, res.LeftOut)
+		assert.Equal(t, "2fine", files["b"])
+	}
+}
+
+func TestApplier_tries_again_when_other_rows_have_changed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Outputs[0].Body = template.Must(template.New("d").Parse("{{.row.text}}{{range .words}}{{.text}}{{end}}"))
+	apply := func(word string) []string {
+		t.Helper()
+		words, err := rows.Parse([]byte(`[{"text":"`+word+`"}]`), "") // rows without a key cannot be left out
+		require.NoError(t, err)
+		domains, err := rows.Parse([]byte(`[{"name":"a","text":"ba"},{"name":"b","text":"1"}]`), "name")
+		require.NoError(t, err)
+		res, err := s.Apply(t.Context(), rows.Set{"words": words, "domains": domains})
+		require.NoError(t, err)
+		return leftOut(res)
+	}
+	assert.Equal(t, []string{"domains a kept=false"}, apply("d"))
+	assert.Empty(t, apply("c"))
+}

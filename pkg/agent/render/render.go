@@ -39,7 +39,8 @@ type rendering struct {
 	bad   map[ID]error    // rows for which that was impossible
 }
 
-// render makes all files. The error is one that no row can be blamed for.
+// render makes all files, in the order of the outputs, up to one that some rows are bad for. The error is one that no
+// row can be blamed for.
 func render(outputs []Output, set rows.Set) (rendering, error) {
 	out := rendering{files: map[string]file{}, bad: map[ID]error{}}
 	all := map[string]any{}
@@ -68,6 +69,9 @@ func render(outputs []Output, set rows.Set) (rendering, error) {
 			if err := o.add(out.files, dot, id); err != nil {
 				out.bad[id] = err
 			}
+		}
+		if len(out.bad) > 0 {
+			return out, nil // what is made of all rows would blame others for these
 		}
 	}
 	return out, nil

@@ -1,6 +1,8 @@
 package render
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,9 +12,17 @@ import (
 	"github.com/poststack/poststack/pkg/agent/rows"
 )
 
-// try asks the checker about what was rendered, and gives the rows that it refuses. An error is one that no row can be
-// blamed for. Whether the rows whose files the checker names are believed to be those is for the caller to say.
-func (a *Applier) try(ctx context.Context, now rendering, set rows.Set, believe bool) (map[ID]error, error) {
+// fault is why a rendering cannot be served.
+type fault struct {
+	named map[ID]error // the rows that seem to be the reason
+	err   error
+}
+
+// judge tells whether a rendering can be served; nil if it can. An error is one that no row can be blamed for.
+func (a *Applier) judge(ctx context.Context, now rendering) (*fault, error) {
+	for _, err := range now.bad {
+		return &fault{named: now.bad, err: err}, nil
+	}
 	changed := a.live.changed(now.files)
 	if len(changed) == 0 || a.Check == nil {
 		return nil, nil
@@ -24,26 +34,51 @@ func (a *Applier) try(ctx context.Context, now rendering, set rows.Set, believe 
 	if !a.Refused(err) {
 		return nil, err
 	}
-	blamed := now.blamed(output, changed)
-	if believe && len(blamed) > 0 {
-		return all(blamed, err), nil
+	f := &fault{named: map[ID]error{}, err: err}
+	named := now.blamed(output, changed)
+	if len(named) == 0 { // of a file that has not changed, what it speaks of has
+		named = now.blamed(output, slices.Collect(maps.Keys(now.files)))
 	}
-	found, searchErr := a.search(ctx, now.rows(changed), set, err)
-	if searchErr == nil {
-		return found, nil
+	for _, id := range named {
+		f.named[id] = err
 	}
-	// A row that was good, and is not any more, though it has not changed: what it speaks of has.
-	if blamed = now.blamed(output, slices.Collect(maps.Keys(now.files))); len(blamed) > 0 {
-		return all(blamed, err), nil
-	}
-	return nil, searchErr
+	return f, nil
 }
 
-// all gives all rows the same reason.
-func all(list []ID, err error) map[ID]error {
-	out := map[ID]error{}
-	for _, id := range list {
-		out[id] = err
+// blame finds the rows that are the reason of a fault. Those that are named are believed to be, if asked to and if they
+// have changed since all was well. Otherwise a row that they use may be it, and all that have changed are tried.
+func (a *Applier) blame(ctx context.Context, set rows.Set, f *fault, believe bool) (map[ID]error, error) {
+	suspects := a.changed(a.candidate(set))
+	fresh := map[ID]error{}
+	for _, id := range suspects {
+		if err, is := f.named[id]; is {
+			fresh[id] = err
+		}
+	}
+	if believe && len(fresh) > 0 {
+		return fresh, nil
+	}
+	found, err := a.search(ctx, suspects, set, f.err)
+	if err != nil && len(f.named) > 0 {
+		return f.named, nil
+	}
+	return found, err
+}
+
+// changed lists the rows that differ from those that are served. Queries with many rows come first: it is rather the
+// one setting that is wrong than all that use it.
+func (a *Applier) changed(set rows.Set) []ID {
+	queries := slices.SortedFunc(maps.Keys(set), func(x, y string) int {
+		return cmp.Or(cmp.Compare(len(set[y]), len(set[x])), cmp.Compare(x, y))
+	})
+	var out []ID
+	for _, query := range queries {
+		for _, row := range set[query] {
+			id := ID{query, row.Key}
+			if good, was := a.good[id]; row.Key != "" && (!was || !bytes.Equal(good.Raw, row.Raw)) {
+				out = append(out, id)
+			}
+		}
 	}
 	return out
 }
@@ -54,17 +89,6 @@ func (a *Applier) check(ctx context.Context, now rendering) (string, error) {
 		return "", err
 	}
 	return a.Check(ctx, a.stageDir)
-}
-
-// rows are those that the paths are made of, in order.
-func (r rendering) rows(paths []string) []ID {
-	var out []ID
-	for _, path := range paths {
-		if id := r.files[path].row; id != (ID{}) && !slices.Contains(out, id) {
-			out = append(out, id)
-		}
-	}
-	return out
 }
 
 // search finds out which of the suspects are refused, by trying without them.

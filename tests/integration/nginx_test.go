@@ -1,0 +1,582 @@
+package integration_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/agent/status"
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+)
+
+const (
+	nginxImage engine.Ref = "localhost/poststack/nginx:latest"
+	nginxUID   int        = 9997 // of the image, fixed
+	certGroup  int        = 9999
+)
+
+// web is a container of nginx's image beside one of PostgreSQL's with the schema.
+type web struct {
+	*testing.T
+	engine  *engine.Engine
+	db      *postgres
+	admin   *pgx.Conn
+	spec    engine.ContainerSpec
+	network string
+	id      engine.ContainerID
+}
+
+func newWeb(t *testing.T, e *engine.Engine) *web {
+	t.Helper()
+	w := &web{T: t, engine: e, network: "webtest-" + strings.ToLower(rand.Text())}
+	require.NoError(t, e.NetworkCreate(t.Context(), w.network, container.DisposableLabels()))
+	t.Cleanup(func() { assert.NoError(t, e.NetworkRemove(context.WithoutCancel(t.Context()), w.network)) })
+	w.db = newPostgres(t, e)
+	w.db.spec.Network, w.db.spec.Aliases = w.network, []string{"postgres"}
+	w.admin = w.db.start()
+	w.schema()
+	state := w.network + "-state"
+	require.NoError(t, e.VolumeCreate(t.Context(), state, container.DisposableLabels()))
+	t.Cleanup(func() { assert.NoError(t, e.VolumeRemove(context.WithoutCancel(t.Context()), state)) })
+	var mounts []engine.Mount
+	for name, path := range map[string]string{"state": "/var/lib/poststack", "www": "/srv/www", "certs": "/etc/certs", "acme": "/srv/acme"} {
+		volume := w.network + "-" + name
+		if name != "state" {
+			require.NoError(t, e.VolumeCreate(t.Context(), volume, container.DisposableLabels()))
+			t.Cleanup(func() { assert.NoError(t, e.VolumeRemove(context.WithoutCancel(t.Context()), volume)) })
+		}
+		mounts = append(mounts, engine.Mount{Volume: volume, Target: path})
+	}
+	w.spec = engine.ContainerSpec{
+		Name: w.network + "-nginx", Image: nginxImage, Labels: container.DisposableLabels(), Network: w.network,
+		Env: map[string]string{
+			"PGHOST": "postgres", "PGUSER": "web", "PGDATABASE": "app", "PGPASSFILE": "/etc/poststack-login/pgpass", "PGSSLMODE": "disable",
+		},
+		Files: []engine.File{{
+			Path: "/etc/poststack-login/pgpass", Mode: 0o400, UID: nginxUID, GID: nginxUID, Content: []byte("*:*:*:*:web-password\n"),
+		}},
+		Mounts: mounts, ReadOnly: true, Tmpfs: []engine.Tmpfs{{Path: "/run/nginx", UID: nginxUID, GID: nginxUID, Mode: 0o700}},
+		Confinement: engine.Confinement{Confined: true},
+		Ports:       []engine.Port{{Container: 8080, HostIP: "127.0.0.1"}, {Container: 8443, HostIP: "127.0.0.1"}},
+	}
+	t.Cleanup(func() { w.remove() })
+	w.create()
+	return w
+}
+
+// schema makes the tables as their owner, and the role that nginx signs in as.
+func (w *web) schema() {
+	w.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", "changelogs", "schema", "*.sql"))
+	require.NoError(w, err)
+	slices.Sort(files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(w, err)
+		_, err = w.admin.PgConn().Exec(w.Context(), string(text)).ReadAll()
+		require.NoError(w, err, file)
+	}
+	w.sql(`create role web login password 'web-password' in role poststack_nginx`)
+}
+
+func (w *web) sql(text string, args ...any) {
+	w.Helper()
+	_, err := w.admin.Exec(w.Context(), text, args...)
+	require.NoError(w, err, text)
+}
+
+func (w *web) remove() {
+	if w.id != "" {
+		assert.NoError(w, w.engine.ContainerRemove(context.WithoutCancel(w.Context()), w.id))
+		w.id = ""
+	}
+}
+
+func (w *web) create() {
+	w.Helper()
+	id, err := w.engine.ContainerCreate(w.Context(), w.spec)
+	require.NoError(w, err)
+	w.id = id
+	require.NoError(w, w.engine.ContainerStart(w.Context(), id))
+}
+
+// restart stops nginx and starts it again.
+func (w *web) restart() {
+	w.Helper()
+	require.NoError(w, w.engine.ContainerStop(w.Context(), w.id, time.Minute))
+	require.NoError(w, w.engine.ContainerStart(w.Context(), w.id))
+}
+
+// port is where a port of the container is published.
+func (w *web) port(inside uint16) uint16 {
+	w.Helper()
+	c, err := w.engine.ContainerInspect(w.Context(), string(w.id))
+	require.NoError(w, err)
+	for _, p := range c.Ports {
+		if p.Container == inside {
+			return p.Host
+		}
+	}
+	return 0
+}
+
+// put puts files into the container's volumes.
+func (w *web) put(files ...engine.File) {
+	w.Helper()
+	require.NoError(w, w.engine.ContainerCopyTo(w.Context(), w.id, files))
+}
+
+// page makes the one page of a site say its name.
+func (w *web) page(name string) {
+	w.Helper()
+	w.put(engine.File{Path: "/srv/www/" + name + "/index.html", Mode: 0o644, Content: []byte("this is " + name)})
+}
+
+// answer is what came back; a status of 0 is a connection that failed.
+type answer struct {
+	code        int
+	body        string
+	header      http.Header
+	certificate *x509.Certificate
+}
+
+// ask asks once, on a new connection. sni "" sends none.
+func (w *web) ask(scheme, sni, host, path string) answer {
+	port := w.port(map[string]uint16{"http": 8080, "https": 8443}[scheme])
+	var a answer
+	client := http.Client{
+		Timeout:       10 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{DisableKeepAlives: true, DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
+			conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), &tls.Config{InsecureSkipVerify: true, ServerName: sni})
+			if err == nil {
+				a.certificate = conn.ConnectionState().PeerCertificates[0]
+			}
+			return conn, err
+		}},
+	}
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, fmt.Sprintf("%s://127.0.0.1:%d%s", scheme, port, path), http.NoBody)
+	require.NoError(w, err)
+	req.Host = host
+	resp, err := client.Do(req)
+	if err != nil {
+		return a
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	a.code, a.body, a.header = resp.StatusCode, string(body), resp.Header
+	return a
+}
+
+// site asks for the page of a site over TLS.
+func (w *web) site(name string) answer { return w.ask("https", name, name, "/") }
+
+// becomes waits until a site answers so.
+func (w *web) becomes(name string, code int) answer {
+	w.Helper()
+	return w.within(20*time.Second, name, code)
+}
+
+func (w *web) within(most time.Duration, name string, code int) (last answer) {
+	w.Helper()
+	ok := assert.Eventually(w, func() bool { last = w.site(name); return last.code == code }, most, 10*time.Millisecond)
+	require.True(w, ok, "%s gives %d, not %d; the container said:\n%s", name, last.code, code, w.logs())
+	return last
+}
+
+// shows waits until the page of a site is that, and the workers that had another have ended: for a tenth of a second both
+// take connections.
+func (w *web) shows(name, page string) {
+	w.Helper()
+	alike := 0
+	require.Eventually(w, func() bool {
+		alike++
+		if w.site(name).body != page {
+			alike = 0
+		}
+		return alike == 20
+	}, 20*time.Second, 20*time.Millisecond)
+}
+
+func (w *web) logs() string {
+	w.Helper()
+	var out bytes.Buffer
+	require.NoError(w, w.engine.ContainerLogs(w.Context(), w.id, engine.LogOptions{Tail: 60}, &out, &out))
+	return out.String()
+}
+
+// status is what the agent tells.
+func (w *web) status() status.Status {
+	w.Helper()
+	out, err := w.engine.ContainerExec(w.Context(), w.id, engine.ExecSpec{Command: []string{"agent", "status"}})
+	require.NoError(w, err)
+	var s status.Status
+	require.NoError(w, json.Unmarshal([]byte(out.Stdout), &s), "%s%s", out.Stdout, out.Stderr)
+	return s
+}
+
+func (w *web) tells(is func(status.Status) bool) (s status.Status) {
+	w.Helper()
+	ok := assert.Eventually(w, func() bool { s = w.status(); return is(s) }, 20*time.Second, 100*time.Millisecond)
+	require.True(w, ok, "%+v", s)
+	return s
+}
+
+func (w *web) domain(names ...string) {
+	w.Helper()
+	for _, name := range names {
+		w.sql(`insert into domains (name, serves_web) values ($1, true)`, name)
+	}
+}
+
+func TestNginx(t *testing.T) {
+	t.Parallel()
+	for _, kind := range enginetest.Kinds(t) {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			w := newWeb(t, enginetest.Open(t, kind))
+			for _, step := range []struct {
+				name string
+				test func(*web)
+			}{
+				{"serves a site for each domain", (*web).servesDomains},
+				{"shows nobody another's page or certificate", (*web).keepsNamesApart},
+				{"serves the others when a row is bad", (*web).leavesOutBadRows},
+				{"does as the settings say", (*web).readsSettings},
+				{"takes certificates as they come and go", (*web).takesCertificates},
+				{"hands on to a backend that comes and goes", (*web).handsOn},
+				{"has names of every length, and many of them", (*web).hasManyNames},
+				{"reloads a few times for many changes", (*web).gathersChanges},
+				{"listens again after it was cut off", (*web).listensAgain},
+				{"outlives the database", (*web).outlivesDatabase},
+				{"ends without dropping an answer", (*web).endsInOrder},
+			} {
+				ok := t.Run(step.name, func(t *testing.T) {
+					w.T = t
+					step.test(w)
+				})
+				w.T = t
+				if !ok {
+					break
+				}
+			}
+		})
+	}
+}
+
+func (w *web) servesDomains() {
+	w.becomes("a.example.org", http.StatusMisdirectedRequest)
+	w.domain("a.example.org")
+	w.page("a.example.org")
+	assert.Equal(w, "this is a.example.org", w.becomes("a.example.org", http.StatusOK).body)
+	plain := w.ask("http", "", "a.example.org", "/x?y=1")
+	assert.Equal(w, http.StatusMovedPermanently, plain.code)
+	assert.Equal(w, "https://a.example.org/x?y=1", plain.header.Get("Location"))
+	w.put(engine.File{Path: "/srv/acme/.well-known/acme-challenge/token", Mode: 0o644, UID: certGroup, GID: certGroup, Content: []byte("proof")})
+	for _, name := range []string{"a.example.org", "mail.example.org"} {
+		assert.Equal(w, "proof", w.ask("http", "", name, "/.well-known/acme-challenge/token").body)
+	}
+	begun := time.Now()
+	w.sql(`update domains set enabled = false where name = 'a.example.org'`)
+	w.becomes("a.example.org", http.StatusMisdirectedRequest)
+	assert.Less(w, time.Since(begun), 5*time.Second)
+	w.sql(`update domains set enabled = true`)
+	w.becomes("a.example.org", http.StatusOK)
+}
+
+func (w *web) keepsNamesApart() {
+	w.domain("zzz.example.org")
+	w.page("zzz.example.org")
+	w.becomes("zzz.example.org", http.StatusOK)
+	w.certificate("a", 1, "a.example.org")
+	w.sql(`insert into certificates (domain_id, names, directory) select id, '{a.example.org}', 'a' from domains where name = 'a.example.org'`)
+	require.Eventually(w, func() bool {
+		return slices.Equal(w.site("a.example.org").certificate.DNSNames, []string{"a.example.org"})
+	}, 20*time.Second, 20*time.Millisecond)
+	strangers := func() {
+		w.Helper()
+		for _, tc := range []struct {
+			sni, host string
+			code      int
+		}{
+			{"off.example.org", "off.example.org", 421}, {"unknown.example.net", "unknown.example.net", 421},
+			{"", "127.0.0.1", 421}, {"", "a.example.org", 421}, {"a.example.org", "zzz.example.org", 421}, {"zzz.example.org", "a.example.org", 421},
+			{"a.example.org", "unknown.example.net", 421}, {"zzz.example.org", "zzz.example.org", 200}, {"A.Example.ORG", "a.example.ORG", 200},
+		} {
+			got := w.ask("https", tc.sni, tc.host, "/")
+			assert.Equal(w, tc.code, got.code, "SNI %q, host %q", tc.sni, tc.host)
+			if !strings.EqualFold(tc.sni, "a.example.org") {
+				assert.Empty(w, got.certificate.DNSNames, "SNI %q gets a certificate of nobody", tc.sni)
+			}
+		}
+		for _, host := range []string{"off.example.org", "unknown.example.net", "127.0.0.1"} {
+			assert.Equal(w, http.StatusNotFound, w.ask("http", "", host, "/").code, host)
+		}
+	}
+	strangers()
+	w.domain("aaa.example.org") // sorts first
+	w.becomes("aaa.example.org", http.StatusNotFound)
+	strangers()
+	w.restart()
+	w.becomes("a.example.org", http.StatusOK)
+	strangers()
+}
+
+func (w *web) leavesOutBadRows() {
+	for name, root := range map[string]string{
+		"etc.example.org": "/etc", "up.example.org": "/srv", "proc.example.org": "/proc/1",
+		"inject.example.org": "/srv/www/x\"; } server { listen 9999; } #", "line.example.org": "/srv/www/x\nautoindex on;", "dollar.example.org": "/srv/www/$http_x",
+	} {
+		w.sql(`insert into domains (name, serves_web, web_root) values ($1, true, $2)`, name, root)
+	}
+	s := w.tells(func(s status.Status) bool { return len(s.LeftOut) == 4 })
+	assert.Equal(w, "etc.example.org", s.LeftOut[0].Key)
+	assert.Contains(w, s.LeftOut[0].Error, `"/etc" is not below /srv or /var/www`)
+	assert.Equal(w, []string{"etc.example.org", "line.example.org", "proc.example.org", "up.example.org"}, []string{s.LeftOut[0].Key, s.LeftOut[1].Key, s.LeftOut[2].Key, s.LeftOut[3].Key})
+	w.becomes("inject.example.org", http.StatusNotFound)
+	w.becomes("a.example.org", http.StatusOK)
+	w.sql(`update domains set web_root = '/etc' where name = 'zzz.example.org'`)
+	s = w.tells(func(s status.Status) bool { return len(s.LeftOut) == 5 })
+	assert.True(w, s.LeftOut[4].Kept)
+	assert.Equal(w, http.StatusOK, w.site("zzz.example.org").code, "it is served as it was")
+	w.sql(`update domains set web_root = null where name = 'zzz.example.org'`)
+	w.sql(`delete from domains where web_root is not null`)
+	w.tells(func(s status.Status) bool { return len(s.LeftOut) == 0 })
+}
+
+func (w *web) readsSettings() {
+	w.put(engine.File{Path: "/srv/www/a.example.org/start.txt", Mode: 0o644, Content: []byte("started")})
+	w.sql(`insert into settings (service, key, value) values
+		(null, 'hsts', '10'), ('nginx', 'hsts', '{"a.example.org": 600}'), ('nginx', 'index', '{"a.example.org": ["start.txt"]}'),
+		('nginx', 'redirect', '{"a.example.org": false}')`)
+	w.shows("a.example.org", "started")
+	assert.Equal(w, "max-age=600", w.site("a.example.org").header.Get("Strict-Transport-Security"))
+	assert.Empty(w, w.site("zzz.example.org").header.Get("Strict-Transport-Security"))
+	assert.Equal(w, "started", w.ask("http", "", "a.example.org", "/").body)
+	assert.Equal(w, http.StatusMovedPermanently, w.ask("http", "", "zzz.example.org", "/").code)
+
+	w.sql(`update settings set value = '"1; } evil"' where service = 'nginx' and key = 'hsts'`)
+	s := w.tells(func(s status.Status) bool { return len(s.LeftOut) == 1 })
+	assert.Equal(w, "settings hsts kept=true", fmt.Sprintf("%s %s kept=%t", s.LeftOut[0].Query, s.LeftOut[0].Key, s.LeftOut[0].Kept))
+	assert.Equal(w, "max-age=600", w.site("a.example.org").header.Get("Strict-Transport-Security"))
+	w.sql(`delete from settings`)
+	w.shows("a.example.org", "this is a.example.org")
+	w.tells(func(s status.Status) bool { return len(s.LeftOut) == 0 })
+}
+
+// certificate puts a pair into a directory of the certificates.
+func (w *web) certificate(dir string, serial int64, names ...string) {
+	w.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(w, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: names, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(w, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(w, err)
+	w.put(
+		engine.File{Path: "/etc/certs/" + dir + "/fullchain.pem", Mode: 0o644, UID: certGroup, GID: certGroup, Content: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})},
+		engine.File{Path: "/etc/certs/" + dir + "/privkey.pem", Mode: 0o640, UID: certGroup, GID: certGroup, Content: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})},
+	)
+}
+
+// serves waits until a site has the certificate of that number; 0 is the one that stands in.
+func (w *web) serves(name string, serial int64) {
+	w.Helper()
+	var got *x509.Certificate
+	ok := assert.Eventually(w, func() bool {
+		got = w.site(name).certificate
+		return got != nil && (got.SerialNumber.Cmp(big.NewInt(serial)) == 0 || serial == 0 && len(got.DNSNames) == 0)
+	}, 40*time.Second, 50*time.Millisecond)
+	require.True(w, ok, "%s has %v, not %d", name, got, serial)
+}
+
+func (w *web) takesCertificates() {
+	before := w.status().Reloads
+	w.certificate("a", 2, "a.example.org")
+	w.serves("a.example.org", 2)
+	assert.Equal(w, before, w.status().Reloads, "a renewed pair needs no reload")
+
+	w.domain("www.example.org", "fizz.buzz.example.org", "another-example.org")
+	w.certificate("wild", 3, "example.org", "*.example.org")
+	w.certificate("www", 4, "www.example.org")
+	w.sql(`insert into certificates (domain_id, names, directory, challenge) select id, '{example.org,*.example.org}', 'wild', 'dns-01' from domains where name = 'www.example.org'`)
+	w.serves("zzz.example.org", 3)
+	w.sql(`insert into certificates (domain_id, names, directory) select id, '{www.example.org}', 'www' from domains where name = 'www.example.org'`)
+	w.serves("www.example.org", 4)
+	w.serves("fizz.buzz.example.org", 0)
+	w.serves("another-example.org", 0)
+
+	w.certificate("other", 5, "www.example.org")
+	key, err := w.engine.ContainerFile(w.Context(), w.id, "/etc/certs/other/privkey.pem")
+	require.NoError(w, err)
+	w.put(engine.File{Path: "/etc/certs/www/privkey.pem", Mode: 0o640, UID: certGroup, GID: certGroup, Content: key})
+	require.NoError(w, w.engine.ContainerKill(w.Context(), w.id, "SIGHUP")) // it looks every half minute by itself
+	w.serves("www.example.org", 3)                                          // its own does not fit its key: the wildcard is next
+	w.tells(func(s status.Status) bool {
+		return len(s.Warnings) == 1 && strings.Contains(s.Warnings[0], "private key does not match")
+	})
+	w.sql(`delete from certificates where directory in ('wild', 'www')`)
+	w.serves("www.example.org", 0)
+	w.serves("a.example.org", 2)
+	w.sql(`update certificates set status = 'revoked'`)
+	w.serves("a.example.org", 0)
+}
+
+func (w *web) handsOn() {
+	w.sql(`insert into settings (service, key, value) values ('nginx', 'upstream', '{"a.example.org": "backend", "www.example.org": "http://nowhere.example.net:81"}')`)
+	w.becomes("a.example.org", http.StatusBadGateway)
+	w.becomes("www.example.org", http.StatusBadGateway)
+	assert.Equal(w, http.StatusOK, w.site("zzz.example.org").code)
+	w.restart()
+	w.becomes("zzz.example.org", http.StatusOK)
+	serve := `import http.server as s
+class H(s.BaseHTTPRequestHandler):
+  def do_GET(self):
+    b = (self.headers['Host'] + ' ' + self.headers['X-Forwarded-Proto'] + ' ' + self.path).encode()
+    self.send_response(200); self.send_header('Content-Length', str(len(b))); self.end_headers(); self.wfile.write(b)
+s.HTTPServer(('', 8080), H).serve_forever()`
+	for range 2 { // the second one has another address
+		id, err := w.engine.ContainerCreate(w.Context(), engine.ContainerSpec{
+			Image: "localhost/poststack/base-debian:latest", Labels: container.DisposableLabels(), Network: w.network, Aliases: []string{"backend"},
+			Command: []string{"python3", "-c", serve},
+		})
+		require.NoError(w, err)
+		require.NoError(w, w.engine.ContainerStart(w.Context(), id))
+		assert.Equal(w, "a.example.org https /", w.becomes("a.example.org", http.StatusOK).body)
+		require.NoError(w, w.engine.ContainerRemove(w.Context(), id))
+		filler, err := w.engine.ContainerCreate(w.Context(), engine.ContainerSpec{
+			Image: "localhost/poststack/base-debian:latest", Labels: container.DisposableLabels(), Network: w.network, Command: []string{"sleep", "infinity"},
+		})
+		require.NoError(w, err)
+		require.NoError(w, w.engine.ContainerStart(w.Context(), filler))
+		w.Cleanup(func() { assert.NoError(w, w.engine.ContainerRemove(context.WithoutCancel(w.Context()), filler)) })
+	}
+	w.sql(`delete from settings`)
+	w.becomes("a.example.org", http.StatusOK)
+}
+
+func (w *web) hasManyNames() {
+	long := strings.Repeat("a", 63) + "." + strings.Repeat("b", 63) + "." + strings.Repeat("c", 63) + "." + strings.Repeat("d", 49) + ".example.org"
+	require.Len(w, long, 253)
+	w.domain(long)
+	w.sql(`insert into domains (name, serves_web) select 'n' || i || '.example.net', true from generate_series(1, 800) i`)
+	for _, name := range []string{long, "n1.example.net", "n800.example.net"} {
+		w.becomes(name, http.StatusNotFound)
+	}
+	assert.Equal(w, http.StatusOK, w.site("a.example.org").code)
+	w.sql(`delete from domains where name like 'n%.example.net' or name = $1`, long)
+	w.becomes("n1.example.net", http.StatusMisdirectedRequest)
+}
+
+func (w *web) gathersChanges() {
+	before := w.status().Reloads
+	for i := range 300 {
+		w.domain(fmt.Sprintf("b%d.example.net", i))
+	}
+	w.becomes("b299.example.net", http.StatusNotFound)
+	for _, i := range []int{0, 150, 298} {
+		w.becomes(fmt.Sprintf("b%d.example.net", i), http.StatusNotFound)
+	}
+	last := w.status()
+	assert.LessOrEqual(w, last.Reloads-before, 20, "of 300 changes")
+	w.sql(`update domains set enabled = enabled`)
+	again := w.tells(func(s status.Status) bool { return s.LastRead.After(*last.LastRead) })
+	assert.Equal(w, last.Reloads, again.Reloads, "nothing has changed")
+	w.sql(`delete from domains where name like 'b%'`)
+	w.becomes("b299.example.net", http.StatusMisdirectedRequest)
+}
+
+func (w *web) listensAgain() {
+	for i := range enginetest.Rounds(w, 5) {
+		w.sql(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'web'`)
+		name := fmt.Sprintf("cut%d.example.net", i)
+		w.domain(name)
+		w.within(5*time.Second, name, http.StatusNotFound)
+	}
+}
+
+func (w *web) outlivesDatabase() {
+	require.NoError(w, w.engine.ContainerStop(w.Context(), w.db.id, time.Minute))
+	s := w.tells(func(s status.Status) bool { return !s.Connected })
+	assert.Equal(w, "database", s.LastError.What)
+	assert.NotContains(w, s.LastError.Text, "web-password")
+	assert.Equal(w, http.StatusOK, w.site("a.example.org").code)
+	w.restart()
+	w.becomes("a.example.org", http.StatusOK)
+	assert.Equal(w, status.Kept, w.status().Rows)
+	out, err := w.engine.ContainerExec(w.Context(), w.id, engine.ExecSpec{Command: []string{"agent", "health"}})
+	require.NoError(w, err)
+	assert.Zero(w, out.Code, out.Stderr)
+	assert.Contains(w, out.Stdout, "the database is away since")
+
+	require.NoError(w, w.engine.ContainerStart(w.Context(), w.db.id))
+	w.db.T = w.T
+	w.admin = w.db.login(w.db.password)
+	w.domain("back.example.net")
+	w.within(5*time.Second, "back.example.net", http.StatusNotFound)
+	w.tells(func(s status.Status) bool { return s.Connected && s.LastError == nil && s.Rows == status.Database })
+
+	w.sql(`begin`)
+	w.sql(`lock table domains in access exclusive mode`) // as a migration does
+	w.restart()
+	w.becomes("back.example.net", http.StatusNotFound)
+	w.sql(`rollback`)
+}
+
+func (w *web) endsInOrder() {
+	const size = 20 << 20 // more than the sockets hold
+	w.put(engine.File{Path: "/srv/www/a.example.org/big", Mode: 0o644, Content: bytes.Repeat([]byte("x"), size)})
+	for _, signal := range []string{"SIGWINCH", "SIGHUP"} {
+		require.NoError(w, w.engine.ContainerKill(w.Context(), w.id, signal))
+	}
+	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", w.port(8443)), &tls.Config{InsecureSkipVerify: true, ServerName: "a.example.org"})
+	require.NoError(w, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "GET /big HTTP/1.1\r\nHost: a.example.org\r\n\r\n")
+	require.NoError(w, err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(w, err)
+	require.Equal(w, http.StatusOK, resp.StatusCode)
+	ended := make(chan error, 1)
+	go func() { ended <- w.engine.ContainerStop(context.WithoutCancel(w.Context()), w.id, 40*time.Second) }()
+	require.Eventually(w, func() bool { return w.site("a.example.org").code == 0 }, 20*time.Second, 20*time.Millisecond, "it takes no new connection")
+	n, err := io.Copy(io.Discard, resp.Body)
+	require.NoError(w, err)
+	assert.EqualValues(w, size, n)
+	require.NoError(w, <-ended)
+	c, err := w.engine.ContainerInspect(w.Context(), string(w.id))
+	require.NoError(w, err)
+	assert.Zero(w, c.ExitCode)
+	for range 3 {
+		require.NoError(w, w.engine.ContainerStart(w.Context(), w.id))
+		w.becomes("a.example.org", http.StatusOK)
+		require.NoError(w, w.engine.ContainerKill(w.Context(), w.id, "SIGKILL"))
+		_, err := w.engine.ContainerWait(w.Context(), w.id)
+		require.NoError(w, err)
+	}
+}
