@@ -1,49 +1,30 @@
 package pair
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/poststack/poststack/pkg/certificate"
 )
+
+// StandInName is the one name of a pair that stands in: nobody can have it (RFC 2606), so that nobody takes it for the
+// certificate of a site.
+const StandInName = "no-certificate-yet.invalid"
 
 // standInFor is how long a pair lasts that stands in for a missing one; it is made anew when less than half is left.
 const standInFor = 2 * 365 * 24 * time.Hour
 
-// StandIn makes sure that dir holds a pair that servers can start with: self-signed, for no name at all, so that nobody
-// takes it for the certificate of a site.
+// StandIn makes sure that dir holds a self-signed pair that servers can start with.
 func StandIn(dir string, now time.Time) error {
 	if leaf, err := readOnce(dir); err == nil && now.Add(standInFor/2).Before(leaf.NotAfter) {
 		return nil
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return fmt.Errorf("make the pair that stands in: %w", err)
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return fmt.Errorf("make the pair that stands in: %w", err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "no certificate yet"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(standInFor),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		BasicConstraintsValid: true,
-	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return fmt.Errorf("make the pair that stands in: %w", err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	made, err := certificate.SelfSigned(certificate.Names{DNS: []string{StandInName}}, standInFor)
 	if err != nil {
 		return fmt.Errorf("make the pair that stands in: %w", err)
 	}
@@ -51,11 +32,11 @@ func StandIn(dir string, now time.Time) error {
 		return fmt.Errorf("make the pair that stands in: %w", err)
 	}
 	for _, file := range []struct {
-		name, kind string
-		content    []byte
-	}{{CertificateFile, "CERTIFICATE", certificate}, {KeyFile, "PRIVATE KEY", private}} {
-		content := pem.EncodeToMemory(&pem.Block{Type: file.kind, Bytes: file.content})
-		if err := renameio.WriteFile(filepath.Join(dir, file.name), content, 0o600); err != nil {
+		name    string
+		content []byte
+		mode    fs.FileMode
+	}{{CertificateFile, made.Certificate, 0o644}, {KeyFile, made.Key, 0o600}} {
+		if err := renameio.WriteFile(filepath.Join(dir, file.name), file.content, file.mode); err != nil {
 			return fmt.Errorf("make the pair that stands in: %w", err)
 		}
 	}
