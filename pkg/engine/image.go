@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -63,30 +62,6 @@ func imageOf(s image.Summary) Image {
 		ID: imageID(s.ID), Tags: refs(s.RepoTags), Digests: refs(s.RepoDigests),
 		SizeBytes: s.Size, Created: time.Unix(s.Created, 0), Labels: s.Labels,
 	}
-}
-
-// ImageHealthcheck returns the test of an image's HEALTHCHECK, such as ["CMD", "/bin/check"]; nil if it has
-// none. Podman has to be asked by its command line: its Docker API leaves it out.
-func (e *Engine) ImageHealthcheck(ctx context.Context, ref Ref) ([]string, error) {
-	if e.info.Kind == Docker {
-		res, err := e.api.ImageInspect(ctx, string(ref))
-		if err != nil || res.Config == nil || res.Config.Healthcheck == nil {
-			return nil, apiError(ctx, "inspect image", string(ref), err)
-		}
-		return res.Config.Healthcheck.Test, nil
-	}
-	if _, err := e.ImageInspect(ctx, ref); err != nil {
-		return nil, err
-	}
-	res, err := e.cli.run(ctx, "image", "inspect", "--format", "{{json .HealthCheck}}", string(ref))
-	if err != nil {
-		return nil, fmt.Errorf("inspect image %q: %w", ref, err)
-	}
-	var check struct{ Test []string }
-	if err := json.Unmarshal([]byte(res.Stdout), &check); err != nil {
-		return nil, fmt.Errorf("inspect image %q: %w", ref, err)
-	}
-	return check.Test, nil
 }
 
 // ImageTag gives an image one more name, taking it from the image that had it.

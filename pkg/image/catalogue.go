@@ -181,17 +181,6 @@ func (c *Catalogue) Stages(name string) []string {
 	return slices.Compact(slices.Sorted(maps.Values(c.byName[name].Stages)))
 }
 
-// Children lists the images that stand directly on name, sorted.
-func (c *Catalogue) Children(name string) []string {
-	var out []string
-	for _, n := range keys(c.byName) {
-		if name != "" && c.byName[n].Parent == name {
-			out = append(out, n)
-		}
-	}
-	return out
-}
-
 // LatestRef is the reference for people: it names the image that was built last.
 func LatestRef(name string) engine.Ref { return engine.Ref(Repository + "/" + name + ":latest") }
 

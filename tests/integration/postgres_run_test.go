@@ -40,9 +40,7 @@ func runsAsDocumented(p *postgres) {
 	assert.Equal(p, "postgres", img.User)
 	assert.LessOrEqual(p, img.SizeBytes, int64(400_000_000))
 	// k19: podman's default format would have dropped it.
-	check, err := p.engine.ImageHealthcheck(p.Context(), postgresImage)
-	require.NoError(p, err)
-	assert.Equal(p, []string{"CMD", "healthcheck"}, check)
+	assert.Equal(p, []string{"CMD", "healthcheck"}, healthcheck(p.T, p.engine, postgresImage))
 }
 
 // keepsData is k03: a client that never leaves does not keep the server from a clean end.

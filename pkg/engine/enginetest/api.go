@@ -37,7 +37,6 @@ type API interface {
 	VolumeInspect(ctx context.Context, name string) (engine.Volume, error)
 	VolumeList(ctx context.Context, labels map[string]string) ([]engine.Volume, error)
 	VolumeRemove(ctx context.Context, name string) error
-	ImageHealthcheck(ctx context.Context, ref engine.Ref) ([]string, error)
 	ImageHistory(ctx context.Context, ref engine.Ref) ([]engine.Layer, error)
 	VolumeUsage(ctx context.Context, name string) (int64, error)
 	NetworkCreate(ctx context.Context, name string, labels map[string]string) error

@@ -43,17 +43,6 @@ func (s *suite) buildCases() []testCase {
 			assert.Contains(t, strings.ToLower(err.Error()), "fetch")
 		}},
 		{"the image shows the argument that was given last", s.changedArgument},
-		{"a health check stays in the image", func(ctx context.Context, t *testing.T) {
-			spec := s.build(t, "health", `HEALTHCHECK CMD ["/program", "echo"]`)
-			out, err := s.Build(ctx, spec)
-			require.NoError(t, err)
-			check, err := s.ImageHealthcheck(ctx, engine.Ref(out.ID))
-			require.NoError(t, err)
-			assert.Equal(t, []string{"CMD", "/program", "echo"}, check)
-			check, err = s.ImageHealthcheck(ctx, s.image)
-			require.NoError(t, err)
-			assert.Empty(t, check)
-		}},
 		{"stages are built and copied from", func(ctx context.Context, t *testing.T) {
 			spec := s.build(t, "stages", "COPY marker /built", "FROM ${BASE_IMAGE}", "COPY --from=0 /built /copied", `RUN ["/program", "cat", "/copied"]`)
 			var log strings.Builder

@@ -45,12 +45,6 @@ func (f *Fake) ImageList(ctx context.Context, label string) ([]engine.Image, err
 	return out, nil
 }
 
-// ImageHealthcheck finds none.
-func (f *Fake) ImageHealthcheck(ctx context.Context, ref engine.Ref) ([]string, error) {
-	_, err := f.ImageInspect(ctx, ref)
-	return nil, err
-}
-
 // ImageHistory gives one layer of the image's size, or what OnHistory says.
 func (f *Fake) ImageHistory(ctx context.Context, ref engine.Ref) ([]engine.Layer, error) {
 	img, err := f.ImageInspect(ctx, ref)

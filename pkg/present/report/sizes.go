@@ -13,9 +13,8 @@ import (
 
 // What is drawn of an image.
 const (
-	mostBlocks   = 24 // packages of a group with a block of their own; the others share one
-	mostRows     = 20 // packages in the table
-	layersHeight = 30
+	mostBlocks   = 24  // packages of a group with a block of their own; the others share one
+	mostRows     = 20  // packages in the table
 	wideWidth    = 960 // of the charts, in pixels, for what fits into them
 	narrowWidth  = 320
 	wideHeight   = 260
