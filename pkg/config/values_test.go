@@ -123,8 +123,10 @@ func TestLoad_services(t *testing.T) {
 		{"none", "", "", "", nil},
 		{"names in the environment", "", "POSTSTACK_SERVICES=nginx, bind", "bind, nginx", map[string]config.Service{"nginx": {}, "bind": {}}},
 		{"a list", "services: [nginx]\n", "", "nginx", map[string]config.Service{"nginx": {}}},
-		{"settings of one", "services:\n  nginx:\n  bind:\n    listen: 0.0.0.0\n    ports: { 5353: 53, 80: 8080 }\n", "", "bind (on 0.0.0.0, 80 at 8080, 5353 at 53), nginx",
-			map[string]config.Service{"nginx": {}, "bind": {Listen: "0.0.0.0", Ports: map[uint16]uint16{5353: 53, 80: 8080}}}},
+		{
+			"settings of one", "services:\n  nginx:\n  bind:\n    listen: 0.0.0.0\n    ports: { 5353: 53, 80: 8080 }\n", "", "bind (on 0.0.0.0, 80 at 8080, 5353 at 53), nginx",
+			map[string]config.Service{"nginx": {}, "bind": {Listen: "0.0.0.0", Ports: map[uint16]uint16{5353: 53, 80: 8080}}},
+		},
 		{"the environment goes before", "services: [nginx]\n", "POSTSTACK_SERVICES=bind", "bind", map[string]config.Service{"bind": {}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -56,7 +56,7 @@ type Stop struct {
 // proxy's certificate is known to the host only, so that a download in a RUN would fail there.
 type Artifact struct {
 	Name    string
-	Version string // "" if it is compiled
+	Version string   // "" if it is compiled
 	Sources []Source // tried in order
 	Files   []ArtifactFile
 }

@@ -112,7 +112,9 @@ func sourcesOf(root, module, pkg string, files map[string]string, seen map[strin
 // compile builds a program of the checkout, and gives the file. It needs nothing of the image's system, and is the same
 // on every machine that has the same compiler.
 func (f fetcher) compile(ctx context.Context, a Artifact, r event.Reporter) (string, error) {
-	fail := func(err error) (string, error) { return "", fmt.Errorf("build artifact %q of %s: %w", a.Name, a.program(), err) }
+	fail := func(err error) (string, error) {
+		return "", fmt.Errorf("build artifact %q of %s: %w", a.Name, a.program(), err)
+	}
 	digest, err := programDigest(f.root, a.program())
 	if err != nil {
 		return fail(err)

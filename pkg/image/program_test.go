@@ -22,7 +22,7 @@ func program(t *testing.T) string {
 		"../go.mod": "module example.org/stack\n\ngo 1.26\n", "../go.sum": "",
 		"../pkg/used/used.go": "package used\n\nimport _ \"embed\"\n\n//go:embed text.txt\nvar Text string\n", "../pkg/used/text.txt": "hello",
 		"../pkg/used/used_test.go": "package used\n", "../pkg/other/other.go": "package other\n",
-		"tool/main.go": "package main\n\nimport \"example.org/stack/pkg/used\"\n\nfunc main() { println(used.Text) }\n",
+		"tool/main.go":   "package main\n\nimport \"example.org/stack/pkg/used\"\n\nfunc main() { println(used.Text) }\n",
 		"web/image.yaml": "description: x\nartifacts: [ { name: tool, sources: [ { go: ./containers/tool } ], files: [ { to: artifacts/tool } ] } ]\n",
 		"web/Dockerfile": "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY artifacts/tool /\n",
 	})
@@ -112,7 +112,9 @@ func TestBuild_of_a_program_without_a_compiler(t *testing.T) {
 	dir := program(t)
 	b, _, _ := newBuilder(t, dir)
 	b.Root = filepath.Dir(dir)
-	b.Runner = runner.Func(func(context.Context, runner.Command) (runner.Result, error) { return runner.Result{}, runner.ErrNotFound })
+	b.Runner = runner.Func(func(context.Context, runner.Command) (runner.Result, error) {
+		return runner.Result{}, runner.ErrNotFound
+	})
 	_, err := b.Build(t.Context(), "web", image.Options{}, event.Reporter{})
 	require.ErrorContains(t, err, "put Go's own bin directory into PATH")
 }

@@ -63,8 +63,8 @@ func (s *Start) validate(n *yaml.Node, p *problems) {
 	if c := s.Certificate; c != nil {
 		v := at("certificate")
 		v.path("path", c.Path)
-		v.ids("owner", c.Owner)
-		v.mode("mode", c.Mode)
+		v.ids(c.Owner)
+		v.mode(c.Mode)
 	}
 }
 
@@ -153,7 +153,7 @@ func (v checkValidator) sideEffect(c Check) {
 		if !regexp.MustCompile(`^[^\s:]+:[^\s:]+$`).MatchString(c.File.Owner) {
 			v.add("owner %q must be USER:GROUP", c.File.Owner)
 		}
-		v.mode("mode", c.File.Mode)
+		v.mode(c.File.Mode)
 	case c.Process != nil:
 		v.text("name", c.Process.Name)
 		v.text("user", c.Process.User)
@@ -195,15 +195,15 @@ func (v checkValidator) variable(name string) {
 	}
 }
 
-func (v checkValidator) mode(key, value string) {
+func (v checkValidator) mode(value string) {
 	if !regexp.MustCompile(`^0?[0-7]{3,4}$`).MatchString(value) {
-		v.add(`%s %q must be permission bits in octal, such as "0640"`, key, value)
+		v.add(`mode %q must be permission bits in octal, such as "0640"`, value)
 	}
 }
 
-func (v checkValidator) ids(key, value string) {
+func (v checkValidator) ids(value string) {
 	if !regexp.MustCompile(`^[0-9]{1,9}:[0-9]{1,9}$`).MatchString(value) {
-		v.add(`%s %q must be UID:GID in digits, such as "9999:9999"`, key, value)
+		v.add(`owner %q must be UID:GID in digits, such as "9999:9999"`, value)
 	}
 }
 

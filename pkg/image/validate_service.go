@@ -37,7 +37,7 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 			v.add("name %q must be lower-case letters, digits and '-'", file.Name)
 		}
 		v.path("path", file.Path)
-		v.ids("owner", file.Owner)
+		v.ids(file.Owner)
 	}
 	for _, name := range keys(s.Environment) {
 		at("environment", name).variable(name)
@@ -81,10 +81,10 @@ func (s *Service) validateFiles(at func(...any) checkValidator) {
 		}
 		v.path("path", file.Path)
 		if file.Owner != "" {
-			v.ids("owner", file.Owner)
+			v.ids(file.Owner)
 		}
 		if file.Mode != "" {
-			v.mode("mode", file.Mode)
+			v.mode(file.Mode)
 		}
 	}
 	if d := s.Database; d != nil {
@@ -93,16 +93,16 @@ func (s *Service) validateFiles(at func(...any) checkValidator) {
 			v.add("role %q must be lower-case letters, digits and '_'", d.Role)
 		}
 		v.path("path", d.Path)
-		v.ids("owner", d.Owner)
+		v.ids(d.Owner)
 	}
 	for i, dir := range s.Tmpfs {
 		v := at("tmpfs", i)
 		v.path("path", dir.Path)
 		if dir.Owner != "" {
-			v.ids("owner", dir.Owner)
+			v.ids(dir.Owner)
 		}
 		if dir.Mode != "" {
-			v.mode("mode", dir.Mode)
+			v.mode(dir.Mode)
 		}
 		if dir.Size < 0 {
 			v.add("size %d is less than nothing", dir.Size)

@@ -60,7 +60,8 @@ func TestDeclare(t *testing.T) {
 			{Volume: "poststack-s-goods", Target: "/srv/goods"}, {Volume: "poststack-s-certs", Target: "/etc/certs", ReadOnly: true},
 		},
 		Ports: []engine.Port{
-			{Container: 80, HostIP: "192.0.2.1", Host: 8081}, {Container: 443, HostIP: "192.0.2.1", Host: 8443},
+			{Container: 80, HostIP: "192.0.2.1", Host: 8081},
+			{Container: 443, HostIP: "192.0.2.1", Host: 8443},
 			{Container: 443, Protocol: engine.UDP, HostIP: "192.0.2.1", Host: 8443},
 		},
 		Files: []engine.File{

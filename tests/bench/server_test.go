@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/container"
-	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/health"
 	"github.com/poststack/poststack/pkg/image"
 )

@@ -1,0 +1,83 @@
+package stack
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/poststack/poststack/pkg/image"
+)
+
+// dependsOn is what a service declares that it needs.
+func dependsOn(images *image.Catalogue, name string) []string {
+	d, err := images.Get(name)
+	if err != nil || d.Service == nil {
+		return nil
+	}
+	return d.Service.DependsOn
+}
+
+// waits tells for whom a service of names waits.
+func (w serviceWork) waits(images *image.Catalogue, names []string) func(string) []string {
+	return func(name string) []string {
+		if !w.backwards {
+			return dependsOn(images, name)
+		}
+		return slices.DeleteFunc(slices.Clone(names), func(other string) bool {
+			return !slices.Contains(dependsOn(images, other), name)
+		})
+	}
+}
+
+// StartsServices tells whether services run beside the database.
+func (s *Stack) StartsServices() bool { return len(s.Config.Services) > 0 }
+
+// selected are the services that are meant, without the database, which has its own phase: those that the settings
+// choose, and with needs also what they depend on. What is stopped may have been chosen before.
+func (s *Stack) selected(images *image.Catalogue, work serviceWork) ([]string, error) {
+	all := declaredServices(images)
+	for name := range s.Config.Services {
+		if !slices.Contains(all, name) {
+			return nil, unknownService("services: ", name, all)
+		}
+	}
+	wanted := map[string]bool{}
+	for _, name := range all {
+		_, chosen := s.Config.Services[name]
+		wanted[name] = name == work.only || work.only == "" && (chosen || work.backwards)
+	}
+	if work.only != "" && !wanted[work.only] {
+		return nil, unknownService("", work.only, all)
+	}
+	for _, name := range slices.Backward(all) { // each before what it depends on
+		if !wanted[name] || !work.needs {
+			continue
+		}
+		for _, other := range dependsOn(images, name) {
+			wanted[other] = true
+		}
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return !wanted[name] }), nil
+}
+
+// declaredServices are those that image.yaml files declare beside the database.
+func declaredServices(images *image.Catalogue) []string {
+	return slices.DeleteFunc(images.Services(), func(name string) bool { return name == postgresImage })
+}
+
+// unknownService refuses a service that no image.yaml declares.
+func unknownService(where, name string, known []string) error {
+	if len(known) == 0 {
+		return &UsageError{Reason: fmt.Sprintf("%sthere is no service %q: no image.yaml but the database's declares one", where, name)}
+	}
+	return &UsageError{Reason: fmt.Sprintf("%sthere is no service %q; known are: %s", where, name, strings.Join(known, ", "))}
+}
+
+// noneChosen says how services are chosen.
+func noneChosen(images *image.Catalogue) string {
+	known := declaredServices(images)
+	if len(known) == 0 {
+		return "nothing to do: no image.yaml but the database's declares a service"
+	}
+	return "nothing to do: poststack.yaml chooses no services (services: " + strings.Join(known, ", ") + ")"
+}
