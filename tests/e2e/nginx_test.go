@@ -1,0 +1,81 @@
+package e2e_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/tests/checkout"
+)
+
+// TestNginx chooses nginx in poststack.yaml and sets up: a site that is added to the tables is served.
+func TestNginx(t *testing.T) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
+		c := checkout.New(t, kind)
+		e := enginetest.Open(t, kind)
+		c.Write(t, "poststack.yaml", func(string) string { return "services: [nginx]\n" })
+		assert.Contains(t, c.OK(t, "setup").Stderr, "nginx made, 8080 on 127.0.0.1:")
+		name := "poststack-" + c.Stack(t) + "-nginx"
+		nginx, err := e.ContainerInspect(t.Context(), name)
+		require.NoError(t, err)
+		require.NoError(t, e.ContainerCopyTo(t.Context(), nginx.ID, []engine.File{
+			{Path: "/srv/www/shop.example.org/index.html", Mode: 0o644, Content: []byte("welcome to the shop")},
+		}))
+		status, _ := webSite(t, nginx, "shop.example.org")
+		assert.Equal(t, http.StatusMisdirectedRequest, status, "nobody's yet")
+		_, err = connect(t, c.URL(t)).Exec(t.Context(), `insert into domains (name, serves_web) values ('shop.example.org', true)`)
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			status, page := webSite(t, nginx, "shop.example.org")
+			return status == http.StatusOK && page == "welcome to the shop"
+		}, 10*time.Second, 20*time.Millisecond)
+		status, _ = webSite(t, nginx, "other.example.org")
+		assert.Equal(t, http.StatusMisdirectedRequest, status)
+		assert.Contains(t, c.OK(t, "setup").Stderr, "nginx runs already")
+		c.OK(t, "down")
+		assert.Contains(t, c.OK(t, "setup").Stderr, "nginx started")
+		require.Eventually(t, func() bool {
+			status, _ := webSite(t, nginx, "shop.example.org")
+			return status == http.StatusOK
+		}, 10*time.Second, 20*time.Millisecond)
+	})
+}
+
+// webSite asks nginx for the page of a name; 0 if it does not answer.
+func webSite(t *testing.T, nginx engine.Container, name string) (status int, page string) {
+	t.Helper()
+	var port uint16
+	for _, p := range nginx.Ports {
+		if p.Container == 8443 {
+			port = p.Host
+		}
+	}
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // no authority has issued it yet
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, fmt.Sprintf("127.0.0.1:%d", port))
+		},
+	}}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+name+"/", nil)
+	require.NoError(t, err)
+	answer, err := client.Do(request)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return answer.StatusCode, strings.TrimSpace(string(text))
+}
