@@ -324,9 +324,15 @@ func (w *web) keepsNamesApart() {
 			sni, host string
 			code      int
 		}{
-			{"off.example.org", "off.example.org", 421}, {"unknown.example.net", "unknown.example.net", 421},
-			{"", "127.0.0.1", 421}, {"", "a.example.org", 421}, {"a.example.org", "zzz.example.org", 421}, {"zzz.example.org", "a.example.org", 421},
-			{"a.example.org", "unknown.example.net", 421}, {"zzz.example.org", "zzz.example.org", 200}, {"A.Example.ORG", "a.example.ORG", 200},
+			{"off.example.org", "off.example.org", 421},
+			{"unknown.example.net", "unknown.example.net", 421},
+			{"", "127.0.0.1", 421},
+			{"", "a.example.org", 421},
+			{"a.example.org", "zzz.example.org", 421},
+			{"zzz.example.org", "a.example.org", 421},
+			{"a.example.org", "unknown.example.net", 421},
+			{"zzz.example.org", "zzz.example.org", 200},
+			{"A.Example.ORG", "a.example.ORG", 200},
 		} {
 			got := w.ask("https", tc.sni, tc.host, "/")
 			assert.Equal(w, tc.code, got.code, "SNI %q, host %q", tc.sni, tc.host)
@@ -562,6 +568,7 @@ func (w *web) endsInOrder() {
 	require.NoError(w, err)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(w, err)
+	defer resp.Body.Close()
 	require.Equal(w, http.StatusOK, resp.StatusCode)
 	ended := make(chan error, 1)
 	go func() { ended <- w.engine.ContainerStop(context.WithoutCancel(w.Context()), w.id, 40*time.Second) }()

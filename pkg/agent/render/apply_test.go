@@ -49,7 +49,7 @@ func newSite(t *testing.T) *site {
 		}).Parse(text))
 	}
 	s.Outputs = []render.Output{
-		{Name: "site", Each: "domains", Path: parse("sites/{{.row.name}}"), Body: parse("{{refuse .row.text}}")},
+		{Name: "site", Each: "domains", Path: parse("{{with .row.name}}sites/{{.}}{{end}}"), Body: parse("{{refuse .row.text}}")},
 		{Name: "list", Path: parse("list"), Body: parse("{{range .domains}}{{.name}}={{.text}}\n{{end}}")},
 	}
 	s.Refused = func(err error) bool { return errors.Is(err, errRefused) }
@@ -235,10 +235,10 @@ func TestApplier_keeps_rows_in_their_place(t *testing.T) {
 	s := newSite(t)
 	outside := filepath.Join(filepath.Dir(s.dir), "outside")
 	long := strings.Repeat("x", 300)
-	res, files := s.apply("../../outside", "evil", "/etc/x", "evil", "", "evil", "..", "evil", "a\nb", "evil", "ok", "1", "a/../ok", "evil", long, "1")
+	res, files := s.apply("../../outside", "evil", "/etc/x", "evil", "", "no file", "..", "evil", "a\nb", "evil", "ok", "1", "a/../ok", "evil", long, "1")
 	assert.Equal(t, "1", files["ok"])
 	assert.NoFileExists(t, outside)
-	assert.Len(t, res.LeftOut, 7, "%q", leftOut(res))
+	assert.Len(t, res.LeftOut, 6, "%q", leftOut(res))
 }
 
 func TestApplier_of_a_template_that_fails(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 type Output struct {
 	Name string // of the template, for messages
 	Body *template.Template
-	Path *template.Template // nil: the rows are only tried
+	Path *template.Template // nil, or a result of "" for a row: it is only tried
 	Each string
 }
 
@@ -90,6 +90,9 @@ func (o Output) add(files map[string]file, dot map[string]any, row ID) error {
 		return reason(err)
 	}
 	name := path.String()
+	if name == "" && o.Each != "" {
+		return reason(o.Body.Execute(io.Discard, dot))
+	}
 	if !filepath.IsLocal(name) || filepath.Clean(name) != name || len(filepath.Base(name)) > maxName ||
 		strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }) {
 		return fmt.Errorf("%q cannot be the name of a file", name)

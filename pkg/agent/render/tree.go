@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"slices"
@@ -75,13 +74,4 @@ func (t *tree) write(name, content string) error {
 		return err
 	}
 	return t.root.Rename(beside, name)
-}
-
-// content gives the files of the tree.
-func (t *tree) content() map[string]file {
-	out := map[string]file{}
-	for name, content := range maps.All(t.files) {
-		out[name] = file{content: content}
-	}
-	return out
 }
