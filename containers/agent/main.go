@@ -35,7 +35,7 @@ func run(args []string, stdout, stderr *os.File) int {
 	if len(args) > 0 {
 		command = args[0]
 	}
-	code, err := 1, error(nil)
+	code := 1
 	d, err := load()
 	switch {
 	case err != nil:

@@ -46,7 +46,6 @@ type Agent struct {
 	daemon  *process.Process // nil until it runs
 	pending bool             // the daemon has not taken the files over yet
 	stamp   string           // of the pairs that it has
-	retry   *time.Timer
 }
 
 // errStopped ends everything but the daemon.
@@ -66,8 +65,7 @@ func (a *Agent) Run(ctx context.Context) (int, error) {
 		return code, err
 	}
 	go a.look(ctx)
-	code := a.attend(cancel)
-	return code, nil
+	return a.attend(ctx, cancel), nil
 }
 
 // prepare reads the templates, and makes the directories.
@@ -192,7 +190,7 @@ func (a *Agent) takeKept(ctx context.Context, kept rows.Set) error {
 }
 
 // attend passes signals on until the daemon ends, and gives its status.
-func (a *Agent) attend(cancel context.CancelCauseFunc) int {
+func (a *Agent) attend(ctx context.Context, cancel context.CancelCauseFunc) int {
 	d := a.Declaration.Daemon
 	asked := 0
 	var killed <-chan time.Time
@@ -221,9 +219,9 @@ func (a *Agent) attend(cancel context.CancelCauseFunc) int {
 				}
 				a.send(signalOf(name))
 			case s == syscall.SIGHUP:
-				go a.again(context.Background(), "it was asked to")
+				go a.again(ctx, "it was asked to")
 			case !a.ignored(s):
-				a.send(s.(syscall.Signal)) //nolint:forcetypeassert,errcheck // there is no other kind here
+				a.send(s.(syscall.Signal)) //nolint:forcetypeassert // there is no other kind here
 			}
 		}
 	}

@@ -46,7 +46,7 @@ func (p *Postgres) Open(ctx context.Context) (Session, error) {
 		return nil, err
 	}
 	if err := s.exec(ctx, "listen "+Channel); err != nil {
-		s.Close()
+		s.Close() //nolint:contextcheck // it has a time of its own
 		return nil, fmt.Errorf("listen for changes: %w", err)
 	}
 	return s, nil
@@ -77,7 +77,7 @@ func (p *Postgres) config() (*pgconn.Config, error) {
 // statement is all queries in one round trip, which see the database as it is at one moment.
 func (p *Postgres) statement() string {
 	var s strings.Builder
-	s.WriteString("begin isolation level repeatable read read only;\n")
+	s.WriteString("begin read only, isolation level repeatable read;\n")
 	for _, q := range p.Queries {
 		fmt.Fprintf(&s, "select coalesce(json_agg(q), '[]') from (\n%s\n) q;\n", strings.TrimRight(q.SQL, "; \t\n"))
 	}
