@@ -41,7 +41,8 @@ type Agent struct {
 
 	// mu is held while files are made and taken over.
 	mu      sync.Mutex
-	rows    rows.Set // as they were read last, also those that cannot be served
+	wanted  rows.Set // as they were read last, also those that cannot be served; nil if the database has not answered yet
+	served  rows.Set // what the files are made of; nil until there are some
 	origin  status.Origin
 	daemon  *process.Process // nil until it runs
 	pending bool             // the daemon has not taken the files over yet

@@ -340,8 +340,7 @@ func TestAgent_that_may_not_start_without_rows(t *testing.T) {
 	t.Parallel()
 	r := prepare(t, "without: true", "without: false")
 	r.start()
-	r.tells(func(s status.Status) bool { return s.LastError != nil })
-	time.Sleep(500 * time.Millisecond) // longer than it waits for the database
+	require.Eventually(t, func() bool { return strings.Contains(r.log(), "the daemon does not start yet") }, 20*time.Second, 5*time.Millisecond)
 	assert.Equal(t, status.Starting, r.tells(func(status.Status) bool { return true }).State)
 	assert.NoFileExists(t, filepath.Join(r.dir, "daemon"))
 	assert.Zero(t, r.stop(), "it ends at once")
@@ -398,8 +397,9 @@ func TestAgent_reloads_only_for_a_change(t *testing.T) {
 	r.write("database.json", `{"domains": [{"name":"a","text":"1","unused":"x"}]}`)
 	r.tells(func(s status.Status) bool { return s.LastRead.After(*first) })
 	assert.Len(t, r.daemon(), 1)
+	before := r.tells(func(status.Status) bool { return true }).LastRender
 	r.signal(syscall.SIGHUP)
-	time.Sleep(100 * time.Millisecond)
+	r.tells(func(s status.Status) bool { return s.LastRender.After(*before) })
 	assert.Len(t, r.daemon(), 1)
 }
 
@@ -506,5 +506,23 @@ func TestAgent_of_a_declaration_that_is_wrong(t *testing.T) {
 		r.start()
 		assert.Equal(t, 1, r.code(), tc.want)
 		assert.Contains(t, r.log(), tc.want)
+	}
+}
+
+func TestAgent_tries_again_by_itself(t *testing.T) {
+	t.Parallel()
+	for _, database := range []bool{true, false} {
+		r := prepare(t, "! grep -H bad list sites/*", "test -e ../works || test ! -e sites/c && ! grep -H bad list sites/*")
+		r.rows("a", "1")
+		r.start()
+		r.said("start a=1")
+		r.rows("a", "1", "c", "3")
+		r.tells(func(s status.Status) bool { return len(s.LeftOut) == 1 })
+		if !database {
+			r.down()
+			r.tells(func(s status.Status) bool { return !s.Connected })
+		}
+		r.write("works", "")
+		r.said("reload a=1 c=3")
 	}
 }

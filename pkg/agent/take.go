@@ -35,7 +35,7 @@ func (a *Agent) take(ctx context.Context, set rows.Set, origin status.Origin, r 
 func (a *Agent) apply(ctx context.Context, set rows.Set, origin status.Origin, r *feed.Reading) error {
 	begun := time.Now()
 	if origin == status.Database {
-		a.rows, a.origin = set, origin // what is wanted, even if it takes more than one attempt
+		a.wanted = set // even if it takes more than one attempt
 	}
 	result, err := a.files.Apply(ctx, set)
 	if ctx.Err() != nil {
@@ -45,7 +45,7 @@ func (a *Agent) apply(ctx context.Context, set rows.Set, origin status.Origin, r
 		a.fail(whatRender, err)
 		return err
 	}
-	a.rows, a.origin = set, origin
+	a.served, a.origin = set, origin
 	reload := len(result.Changed) > 0 || a.pairsChanged()
 	a.pending = a.pending || reload
 	if err := a.reload(ctx); err != nil {
@@ -125,12 +125,16 @@ func (a *Agent) findPairs(set rows.Set) {
 func (a *Agent) again(ctx context.Context, why string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.rows == nil {
+	set, origin := a.served, a.origin
+	if a.wanted != nil {
+		set, origin = a.wanted, status.Database
+	}
+	if set == nil {
 		return
 	}
 	a.log.Debug("making the files anew", "why", why)
 	a.files.Forget()
-	_ = a.apply(ctx, a.rows, a.origin, nil) // it is in the log and in the status
+	_ = a.apply(ctx, set, origin, nil) // it is in the log and in the status
 }
 
 // look makes the files anew from time to time: certificates come and go without the database, and what failed for the

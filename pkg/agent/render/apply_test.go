@@ -346,3 +346,25 @@ func TestApplier_tries_again_when_other_rows_have_changed(t *testing.T) {
 	assert.Equal(t, []string{"domains a kept=false"}, apply("d"))
 	assert.Empty(t, apply("c"))
 }
+
+func TestApplier_blames_nobody_when_the_checker_does_not_answer(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.names = false
+	s.apply("a", "1", "b", "2")
+	check := s.Check
+	s.Check = func(ctx context.Context, stage string) (string, error) {
+		out, err := check(ctx, stage)
+		if s.checks > 4 { // it gives up in the middle of the search
+			return "", errNoDisk
+		}
+		return out, err
+	}
+	_, err := s.try("a", "3", "b", "bad", "c", "4", "d", "5")
+	require.ErrorIs(t, err, errNoDisk)
+	assert.Equal(t, map[string]string{"a": "1", "b": "2", "list": "a=1\nb=2\n"}, s.files())
+	s.Check = check
+	res, files := s.apply("a", "3", "b", "bad", "c", "4", "d", "5")
+	assert.Equal(t, []string{"domains b kept=true"}, leftOut(res))
+	assert.Equal(t, "a=3\nb=2\nc=4\nd=5\n", files["list"])
+}

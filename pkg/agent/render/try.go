@@ -59,7 +59,7 @@ func (a *Applier) blame(ctx context.Context, set rows.Set, f *fault, believe boo
 		return fresh, nil
 	}
 	found, err := a.search(ctx, suspects, set, f.err)
-	if err != nil && len(f.named) > 0 {
+	if err != nil && !errors.Is(err, errUndecided) && len(f.named) > 0 {
 		return f.named, nil
 	}
 	return found, err
@@ -91,6 +91,9 @@ func (a *Applier) check(ctx context.Context, now rendering) (string, error) {
 	return a.Check(ctx, a.stageDir)
 }
 
+// errUndecided is a search that came to no end, for a reason that says nothing of the rows.
+var errUndecided = errors.New("find out which rows are refused")
+
 // search finds out which of the suspects are refused, by trying without them.
 func (a *Applier) search(ctx context.Context, suspects []ID, set rows.Set, refusal error) (map[ID]error, error) {
 	s := searcher{applier: a, ctx: ctx, set: set, bad: map[ID]error{}, left: maxTries}
@@ -100,11 +103,16 @@ func (a *Applier) search(ctx context.Context, suspects []ID, set rows.Set, refus
 	for _, id := range suspects {
 		s.bad[id] = refusal
 	}
-	if err := s.attempt(); err != nil { // without any of them
-		return nil, errors.Join(refusal, fmt.Errorf("and without the changed rows: %w", err))
+	without := s.attempt()
+	if without == nil {
+		s.split(suspects)
 	}
-	s.split(suspects)
-	if len(s.bad) == 0 {
+	switch {
+	case s.undecided != nil:
+		return nil, fmt.Errorf("%w: %w", errUndecided, s.undecided)
+	case without != nil:
+		return nil, errors.Join(refusal, fmt.Errorf("and without the changed rows: %w", without))
+	case len(s.bad) == 0:
 		return nil, fmt.Errorf("the checker refused the files once, and then not: %w", refusal)
 	}
 	return s.bad, nil
@@ -117,6 +125,8 @@ type searcher struct {
 	set     rows.Set
 	bad     map[ID]error // what is left out at the moment
 	left    int          // attempts
+	// undecided is why the checker did not answer once.
+	undecided error
 }
 
 // split takes the suspects back as far as the checker accepts them.
@@ -126,7 +136,7 @@ func (s *searcher) split(suspects []ID) {
 		delete(s.bad, id)
 	}
 	err := s.attempt()
-	if err == nil {
+	if err == nil || s.undecided != nil {
 		return
 	}
 	s.bad = before
@@ -138,7 +148,9 @@ func (s *searcher) split(suspects []ID) {
 	}
 	half := len(suspects) / 2
 	s.split(suspects[:half])
-	s.split(suspects[half:])
+	if s.undecided == nil {
+		s.split(suspects[half:])
+	}
 }
 
 // attempt tries all but the bad rows.
@@ -157,6 +169,8 @@ func (s *searcher) attempt() error {
 	for _, err := range now.bad {
 		return err
 	}
-	_, err = a.check(s.ctx, now)
+	if _, err = a.check(s.ctx, now); err != nil && !a.Refused(err) {
+		s.undecided = err
+	}
 	return err
 }
