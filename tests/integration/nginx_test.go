@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -523,6 +524,21 @@ func (w *web) listensAgain() {
 		w.sql(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'web'`)
 		name := fmt.Sprintf("cut%d.example.net", i)
 		w.domain(name)
+		w.within(5*time.Second, name, http.StatusNotFound)
+	}
+	for i := range enginetest.Rounds(w, 3) { // a change while it starts
+		restarted := make(chan error, 1)
+		go func() {
+			err := w.engine.ContainerStop(w.Context(), w.id, time.Minute)
+			if err == nil {
+				err = w.engine.ContainerStart(w.Context(), w.id)
+			}
+			restarted <- err
+		}()
+		time.Sleep(time.Duration(mathrand.IntN(3000)) * time.Millisecond) // any moment of it
+		name := fmt.Sprintf("started%d.example.net", i)
+		w.domain(name)
+		require.NoError(w, <-restarted)
 		w.within(5*time.Second, name, http.StatusNotFound)
 	}
 }
