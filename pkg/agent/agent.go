@@ -37,7 +37,9 @@ type Agent struct {
 	board *status.Board
 	table *process.Table
 	pairs *pair.Store // nil if the service has none
-	files render.Applier
+	// reached has a lock of its own, as looking up takes time.
+	reached reached
+	files   render.Applier
 
 	// mu is held while files are made and taken over.
 	mu      sync.Mutex
@@ -80,19 +82,17 @@ func (a *Agent) prepare() (err error) {
 	if a.table, err = process.NewTable(); err != nil {
 		return err
 	}
-	directory := func(string) string { return "" }
 	if d.Pairs != nil {
 		if err := pair.StandIn(d.Pairs.Startup, time.Now()); err != nil {
 			return err
 		}
 		a.pairs = pair.NewStore(d.Pairs.Directory, d.Pairs.Startup, time.Now)
-		directory = a.pairs.For
 	}
-	a.files.Outputs, err = outputs(d, functions(a.Getenv, directory))
+	a.files.Outputs, err = outputs(d, functions(a.Getenv, pairOf(a.pairs), a.reached.note))
 	if err != nil {
 		return err
 	}
-	a.files.Prepare, a.files.Check = a.findPairs, a.check
+	a.files.Prepare, a.files.Check = a.beginRendering, a.check
 	a.files.Refused = func(err error) bool {
 		var exit *process.ExitError
 		return errors.As(err, &exit) && exit.Err == nil
@@ -220,7 +220,7 @@ func (a *Agent) attend(ctx context.Context, cancel context.CancelCauseFunc) int 
 				}
 				a.send(signalOf(name))
 			case s == syscall.SIGHUP:
-				go a.again(ctx, "it was asked to")
+				go a.lookAgain(ctx, "it was asked to")
 			case !a.ignored(s):
 				a.send(s.(syscall.Signal)) //nolint:forcetypeassert // there is no other kind here
 			}

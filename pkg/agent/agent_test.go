@@ -526,3 +526,15 @@ func TestAgent_tries_again_by_itself(t *testing.T) {
 		r.said("reload a=1 c=3")
 	}
 }
+
+func TestAgent_warns_of_a_host_that_is_not_found(t *testing.T) {
+	t.Parallel()
+	r := prepare(t)
+	r.write("site.tmpl", "{{reach .row.text}}")
+	r.rows("a", "http://localhost:1", "b", "https://nowhere.invalid", "c", "http://[::1]:1")
+	r.start()
+	s := r.tells(func(s status.Status) bool { return len(s.Warnings) > 0 })
+	assert.Equal(t, []string{`host "nowhere.invalid", which requests are handed on to, has no address`}, s.Warnings)
+	r.rows("a", "http://localhost:1")
+	r.tells(func(s status.Status) bool { return len(s.Warnings) == 0 })
+}

@@ -40,8 +40,9 @@ func outputs(d declaration.Declaration, funcs template.FuncMap) ([]render.Output
 	return out, nil
 }
 
-// functions are what templates can call. pair gives the directory of the certificate for a name.
-func functions(getenv func(string) string, pair func(string) string) template.FuncMap {
+// functions are what templates can call. pair gives the directory of the certificate for a name; reach notes the address
+// of a server that the daemon will ask.
+func functions(getenv, pair, reach func(string) string) template.FuncMap {
 	hasIPv6 := exists("/proc/net/if_inet6")
 	return template.FuncMap{
 		"nginx": quote.Nginx, "comment": quote.Comment, "host": quote.Host, "number": quote.Number, "flag": quote.Flag,
@@ -49,6 +50,7 @@ func functions(getenv func(string) string, pair func(string) string) template.Fu
 		"below":       func(value any, roots ...string) (string, error) { return quote.Below(value, roots...) },
 		"setting":     setting,
 		"pair":        pair,
+		"reach":       reach,
 		"environment": getenv,
 		"nameservers": func() []string { return nameservers("/etc/resolv.conf") },
 		"dict":        dict,

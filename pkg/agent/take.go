@@ -106,8 +106,9 @@ func (a *Agent) run(ctx context.Context, c declaration.Command, dir string) (str
 	return a.table.Run(ctx, process.Spec{Argv: c.Argv(dir), Env: a.Environ, Dir: dir})
 }
 
-// findPairs looks at the certificates that the rows name.
-func (a *Agent) findPairs(set rows.Set) {
+// beginRendering looks at the certificates that the rows name.
+func (a *Agent) beginRendering(set rows.Set) {
+	a.reached.forget()
 	if a.pairs == nil {
 		return
 	}
@@ -147,9 +148,15 @@ func (a *Agent) look(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-every.C:
-			a.again(ctx, "it is time to")
+			a.lookAgain(ctx, "it is time to")
 		}
 	}
+}
+
+// lookAgain looks at all that the database tells nothing of.
+func (a *Agent) lookAgain(ctx context.Context, why string) {
+	a.again(ctx, why)
+	a.lookUp(ctx)
 }
 
 // fail tells of what went wrong.
@@ -171,9 +178,7 @@ func (a *Agent) tell(result render.Result, begun time.Time, reload bool, r *feed
 		if s.LastError != nil && s.LastError.What != whatDatabase {
 			s.LastError = nil
 		}
-		if a.pairs != nil {
-			s.Warnings = a.pairs.Warnings()
-		}
+		s.Warnings = a.warnings()
 		if r != nil {
 			s.LastRead = &r.At
 			s.LastChange = r.Change

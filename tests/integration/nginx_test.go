@@ -460,6 +460,9 @@ func (w *web) handsOn() {
 	w.becomes("a.example.org", http.StatusBadGateway)
 	w.becomes("www.example.org", http.StatusBadGateway)
 	assert.Equal(w, http.StatusOK, w.site("zzz.example.org").code)
+	require.NoError(w, w.engine.ContainerKill(w.Context(), w.id, "SIGHUP")) // it looks every half minute by itself
+	s := w.tells(func(s status.Status) bool { return len(s.Warnings) == 2 })
+	assert.Contains(w, s.Warnings[1], `host "nowhere.example.net", which requests are handed on to, has no address`)
 	w.restart()
 	w.becomes("zzz.example.org", http.StatusOK)
 	serve := `import http.server as s
