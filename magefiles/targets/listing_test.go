@@ -119,6 +119,7 @@ func TestHelp(t *testing.T) {
 	list, _ := run(t, "tool", "mage", "-l")
 	for name, line := range listed(t, list) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			help, err := exec.CommandContext(t.Context(), program, "-h", name).CombinedOutput()
 			require.NoError(t, err)
 			assert.Contains(t, string(help), "mage "+strings.ToLower(name), "how to call it")
