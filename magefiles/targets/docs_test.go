@@ -71,6 +71,9 @@ func called(code string) []string {
 			if !option && !argument && !placeholder && unicode.IsLetter(rune(word[0])) {
 				out = append(out, word)
 			}
+			if regexp.MustCompile(`^(domain|account|alias|dns):`).MatchString(word) {
+				break // what follows are its arguments
+			}
 		}
 	}
 	return out
@@ -79,16 +82,17 @@ func called(code string) []string {
 func TestCalled(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
-		"go tool mage engine:install setup   # from nothing": {"engine:install", "setup"},
-		`psql "$(mage db:url -passfile)" -c '\dt'`:           {"db:url"},
-		"mage build:all -force":                              {"build:all"},
-		"mage shell postgres":                                {"shell"},
-		"mage -d PATH setup":                                 {"setup"},
-		"mage install && bin/poststack status":               {"install", "status"},
-		"go run magefile.go TARGET":                          nil,
-		"POSTSTACK_ENGINE=docker mage status":                {"status"},
-		"github.com/magefile/mage":                           nil,
-		"marked with the mage build tag":                     nil,
+		"go tool mage engine:install setup   # from nothing":  {"engine:install", "setup"},
+		`psql "$(mage db:url -passfile)" -c '\dt'`:            {"db:url"},
+		"mage build:all -force":                               {"build:all"},
+		`mage dns:add example.org @ MX "10 mail.example.org"`: {"dns:add"},
+		"mage shell postgres":                                 {"shell"},
+		"mage -d PATH setup":                                  {"setup"},
+		"mage install && bin/poststack status":                {"install", "status"},
+		"go run magefile.go TARGET":                           nil,
+		"POSTSTACK_ENGINE=docker mage status":                 {"status"},
+		"github.com/magefile/mage":                            nil,
+		"marked with the mage build tag":                      nil,
 	} {
 		assert.Equal(t, want, called(text), text)
 	}

@@ -21,6 +21,12 @@ var want = map[string][]string{ //nolint:gochecknoglobals // a table
 	"engine:install": nil, "engine:status": nil, "format": nil, "hooks:install": nil, "hooks:preCommit": nil, "images": nil, "install": nil,
 	"lint": nil, "logs": {"-of", "-last", "-follow"}, "report": {"-open"}, "reset": {"-yes"}, "schema:init": nil, "schema:status": nil, "schema:update": nil, "services:reload": {"-of"}, "services:start": {"-of"}, "services:stop": {"-of"}, "setup": nil, "psql": {"-command"}, "shell": nil,
 	"status": nil, "test": nil, "test:browser": nil, "test:e2e": nil, "test:integration": nil, "test:performance": nil, "test:unit": nil,
+	"domain:add": {"-mail", "-web", "-dns", "-root"}, "domain:list": nil, "domain:remove": {"-all", "-yes"},
+	"account:add": {"-generate", "-passwordFile", "-name", "-quota"}, "account:list": {"-of"}, "account:password": {"-generate", "-passwordFile"},
+	"account:disable": nil, "account:enable": nil, "account:remove": {"-all", "-yes"},
+	"alias:add": nil, "alias:list": {"-of"}, "alias:remove": {"-to", "-yes"},
+	"dns:zone": {"-add", "-remove", "-ns", "-hostmaster", "-primaries", "-yes"}, "dns:list": {"-of"}, "dns:records": {"-address", "-add"},
+	"dns:add": {"-priority", "-ttl", "-yes"}, "dns:remove": {"-content", "-yes"}, "dns:check": {"-of"},
 	"verify:base": nil, "verify:db": nil, "verify:liquibase": nil, "verify:postgres": nil, "verify:runtime": {"-of"},
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/hosting"
 	"github.com/poststack/poststack/pkg/interrupt"
 	"github.com/poststack/poststack/pkg/secret"
 )
@@ -148,6 +149,10 @@ func (s *Stack) failure(phase string, class Class, err error) *PhaseError {
 	var refused *database.ConnectError
 	if errors.As(err, &refused) || errors.Is(err, errNotSetUp) {
 		class = Database
+	}
+	var tables *hosting.SchemaError
+	if errors.As(err, &tables) {
+		class = SchemaWork
 	}
 	return &PhaseError{Phase: phase, Class: class, Err: err, Log: s.logOf(err), secrets: s.Secrets}
 }

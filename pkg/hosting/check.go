@@ -1,0 +1,119 @@
+package hosting
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Problem is what is wrong with a zone.
+type Problem struct {
+	Zone   string
+	Record string // "" for what the zone lacks
+	Text   string // what is wrong, and what to do
+}
+
+// Check looks for what is wrong in the zones: in that one, or in all for "". It asks the tables, and no server.
+func Check(ctx context.Context, conn Conn, zone Domain) ([]Problem, error) {
+	all, err := Records(ctx, conn, zone)
+	if err != nil {
+		return nil, err
+	}
+	byZone := map[string][]RecordRow{}
+	for _, r := range all {
+		byZone[r.Zone] = append(byZone[r.Zone], r)
+	}
+	zones, err := Zones(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	var problems []Problem
+	for _, z := range zones {
+		if zone != "" && z.Name != string(zone) || z.Kind == "secondary" {
+			continue
+		}
+		problems = append(problems, checkZone(z, byZone[z.Name])...)
+	}
+	lacking, err := checkNeeds(ctx, conn, zone)
+	return append(problems, lacking...), err
+}
+
+func checkZone(z ZoneRow, records []RecordRow) (problems []Problem) {
+	zone, servers := Domain(z.Name), 0
+	for _, r := range records {
+		if !r.Enabled {
+			continue
+		}
+		if r.Name == "@" && r.Type == "NS" {
+			servers++
+		}
+		for _, text := range checkRecord(zone, r.Record, records) {
+			problems = append(problems, Problem{z.Name, r.Record.String(), text})
+		}
+	}
+	if servers == 0 {
+		problems = append(problems, Problem{z.Name, "", fmt.Sprintf("it names no server; add one with: mage dns:add %s @ NS %s.", z.Name, z.PrimaryNS)})
+	}
+	return problems
+}
+
+// checkRecord looks at a record that may not have come through [ParseRecord].
+func checkRecord(zone Domain, r Record, records []RecordRow) (problems []string) {
+	if relative, found := strings.CutSuffix(r.Name, "."+string(zone)); found || r.Name == string(zone) {
+		if !found {
+			relative = "@"
+		}
+		problems = append(problems, fmt.Sprintf("its name repeats the zone and means %s; meant is perhaps %s", absolute(zone, r.Name), relative))
+	}
+	parsed, err := ParseRecord(zone, Input{Name: absolute(zone, r.Name) + ".", Type: r.Type, Content: r.Content, Priority: r.Priority, TTL: r.TTL})
+	if err != nil {
+		return append(problems, err.Error())
+	}
+	if target := r.target(); parsed.Content != r.Content && strings.HasSuffix(parsed.Content, ".") && !named(records, target) {
+		problems = append(problems, fmt.Sprintf("%s has no dot at its end and means %s; meant is perhaps %s.", target, absolute(zone, target), target))
+	}
+	for _, other := range records {
+		if other.Enabled && other.Type == "CNAME" && pointsToHost(r.Type) && relativeTo(zone, r.target()) == other.Name {
+			problems = append(problems, fmt.Sprintf("%s is a CNAME, and %s records must point to a name with an address of its own", r.target(), r.Type))
+		}
+	}
+	return append(problems, targetNotes(zone, r, records)...)
+}
+
+// named tells whether a record has that name.
+func named(records []RecordRow, name string) bool {
+	for _, r := range records {
+		if r.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// checkNeeds looks whether the domains with a zone here have what they need.
+func checkNeeds(ctx context.Context, conn Conn, zone Domain) (problems []Problem, err error) {
+	domains, err := Domains(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range domains {
+		if d.Zone == "" || zone != "" && d.Zone != string(zone) || !d.Enabled {
+			continue
+		}
+		needs, err := DomainNeeds(ctx, conn, d.Name, nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range needs.List {
+			if n.State == Present || n.Type == "NS" {
+				continue
+			}
+			text := fmt.Sprintf("%s lacks a record (%s); see: mage dns:records %s", string(d.Name), n.Why, string(d.Name))
+			if n.State == Differs {
+				text = fmt.Sprintf("%s has %s (%s); see: mage dns:records %s", string(d.Name), join(n.Have), n.Why, string(d.Name))
+			}
+			problems = append(problems, Problem{d.Zone, strings.TrimSpace(n.Record.String()), text})
+		}
+	}
+	return problems, nil
+}

@@ -1,0 +1,204 @@
+package hosting
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// State is what there is of a record that a domain needs.
+type State string
+
+// The states.
+const (
+	Present State = "present" // it is there, or another that does the same
+	Differs State = "differs" // there is another, which does not do it
+	Missing State = "missing"
+	Unknown State = "unknown" // it holds an address that nobody has told
+)
+
+// Need is a record that a domain needs.
+type Need struct {
+	Record        // its name is relative to the zone, or whole with a dot at its end where there is no zone
+	Why    string // in a few words
+	State  State
+	Have   []string // the contents that are there, of this name, type and kind
+}
+
+// Needs are the records that a domain needs.
+type Needs struct {
+	Domain Domain
+	Zone   Domain // that has its names; "" if none here has: they are for another's name server
+	List   []Need
+}
+
+// Authority is whose certificates a domain gets, as CAA records name it.
+const Authority = "letsencrypt.org"
+
+// DomainNeeds compares what a domain needs in DNS with the tables. Addresses are those under which it is reached.
+func DomainNeeds(ctx context.Context, conn Conn, name Domain, addresses []netip.Addr) (Needs, error) {
+	n := Needs{Domain: name}
+	var mail, web bool
+	err := conn.QueryRow(ctx, `select serves_mail, serves_web from domains where name = $1`, string(name)).Scan(&mail, &web)
+	if err != nil {
+		if _, unknown := domainID(ctx, conn, name); unknown != nil {
+			err = unknown
+		}
+		return n, wrapped(err, "look up domain %q", name)
+	}
+	zone, err := zoneAbove(ctx, conn, name)
+	if err != nil {
+		return n, wrapped(err, "look up the zone of domain %q", name)
+	}
+	n.Zone = Domain(zone)
+	var there []RecordRow
+	if zone != "" {
+		if there, err = Records(ctx, conn, n.Zone); err != nil {
+			return n, err
+		}
+		servers, err := nameServers(ctx, conn, n.Zone)
+		if err != nil {
+			return n, wrapped(err, "look up zone %q", zone)
+		}
+		for _, server := range servers {
+			n.want(string(n.Zone), Record{Type: "NS", Content: server + "."}, "names a server of the zone")
+			if relativeTo(n.Zone, server+".") != "" {
+				n.wantAddresses(server, addresses, "where that server is")
+			}
+		}
+	}
+	n.wantServices(mail, web, addresses)
+	for i := range n.List {
+		n.List[i].compare(n.Zone, there)
+	}
+	return n, nil
+}
+
+// nameServers are those that a zone names, the first one of its SOA record first.
+func nameServers(ctx context.Context, conn Conn, zone Domain) ([]string, error) {
+	return column(ctx, conn, `select primary_ns from dns_zones where name = $1 and kind = 'primary'`, string(zone))
+}
+
+func (n *Needs) wantServices(mail, web bool, addresses []netip.Addr) {
+	if web {
+		n.wantAddresses(string(n.Domain), addresses, "where the web server is")
+	}
+	if mail {
+		host, priority := "mail."+string(n.Domain), usualPriority
+		n.want(string(n.Domain), Record{Type: "MX", Priority: &priority, Content: host + "."}, "where mail is delivered")
+		n.wantAddresses(host, addresses, "where the mail server is")
+		n.want(string(n.Domain), Record{Type: "TXT", Content: "v=spf1 mx -all"}, "SPF: who may send mail of this domain")
+		n.want("_dmarc."+string(n.Domain), Record{Type: "TXT", Content: "v=DMARC1; p=quarantine"}, "DMARC: what others do with forged mail")
+	}
+	if mail || web {
+		n.want(string(n.Domain), Record{Type: "CAA", Content: "0 issue " + Authority}, "who may issue certificates")
+	}
+}
+
+func (n *Needs) wantAddresses(name string, addresses []netip.Addr, why string) {
+	if len(addresses) == 0 {
+		n.want(name, Record{Type: "A"}, why)
+	}
+	for _, address := range addresses {
+		kind := "AAAA"
+		if address.Is4() {
+			kind = "A"
+		}
+		n.want(name, Record{Type: kind, Content: address.String()}, why)
+	}
+}
+
+// want adds a need, with its name as records have it.
+func (n *Needs) want(name string, r Record, why string) {
+	if r.Name = name + "."; n.Zone != "" {
+		r.Name = relativeTo(n.Zone, name+".")
+	}
+	n.List = append(n.List, Need{Record: r, Why: why})
+}
+
+// kind is what tells texts of one name apart: v=spf1 from v=DMARC1 and from all others.
+func kind(r Record) string {
+	if r.Type != "TXT" {
+		return r.Type
+	}
+	first, _, _ := strings.Cut(r.Content, " ")
+	return "TXT " + strings.ToLower(strings.TrimSuffix(first, ";"))
+}
+
+// compare looks for the need in the records of its zone.
+func (n *Need) compare(zone Domain, there []RecordRow) {
+	n.State = Missing
+	exact, authority := false, false
+	for _, r := range there {
+		if !r.Enabled || r.Name != n.Name {
+			continue
+		}
+		addresses := (r.Type == "A" || r.Type == "AAAA") && n.Type == "A" && n.Content == ""
+		if kind(r.Record) != kind(n.Record) && !addresses && (r.Type != "CNAME" || n.Type != "A" && n.Type != "AAAA") {
+			continue
+		}
+		n.Have = append(n.Have, r.Content)
+		exact = exact || absoluteContent(zone, r.Record) == n.Content || r.Type == "CNAME"
+		authority = authority || n.Type == "CAA" && strings.HasPrefix(r.Content, n.Content)
+	}
+	switch {
+	case len(n.Have) == 0 && n.Content == "":
+		n.State = Unknown
+	case len(n.Have) == 0:
+	case exact, authority, n.Content == "", n.Type == "MX", n.Type == "TXT", n.Type == "NS": // whoever wrote another one has a reason
+		n.State = Present
+	case n.Type == "CAA", n.Type == "A", n.Type == "AAAA":
+		n.State = Differs
+	}
+}
+
+// absoluteContent is the content with the name that it points to in full.
+func absoluteContent(zone Domain, r Record) string {
+	switch r.Type {
+	case "MX", "NS", "CNAME", "PTR":
+		return absolute(zone, r.Content) + "."
+	}
+	return r.Content
+}
+
+// AddNeeds adds the records that are missing to their zone, and returns them.
+func AddNeeds(ctx context.Context, conn Conn, n Needs) (added []Record, err error) {
+	if n.Zone == "" {
+		return nil, refuse("no zone here has the names of %s: enter the records at its name server, or add a zone with: mage dns:zone -add=%s", n.Domain, string(n.Domain))
+	}
+	err = inTransaction(ctx, conn, func(tx pgx.Tx) error {
+		id, err := zoneID(ctx, tx, n.Zone)
+		if err != nil {
+			return err
+		}
+		for _, need := range n.List {
+			if need.State == Unknown {
+				return refuse("the address of %s is not known; give it as -address=IP", absolute(n.Zone, need.Name))
+			}
+			if need.State != Missing || contains(added, need.Record) {
+				continue
+			}
+			if err := insertRecord(ctx, tx, id, need.Record); err != nil {
+				return fmt.Errorf("%s: %w", need.Record, err)
+			}
+			added = append(added, need.Record)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, wrapped(err, "add records to zone %q", n.Zone)
+	}
+	return added, nil
+}
+
+func contains(list []Record, r Record) bool {
+	for _, other := range list {
+		if other.Name == r.Name && other.Type == r.Type && other.Content == r.Content {
+			return true
+		}
+	}
+	return false
+}

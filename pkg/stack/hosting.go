@@ -1,0 +1,158 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/hosting"
+)
+
+// onTables does something with the tables of the database in use, which must be there. It starts nothing. What the
+// tables refuse is a [UsageError].
+func (s *Stack) onTables(ctx context.Context, do func(context.Context, hosting.Conn) error) error {
+	target, err := s.Target(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.sessions.Use(ctx, target, func(ctx context.Context, conn *pgx.Conn) error {
+		if err := hosting.Ready(ctx, conn); err != nil {
+			return err
+		}
+		return do(ctx, conn)
+	})
+	var refused *database.ConnectError
+	if errors.As(err, &refused) && refused.Kind == database.Refused && !s.External() {
+		if _, stopped := s.runningDatabase(ctx); errors.Is(stopped, errNotRunning) {
+			return stopped
+		}
+	}
+	return asUsage(err)
+}
+
+// asUsage makes a request that was refused one that cannot be met as it was put.
+func asUsage(err error) error {
+	var refusal *hosting.Refusal
+	if errors.As(err, &refusal) {
+		return &UsageError{Reason: refusal.Reason}
+	}
+	return err
+}
+
+// look reads the tables.
+func (s *Stack) look(ctx context.Context, target string, do func(context.Context, hosting.Conn) error) error {
+	if err := s.onTables(ctx, do); err != nil {
+		if interrupted(ctx, err) {
+			return context.Cause(ctx)
+		}
+		return s.failure(target, Database, err)
+	}
+	return nil
+}
+
+// list reads rows of the tables and reports them as a table; Data is a list in any case.
+func list[Row, Data any](ctx context.Context, s *Stack, target string, read func(context.Context, hosting.Conn) ([]Row, error), header []string, line func(Row) ([]string, Data)) error {
+	return s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) error {
+		rows, err := read(ctx, conn)
+		if err != nil {
+			return err
+		}
+		report, data := event.Report{Header: header}, make([]Data, 0, len(rows))
+		for _, row := range rows {
+			cells, value := line(row)
+			report.Rows, data = append(report.Rows, cells), append(data, value)
+		}
+		report.Data = data
+		if len(rows) == 0 {
+			report.Text = "there is none"
+		}
+		s.Sink.Result(report)
+		return nil
+	})
+}
+
+// change changes the tables, in a phase. The notes are told, too.
+func (s *Stack) change(ctx context.Context, target string, do func(context.Context, hosting.Conn) (how ended, notes []string, err error)) error {
+	return s.run(ctx, target, Database, func(ctx context.Context, r event.Reporter) (how ended, err error) {
+		var notes []string
+		err = s.onTables(ctx, func(ctx context.Context, conn hosting.Conn) (err error) {
+			how, notes, err = do(ctx, conn)
+			return err
+		})
+		if err != nil {
+			return ended{}, err
+		}
+		for _, note := range notes {
+			r.Notice(note)
+		}
+		return how, nil
+	})
+}
+
+// refused is a request that was refused before the tables were asked.
+func (s *Stack) refused(target string, err error) error {
+	return s.failure(target, Usage, asUsage(err))
+}
+
+// removal is something that is to be removed.
+type removal struct {
+	target string // of mage
+	what   string // domain example.org
+	all    bool   // with what keeps it
+	yes    bool   // without a question
+	rows   bool   // what depends on it is all that it is: the destinations of an alias
+
+	depends func(context.Context, hosting.Conn) (hosting.Dependents, error)
+	remove  func(context.Context, hosting.Conn) error
+	after   string // what to say of what is left
+}
+
+// removeFrom names what goes, asks, and removes it.
+func (s *Stack) removeFrom(ctx context.Context, o removal) error {
+	var depends hosting.Dependents
+	err := s.look(ctx, o.target, func(ctx context.Context, conn hosting.Conn) (err error) {
+		depends, err = o.depends(ctx, conn)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(depends.Keep) > 0 && !o.all {
+		return s.refused(o.target, &UsageError{Reason: hosting.Lines(o.what+" is in use; remove these first, or with it by -all", depends.Keep)})
+	}
+	with := slices.Concat(depends.Keep, depends.Go)
+	if err := s.sure(ctx, o, with); err != nil {
+		return err
+	}
+	return s.change(ctx, o.target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+		text := "removed " + o.what
+		if len(with) > 0 && !o.rows {
+			text += " with all that is named above"
+		}
+		if o.after != "" {
+			text += "; " + o.after
+		}
+		return ended{Outcome: event.Done, Text: text, Data: RemovedData{Removed: o.what, With: append([]string{}, with...)}}, nil, o.remove(ctx, conn)
+	})
+}
+
+// sure names what will go, and asks unless nobody wants to be asked.
+func (s *Stack) sure(ctx context.Context, o removal, with []string) error {
+	r := s.Sink.For(o.target)
+	tell := r.Notice
+	if !o.yes {
+		tell = r.Warn // also where notices are not shown: nobody is asked about what was not named
+	}
+	tell("will remove " + o.what)
+	for _, line := range with {
+		tell("will remove " + line)
+	}
+	if o.yes {
+		return nil
+	}
+	return s.question(ctx, o.target, "this cannot be undone; type yes to go on:", "nothing was removed")
+}

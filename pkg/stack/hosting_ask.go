@@ -1,0 +1,143 @@
+package stack
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/poststack/poststack/pkg/hosting"
+	"github.com/poststack/poststack/pkg/secret"
+)
+
+// question asks for yes. Without a terminal to ask on it refuses.
+func (s *Stack) question(ctx context.Context, target, text, otherwise string) error {
+	if !s.canAsk() {
+		return s.refused(target, &UsageError{Reason: "there is no terminal to ask on, and " + otherwise + ": to go on without a question give -yes"})
+	}
+	s.Sink.For(target).Warn(text)
+	answer, err := s.typed(ctx, func() (string, error) { return bufio.NewReader(s.Stdin).ReadString('\n') })
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if got := strings.ToLower(strings.TrimSpace(answer)); got != "yes" && got != "y" {
+		return s.refused(target, &UsageError{Reason: "it was not confirmed: " + otherwise})
+	}
+	return nil
+}
+
+// canAsk tells whether a person can answer.
+func (s *Stack) canAsk() bool { return term.IsTerminal(int(s.Stdin.Fd())) }
+
+// typed reads what a person types, until ctx ends.
+func (s *Stack) typed(ctx context.Context, read func() (string, error)) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	answer := make(chan line, 1)
+	go func() { // ends with the process if nobody answers: a read of a terminal cannot be cancelled
+		text, err := read()
+		answer <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	case got := <-answer:
+		return got.text, got.err
+	}
+}
+
+// PasswordOptions say where a password comes from: it is never an argument.
+type PasswordOptions struct {
+	File     string // "" for none
+	Generate bool
+}
+
+// givenPassword is a password for an account: made, from a file, typed twice on a terminal, or else the line on standard
+// input. From then on it is masked in all that is shown or kept.
+func (s *Stack) givenPassword(ctx context.Context, target string, of hosting.Address, o PasswordOptions) (password secret.Value, err error) {
+	switch {
+	case o.Generate && o.File != "":
+		return "", &UsageError{Reason: "-generate makes a password and -passwordFile reads one; give one of them"}
+	case o.Generate:
+		password = hosting.GeneratePassword()
+	case o.File != "":
+		password, err = passwordIn(o.File)
+	case s.canAsk():
+		password, err = s.typedPassword(ctx, target, of)
+	default:
+		password, err = onlyLine("standard input", s.Stdin)
+		if err == nil && password == "" {
+			err = &UsageError{Reason: "no password came on standard input; give it there, as -passwordFile=FILE or on a terminal, or let one be made with -generate"}
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	s.Secrets.Add(password.Reveal())
+	return password, asUsage(hosting.CheckPassword(of, password))
+}
+
+func passwordIn(path string) (secret.Value, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", &UsageError{Reason: fmt.Sprintf("-passwordFile: %v", err)}
+	}
+	defer func() { _ = file.Close() }()
+	return onlyLine(path, file)
+}
+
+// onlyLine is the line that a password is given in.
+func onlyLine(name string, from io.Reader) (secret.Value, error) {
+	const most = 4096
+	text, err := io.ReadAll(io.LimitReader(from, most+1))
+	if err != nil {
+		return "", &UsageError{Reason: fmt.Sprintf("read the password from %s: %v", name, err)}
+	}
+	line := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	if len(text) > most || strings.ContainsAny(line, "\r\n") {
+		return "", &UsageError{Reason: name + " has more than one line; a password is one"}
+	}
+	return secret.Value(line), nil
+}
+
+// typedPassword asks twice, without showing what is typed.
+func (s *Stack) typedPassword(ctx context.Context, target string, of hosting.Address) (secret.Value, error) {
+	r := s.Sink.For(target)
+	fd := int(s.Stdin.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", fmt.Errorf("ask for a password: %w", err)
+	}
+	defer func() { _ = term.Restore(fd, before) }() // a run that is told to end leaves the question open
+	var lines [2]string
+	for i, text := range []string{fmt.Sprintf("type the password of %s, which is not shown:", of), "type it again:"} {
+		r.Warn(text)
+		lines[i], err = s.typed(ctx, func() (string, error) {
+			line, err := term.ReadPassword(fd)
+			return string(line), err
+		})
+		if errors.Is(err, io.EOF) {
+			return "", &UsageError{Reason: "no password was typed; nothing was changed"}
+		}
+		if err != nil {
+			return "", err
+		}
+		s.Secrets.Add(lines[i])
+		if i == 0 {
+			if err := asUsage(hosting.CheckPassword(of, secret.Value(lines[0]))); err != nil {
+				return "", err
+			}
+		}
+	}
+	if lines[0] != lines[1] {
+		return "", &UsageError{Reason: "the two passwords differ; nothing was changed"}
+	}
+	return secret.Value(lines[0]), nil
+}

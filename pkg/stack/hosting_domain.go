@@ -1,0 +1,65 @@
+package stack
+
+import (
+	"context"
+	"strings"
+
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/hosting"
+)
+
+// AddDomain adds a domain. With nothing chosen it serves mail and web.
+func (s *Stack) AddDomain(ctx context.Context, typed string, o hosting.DomainOptions) error {
+	const target = "domain:add"
+	name, err := hosting.ParseDomain(typed)
+	if err != nil {
+		return s.refused(target, err)
+	}
+	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+		zone, err := hosting.AddDomain(ctx, conn, name, o)
+		data := DomainData{Name: string(name), Unicode: name.Unicode(), Mail: o.Mail, Web: o.Web, Zone: zone, Enabled: true, WebRoot: o.WebRoot}
+		var notes []string
+		if kept := name.Kept(typed); kept != "" {
+			notes = append(notes, kept)
+		}
+		switch {
+		case zone == string(name):
+			notes = append(notes, "what its zone needs is shown and added by: mage dns:records "+zone+" -address=IP -add")
+		case zone != "":
+			notes = append(notes, "its names are in zone "+zone+", which is here already")
+		default:
+			notes = append(notes, "what it needs at its name server is shown by: mage dns:records "+string(name)+" -address=IP")
+		}
+		return ended{Outcome: event.Done, Text: "added " + name.String() + ": " + strings.Join(data.serves(), ", "), Data: data}, notes, err
+	})
+}
+
+// ListDomains reports all domains.
+func (s *Stack) ListDomains(ctx context.Context) error {
+	header := []string{"domain", "serves", "enabled", "zone", "accounts", "aliases", "certificates"}
+	return list(ctx, s, "domain:list", hosting.Domains, header, func(d hosting.DomainRow) ([]string, DomainData) {
+		data := DomainData{
+			Name: string(d.Name), Unicode: d.Name.Unicode(), Mail: d.Mail, Web: d.Web, Zone: d.Zone, Enabled: d.Enabled, WebRoot: d.WebRoot,
+			Accounts: d.Accounts, Aliases: d.Aliases, Certificates: d.Certificates,
+		}
+		return []string{
+			d.Name.String(), strings.Join(data.serves(), ", "), yesNo(d.Enabled), d.Zone, number(d.Accounts), number(d.Aliases), number(d.Certificates),
+		}, data
+	})
+}
+
+// RemoveDomain removes a domain, with all what keeps it, too.
+func (s *Stack) RemoveDomain(ctx context.Context, typed string, all, yes bool) error {
+	const target = "domain:remove"
+	name, err := hosting.ParseDomain(typed)
+	if err != nil {
+		return s.refused(target, err)
+	}
+	return s.removeFrom(ctx, removal{
+		target: target, what: "domain " + name.String(), all: all, yes: yes, after: "mail and files that it had stay on their volumes",
+		depends: func(ctx context.Context, conn hosting.Conn) (hosting.Dependents, error) {
+			return hosting.DomainDependents(ctx, conn, name)
+		},
+		remove: func(ctx context.Context, conn hosting.Conn) error { return hosting.RemoveDomain(ctx, conn, name, all) },
+	})
+}

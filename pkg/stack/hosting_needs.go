@@ -1,0 +1,112 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/hosting"
+)
+
+// ShowNeeds reports what a domain needs in DNS beside what the tables have; with add it adds what is missing.
+func (s *Stack) ShowNeeds(ctx context.Context, typed, addresses string, add bool) error {
+	const target = "dns:records"
+	name, err := hosting.ParseDomain(typed)
+	if err != nil {
+		return s.refused(target, err)
+	}
+	at, err := hosting.ParseAddresses(addresses)
+	if err != nil {
+		return s.refused(target, err)
+	}
+	for _, address := range at {
+		if !address.IsGlobalUnicast() || address.IsPrivate() {
+			s.Sink.For(target).Warn(fmt.Sprintf("%s is no public address: nobody outside reaches it", address))
+		}
+	}
+	if add {
+		err := s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+			needs, err := hosting.DomainNeeds(ctx, conn, name, at)
+			if err != nil {
+				return ended{}, nil, err
+			}
+			added, err := hosting.AddNeeds(ctx, conn, needs)
+			if len(added) == 0 {
+				return ended{Outcome: event.Unchanged, Text: "nothing was missing"}, nil, err
+			}
+			notes := make([]string, len(added))
+			for i, r := range added {
+				notes[i] = "added " + r.String()
+			}
+			return ended{Outcome: event.Done, Text: fmt.Sprintf("added %s to zone %s", count(len(added), "record"), needs.Zone)}, notes, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) error {
+		needs, err := hosting.DomainNeeds(ctx, conn, name, at)
+		if err == nil {
+			s.Sink.Result(needsReport(needs))
+		}
+		return err
+	})
+}
+
+func needsReport(needs hosting.Needs) event.Report {
+	report := event.Report{Header: []string{"name", "type", "content", "state", "here", "why"}}
+	data := make([]NeedData, 0, len(needs.List))
+	for _, n := range needs.List {
+		content := n.Content
+		if n.Priority != nil {
+			content = optional(n.Priority) + " " + content
+		}
+		if n.State == hosting.Unknown || content == "" {
+			content = "a public address: -address=IP"
+		}
+		state := string(n.State)
+		if needs.Zone == "" {
+			state = "elsewhere"
+		}
+		report.Rows = append(report.Rows, []string{n.Name, n.Type, content, state, strings.Join(n.Have, ", "), n.Why})
+		data = append(data, NeedData{
+			Name: n.Name, Type: n.Type, Priority: n.Priority, Content: n.Content, State: string(n.State), Have: append([]string{}, n.Have...), Why: n.Why,
+		})
+	}
+	report.Data = data
+	report.Text = fmt.Sprintf("records of %s in zone %s", needs.Domain, needs.Zone)
+	if needs.Zone == "" {
+		report.Text = fmt.Sprintf("no zone here has the names of %s; enter these at its name server", needs.Domain)
+	}
+	return report
+}
+
+// CheckDNS reports what is wrong in the zones, or in one, and fails if anything is.
+func (s *Stack) CheckDNS(ctx context.Context, typed string) error {
+	const target = "dns:check"
+	of, err := someDomain(typed)
+	if err != nil {
+		return s.refused(target, err)
+	}
+	var problems []hosting.Problem
+	err = s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) (err error) {
+		problems, err = hosting.Check(ctx, conn, of)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	report, data := event.Report{Header: []string{"zone", "record", "problem"}, Text: "nothing is wrong in the tables"}, make([]ProblemData, 0, len(problems))
+	for _, p := range problems {
+		report.Rows, data = append(report.Rows, []string{p.Zone, p.Record, p.Text}), append(data, ProblemData{p.Zone, p.Record, p.Text})
+	}
+	report.Data = data
+	if len(problems) == 0 {
+		s.Sink.Result(report)
+		return nil
+	}
+	report.Text = ""
+	s.Sink.Result(report)
+	return s.failure(target, Unexpected, fmt.Errorf("%s in the zones", count(len(problems), "problem")))
+}
