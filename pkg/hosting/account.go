@@ -165,7 +165,7 @@ func RemoveAccount(ctx context.Context, conn Conn, of Address, all bool) error {
 			return err
 		}
 		if len(depends.Keep) > 0 && !all {
-			return &Refusal{Lines(fmt.Sprintf("mail is passed on to account %s, and -all would remove this with it", of), depends.Keep)}
+			return &RefusedError{Lines(fmt.Sprintf("mail is passed on to account %s, and -all would remove this with it", of), depends.Keep)}
 		}
 		if _, err := tx.Exec(ctx, `delete from aliases where lower(destination) = $1`, of.String()); err != nil {
 			return err

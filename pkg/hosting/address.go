@@ -15,12 +15,12 @@ type Address struct {
 func (a Address) String() string { return a.Local + "@" + string(a.Domain) }
 
 // localForm is what the database takes before the @.
-var localForm = regexp.MustCompile("^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$") //nolint:gochecknoglobals // a constant
+var localForm = regexp.MustCompile("^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$")
 
 // maxLocal is the longest part before the @ (RFC 5321, 4.5.3.1.1).
 const maxLocal = 64
 
-// ParseAddress reads the address of a mailbox as people write it. Errors are *[Refusal].
+// ParseAddress reads the address of a mailbox as people write it. Errors are *[RefusedError].
 func ParseAddress(text string) (Address, error) {
 	local, domain, err := splitAddress(text)
 	if err != nil {

@@ -31,7 +31,7 @@ func types() []string {
 	return []string{"A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NAPTR", "NS", "PTR", "SRV", "SSHFP", "SVCB", "TLSA", "TXT"}
 }
 
-// ParseRecord reads a record of a zone. Errors are *[Refusal].
+// ParseRecord reads a record of a zone. Errors are *[RefusedError].
 func ParseRecord(zone Domain, in Input) (Parsed, error) {
 	p := Parsed{Record: Record{Type: strings.ToUpper(in.Type), Priority: in.Priority, TTL: in.TTL}}
 	if err := checkType(p.Type); err != nil {
@@ -115,7 +115,7 @@ func (p *Parsed) owner(zone Domain, typed string) (string, error) {
 }
 
 // label is a part of a name of records.
-var label = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`) //nolint:gochecknoglobals // a constant
+var label = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
 
 // recordName is a name in lower case and in its ASCII form; it may have underscores, and * for its first part.
 func recordName(name, typed string) (string, error) {

@@ -100,7 +100,7 @@ func TestParseRecord_refuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := hosting.ParseRecord(zone, tc.in)
-			var refusal *hosting.Refusal
+			var refusal *hosting.RefusedError
 			require.ErrorAs(t, err, &refusal)
 			assert.ErrorContains(t, err, tc.why)
 		})

@@ -141,7 +141,7 @@ func RemoveDomain(ctx context.Context, conn Conn, name Domain, all bool) error {
 			return err
 		}
 		if len(depends.Keep) > 0 && !all {
-			return &Refusal{Lines(fmt.Sprintf("domain %s is in use, and -all would remove this with it", name), depends.Keep)}
+			return &RefusedError{Lines(fmt.Sprintf("domain %s is in use, and -all would remove this with it", name), depends.Keep)}
 		}
 		for _, statement := range []string{
 			`delete from accounts where domain_id = $1`,

@@ -60,7 +60,7 @@ func explain(err error) error {
 		return err
 	}
 	if rule, ok := rules()[pg.ConstraintName]; ok {
-		return &Refusal{rule}
+		return &RefusedError{rule}
 	}
 	switch pg.Code {
 	case "42P01", "42703", "42883", "3F000": // no such table, column, function, schema

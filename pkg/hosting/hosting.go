@@ -20,12 +20,12 @@ type Conn interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Refusal is a request that is not met as it was put. Its text says why, and what to do. Nothing was changed.
-type Refusal struct{ Reason string }
+// RefusedError is a request that is not met as it was put. Its text says why, and what to do. Nothing was changed.
+type RefusedError struct{ Reason string }
 
-func (r *Refusal) Error() string { return r.Reason }
+func (r *RefusedError) Error() string { return r.Reason }
 
-func refuse(format string, args ...any) error { return &Refusal{fmt.Sprintf(format, args...)} }
+func refuse(format string, args ...any) error { return &RefusedError{fmt.Sprintf(format, args...)} }
 
 // SchemaError is a database without the tables that are needed.
 type SchemaError struct {
@@ -74,7 +74,7 @@ func inTransaction(ctx context.Context, conn Conn, do func(pgx.Tx) error) error 
 // wrapped says what was done when err came, in plain words where it is known.
 func wrapped(err error, format string, args ...any) error {
 	err = explain(err)
-	var refusal *Refusal
+	var refusal *RefusedError
 	var schema *SchemaError
 	if err == nil || errors.As(err, &refusal) || errors.As(err, &schema) {
 		return err

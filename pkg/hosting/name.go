@@ -17,7 +17,7 @@ const (
 // Domain is a name as the tables keep it: in lower case, in its ASCII form, without the last dot.
 type Domain string
 
-// ParseDomain reads the name of a domain as people write it. Errors are *[Refusal].
+// ParseDomain reads the name of a domain as people write it. Errors are *[RefusedError].
 func ParseDomain(text string) (Domain, error) {
 	name := strings.TrimSuffix(strings.TrimSpace(text), ".")
 	switch {

@@ -43,7 +43,7 @@ func TestParseDomain_refuses(t *testing.T) {
 		strings.Repeat("a.", 126) + "example": "is too long",
 	} {
 		_, err := hosting.ParseDomain(typed)
-		var refusal *hosting.Refusal
+		var refusal *hosting.RefusedError
 		require.ErrorAs(t, err, &refusal, typed)
 		assert.ErrorContains(t, err, why, typed)
 	}
@@ -65,7 +65,7 @@ func TestParseAddress(t *testing.T) {
 		strings.Repeat("a", 65) + "@example.org": "65 characters",
 	} {
 		_, err := hosting.ParseAddress(typed)
-		var refusal *hosting.Refusal
+		var refusal *hosting.RefusedError
 		require.ErrorAs(t, err, &refusal, typed)
 		assert.ErrorContains(t, err, why, typed)
 	}
@@ -88,7 +88,7 @@ func FuzzParseDomain(f *testing.F) {
 	f.Fuzz(func(t *testing.T, typed string) {
 		name, err := hosting.ParseDomain(typed)
 		if err != nil {
-			var refusal *hosting.Refusal
+			var refusal *hosting.RefusedError
 			require.ErrorAs(t, err, &refusal)
 			return
 		}

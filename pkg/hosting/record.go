@@ -186,7 +186,7 @@ func Matching(ctx context.Context, conn Conn, zone Domain, name, kind, content s
 		}
 	}
 	if len(found) == 0 && len(near) > 0 {
-		return nil, &Refusal{Lines(fmt.Sprintf("zone %s has no such record; of this name it has", zone), near)}
+		return nil, &RefusedError{Lines(fmt.Sprintf("zone %s has no such record; of this name it has", zone), near)}
 	}
 	if len(found) == 0 {
 		return nil, refuse("zone %s has no record of the name %s; see: mage dns:list -of=%s", zone, name, string(zone))

@@ -5,3 +5,6 @@ var Migrator = (*Stack).migrator //nolint:gochecknoglobals // a name for tests
 
 // AwaitStandby waits until what stands by has been started, or could not be.
 func AwaitStandby(s *Stack) { s.onStandby() }
+
+// GivenPassword is where a password comes from.
+var GivenPassword = (*Stack).givenPassword //nolint:gochecknoglobals // a name for tests

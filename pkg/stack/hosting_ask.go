@@ -123,9 +123,6 @@ func (s *Stack) typedPassword(ctx context.Context, target string, of hosting.Add
 			line, err := term.ReadPassword(fd)
 			return string(line), err
 		})
-		if errors.Is(err, io.EOF) {
-			return "", &UsageError{Reason: "no password was typed; nothing was changed"}
-		}
 		if err != nil {
 			return "", err
 		}

@@ -85,7 +85,7 @@ func (x *tables) migrate() {
 // refuses expects a refusal with those words, which is no constraint's name.
 func (x *tables) refuses(err error, words ...string) {
 	x.Helper()
-	var refusal *hosting.Refusal
+	var refusal *hosting.RefusedError
 	require.ErrorAs(x, err, &refusal)
 	for _, word := range words {
 		assert.Contains(x, refusal.Reason, word)
@@ -294,7 +294,7 @@ func circleRace(x *tables) {
 		wait.Go(func() { _, errs[i] = hosting.AddAlias(context.WithoutCancel(x.Context()), pair.conn, from, to) })
 	}
 	wait.Wait()
-	assert.True(x, (errs[0] == nil) != (errs[1] == nil), "%v", errs)
+	assert.NotEqual(x, errs[0] == nil, errs[1] == nil, "one of them: %v", errs)
 }
 
 func recordsBeside(x *tables) {
