@@ -48,6 +48,7 @@ type Agent struct {
 	origin  status.Origin
 	daemon  *process.Process // nil until it runs
 	pending bool             // the daemon has not taken the files over yet
+	wrong   bool             // the last attempt failed, or left rows out
 	stamp   string           // of the pairs that it has
 }
 

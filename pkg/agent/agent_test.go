@@ -24,6 +24,7 @@ import (
 	"github.com/poststack/poststack/pkg/agent/feed"
 	"github.com/poststack/poststack/pkg/agent/rows"
 	"github.com/poststack/poststack/pkg/agent/status"
+	"github.com/poststack/poststack/pkg/certificate"
 )
 
 // The agent reaps every child of its process, so each test runs one in a process of its own: this program again.
@@ -537,4 +538,23 @@ func TestAgent_warns_of_a_host_that_is_not_found(t *testing.T) {
 	assert.Equal(t, []string{`host "nowhere.invalid", which requests are handed on to, has no address`}, s.Warnings)
 	r.rows("a", "http://localhost:1")
 	r.tells(func(s status.Status) bool { return len(s.Warnings) == 0 })
+}
+
+func TestAgent_sees_certificates_by_itself(t *testing.T) {
+	t.Parallel()
+	r := prepare(t, "outputs:", "pairs: { directory: '${TEST_DIR}/certs', query: domains, startup: '${TEST_DIR}/startup' }\noutputs:")
+	r.write("list.tmpl", "{{range .domains}}{{pair .name}}\n{{end}}")
+	r.write("database.json", `{"domains": [{"name": "a.example.org", "text": "", "directory": "a"}]}`)
+	r.start()
+	r.said("start " + filepath.Join(r.dir, "startup"))
+	made, err := certificate.SelfSigned(certificate.Names{DNS: []string{"a.example.org"}}, time.Hour)
+	require.NoError(t, err)
+	dir := filepath.Join(r.dir, "certs", "a")
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "privkey.pem"), made.Key, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "fullchain.pem"), made.Certificate, 0o644))
+	r.said("reload " + dir)
+	r.down()
+	require.NoError(t, os.RemoveAll(dir))
+	r.said("reload " + filepath.Join(r.dir, "startup"))
 }

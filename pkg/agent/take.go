@@ -34,6 +34,7 @@ func (a *Agent) take(ctx context.Context, set rows.Set, origin status.Origin, r 
 // apply is take for who holds the lock.
 func (a *Agent) apply(ctx context.Context, set rows.Set, origin status.Origin, r *feed.Reading) error {
 	begun := time.Now()
+	a.wrong = true
 	if origin == status.Database {
 		a.wanted = set // even if it takes more than one attempt
 	}
@@ -52,6 +53,7 @@ func (a *Agent) apply(ctx context.Context, set rows.Set, origin status.Origin, r
 		a.fail(whatReload, err)
 		return err
 	}
+	a.wrong = len(result.LeftOut) > 0
 	a.tell(result, begun, reload, r)
 	if reload {
 		debug.FreeOSMemory() // the next change may be hours away
@@ -104,59 +106,6 @@ func (a *Agent) run(ctx context.Context, c declaration.Command, dir string) (str
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("it took longer than %s", c.Timeout))
 	defer cancel()
 	return a.table.Run(ctx, process.Spec{Argv: c.Argv(dir), Env: a.Environ, Dir: dir})
-}
-
-// beginRendering looks at the certificates that the rows name.
-func (a *Agent) beginRendering(set rows.Set) {
-	a.reached.forget()
-	if a.pairs == nil {
-		return
-	}
-	var directories []string
-	for _, row := range set[a.Declaration.Pairs.Query] {
-		values, err := row.Values()
-		if name, ok := values["directory"].(string); err == nil && ok {
-			directories = append(directories, name)
-		}
-	}
-	a.pairs.Refresh(directories)
-}
-
-// again makes the files anew from the rows that are known.
-func (a *Agent) again(ctx context.Context, why string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	set, origin := a.served, a.origin
-	if a.wanted != nil {
-		set, origin = a.wanted, status.Database
-	}
-	if set == nil {
-		return
-	}
-	a.log.Debug("making the files anew", "why", why)
-	a.files.Forget()
-	_ = a.apply(ctx, set, origin, nil) // it is in the log and in the status
-}
-
-// look makes the files anew from time to time: certificates come and go without the database, and what failed for the
-// machine's sake may work by now.
-func (a *Agent) look(ctx context.Context) {
-	every := time.NewTicker(a.Declaration.Bounds.Ping)
-	defer every.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-every.C:
-			a.lookAgain(ctx, "it is time to")
-		}
-	}
-}
-
-// lookAgain looks at all that the database tells nothing of.
-func (a *Agent) lookAgain(ctx context.Context, why string) {
-	a.again(ctx, why)
-	a.lookUp(ctx)
 }
 
 // fail tells of what went wrong.
