@@ -27,6 +27,7 @@ func notRun() map[string]reason {
 	terminal := reason{"it waits for a person at a terminal", nothing}
 	measures := reason{"it measures for minutes to hours; TestBench measures the rows that take seconds", nothing}
 	hosting := reason{"it needs what others of its kind have added; TestHosting runs them in their order", nothing}
+	site := reason{"TestNginx serves a site", nothing}
 	other := reason{"it needs a program that is not part of a checkout", nothing}
 	return map[string]reason{
 		"mage engine:install test":                                           tests,
@@ -105,6 +106,15 @@ func notRun() map[string]reason {
 		"docker pull":                                                      name,
 		"podman load":                                                      name,
 		"apt-get install postgresql-client":                                system,
+		"sudo loginctl enable-linger NAME":                                 system,
+		"sudo systemctl enable docker":                                     system,
+		"podman has no daemon, and its unit is not enabled":                name,
+		"podman has no daemon, and no unit starts its containers":          name,
+		"podman has no daemon, and systemd does not run here":              name,
+		"echo 'services: [nginx]' >> poststack.yaml":                       site,
+		"mage domain:add example.org -web":                                 site,
+		"podman cp site/. poststack-STACK-nginx:/srv/www/example.org":      site,
+		"curl -k --resolve example.org:8443:127.0.0.1 https://example.org:8443/": site,
 	}
 }
 
