@@ -25,7 +25,9 @@ func only(ctx context.Context) string {
 }
 
 func startServices(ctx context.Context) error {
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.StartServices(ctx, only(ctx)) }, buildServices, Schema.Update)
+	check := func(s *stack.Stack, ctx context.Context) error { return s.CheckServices(ctx, only(ctx)) }
+	start := func(s *stack.Stack, ctx context.Context) error { return s.StartServices(ctx, only(ctx)) }
+	return phase(ctx, start, before(check), buildServices, Schema.Update)
 }
 
 func buildServices(ctx context.Context) error {

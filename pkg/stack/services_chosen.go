@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,6 +32,18 @@ func (w serviceWork) waits(images *image.Catalogue, names []string) func(string)
 
 // StartsServices tells whether services run beside the database.
 func (s *Stack) StartsServices() bool { return len(s.Config.Services) > 0 }
+
+// CheckServices refuses what no image.yaml declares, before anything is built or started.
+func (s *Stack) CheckServices(_ context.Context, only string) error {
+	images, err := s.catalogue()
+	if err == nil {
+		_, err = s.selected(images, serviceWork{only: only, needs: true})
+	}
+	if err != nil {
+		return s.failure("services:start", Usage, err)
+	}
+	return nil
+}
 
 // selected are the services that are meant, without the database, which has its own phase: those that the settings
 // choose, and with needs also what they depend on. What is stopped may have been chosen before.
@@ -67,6 +80,7 @@ func declaredServices(images *image.Catalogue) []string {
 
 // unknownService refuses a service that no image.yaml declares.
 func unknownService(where, name string, known []string) error {
+	known = slices.Sorted(slices.Values(known))
 	if len(known) == 0 {
 		return &UsageError{Reason: fmt.Sprintf("%sthere is no service %q: no image.yaml but the database's declares one", where, name)}
 	}
