@@ -89,7 +89,7 @@ func unknownService(where, name string, known []string) error {
 
 // noneChosen says how services are chosen.
 func noneChosen(images *image.Catalogue) string {
-	known := declaredServices(images)
+	known := slices.Sorted(slices.Values(declaredServices(images)))
 	if len(known) == 0 {
 		return "nothing to do: no image.yaml but the database's declares a service"
 	}
