@@ -197,10 +197,21 @@ func (w *web) ask(scheme, sni, host, path string) answer {
 // site asks for the page of a site over TLS.
 func (w *web) site(name string) answer { return w.ask("https", name, name, "/") }
 
-// becomes waits until a site answers so.
-func (w *web) becomes(name string, code int) answer {
+// becomes waits until a site answers so, and the workers that answered otherwise have ended: for a tenth of a second both
+// take connections.
+func (w *web) becomes(name string, code int) (last answer) {
 	w.Helper()
-	return w.within(20*time.Second, name, code)
+	alike := 0
+	ok := assert.Eventually(w, func() bool {
+		last = w.site(name)
+		alike++
+		if last.code != code {
+			alike = 0
+		}
+		return alike == 20
+	}, 20*time.Second, 20*time.Millisecond)
+	require.True(w, ok, "%s gives %d, not %d; the container said:\n%s", name, last.code, code, w.logs())
+	return last
 }
 
 func (w *web) within(most time.Duration, name string, code int) (last answer) {
