@@ -1,15 +1,12 @@
 package stack
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/event"
@@ -106,23 +103,16 @@ func (s *Stack) forget(ctx context.Context) error {
 
 // confirm asks for the stack's name. Reading ends when ctx does.
 func (s *Stack) confirm(ctx context.Context, r event.Reporter) error {
-	if !term.IsTerminal(int(s.Stdin.Fd())) {
+	if !s.canAsk() {
 		return &UsageError{Reason: "reset deletes data and there is no terminal to ask on: run mage reset -yes"}
 	}
 	name := s.Config.Stack
 	r.Warn(fmt.Sprintf("this cannot be undone; type the stack's name (%s) to go on:", name))
-	answer := make(chan string, 1)
-	go func() { // ends with the process if the user never answers: a read of a terminal cannot be cancelled
-		line, _ := bufio.NewReader(s.Stdin).ReadString('\n')
-		answer <- strings.TrimSpace(line)
-	}()
-	select {
-	case <-ctx.Done():
+	switch got, err := s.answer(ctx); {
+	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case got := <-answer:
-		if got != name {
-			return &UsageError{Reason: fmt.Sprintf("reset was not confirmed: %q is not %q; nothing was deleted", got, name)}
-		}
-		return nil
+	case err != nil || got != name: // a terminal that is gone confirms nothing
+		return &UsageError{Reason: fmt.Sprintf("reset was not confirmed: %q is not %q; nothing was deleted", got, name)}
 	}
+	return nil
 }
