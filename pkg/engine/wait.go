@@ -10,7 +10,7 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// waitInterval is how often podman is asked at most about a container that is waited for.
+// waitInterval is the longest pause between two looks at a container of podman that is waited for.
 const waitInterval = 100 * time.Millisecond
 
 // ContainerWait waits until a container does not run and returns its exit status. One that was never

@@ -33,6 +33,12 @@ type Certificate struct {
 	Mode  string `yaml:"mode"`  // of the key, in octal
 }
 
+// IDs are the user and the group that own the files.
+func (c Certificate) IDs() (uid, gid int) { return ids(c.Owner) }
+
+// Bits are the permissions of the files.
+func (c Certificate) Bits() int64 { return octal(c.Mode, 0) }
+
 // Check is one thing that must hold; exactly one of its fields but Line is set.
 type Check struct {
 	Line int `yaml:"-"` // in image.yaml
@@ -88,6 +94,9 @@ type FileCheck struct {
 	Owner string `yaml:"owner"` // USER:GROUP, by name
 	Mode  string `yaml:"mode"`  // in octal
 }
+
+// Bits are the permissions that the file must have.
+func (f FileCheck) Bits() int64 { return octal(f.Mode, 0) }
 
 // ProcessCheck is a program that must run, and only as that user.
 type ProcessCheck struct {

@@ -33,7 +33,7 @@ func (s *scene) sideEffect(c image.Check) question {
 // file looks at a file as root, itself and not what it links to.
 func (s *scene) file(f image.FileCheck) question {
 	types := map[string]string{"file": "regular file", "directory": "directory", "link": "symbolic link", "socket": "socket"}
-	mode := strconv.FormatInt(octal(f.Mode), 8)
+	mode := strconv.FormatInt(f.Bits(), 8)
 	q := question{check: "file " + f.Path, expected: fmt.Sprintf("%s, %s, %s", types[f.Type], f.Owner, f.Mode)}
 	q.ask = func(ctx context.Context) (answer, error) {
 		res, err := s.look(ctx, []string{"stat", "-c", "%F|%U:%G|%a", f.Path})

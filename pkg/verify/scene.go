@@ -46,10 +46,10 @@ func (s *scene) prepare(ctx context.Context) error {
 		if s.trust, err = newPair(); err != nil {
 			return err
 		}
-		err = s.lock(ctx, "certificate", c.Path,
-			owned(engine.File{Path: path.Join(c.Path, "fullchain.pem"), Mode: octal(c.Mode), Content: s.trust.Certificate}, c.Owner),
-			owned(engine.File{Path: path.Join(c.Path, "privkey.pem"), Mode: octal(c.Mode), Content: s.trust.Key}, c.Owner))
-		if err != nil {
+		uid, gid := c.IDs()
+		chain := engine.File{Path: path.Join(c.Path, certificate.ChainFile), Mode: c.Bits(), UID: uid, GID: gid, Content: s.trust.Certificate}
+		key := engine.File{Path: path.Join(c.Path, certificate.KeyFile), Mode: c.Bits(), UID: uid, GID: gid, Content: s.trust.Key}
+		if err := s.lock(ctx, "certificate", c.Path, chain, key); err != nil {
 			return err
 		}
 	}
@@ -96,24 +96,14 @@ func (s *scene) volume(ctx context.Context, purpose string) (string, error) {
 	return name, s.Engine.VolumeCreate(ctx, name, container.DisposableLabels())
 }
 
-// lock makes a volume with files in it that the container mounts read-only at target. They go in through a
-// container that never starts: what it is given appears in no argument and no inspect.
-func (s *scene) lock(ctx context.Context, purpose, target string, files ...engine.File) (err error) {
+// lock makes a volume with files in it that the container mounts read-only at target.
+func (s *scene) lock(ctx context.Context, purpose, target string, files ...engine.File) error {
 	name, err := s.volume(ctx, purpose)
 	if err != nil {
 		return err
 	}
-	id, err := s.Engine.ContainerCreate(ctx, engine.ContainerSpec{
-		Name: name, Image: s.Ref, Labels: container.DisposableLabels(),
-		Mounts: []engine.Mount{{Volume: name, Target: target}}, Files: files,
-	})
-	if err != nil {
-		return err
-	}
 	s.locked[name] = target
-	remove, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-	defer cancel()
-	return s.Engine.ContainerRemove(remove, id)
+	return container.FillVolume(ctx, s.Engine, s.Ref, engine.Mount{Volume: name, Target: target}, files)
 }
 
 // serve starts the container that image.yaml declares, with env over its environment, and publishes its ports. Of the
@@ -190,20 +180,6 @@ func (s *scene) close(ctx context.Context) error {
 	}
 	s.cleanup = nil
 	return errors.Join(problems...)
-}
-
-// owned gives f to "UID:GID", which image.yaml's validation has seen to be digits.
-func owned(f engine.File, ids string) engine.File {
-	uid, gid, _ := strings.Cut(ids, ":")
-	f.UID, _ = strconv.Atoi(uid)
-	f.GID, _ = strconv.Atoi(gid)
-	return f
-}
-
-// octal reads permission bits that validation has seen to be octal.
-func octal(mode string) int64 {
-	bits, _ := strconv.ParseInt(mode, 8, 64)
-	return bits
 }
 
 // alive fails once the container has exited, or is gone. An engine that does not answer for a moment says

@@ -13,12 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-)
 
-// The files of a pair, in a directory of its own.
-const (
-	CertificateFile = "fullchain.pem"
-	KeyFile         = "privkey.pem"
+	"github.com/poststack/poststack/pkg/certificate"
 )
 
 // Store is the pairs of a directory. It is used by one goroutine at a time.
@@ -144,7 +140,7 @@ func (s *Store) Stamp() string {
 // stampOf tells one state of the files from another without reading them; "" if one of them is not there.
 func stampOf(dir string) string {
 	var stamp strings.Builder
-	for _, name := range []string{CertificateFile, KeyFile} {
+	for _, name := range []string{certificate.ChainFile, certificate.KeyFile} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			return ""
@@ -168,7 +164,7 @@ func read(dir string) (*x509.Certificate, error) {
 }
 
 func readOnce(dir string) (*x509.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, CertificateFile), filepath.Join(dir, KeyFile))
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, certificate.ChainFile), filepath.Join(dir, certificate.KeyFile))
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/agent/pair"
+	"github.com/poststack/poststack/pkg/certificate"
 )
 
 func now() time.Time { return time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC) }
@@ -30,13 +31,13 @@ func write(t *testing.T, dir string, days int, names ...string) {
 		SerialNumber: big.NewInt(1), DNSNames: names,
 		NotBefore: now().AddDate(0, 0, -100), NotAfter: now().AddDate(0, 0, days),
 	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	require.NoError(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(dir, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, pair.CertificateFile), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}), 0o644))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, pair.KeyFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, certificate.ChainFile), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, certificate.KeyFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
 }
 
 func TestStore_For(t *testing.T) {
@@ -51,9 +52,9 @@ func TestStore_For(t *testing.T) {
 	write(t, in("both-ended"), -1, "both.example.org")
 	write(t, in("other-key"), 30, "broken.example.net")
 	write(t, in("spare"), 30)
-	require.NoError(t, os.Rename(filepath.Join(in("spare"), pair.KeyFile), filepath.Join(in("other-key"), pair.KeyFile)))
+	require.NoError(t, os.Rename(filepath.Join(in("spare"), certificate.KeyFile), filepath.Join(in("other-key"), certificate.KeyFile)))
 	write(t, in("half"), 30, "half.example.net")
-	require.NoError(t, os.Remove(filepath.Join(in("half"), pair.KeyFile)))
+	require.NoError(t, os.Remove(filepath.Join(in("half"), certificate.KeyFile)))
 
 	s := pair.NewStore(dir, "/standin", now)
 	s.Refresh([]string{"wild", "www", "early", "late", "ended", "both-ended", "other-key", "half", "absent", "../wild", "."})
@@ -103,20 +104,20 @@ func TestStandIn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "standin")
 	begun := time.Now()
 	require.NoError(t, pair.StandIn(dir, begun))
-	first, err := tls.LoadX509KeyPair(filepath.Join(dir, pair.CertificateFile), filepath.Join(dir, pair.KeyFile))
+	first, err := tls.LoadX509KeyPair(filepath.Join(dir, certificate.ChainFile), filepath.Join(dir, certificate.KeyFile))
 	require.NoError(t, err)
 	assert.Equal(t, []string{pair.StandInName}, first.Leaf.DNSNames)
-	info, err := os.Stat(filepath.Join(dir, pair.KeyFile))
+	info, err := os.Stat(filepath.Join(dir, certificate.KeyFile))
 	require.NoError(t, err)
 	assert.Equal(t, os.FileMode(0o600), info.Mode())
 
 	require.NoError(t, pair.StandIn(dir, begun.AddDate(0, 6, 0)))
-	same, err := tls.LoadX509KeyPair(filepath.Join(dir, pair.CertificateFile), filepath.Join(dir, pair.KeyFile))
+	same, err := tls.LoadX509KeyPair(filepath.Join(dir, certificate.ChainFile), filepath.Join(dir, certificate.KeyFile))
 	require.NoError(t, err)
 	assert.Equal(t, first.Leaf.SerialNumber, same.Leaf.SerialNumber)
 
 	require.NoError(t, pair.StandIn(dir, begun.AddDate(1, 6, 0)))
-	later, err := tls.LoadX509KeyPair(filepath.Join(dir, pair.CertificateFile), filepath.Join(dir, pair.KeyFile))
+	later, err := tls.LoadX509KeyPair(filepath.Join(dir, certificate.ChainFile), filepath.Join(dir, certificate.KeyFile))
 	require.NoError(t, err)
 	assert.NotEqual(t, first.Leaf.SerialNumber, later.Leaf.SerialNumber)
 }

@@ -35,7 +35,7 @@ func StandIn(dir string, now time.Time) error {
 		name    string
 		content []byte
 		mode    fs.FileMode
-	}{{CertificateFile, made.Certificate, 0o644}, {KeyFile, made.Key, 0o600}} {
+	}{{certificate.ChainFile, made.Certificate, 0o644}, {certificate.KeyFile, made.Key, 0o600}} {
 		if err := renameio.WriteFile(filepath.Join(dir, file.name), file.content, file.mode); err != nil {
 			return fmt.Errorf("make the pair that stands in: %w", err)
 		}
