@@ -229,7 +229,7 @@ func (w *workshop) testCancel(t *testing.T) {
 	left, err := os.ReadDir(filepath.Join(w.CacheDir, "staging"))
 	require.NoError(t, err)
 	assert.Empty(t, left)
-	assert.Eventually(t, func() bool { return !running(t, token) }, 10*time.Second, 100*time.Millisecond, "the step's process has ended")
+	assert.Eventually(t, func() bool { return !running(t, token) }, time.Minute, 100*time.Millisecond, "the step's process has ended")
 	w.write(t, w.app+"/Dockerfile", string(before))
 }
 
