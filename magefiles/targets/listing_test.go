@@ -19,7 +19,7 @@ var want = map[string][]string{ //nolint:gochecknoglobals // a table
 	"build:all": {"-force", "-noCache"}, "build:base": nil, "build:liquibase": nil, "build:postgres": nil,
 	"check": nil, "completion": nil, "config:show": nil, "coverage": nil, "db:start": nil, "db:url": {"-passfile"}, "docs": nil, "doctor": {"-fix"}, "down": nil,
 	"engine:install": nil, "engine:status": nil, "format": nil, "hooks:install": nil, "hooks:preCommit": nil, "images": nil, "install": nil,
-	"lint": nil, "logs": {"-of", "-last", "-follow"}, "report": {"-open"}, "reset": {"-yes"}, "schema:init": nil, "schema:status": nil, "schema:update": nil, "services:reload": {"-of"}, "services:start": {"-of"}, "services:stop": {"-of"}, "setup": nil, "psql": {"-command"}, "shell": nil,
+	"demo": {"-remove"}, "lint": nil, "logs": {"-of", "-last", "-follow"}, "report": {"-open"}, "reset": {"-yes"}, "schema:init": nil, "schema:status": nil, "schema:update": nil, "services:reload": {"-of"}, "services:start": {"-of"}, "services:stop": {"-of"}, "setup": nil, "psql": {"-command"}, "shell": nil,
 	"status": nil, "test": nil, "test:browser": nil, "test:e2e": nil, "test:integration": nil, "test:performance": nil, "test:unit": nil,
 	"domain:add": {"-mail", "-web", "-dns", "-root"}, "domain:list": nil, "domain:remove": {"-all", "-yes"},
 	"account:add": {"-generate", "-passwordFile", "-name", "-quota"}, "account:list": {"-of"}, "account:password": {"-generate", "-passwordFile"},

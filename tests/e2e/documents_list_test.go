@@ -98,6 +98,8 @@ func notRun() map[string]reason {
 		"mage verify:base":                                                 verified,
 		"mage verify:postgres":                                             verified,
 		"mage verify:liquibase":                                            verified,
+		"mage demo":                                                        {"TestDemo runs it", nothing},
+		"mage demo -remove":                                                {"TestDemo runs it", nothing},
 		"mage build:all -force":                                            {"TestSequence runs it", nothing},
 		"psql ended with status …":                                         name,
 		"psql of the image cannot reach …":                                 name,
