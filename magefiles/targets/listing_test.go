@@ -21,7 +21,7 @@ var want = map[string][]string{ //nolint:gochecknoglobals // a table
 	"engine:install": nil, "engine:status": nil, "format": nil, "hooks:install": nil, "hooks:preCommit": nil, "images": nil, "install": nil,
 	"demo": {"-remove"}, "lint": nil, "logs": {"-of", "-last", "-follow"}, "report": {"-open"}, "reset": {"-yes"}, "schema:init": nil, "schema:status": nil, "schema:update": nil, "services:reload": {"-of"}, "services:start": {"-of"}, "services:stop": {"-of"}, "setup": nil, "psql": {"-command"}, "shell": nil,
 	"status": nil, "test": nil, "test:browser": nil, "test:e2e": nil, "test:integration": nil, "test:performance": nil, "test:unit": nil,
-	"domain:add": {"-mail", "-web", "-dns", "-root"}, "domain:list": nil, "domain:remove": {"-all", "-yes"},
+	"domain:add": {"-mail", "-web", "-dns", "-root"}, "domain:disable": nil, "domain:enable": nil, "domain:list": nil, "domain:remove": {"-all", "-yes"},
 	"account:add": {"-generate", "-passwordFile", "-name", "-quota"}, "account:list": {"-of"}, "account:password": {"-generate", "-passwordFile"},
 	"account:disable": nil, "account:enable": nil, "account:remove": {"-all", "-yes"},
 	"alias:add": nil, "alias:list": {"-of"}, "alias:remove": {"-to", "-yes"},

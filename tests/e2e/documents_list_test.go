@@ -49,6 +49,8 @@ func notRun() map[string]reason {
 		"mage dns:remove example.org www A -yes":                             hosting,
 		"mage dns:zone -add=example.org -ns=ns1.example.org,ns2.example.net": hosting,
 		"mage domain:add example.org -mail -web -dns":                        hosting,
+		"mage domain:disable example.org":                                    hosting,
+		"mage domain:enable example.org":                                     hosting,
 		"mage domain:list":                                                   hosting,
 		"mage domain:remove example.org -all -yes":                           hosting,
 		"mage check":                  tests,
