@@ -42,6 +42,7 @@ func TestNginx(t *testing.T) {
 		}, 10*time.Second, 20*time.Millisecond)
 		status, _ = webSite(t, nginx, "other.example.org")
 		assert.Equal(t, http.StatusMisdirectedRequest, status)
+		assert.Equal(t, fmt.Sprintf("https://shop.example.org:%d/", published(nginx, 8443)), redirected(t, published(nginx, 8080), "shop.example.org"))
 		assert.Contains(t, c.OK(t, "setup").Stderr, "nginx runs already")
 		c.OK(t, "down")
 		assert.Contains(t, c.OK(t, "setup").Stderr, "nginx started")
@@ -52,15 +53,33 @@ func TestNginx(t *testing.T) {
 	})
 }
 
+// published is the port of this machine that a container's has.
+func published(c engine.Container, port uint16) uint16 {
+	for _, p := range c.Ports {
+		if p.Container == port {
+			return p.Host
+		}
+	}
+	return 0
+}
+
+// redirected is where a name leads over HTTP, for those who come by a port of this machine.
+func redirected(t *testing.T, port uint16, name string) string {
+	t.Helper()
+	client := http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/", port), nil)
+	require.NoError(t, err)
+	request.Host = fmt.Sprintf("%s:%d", name, port)
+	answer, err := client.Do(request)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	return answer.Header.Get("Location")
+}
+
 // webSite asks nginx for the page of a name; 0 if it does not answer.
 func webSite(t *testing.T, nginx engine.Container, name string) (status int, page string) {
 	t.Helper()
-	var port uint16
-	for _, p := range nginx.Ports {
-		if p.Container == 8443 {
-			port = p.Host
-		}
-	}
+	port := published(nginx, 8443)
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // no authority has issued it yet
