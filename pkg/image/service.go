@@ -33,6 +33,8 @@ type Service struct {
 	// Health is asked, in order, until each check answers. Without one, a service is healthy when it runs.
 	Health []Check `yaml:"health"`
 	Reload *Reload `yaml:"reload"` // nil if it cannot take a changed configuration without a restart
+	// Status is a command in its container that prints how it is, as the agent does; none if nothing tells.
+	Status []string `yaml:"status"`
 	// Restart is when the engine starts the container again by itself: "" always until it is stopped, or [NeverRestart].
 	Restart string `yaml:"restart"`
 }

@@ -26,7 +26,7 @@ func servicesBench(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t)
 	for name, section := range map[string]string{
-		"app": "{ depends_on: [postgres], secrets: [{ name: token, path: /run/token, owner: '1:1' }], health: [{ exec: { run: [ask] } }], reload: { run: [again] } }",
+		"app": "{ depends_on: [postgres], secrets: [{ name: token, path: /run/token, owner: '1:1' }], health: [{ exec: { run: [ask] } }], reload: { run: [again] }, status: [tell] }",
 		"web": "{ depends_on: [app], ports: [{ port: 80, host: 18080 }], environment: { PORT: '${port.80}' } }",
 	} {
 		dir := filepath.Join(b.config.Root, "containers", name)
@@ -79,6 +79,11 @@ func TestServices(t *testing.T) {
 	_, err = b.phase(t, of((*stack.Stack).ReloadServices, "web"))
 	require.ErrorContains(t, err, "service web cannot reload: containers/web/image.yaml declares no reload")
 
+	j, err = b.phase(t, of((*stack.Stack).RestartServices, ""))
+	require.NoError(t, err)
+	assert.Regexp(t, `^app restarted; web restarted, 80 on 127\.0\.0\.1:\d+$`, j.last(t, event.PhaseEnded).Text)
+
+	before := len(b.engine.Calls())
 	j, err = b.phase(t, of((*stack.Stack).StopServices, ""))
 	require.NoError(t, err)
 	assert.Equal(t, "app stopped; web stopped", j.last(t, event.PhaseEnded).Text)
@@ -89,9 +94,11 @@ func TestServices(t *testing.T) {
 		assert.Equal(t, engine.Exited, c.State)
 		stopped = append(stopped, c.ID)
 	}
-	calls := b.engine.Calls()
+	calls := b.engine.Calls()[before:]
 	assert.Less(t, slices.Index(calls, "ContainerStop "+string(stopped[1])), slices.Index(calls, "ContainerStop "+string(stopped[0])),
 		"who needs another is stopped first")
+	_, err = b.phase(t, of((*stack.Stack).RestartServices, "app"))
+	require.ErrorContains(t, err, "services:restart: service app: service app does not run: start it with mage services:start")
 	_, err = b.phase(t, of((*stack.Stack).ReloadServices, "app"))
 	require.ErrorContains(t, err, "service app does not run: start it with mage services:start")
 

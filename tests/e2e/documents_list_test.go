@@ -96,6 +96,8 @@ func notRun() map[string]reason {
 		"mage verify:runtime -of=pages":                                    {"there is no such image yet; TestService checks one of its own", nothing},
 		"mage services:start -of=pages":                                    {"likewise", nothing},
 		"mage logs -of=pages":                                              {"likewise", nothing},
+		"mage services:restart -of=nginx":                                  {"nginx is not chosen there; TestNginx restarts it", nothing},
+		"mage services:status -of=nginx":                                   {"likewise", nothing},
 		"mage services:reload -of=web":                                     {"likewise", nothing},
 		"mage verify:base":                                                 verified,
 		"mage verify:postgres":                                             verified,

@@ -44,6 +44,7 @@ func TestNginx(t *testing.T) {
 		assert.Equal(t, http.StatusMisdirectedRequest, status)
 		assert.Equal(t, fmt.Sprintf("https://shop.example.org:%d/", published(nginx, 8443)), redirected(t, published(nginx, 8080), "shop.example.org"))
 		assert.Contains(t, c.OK(t, "setup").Stderr, "nginx runs already")
+		servicesTell(t, c)
 		c.OK(t, "down")
 		assert.Contains(t, c.OK(t, "setup").Stderr, "nginx started")
 		require.Eventually(t, func() bool {
@@ -51,6 +52,19 @@ func TestNginx(t *testing.T) {
 			return status == http.StatusOK
 		}, 10*time.Second, 20*time.Millisecond)
 	})
+}
+
+// servicesTell asks how nginx is, and restarts it.
+func servicesTell(t *testing.T, c *checkout.Checkout) {
+	t.Helper()
+	told := c.OK(t, "services:status").Stdout
+	assert.Regexp(t, `nginx +state +serving; with rows of the database of `, told)
+	assert.Regexp(t, `last change +insert \d+ in domains`, told)
+	assert.Regexp(t, `nginx +serving +with rows of the database`, c.OK(t, "status").Stdout)
+	r := c.Mage(t, asked(), "services:status", "status", "services:restart", "-of=nginx")
+	require.Zero(t, r.Code, r.Stderr)
+	require.Len(t, read(t, r.Stdout), 3)
+	assert.Contains(t, c.Mage(t, nil, "services:status", "-of=nginx").Stdout, "serving")
 }
 
 // published is the port of this machine that a container's has.
