@@ -39,7 +39,7 @@ func (Services) Restart(ctx context.Context, of *string) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.RestartServices(ctx, orZero(of)) })
 }
 
-// Status shows how the services are: their ports, where their rows are from, what was last served, what is not served and why, and their certificates. It starts nothing. With -of=NAME only that one. Example: mage services:status -of=nginx
+// Status shows how the services are: ports, origin of the rows, what is not served and why, certificates. It starts nothing. With -of=NAME only that one. Example: mage services:status -of=nginx
 func (Services) Status(ctx context.Context, of *string) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.ServicesStatus(ctx, orZero(of)) })
 }

@@ -36,6 +36,11 @@ func (s *Stack) VerifyRuntime(ctx context.Context, only string) error {
 	return s.verify(ctx, "verify:runtime", images.Names()...)
 }
 
+// VerifyImage checks an image; it must be built.
+func (s *Stack) VerifyImage(ctx context.Context, name string) error {
+	return s.verify(ctx, "verify:"+name, name)
+}
+
 // VerifyBase checks the base image; it must be built.
 func (s *Stack) VerifyBase(ctx context.Context) error { return s.verify(ctx, "verify:base", baseImage) }
 
