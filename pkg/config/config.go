@@ -40,6 +40,7 @@ type Config struct {
 	Domain   string // host name of the mail server, in lower case
 	LEEmail  string // address for the certificate authority; may be empty
 	CertPath string // directory of certificates inside the containers
+	ACME     ACME
 
 	Stack       string // part of every container's, volume's and network's name
 	DebianSuite string

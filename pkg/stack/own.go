@@ -48,6 +48,7 @@ func (s *Stack) setting(key string) (value string, known bool) {
 	value, known = map[string]string{
 		"database.user": s.Config.Database.User, "database.name": s.Config.Database.Name,
 		"domain": s.Config.Domain, "le_email": s.Config.LEEmail, "cert_path": s.Config.CertPath, "log.level": s.Config.LogLevel,
+		"acme.directory": s.Config.ACME.Directory, "acme.root_pem": s.Config.ACME.RootPEM,
 	}[key]
 	return value, known
 }
@@ -83,7 +84,6 @@ func (s *Stack) ownTarget(port uint16, password secret.Value) (database.Target, 
 	target := database.Target{
 		Host: "127.0.0.1", Port: port, User: s.Config.Database.User, Password: password,
 		Database: s.Config.Database.Name, SSLMode: "disable",
-		ConnectTimeout: max(s.Config.Timeout.Connect, database.DefaultConnectTimeout), // a shorter one ends what is asked
 	}
 	s.Secrets.Add(target.Secrets()...)
 	return s.withTLS(target)
