@@ -1,0 +1,174 @@
+package issuer
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+)
+
+// orderTimeout is how long certbot may take, without the time that records are given to spread.
+const orderTimeout = 3 * time.Minute
+
+func timeout(r row, set settings) time.Duration {
+	if r.Challenge == challengeDNS {
+		return orderTimeout + time.Duration(set.propagation)*time.Second
+	}
+	return orderTimeout
+}
+
+// common are the arguments of every run: nobody is there to be asked.
+func (i *Issuer) common(command, name, server string) []string {
+	argv := []string{
+		i.Paths.Program, command, "--non-interactive", "--cert-name", name, "--server", server,
+		"--config-dir", i.store().dir, "--work-dir", filepath.Join(i.Paths.State, "work"), "--logs-dir", filepath.Join(i.Paths.State, "logs"),
+		"--max-log-backups", "10",
+	}
+	if i.Options.Verbose {
+		argv = append(argv, "-v")
+	}
+	return argv
+}
+
+// arguments are those of an order.
+func (i *Issuer) arguments(ctx context.Context, s scene, set settings) ([]string, error) {
+	argv := append(i.common("certonly", s.row.Directory, s.server),
+		"--agree-tos", "--no-eff-email", "--force-renewal", "--renew-with-new-domains")
+	if i.Options.Email != "" {
+		argv = append(argv, "--email", i.Options.Email)
+	} else {
+		argv = append(argv, "--register-unsafely-without-email")
+	}
+	kind := "ecdsa"
+	if set.rsa {
+		kind = "rsa"
+	}
+	argv = append(argv, "--key-type", kind)
+	if set.newKeys {
+		argv = append(argv, "--new-key")
+	} else {
+		// Services that read the pair while it is replaced find one that fits, and TLSA records of the key stay right.
+		argv = append(argv, "--reuse-key")
+	}
+	if s.row.Challenge == challengeDNS {
+		credentials, err := i.credentials(ctx, set.nameServer)
+		if err != nil {
+			return nil, err
+		}
+		argv = append(argv, "--dns-rfc2136", "--dns-rfc2136-credentials", credentials,
+			"--dns-rfc2136-propagation-seconds", strconv.Itoa(set.propagation))
+	} else {
+		argv = append(argv, "--webroot", "--webroot-path", i.Paths.Webroot)
+	}
+	for _, name := range s.row.Names {
+		argv = append(argv, "--domain", name)
+	}
+	return argv, nil
+}
+
+// revocation are the arguments of one.
+func (i *Issuer) revocation(s scene) []string {
+	return append(i.common("revoke", s.row.Directory, s.have.server), "--no-delete-after-revoke")
+}
+
+// environment is that of certbot.
+func (i *Issuer) environment() []string {
+	env := append([]string{}, i.Environ...)
+	if i.roots != "" {
+		env = append(env, "REQUESTS_CA_BUNDLE="+i.roots)
+	}
+	return env
+}
+
+// updatePort is where the name server takes records of challenges, unless the name says another.
+const updatePort = "5353"
+
+// credentials makes the file that tells certbot which name server to tell the records of challenges, and with which key.
+func (i *Issuer) credentials(ctx context.Context, server string) (string, error) {
+	text, err := os.ReadFile(i.Paths.NameKey)
+	if err != nil {
+		return "", fmt.Errorf("read the key of the name server, which makes it when it starts: %w", err)
+	}
+	key, err := parseKey(string(text))
+	if err != nil {
+		return "", fmt.Errorf("read the key of the name server in %s: %w", i.Paths.NameKey, err)
+	}
+	host, port, err := net.SplitHostPort(server)
+	if err != nil {
+		host, port = server, updatePort
+	}
+	found, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil {
+		return "", fmt.Errorf("find the name server: %w", err)
+	}
+	content := fmt.Sprintf("dns_rfc2136_server = %s\ndns_rfc2136_port = %s\ndns_rfc2136_name = %s\ndns_rfc2136_secret = %s\ndns_rfc2136_algorithm = %s\n",
+		found[0], port, key.name, key.secret, strings.ToUpper(key.algorithm))
+	path := filepath.Join(i.Paths.Run, "rfc2136.ini")
+	if err := renameio.WriteFile(path, []byte(content), 0o600); err != nil {
+		return "", fmt.Errorf("keep the key of the name server: %w", err)
+	}
+	return path, nil
+}
+
+// key is one of TSIG.
+type key struct{ name, algorithm, secret string }
+
+// parseKey reads a key as the name server writes it: key "NAME" { algorithm hmac-sha256; secret "…"; };
+func parseKey(text string) (key, error) {
+	one := func(pattern string) string {
+		if found := regexp.MustCompile(pattern).FindStringSubmatch(text); found != nil {
+			return found[1]
+		}
+		return ""
+	}
+	k := key{
+		name:      one(`key\s+"?([A-Za-z0-9._-]+)"?\s*\{`),
+		algorithm: one(`algorithm\s+"?([A-Za-z0-9-]+)"?\s*;`),
+		secret:    one(`secret\s+"?([A-Za-z0-9+/=]+)"?\s*;`),
+	}
+	if k.name == "" || k.algorithm == "" || k.secret == "" {
+		return k, fmt.Errorf("it has no name, algorithm or secret")
+	}
+	return k, nil
+}
+
+// boilerplate are lines of certbot that tell nothing of what went wrong.
+var boilerplate = regexp.MustCompile(`^(Saving debug log to|Ask for help or search|Some challenges have failed|Requesting a certificate|` +
+	`Renewing an existing certificate|Account registered|Unsafe permissions|Hint:|Certbot failed to authenticate|An unexpected error occurred|` +
+	`Reusing existing private key|Plugins selected|Registering without email|Performing the following|Waiting |Cleaning up|Simulating)`)
+
+// words are what the authority says, out of all that certbot prints.
+func words(output string) string {
+	var kept []string
+	for line := range strings.Lines(output) {
+		line = strings.TrimSpace(line)
+		if line == "" || boilerplate.MatchString(line) || strings.Contains(line, "See the logfile") {
+			continue
+		}
+		kept = append(kept, line)
+	}
+	const most = 2000
+	text := strings.Join(kept, "; ")
+	for _, label := range []string{"Domain: ", "Type: ", "Detail: "} { // one line for each name
+		text = regexp.MustCompile(`\b`+label+` *`).ReplaceAllString(text, label)
+	}
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	if text == "" {
+		return "certbot has ended without a word"
+	}
+	return text
+}
+
+// revokedAlready tells whether a certificate is revoked that was to be.
+func revokedAlready(err error) bool {
+	return strings.Contains(strings.ToLower(err.Error()), "already revoked") || strings.Contains(err.Error(), "alreadyRevoked")
+}
