@@ -71,7 +71,7 @@ func called(code string) []string {
 			if !option && !argument && !placeholder && unicode.IsLetter(rune(word[0])) {
 				out = append(out, word)
 			}
-			if regexp.MustCompile(`^(domain|account|alias|dns):`).MatchString(word) {
+			if regexp.MustCompile(`^(domain|account|alias|dns|certificates):`).MatchString(word) {
 				break // what follows are its arguments
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -41,13 +40,7 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 		v.ids(file.Owner)
 	}
 	for _, name := range keys(s.Environment) {
-		v := at("environment", name)
-		v.variable(name)
-		for _, port := range portsIn(s.Environment[name]) {
-			if !slices.ContainsFunc(s.Ports, func(p ServicePort) bool { return strconv.Itoa(int(p.Port)) == port && p.Host != 0 }) {
-				v.add("%s: ${port.%s} is no port of service.ports with a host", name, port)
-			}
-		}
+		at("environment", name).variable(name)
 	}
 	for i, name := range s.Lenient {
 		if _, set := s.Environment[name]; !set {

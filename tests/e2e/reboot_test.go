@@ -135,7 +135,7 @@ func assertKept(t *testing.T, url string) {
 	t.Helper()
 	var answer int
 	require.Eventually(t, func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		conn, err := pgx.Connect(ctx, url)
 		if err != nil {

@@ -1,0 +1,69 @@
+package stack
+
+import (
+	"slices"
+	"time"
+
+	"github.com/poststack/poststack/pkg/hosting"
+)
+
+// CertificateData is a certificate as a value for machines.
+type CertificateData struct {
+	Name      string       `json:"name"` // and the directory that services find it in
+	Domain    string       `json:"domain"`
+	Names     []string     `json:"names"` // that it is for
+	Status    string       `json:"status"`
+	Challenge string       `json:"challenge"`
+	Issuer    string       `json:"issuer"`
+	Serial    string       `json:"serial"`
+	NotBefore *time.Time   `json:"not_before"` // null until it is issued
+	NotAfter  *time.Time   `json:"not_after"`
+	DaysLeft  *int         `json:"days_left"`
+	TriedAt   *time.Time   `json:"tried_at"` // null if the authority was never asked
+	NextTry   *time.Time   `json:"next_try"` // null unless it is left alone for now
+	LastError string       `json:"last_error"`
+	Remedy    string       `json:"remedy"`
+	RevokedAt *time.Time   `json:"revoked_at"`
+	Served    []ServedData `json:"served"` // by services that run
+}
+
+// ServedData is what a TLS client is shown for a certificate's first name.
+type ServedData struct {
+	Service string `json:"service"`
+	Address string `json:"address"`
+	Serial  string `json:"serial"`
+	Current bool   `json:"current"` // it is the certificate that the table has
+	Problem string `json:"problem"` // why there was no answer
+}
+
+// certificateData is it without what is served.
+func certificateData(c hosting.CertificateRow, now time.Time) CertificateData {
+	data := CertificateData{
+		Name: c.Directory, Domain: string(c.Domain), Names: c.Names, Status: c.Status, Challenge: c.Challenge, Issuer: c.Issuer, Serial: c.Serial,
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter, TriedAt: c.TriedAt, NextTry: c.HeldUntil(now), LastError: c.LastError, Remedy: c.Remedy(),
+		RevokedAt: c.RevokedAt, Served: []ServedData{},
+	}
+	if c.NotAfter != nil && c.Status != hosting.CertificateRevoked {
+		days := daysUntil(*c.NotAfter, now)
+		data.DaysLeft = &days
+	}
+	return data
+}
+
+// daysUntil is how many whole days there are until then; it is negative after that.
+func daysUntil(then, now time.Time) int {
+	const day = 24 * time.Hour
+	if left := then.Sub(now); left >= 0 {
+		return int(left / day)
+	}
+	return int(then.Sub(now)/day) - 1
+}
+
+// ended tells whether no client believes it any more.
+func (d CertificateData) ended() bool { return d.DaysLeft != nil && *d.DaysLeft < 0 }
+
+// wrong tells whether somebody has to look after it.
+func (d CertificateData) wrong() bool {
+	stale := slices.ContainsFunc(d.Served, func(s ServedData) bool { return !s.Current })
+	return d.ended() || d.Status == hosting.CertificateFailed || d.Status == hosting.CertificateIssued && stale
+}

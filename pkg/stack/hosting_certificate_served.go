@@ -1,0 +1,142 @@
+package stack
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/hosting"
+	"github.com/poststack/poststack/pkg/image"
+)
+
+// door is where a service of this stack answers that has the certificates.
+type door struct{ service, address string }
+
+// addServed asks the services that run which certificate they show for each name. Which of their ports speak TLS, they tell
+// themselves.
+func (s *Stack) addServed(ctx context.Context, data []CertificateData) {
+	doors, err := s.doors(ctx)
+	if err != nil {
+		s.Sink.For("certificates:status").Warn("what is served was not looked at: " + err.Error())
+		return
+	}
+	const most = 16
+	var group errgroup.Group
+	group.SetLimit(most)
+	for i := range data {
+		if data[i].Status != hosting.CertificateIssued {
+			continue
+		}
+		data[i].Served = make([]ServedData, len(doors))
+		for k, at := range doors {
+			group.Go(func() error {
+				data[i].Served[k] = shownTo(ctx, at, data[i])
+				return nil
+			})
+		}
+	}
+	_ = group.Wait()
+	for i := range data {
+		data[i].Served = slices.DeleteFunc(data[i].Served, func(d ServedData) bool { return d.Service == "" })
+	}
+}
+
+// doors are the published ports of all services that has the certificates.
+func (s *Stack) doors(ctx context.Context) ([]door, error) {
+	images, err := s.catalogue()
+	if err != nil {
+		return nil, err
+	}
+	var out []door
+	for _, name := range declaredServices(images) {
+		d, err := images.Get(name)
+		if err != nil || !slices.ContainsFunc(d.Service.Volumes, func(v image.ServiceVolume) bool { return v.ReadOnly && v.Path == s.Config.CertPath }) {
+			continue
+		}
+		e, err := s.engine(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c, err := s.serviceContainer(ctx, e, name)
+		if err != nil {
+			return nil, err
+		}
+		if c.State == engine.Exited || c.State == engine.Created {
+			continue
+		}
+		for _, p := range portsOf(c.Ports) {
+			if p.Protocol == "" {
+				out = append(out, door{name, p.Address})
+			}
+		}
+	}
+	return out, nil
+}
+
+// shownTo is what a client is shown that asks for the first name of a certificate; nothing of a port that does not speak
+// TLS, and of a service that has no certificate for that name.
+func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
+	const most = 3 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	name := c.Names[0]
+	if rest, wild := strings.CutPrefix(name, "*."); wild {
+		name = "any." + rest
+	}
+	dialer := tls.Dialer{Config: &tls.Config{ServerName: name, InsecureSkipVerify: true}} //nolint:gosec // its number is compared
+	conn, err := dialer.DialContext(ctx, "tcp", at.address)
+	var plain tls.RecordHeaderError
+	var network net.Error
+	switch {
+	case errors.As(err, &plain):
+		return ServedData{}
+	case errors.As(err, &network) && network.Timeout():
+		return ServedData{Service: at.service, Address: at.address, Problem: fmt.Sprintf("no answer within %s", most)}
+	case err != nil:
+		return ServedData{Service: at.service, Address: at.address, Problem: err.Error()}
+	}
+	defer func() { _ = conn.Close() }()
+	secure, _ := conn.(*tls.Conn)
+	leaf := secure.ConnectionState().PeerCertificates[0]
+	if leaf.VerifyHostname(name) != nil {
+		return ServedData{}
+	}
+	serial := leaf.SerialNumber.Text(16)
+	return ServedData{Service: at.service, Address: at.address, Serial: serial, Current: serial == c.Serial}
+}
+
+// awaitServed waits until no service shows an older certificate, and says which still do.
+func (s *Stack) awaitServed(ctx context.Context, data []CertificateData) error {
+	const most, look = 15 * time.Second, 200 * time.Millisecond
+	for end := time.Now().Add(most); ; {
+		s.addServed(ctx, data)
+		var stale []error
+		for _, c := range data {
+			for _, served := range c.Served {
+				switch {
+				case served.Problem != "":
+					stale = append(stale, fmt.Errorf("certificate %s is deployed, and %s does not answer at %s: %s", c.Name, served.Service, served.Address, served.Problem))
+				case !served.Current:
+					stale = append(stale, fmt.Errorf("certificate %s is deployed, and %s still shows serial %s at %s; try: mage services:reload -of=%s",
+						c.Name, served.Service, served.Serial, served.Address, served.Service))
+				}
+			}
+		}
+		if len(stale) == 0 || time.Now().After(end) {
+			return errors.Join(stale...)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(look):
+		}
+	}
+}
