@@ -32,6 +32,14 @@ func (Build) Liquibase(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).BuildLiquibase, Build.Base, buildStages)
 }
 
+// Nginx builds the image of nginx on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:nginx
+func (Build) Nginx(ctx context.Context) error { return phase(ctx, building("nginx"), Build.Base) }
+
+// building is the work of building an image that stands on the base image.
+func building(name string) work {
+	return func(s *stack.Stack, ctx context.Context) error { return s.BuildImage(ctx, name) }
+}
+
 // All builds every image of which an input changed. With -force it builds unchanged ones too; with -noCache, builds
 // ignore the layer cache of the engine. Settings: those of build:base. Example: mage build:all -force
 func (Build) All(ctx context.Context, force, noCache *bool) error {

@@ -31,6 +31,16 @@ func (Domain) Remove(ctx context.Context, name string, all, yes *bool) error {
 	})
 }
 
+// Disable takes the web site, the accounts and the mail of a domain out of service, and keeps what they have. Its zone still answers. Setting: DATABASE_URL. Example: mage domain:disable example.org
+func (Domain) Disable(ctx context.Context, name string) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.EnableDomain(ctx, name, false) })
+}
+
+// Enable takes a domain into service again. Setting: DATABASE_URL. Example: mage domain:enable example.org
+func (Domain) Enable(ctx context.Context, name string) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.EnableDomain(ctx, name, true) })
+}
+
 // Account is a mailbox, and its password for all services.
 type Account mg.Namespace
 

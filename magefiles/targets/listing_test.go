@@ -16,19 +16,20 @@ import (
 // want is every target that people rely on, with the flags of those that have some.
 var want = map[string][]string{ //nolint:gochecknoglobals // a table
 	"bench":     {"-check", "-curves", "-keep", "-peers", "-rounds", "-rows"},
-	"build:all": {"-force", "-noCache"}, "build:base": nil, "build:liquibase": nil, "build:postgres": nil,
+	"build:all": {"-force", "-noCache"}, "build:base": nil, "build:liquibase": nil, "build:nginx": nil, "build:postgres": nil,
 	"check": nil, "completion": nil, "config:show": nil, "coverage": nil, "db:start": nil, "db:url": {"-passfile"}, "docs": nil, "doctor": {"-fix"}, "down": nil,
 	"engine:install": nil, "engine:status": nil, "format": nil, "hooks:install": nil, "hooks:preCommit": nil, "images": nil, "install": nil,
-	"lint": nil, "logs": {"-of", "-last", "-follow"}, "report": {"-open"}, "reset": {"-yes"}, "schema:init": nil, "schema:status": nil, "schema:update": nil, "services:reload": {"-of"}, "services:start": {"-of"}, "services:stop": {"-of"}, "setup": nil, "psql": {"-command"}, "shell": nil,
+	"demo": {"-remove"},
+	"lint": nil, "logs": {"-of", "-last", "-follow"}, "report": {"-open"}, "reset": {"-yes"}, "schema:init": nil, "schema:status": nil, "schema:update": nil, "services:reload": {"-of"}, "services:restart": {"-of"}, "services:status": {"-of"}, "services:start": {"-of"}, "services:stop": {"-of"}, "setup": nil, "psql": {"-command"}, "shell": nil,
 	"status": nil, "test": nil, "test:browser": nil, "test:e2e": nil, "test:integration": nil, "test:performance": nil, "test:unit": nil,
-	"domain:add": {"-mail", "-web", "-dns", "-root"}, "domain:list": nil, "domain:remove": {"-all", "-yes"},
+	"domain:add": {"-mail", "-web", "-dns", "-root"}, "domain:disable": nil, "domain:enable": nil, "domain:list": nil, "domain:remove": {"-all", "-yes"},
 	"account:add": {"-generate", "-passwordFile", "-name", "-quota"}, "account:list": {"-of"}, "account:password": {"-generate", "-passwordFile"},
 	"account:disable": nil, "account:enable": nil, "account:remove": {"-all", "-yes"},
 	"alias:add": nil, "alias:list": {"-of"}, "alias:remove": {"-to", "-yes"},
 	"certificates:status": {"-of"}, "certificates:issue": {"-names", "-challenge", "-directory"}, "certificates:renew": {"-of"}, "certificates:revoke": {"-yes"},
 	"dns:zone": {"-add", "-remove", "-ns", "-hostmaster", "-primaries", "-yes"}, "dns:list": {"-of"}, "dns:records": {"-address", "-add"},
 	"dns:add": {"-priority", "-ttl", "-yes"}, "dns:remove": {"-content", "-yes"}, "dns:check": {"-of"},
-	"verify:base": nil, "verify:db": nil, "verify:liquibase": nil, "verify:postgres": nil, "verify:runtime": {"-of"},
+	"verify:base": nil, "verify:db": nil, "verify:liquibase": nil, "verify:nginx": nil, "verify:postgres": nil, "verify:runtime": {"-of"},
 }
 
 // workshop are the targets that look after the code, which the compiled program leaves out.

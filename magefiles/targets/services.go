@@ -34,6 +34,16 @@ func buildServices(ctx context.Context) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.BuildServices(ctx, only(ctx)) }, Build.Base)
 }
 
+// Restart stops running services and starts them again as they are, each after those that it depends on. What has changed in their declarations or images is taken by services:start. With -of=NAME only that one. Settings: POSTSTACK_TIMEOUT_STOP, POSTSTACK_TIMEOUT_START. Example: mage services:restart -of=nginx
+func (Services) Restart(ctx context.Context, of *string) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.RestartServices(ctx, orZero(of)) })
+}
+
+// Status shows how the services are: ports, origin of the rows, what is not served and why, certificates. It starts nothing. With -of=NAME only that one. Example: mage services:status -of=nginx
+func (Services) Status(ctx context.Context, of *string) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.ServicesStatus(ctx, orZero(of)) })
+}
+
 // Reload has running services take a changed configuration without a restart, and asks whether they are healthy with it. With -of=NAME only that one. Example: mage services:reload -of=web
 func (Services) Reload(ctx context.Context, of *string) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.ReloadServices(ctx, orZero(of)) })

@@ -29,6 +29,16 @@ type session struct {
 // sessionKey finds the session in a context.
 type sessionKey struct{}
 
+// configKey finds in a context what changes the configuration of the session that is opened in it.
+type configKey struct{}
+
+type configure = func(config.Config) (config.Config, error)
+
+// configured has change change the configuration of the session that is opened in the context.
+func configured(ctx context.Context, change configure) context.Context {
+	return context.WithValue(ctx, configKey{}, change)
+}
+
 // errReaderGone ends what would go on for a reader that has gone: mage logs -follow | head -1.
 var errReaderGone = errors.New("nobody reads the output any more")
 
@@ -61,6 +71,9 @@ func open(ctx context.Context, name func() string) (s *session, _ context.Contex
 	var cfg config.Config
 	if err == nil {
 		cfg, err = loadConfig(root)
+	}
+	if change, ok := ctx.Value(configKey{}).(configure); ok && err == nil {
+		cfg, err = change(cfg)
 	}
 	run := newInvocation(name(), root, cfg)
 	if err == nil {

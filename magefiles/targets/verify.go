@@ -33,7 +33,15 @@ func (Verify) Liquibase(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).VerifyLiquibase, Build.Liquibase)
 }
 
-// buildRest builds the images that have no target of their own, of which mage knows nothing by name.
+// Nginx runs the image of nginx and checks what containers/nginx/image.yaml declares. Settings: those of build:base. Example: mage verify:nginx
+func (Verify) Nginx(ctx context.Context) error { return phase(ctx, verifying("nginx"), Build.Nginx) }
+
+// verifying is the work of checking an image.
+func verifying(name string) work {
+	return func(s *stack.Stack, ctx context.Context) error { return s.VerifyImage(ctx, name) }
+}
+
+// buildRest builds what Build.Postgres and Build.Liquibase do not, those without a target of their own, too.
 func buildRest(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).BuildRest, Build.Postgres, Build.Liquibase)
 }

@@ -75,6 +75,27 @@ func (a *Agent) warnings() []string {
 	return out
 }
 
+// certificates are those of the last look.
+func (a *Agent) certificates() []status.Certificate {
+	if a.pairs == nil {
+		return nil
+	}
+	var out []status.Certificate
+	for _, state := range a.pairs.States() {
+		c := status.Certificate{Directory: state.Directory, Names: state.Names, Serial: state.Serial, Served: state.Served}
+		switch {
+		case state.Missing():
+			c.Problem = "there is none yet"
+		case state.Err != nil:
+			c.Problem = state.Err.Error()
+		default:
+			c.NotAfter = &state.NotAfter
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
 // lookUp looks for the hosts, and tells of those that have no address.
 func (a *Agent) lookUp(ctx context.Context) {
 	a.reached.lookUp(ctx)

@@ -127,7 +127,7 @@ func (a *Agent) tell(result render.Result, begun time.Time, reload bool, r *feed
 		if s.LastError != nil && s.LastError.What != whatDatabase {
 			s.LastError = nil
 		}
-		s.Warnings = a.warnings()
+		s.Warnings, s.Certificates = a.warnings(), a.certificates()
 		if r != nil {
 			s.LastRead = &r.At
 			s.LastChange = r.Change

@@ -39,7 +39,7 @@ func TestRun_isBounded(t *testing.T) {
 	}}
 	start := time.Now()
 	found := doctor.Run(t.Context(), 10*time.Millisecond, hangs, fine)
-	assert.Less(t, time.Since(start), 5*time.Second)
+	assert.Less(t, time.Since(start), time.Minute)
 	assert.Equal(t, []doctor.State{doctor.Warning, doctor.OK}, states(found))
 	assert.Equal(t, "hangs", found[0].Check)
 	assert.Equal(t, "fine", found[1].Check, "one that hangs takes nothing from the others")

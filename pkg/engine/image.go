@@ -22,7 +22,7 @@ func (e *Engine) ImageInspect(ctx context.Context, ref Ref) (Image, error) {
 	}
 	out := Image{
 		ID: imageID(res.ID), Tags: refs(res.RepoTags), Digests: refs(res.RepoDigests),
-		SizeBytes: res.Size, Created: parseTime(res.Created),
+		SizeBytes: res.Size, Created: parseTime(res.Created), Layers: res.RootFS.Layers,
 	}
 	if c := res.Config; c != nil {
 		out.Labels, out.Env, out.User, out.StopSignal = c.Labels, c.Env, c.User, c.StopSignal
@@ -34,8 +34,8 @@ func (e *Engine) ImageInspect(ctx context.Context, ref Ref) (Image, error) {
 // vanishes meanwhile.
 const listTries = 3
 
-// ImageList lists the images that carry a label: "key" or "key=value". Env, User and StopSignal
-// are not filled in: the engines do not list them.
+// ImageList lists the images that carry a label: "key" or "key=value". Env, User,
+// StopSignal and Layers are not filled in: the engines do not list them.
 func (e *Engine) ImageList(ctx context.Context, label string) ([]Image, error) {
 	list := func() (client.ImageListResult, error) {
 		return e.api.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", label)})

@@ -24,7 +24,7 @@ func monitored(t *testing.T, name, id, of, program string) *exec.Cmd {
 	cmd.Args[0] = "/usr/bin/conmon"
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	require.Eventually(t, func() bool { return len(engine.Children(cmd.Process.Pid)) > 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(engine.Children(cmd.Process.Pid)) > 0 }, time.Minute, time.Millisecond)
 	return cmd
 }
 

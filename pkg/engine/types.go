@@ -54,6 +54,7 @@ type Image struct {
 	Env        []string
 	User       string
 	StopSignal string
+	Layers     []string // diff IDs: images with the same ones have the same files
 }
 
 // BuildSpec is an image to build.

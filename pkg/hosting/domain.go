@@ -159,6 +159,16 @@ func RemoveDomain(ctx context.Context, conn Conn, name Domain, all bool) error {
 	return wrapped(err, "remove domain %q", name)
 }
 
+// EnableDomain takes a domain into service, or out of it with all that it has.
+func EnableDomain(ctx context.Context, conn Conn, name Domain, enabled bool) (changed bool, err error) {
+	id, err := domainID(ctx, conn, name)
+	if err != nil {
+		return false, wrapped(err, "change domain %q", name)
+	}
+	tag, err := conn.Exec(ctx, `update domains set enabled = $2 where id = $1 and enabled <> $2`, id, enabled)
+	return tag.RowsAffected() > 0, wrapped(err, "change domain %q", name)
+}
+
 // domainID is the key of a domain, or a refusal with those that are there.
 func domainID(ctx context.Context, conn Conn, name Domain) (id int64, err error) {
 	err = conn.QueryRow(ctx, `select id from domains where name = $1`, string(name)).Scan(&id)

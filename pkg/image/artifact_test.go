@@ -244,7 +244,7 @@ func TestFetch_lists_every_source_that_failed(t *testing.T) {
 	} {
 		assert.ErrorContains(t, err, part)
 	}
-	assert.Less(t, time.Since(start), 5*time.Second)
+	assert.Less(t, time.Since(start), time.Minute)
 }
 
 func TestFetch_from_the_local_directory(t *testing.T) {

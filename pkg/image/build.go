@@ -53,7 +53,8 @@ func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter
 	if err != nil {
 		return Result{}, err
 	}
-	if err := b.tag(ctx, p, img); err != nil {
+	img, err = b.keepEqual(ctx, p, replaced, img, log)
+	if err != nil {
 		return Result{}, err
 	}
 	b.prune(ctx, p, img.ID, replaced, log)
@@ -92,6 +93,24 @@ func (b *Builder) runBuild(ctx context.Context, p plan, base Base, files map[str
 		Labels: b.labels(ctx, p, base), NoCache: o.NoCache, Log: log,
 		OnStep: func(s engine.Step) { reportStep(s, r) },
 	})
+}
+
+// keepEqual gives p's tags to the image that was just built, or back to the one that it replaced, when all steps came
+// from the cache, so that only labels differ, such as the time. What stands on that one, or runs it, stays as it is.
+func (b *Builder) keepEqual(ctx context.Context, p plan, replaced, built engine.Image, log io.Writer) (engine.Image, error) {
+	if replaced.ID == built.ID || !p.made(replaced) || !slices.Equal(replaced.Layers, built.Layers) {
+		return built, b.tag(ctx, p, built)
+	}
+	kept, err := b.Engine.ImageInspect(ctx, engine.Ref(replaced.ID)) // it has lost a tag
+	if err != nil {
+		return built, b.tag(ctx, p, built)
+	}
+	if err := b.tag(ctx, p, kept); err != nil {
+		return engine.Image{}, err
+	}
+	_, _ = fmt.Fprintf(log, "nothing in it differs from image %s, which stays\n", kept.ID)
+	b.remove(ctx, engine.Ref(built.ID), log)
+	return kept, nil
 }
 
 // tag gives img its digest tag and, last, the one for people; a tag that is right already is not touched.

@@ -218,6 +218,22 @@ func TestBuild_forced(t *testing.T) {
 	assert.True(t, fake.Builds()[2].NoCache)
 }
 
+func TestBuild_forced_keeps_an_image_that_is_equal(t *testing.T) {
+	t.Parallel()
+	b, fake, _ := newBuilder(t, family(t))
+	base, web := build(t, b, "base", image.Options{}), build(t, b, "web", image.Options{})
+	b.Now = func() time.Time { return time.Now().Add(time.Hour) } // a label of what is built now differs
+	again := build(t, b, "base", image.Options{Force: true})
+	assert.Equal(t, base.ID, again.ID)
+	assert.Equal(t, web.ID, build(t, b, "web", image.Options{}).ID, "what stands on it need not be built again")
+	img, err := fake.ImageInspect(t.Context(), base.Ref)
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []engine.Ref{base.Ref, base.DigestRef}, img.Tags)
+	images, err := fake.ImageList(t.Context(), image.LabelImage+"=base")
+	require.NoError(t, err)
+	assert.Len(t, images, 1, "the other one is gone")
+}
+
 func TestBuild_that_fails_keeps_the_last_good_image(t *testing.T) {
 	t.Parallel()
 	dir := family(t)

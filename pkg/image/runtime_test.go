@@ -109,6 +109,8 @@ func TestLoadCatalogue_refuses_a_runtime(t *testing.T) {
 		"a service's secret of a name":       {"service:\n  secrets:\n    - { name: a, path: /a, owner: www }", `image.yaml:4: service.secrets: owner "www" must be UID:GID`},
 		"a service's name of no variable":    {"service:\n  environment:\n    A-B: c", `image.yaml:4: service.environment: "A-B" is not the name of a variable`},
 		"a lenient variable that is not set": {"service:\n  lenient: [A]", `image.yaml:3: service.lenient: "A" is not in service.environment`},
+		"a port in a variable that is none":  {"service:\n  environment:\n    A: '${port.80}'", `image.yaml:4: service.environment: A: ${port.80} is no port of service.ports with a host`},
+		"one that nobody reaches":            {"service:\n  ports: [{ port: 80 }]\n  environment: { A: 'x${port.80}' }", `image.yaml:4: service.environment: A: ${port.80} is no port of service.ports with a host`},
 		"a health check of another kind":     {"service:\n  health:\n    - listening: { port: 80 }", `image.yaml:4: service.health: listening: only tcp, http and exec tell`},
 		"a health check with a password":     {"service:\n  ports: [{port: 1, host: 1}]\n  health: [{ sql: { port: 1, user: a, database: b } }]", `image.yaml:4: service.health: sql: it needs a password`},
 		"a health check that nobody reaches": {"service:\n  health: [{ tcp: { port: 80 } }]", `image.yaml:3: service.health: tcp: port 80 is not published by service.ports`},

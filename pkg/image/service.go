@@ -2,6 +2,7 @@ package image
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ type Service struct {
 	Secrets     []ServiceSecret   `yaml:"secrets"`
 	Files       []ServiceFile     `yaml:"files"`
 	Database    *ServiceDatabase  `yaml:"database"`    // nil if it does not sign in to the database
-	Environment map[string]string `yaml:"environment"` // ${KEY} in a value is the setting of that key
+	Environment map[string]string `yaml:"environment"` // ${KEY} in a value is the setting of that key, ${port.N} the host's port of N
 	// Lenient names variables that may change without the container being made anew: nobody wants a database restarted
 	// for a line more in its log. They hold from the next start.
 	Lenient      []string       `yaml:"lenient"`
@@ -32,6 +33,8 @@ type Service struct {
 	// Health is asked, in order, until each check answers. Without one, a service is healthy when it runs.
 	Health []Check `yaml:"health"`
 	Reload *Reload `yaml:"reload"` // nil if it cannot take a changed configuration without a restart
+	// Status is a command in its container that prints how it is, as the agent does; none if nothing tells.
+	Status []string `yaml:"status"`
 	// Restart is when the engine starts the container again by itself: "" always until it is stopped, or [NeverRestart].
 	Restart string `yaml:"restart"`
 }
@@ -48,6 +51,25 @@ type Reload struct {
 // DefaultProcesses is how many processes a service may have at a time when it does not say: what the larger of the
 // engines' own defaults is (podman's; docker has none).
 const DefaultProcesses = 2048
+
+// portReference is where the port of this machine goes that a port of the container is published on.
+var portReference = regexp.MustCompile(`\$\{port\.([^}]*)\}`)
+
+// ExpandPorts puts the ports of this machine, by those in the container, into the value of a variable that names them.
+func ExpandPorts(text string, hosts map[uint16]uint16) string {
+	return portReference.ReplaceAllStringFunc(text, func(found string) string {
+		port, _ := strconv.ParseUint(portReference.FindStringSubmatch(found)[1], 10, 16) // as image.yaml was validated
+		return strconv.Itoa(int(hosts[uint16(port)]))
+	})
+}
+
+// portsIn are the ports that a value names, as it writes them.
+func portsIn(text string) (ports []string) {
+	for _, found := range portReference.FindAllStringSubmatch(text, -1) {
+		ports = append(ports, found[1])
+	}
+	return ports
+}
 
 // Confinement is what the service's containers may do, those of its checks too.
 func (s *Service) Confinement() engine.Confinement {

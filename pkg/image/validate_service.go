@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -40,7 +41,13 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 		v.ids(file.Owner)
 	}
 	for _, name := range keys(s.Environment) {
-		at("environment", name).variable(name)
+		v := at("environment", name)
+		v.variable(name)
+		for _, port := range portsIn(s.Environment[name]) {
+			if !slices.ContainsFunc(s.Ports, func(p ServicePort) bool { return strconv.Itoa(int(p.Port)) == port && p.Host != 0 }) {
+				v.add("%s: ${port.%s} is no port of service.ports with a host", name, port)
+			}
+		}
 	}
 	for i, name := range s.Lenient {
 		if _, set := s.Environment[name]; !set {

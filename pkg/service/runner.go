@@ -30,6 +30,7 @@ type Runner struct {
 	Remedy string // how to choose another port, in words
 	// Movable lets a port give way to another program: it was only looked for, and nobody knows it yet.
 	Movable bool
+	Moved   func(*container.Service) error // puts the ports that it got instead into what names them; nil if nothing does
 }
 
 // Have has the container running as declared; found is what [container.Find] has found. The ports of a new service were
@@ -43,6 +44,9 @@ func (r Runner) Have(ctx context.Context, s *container.Service, found engine.Con
 			return c, change, err
 		}
 		next, none := move(s, taken.Host)
+		if none == nil && r.Moved != nil {
+			none = r.Moved(s)
+		}
 		if none != nil {
 			return c, change, none
 		}

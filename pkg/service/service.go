@@ -4,6 +4,7 @@ package service
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -61,13 +62,37 @@ func (s Stack) Declare(of image.Definition, run Run) (container.Service, error) 
 	if spec.Files, err = s.Files(of, run.Secrets); err != nil {
 		return container.Service{}, fmt.Errorf("declare service %q: %w", of.Name, err)
 	}
-	for variable, text := range d.Environment {
-		if spec.Env[variable], err = s.expand(text); err != nil {
-			return container.Service{}, fmt.Errorf("declare service %q: %s: %w", of.Name, variable, err)
-		}
+	if err := s.environment(&spec, of); err != nil {
+		return container.Service{}, err
 	}
 	run.Login.put(&spec, d.Database)
 	return container.Service{Owner: s.Owner, Role: of.Name, Unhashed: d.Lenient, Spec: spec}, nil
+}
+
+// environment puts the variables that a service declares into its container. What names ports names those that the
+// container has.
+func (s Stack) environment(spec *engine.ContainerSpec, of image.Definition) (err error) {
+	for variable, text := range of.Service.Environment {
+		if spec.Env[variable], err = s.expand(image.ExpandPorts(text, hostPorts(spec.Ports))); err != nil {
+			return fmt.Errorf("declare service %q: %s: %w", of.Name, variable, err)
+		}
+	}
+	return nil
+}
+
+// hostPorts are the ports of this machine by those in the container.
+func hostPorts(ports []engine.Port) map[uint16]uint16 {
+	hosts := map[uint16]uint16{}
+	for _, p := range ports {
+		hosts[p.Container] = p.Host
+	}
+	return hosts
+}
+
+// Moved puts the ports that a container has got instead of those that it was declared with into its variables.
+func (s Stack) Moved(declared *container.Service, of image.Definition) error {
+	declared.Spec.Env = maps.Clone(declared.Spec.Env)
+	return s.environment(&declared.Spec, of)
 }
 
 // Files are what the container gets before it starts: secrets, whose contents are given by name, and files of the

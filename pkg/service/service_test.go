@@ -33,7 +33,7 @@ func shop(t *testing.T) image.Definition {
 			{Path: "/tmp"}, {Path: "/run/shop", Owner: "33:44", Size: 8}, {Path: "/run/other", Owner: "33:44", Mode: "0755"},
 		},
 		Secrets:     []image.ServiceSecret{{Name: "token", Path: "/run/secrets/token", Owner: "33:44"}},
-		Environment: map[string]string{"DOMAIN": "shop.${domain}", "PRICE": "$5"},
+		Environment: map[string]string{"DOMAIN": "shop.${domain}", "PRICE": "$5", "AT": "${domain}:${port.443}"},
 		Lenient:     []string{"DOMAIN"},
 	}}
 }
@@ -73,7 +73,7 @@ func TestDeclare(t *testing.T) {
 		Tmpfs: []engine.Tmpfs{
 			{Path: "/tmp"}, {Path: "/run/shop", UID: 33, GID: 44, Mode: 0o700, Bytes: 8 << 20}, {Path: "/run/other", UID: 33, GID: 44, Mode: 0o755},
 		},
-		Env: map[string]string{"DOMAIN": "shop.example.org", "PRICE": "$5"},
+		Env: map[string]string{"DOMAIN": "shop.example.org", "PRICE": "$5", "AT": "example.org:8443"},
 	}, got.Spec)
 }
 

@@ -66,21 +66,26 @@ func (s *Stack) BuildStages(ctx context.Context) error {
 	return nil
 }
 
-// BuildRest builds the images of the catalogue that no target before it builds, parents and stages first.
+// BuildRest builds the images of the catalogue that no target before it builds, side by side.
 func (s *Stack) BuildRest(ctx context.Context) error {
 	images, err := s.catalogue()
 	if err != nil {
 		return s.failure("build:all", Usage, err)
 	}
-	for _, name := range images.Names() {
-		if name == baseImage || name == postgresImage || name == liquibaseImage || slices.Contains(images.Stages(liquibaseImage), name) {
-			continue
-		}
-		if err := s.build(ctx, "build:"+name, name); err != nil {
-			return err
-		}
+	before := append(images.Stages(liquibaseImage), baseImage, postgresImage, liquibaseImage)
+	return s.buildThese(ctx, images, images.Names(), before)
+}
+
+// BuildImage builds an image, and what it takes files from; the base image must be built.
+func (s *Stack) BuildImage(ctx context.Context, name string) error {
+	images, err := s.catalogue()
+	if err == nil {
+		_, err = images.Get(name)
 	}
-	return nil
+	if err != nil {
+		return s.failure("build:"+name, Usage, err)
+	}
+	return s.buildThese(ctx, images, []string{name}, []string{baseImage})
 }
 
 // BuildServices builds the images of the services that [Stack.StartServices] starts, side by side; the base image must
@@ -94,12 +99,18 @@ func (s *Stack) BuildServices(ctx context.Context, only string) error {
 	if err != nil {
 		return s.failure("build:services", Usage, err)
 	}
+	return s.buildThese(ctx, images, names, []string{baseImage})
+}
+
+// buildThese builds images with what they stand on and take files from, side by side, but for those that were built
+// before.
+func (s *Stack) buildThese(ctx context.Context, images *image.Catalogue, names, before []string) error {
 	needs := func(name string) []string { return append(images.Parents(name), images.Stages(name)...) }
 	for _, name := range slices.Clone(names) {
 		names = append(names, needs(name)...)
 	}
 	slices.Sort(names)
-	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == baseImage })
+	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return slices.Contains(before, name) })
 	return service.InOrder(ctx, names, needs, func(ctx context.Context, name string) error {
 		return s.build(ctx, "build:"+name, name)
 	})

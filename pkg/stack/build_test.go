@@ -42,8 +42,17 @@ func TestBuild(t *testing.T) {
 		assert.Equal(t, phase, j.last(t, event.PhaseEnded).Phase)
 		assert.Equal(t, event.Done, j.last(t, event.PhaseEnded).Outcome)
 	}
+	image := func(name string) func(*stack.Stack, context.Context) error {
+		return func(s *stack.Stack, ctx context.Context) error { return s.BuildImage(ctx, name) }
+	}
+	j, err := b.phase(t, image("extra"))
+	require.NoError(t, err)
+	assert.Equal(t, "build:extra", j.last(t, event.PhaseEnded).Phase)
+	_, err = b.phase(t, image("extras"))
+	require.ErrorContains(t, err, `build:extras: unknown image "extras"`)
+	assert.Equal(t, 2, stack.ExitStatus(err))
 	builds := len(b.engine.Builds())
-	_, err := b.phase(t, func(s *stack.Stack, ctx context.Context) error {
+	_, err = b.phase(t, func(s *stack.Stack, ctx context.Context) error {
 		return s.BuildBase(stack.WithBuild(ctx, stack.BuildOptions{Force: true, NoCache: true}))
 	})
 	require.NoError(t, err)

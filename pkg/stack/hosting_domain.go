@@ -48,6 +48,25 @@ func (s *Stack) ListDomains(ctx context.Context) error {
 	})
 }
 
+// EnableDomain takes a domain into service, or out of it.
+func (s *Stack) EnableDomain(ctx context.Context, typed string, enabled bool) error {
+	target, state := "domain:disable", "disabled: its web site and its mail are out of service; what it has is kept, and its zone still answers"
+	if enabled {
+		target, state = "domain:enable", "enabled"
+	}
+	name, err := hosting.ParseDomain(typed)
+	if err != nil {
+		return s.refused(target, err)
+	}
+	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+		changed, err := hosting.EnableDomain(ctx, conn, name, enabled)
+		if !changed {
+			return ended{Outcome: event.Unchanged, Text: "domain " + name.String() + " was " + state}, nil, err
+		}
+		return ended{Outcome: event.Done, Text: "domain " + name.String() + " is " + state}, nil, err
+	})
+}
+
 // RemoveDomain removes a domain, with all what keeps it, too.
 func (s *Stack) RemoveDomain(ctx context.Context, typed string, all, yes bool) error {
 	const target = "domain:remove"

@@ -84,6 +84,7 @@ func (s *Stack) ownTarget(port uint16, password secret.Value) (database.Target, 
 	target := database.Target{
 		Host: "127.0.0.1", Port: port, User: s.Config.Database.User, Password: password,
 		Database: s.Config.Database.Name, SSLMode: "disable",
+		ConnectTimeout: max(s.Config.Timeout.Connect, database.DefaultConnectTimeout), // a shorter one ends what is asked
 	}
 	s.Secrets.Add(target.Secrets()...)
 	return s.withTLS(target)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -153,4 +154,17 @@ func TestStack_PrintURL_without_a_database(t *testing.T) {
 	j, err := newBench(t).phase(t, printURL(false))
 	assert.Equal(t, 5, stack.ExitStatus(err))
 	assert.Empty(t, j.events, "nothing but a URL may be on stdout")
+}
+
+func TestTarget_own_waits_as_long_as_set(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	b.config.Timeout.Connect = time.Minute
+	serve(t, b.engine)
+	_, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	s, ctx, _ := b.open(t)
+	target, err := s.Target(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, time.Minute, target.ConnectTimeout, "the remedy for a slow machine")
 }

@@ -36,16 +36,23 @@ func (s *Stack) startService(ctx context.Context, e Engine, r event.Reporter, na
 	if err != nil {
 		return ServiceData{}, err
 	}
+	err = s.awaitService(ctx, e, r, d, c, change == container.Kept && c.KeptUp)
+	return ServiceData{Service: name, State: string(change), Ports: portsOf(declared.Spec.Ports)}, err
+}
+
+// awaitService waits until a service is healthy; kept tells that the engine keeps it up already.
+func (s *Stack) awaitService(ctx context.Context, e Engine, r event.Reporter, d image.Definition, c engine.Container, kept bool) error {
 	limit := s.Config.Timeout.Start
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
 	defer cancel()
-	err = service.Runner{Engine: e, Report: r}.Await(ctx, *d.Service, c.ID)
+	err := service.Runner{Engine: e, Report: r}.Await(ctx, *d.Service, c.ID)
 	if d.Service.Restart != image.NeverRestart {
-		err = s.keepUp(ctx, r, e, c.Name, change == container.Kept && c.KeptUp, err)
-	} else if err == nil {
+		return s.keepUp(ctx, r, e, c.Name, kept, err)
+	}
+	if err == nil {
 		err = s.stayDown(e, c)
 	}
-	return ServiceData{Service: name, State: string(change), Ports: portsOf(declared.Spec.Ports)}, err
+	return err
 }
 
 // haveService has the container of a service running. One is made after the other: they share the owner, the network and

@@ -55,6 +55,7 @@ func (s *Stack) declare(
 	if run.Login, err = s.serviceLogin(ctx, d); err != nil {
 		return container.Service{}, runner, err
 	}
+	runner.Moved = func(declared *container.Service) error { return stack.Moved(declared, d) }
 	declared, err := stack.Declare(d, run)
 	return declared, runner, err
 }

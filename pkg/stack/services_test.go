@@ -26,8 +26,8 @@ func servicesBench(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t)
 	for name, section := range map[string]string{
-		"app": "{ depends_on: [postgres], secrets: [{ name: token, path: /run/token, owner: '1:1' }], health: [{ exec: { run: [ask] } }], reload: { run: [again] } }",
-		"web": "{ depends_on: [app], ports: [{ port: 80, host: 18080 }] }",
+		"app": "{ depends_on: [postgres], secrets: [{ name: token, path: /run/token, owner: '1:1' }], health: [{ exec: { run: [ask] } }], reload: { run: [again] }, status: [tell] }",
+		"web": "{ depends_on: [app], ports: [{ port: 80, host: 18080 }], environment: { PORT: '${port.80}' } }",
 	} {
 		dir := filepath.Join(b.config.Root, "containers", name)
 		require.NoError(t, os.MkdirAll(dir, 0o755))
@@ -36,6 +36,19 @@ func servicesBench(t *testing.T) *bench {
 	}
 	b.config.Services = map[string]config.Service{"app": {}, "web": {}}
 	return b.built(t, "app", "web")
+}
+
+// variable is one of a service's container.
+func (b *bench) variable(t *testing.T, service, name string) string {
+	t.Helper()
+	c, err := b.engine.ContainerInspect(t.Context(), "poststack-s-"+service)
+	require.NoError(t, err)
+	for _, v := range c.Env {
+		if value, found := strings.CutPrefix(v, name+"="); found {
+			return value
+		}
+	}
+	return ""
 }
 
 // of is a phase of all, or of the one that is named.
@@ -66,6 +79,11 @@ func TestServices(t *testing.T) {
 	_, err = b.phase(t, of((*stack.Stack).ReloadServices, "web"))
 	require.ErrorContains(t, err, "service web cannot reload: containers/web/image.yaml declares no reload")
 
+	j, err = b.phase(t, of((*stack.Stack).RestartServices, ""))
+	require.NoError(t, err)
+	assert.Regexp(t, `^app restarted; web restarted, 80 on 127\.0\.0\.1:\d+$`, j.last(t, event.PhaseEnded).Text)
+
+	before := len(b.engine.Calls())
 	j, err = b.phase(t, of((*stack.Stack).StopServices, ""))
 	require.NoError(t, err)
 	assert.Equal(t, "app stopped; web stopped", j.last(t, event.PhaseEnded).Text)
@@ -76,9 +94,11 @@ func TestServices(t *testing.T) {
 		assert.Equal(t, engine.Exited, c.State)
 		stopped = append(stopped, c.ID)
 	}
-	calls := b.engine.Calls()
+	calls := b.engine.Calls()[before:]
 	assert.Less(t, slices.Index(calls, "ContainerStop "+string(stopped[1])), slices.Index(calls, "ContainerStop "+string(stopped[0])),
 		"who needs another is stopped first")
+	_, err = b.phase(t, of((*stack.Stack).RestartServices, "app"))
+	require.ErrorContains(t, err, "services:restart: service app: service app does not run: start it with mage services:start")
 	_, err = b.phase(t, of((*stack.Stack).ReloadServices, "app"))
 	require.ErrorContains(t, err, "service app does not run: start it with mage services:start")
 
@@ -147,6 +167,13 @@ func TestServices_chosen(t *testing.T) {
 	j, err = b.phase(t, of((*stack.Stack).StartServices, ""))
 	require.NoError(t, err)
 	assert.Equal(t, fmt.Sprintf("app made; web made, 80 on 127.0.0.2:%d", free), j.last(t, event.PhaseEnded).Text, "with what it needs")
+	assert.Equal(t, fmt.Sprint(free), b.variable(t, "web", "PORT"))
+	free = freePort(t)
+	b.config.Services["web"] = config.Service{Ports: map[uint16]uint16{80: free}}
+	j, err = b.phase(t, of((*stack.Stack).StartServices, ""))
+	require.NoError(t, err)
+	assert.Contains(t, j.last(t, event.PhaseEnded).Text, "web replaced")
+	assert.Equal(t, fmt.Sprint(free), b.variable(t, "web", "PORT"), "it knows of another port")
 	b.config.Services = map[string]config.Service{"web": {Ports: map[uint16]uint16{81: free}}}
 	_, err = b.phase(t, of((*stack.Stack).StartServices, ""))
 	require.ErrorContains(t, err, "services.web.ports: 81 is no port of the service; it has 80")
@@ -161,6 +188,29 @@ func TestServices_chosen(t *testing.T) {
 	j, err = b.phase(t, of((*stack.Stack).StopServices, ""))
 	require.NoError(t, err)
 	assert.Equal(t, "app stopped; web stopped", j.last(t, event.PhaseEnded).Text, "also when they are not chosen any more")
+}
+
+// The next port that is free is taken when another program was faster; the variable that names it has that.
+func TestStartServices_port_taken_meanwhile(t *testing.T) {
+	t.Parallel()
+	b := servicesBench(t)
+	tried := 0
+	b.engine.Behave = func(spec engine.ContainerSpec) enginetest.Outcome {
+		if len(spec.Ports) > 0 {
+			tried++
+		}
+		if tried == 1 && len(spec.Ports) > 0 {
+			return enginetest.Outcome{StartError: engine.ErrPortInUse}
+		}
+		return enginetest.Outcome{}
+	}
+	j, err := b.phase(t, of((*stack.Stack).StartServices, "web"))
+	require.NoError(t, err)
+	assert.Contains(t, strings.Join(j.texts(event.Notice), "\n"), "was taken meanwhile: poststack-s-web gets port")
+	web, err := b.engine.ContainerInspect(t.Context(), "poststack-s-web")
+	require.NoError(t, err)
+	assert.Equal(t, 2, tried)
+	assert.Equal(t, fmt.Sprint(web.Ports[0].Host), b.variable(t, "web", "PORT"))
 }
 
 // A set-up of a stack of services alone, as with DATABASE_URL, finds no owner and no network.

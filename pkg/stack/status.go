@@ -21,6 +21,7 @@ import (
 type StatusReport struct {
 	Stack       string             `json:"stack"`
 	Containers  []ContainerStatus  `json:"containers"`
+	Services    []ServiceStatus    `json:"services,omitempty"`    // those that are chosen or there, beside the database
 	Foreign     []string           `json:"foreign,omitempty"`     // containers of another owner's stack of the same name
 	Database    string             `json:"database"`              // URL without the password; "" if there is none yet
 	Answers     string             `json:"answers"`               // "yes", or why not
@@ -82,6 +83,9 @@ func (s *Stack) Status(ctx context.Context) error {
 		}
 		row(c.Name, string(c.State), more)
 	}
+	for _, one := range report.Services {
+		row(one.Service, one.word(), one.more(time.Now()))
+	}
 	for _, name := range report.Foreign {
 		row(name, "foreign", "of another owner's stack of the same name")
 	}
@@ -120,6 +124,10 @@ func (s *Stack) status(ctx context.Context) (StatusReport, error) {
 	report := StatusReport{Stack: s.Config.Stack, Containers: []ContainerStatus{}, Answers: "not running; start with: mage setup", Schema: "unknown"}
 	if !s.External() || s.StartsServices() {
 		if err := s.containers(ctx, &report); err != nil {
+			return report, err
+		}
+		var err error
+		if report.Services, err = s.servicesStatus(ctx, ""); err != nil {
 			return report, err
 		}
 	}

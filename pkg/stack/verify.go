@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"runtime"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/verify"
@@ -36,6 +38,11 @@ func (s *Stack) VerifyRuntime(ctx context.Context, only string) error {
 	return s.verify(ctx, "verify:runtime", images.Names()...)
 }
 
+// VerifyImage checks an image; it must be built.
+func (s *Stack) VerifyImage(ctx context.Context, name string) error {
+	return s.verify(ctx, "verify:"+name, name)
+}
+
 // VerifyBase checks the base image; it must be built.
 func (s *Stack) VerifyBase(ctx context.Context) error { return s.verify(ctx, "verify:base", baseImage) }
 
@@ -54,11 +61,15 @@ func (s *Stack) verify(ctx context.Context, phase string, names ...string) error
 	return s.run(ctx, phase, Unexpected, func(ctx context.Context, r event.Reporter) (ended, error) {
 		start := time.Now()
 		found := make([]ImageChecks, len(names))
-		var all sync.WaitGroup
+		var all errgroup.Group
+		all.SetLimit(2 * runtime.NumCPU()) // more at once only take each other's time to become ready
 		for i, name := range names {
-			all.Go(func() { found[i] = s.verifyImage(ctx, name, r) })
+			all.Go(func() error {
+				found[i] = s.verifyImage(ctx, name, r)
+				return nil
+			})
 		}
-		all.Wait()
+		_ = all.Wait() // what failed is in found
 		report := event.Report{Header: []string{"image", "check", "expected", "seen", "time"}, Data: found}
 		checks := 0
 		var problems []error

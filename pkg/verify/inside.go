@@ -55,7 +55,11 @@ const listProcesses = `for p in /proc/[0-9]*; do n=$(cat "$p/comm") && u=$(stat 
 // running is a process in the container.
 type running struct{ pid, user, name string }
 
+// processes are those of a container that is ready, looked up once.
 func (s *scene) processes(ctx context.Context) ([]running, error) {
+	if s.running != nil {
+		return s.running, nil
+	}
 	res, err := s.look(ctx, []string{"sh", "-c", listProcesses})
 	if err != nil {
 		return nil, err
@@ -69,6 +73,7 @@ func (s *scene) processes(ctx context.Context) ([]running, error) {
 	if len(list) == 0 {
 		return nil, fmt.Errorf("list processes: %s", service.Ending(res))
 	}
+	s.running = list
 	return list, nil
 }
 
@@ -125,27 +130,13 @@ func unique(list []string) []string {
 }
 
 // listening checks that a process has a TCP port open, on whatever address.
-// Source: proc_net_tcp.txt of the kernel: column 2 is the address, 4 the state (0A listens).
 func (s *scene) listening(port uint16) question {
 	q := question{check: fmt.Sprintf("listening %d", port), expected: "open"}
 	q.ask = func(ctx context.Context) (answer, error) {
-		res, err := s.exec(ctx, "", []string{"sh", "-c", "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null; true"})
-		if err != nil {
+		open, err := s.openPorts(ctx)
+		switch {
+		case err != nil:
 			return answer{}, err
-		}
-		var open []string
-		for line := range strings.Lines(res.Stdout) {
-			f := strings.Fields(line)
-			if len(f) < 4 || f[3] != "0A" {
-				continue
-			}
-			n, err := strconv.ParseUint(f[1][strings.LastIndexByte(f[1], ':')+1:], 16, 16)
-			if err != nil {
-				continue
-			}
-			open = append(open, strconv.FormatUint(n, 10))
-		}
-		switch open = unique(open); {
 		case slices.Contains(open, strconv.Itoa(int(port))):
 			return answer{seen: "open", ok: true}, nil
 		case len(open) == 0:
@@ -154,6 +145,29 @@ func (s *scene) listening(port uint16) question {
 		return answer{seen: "open are " + strings.Join(open, ", ")}, nil
 	}
 	return q
+}
+
+// openPorts are the TCP ports of a container that is ready, looked up once.
+// Source: proc_net_tcp.txt of the kernel: column 2 is the address, 4 the state (0A listens).
+func (s *scene) openPorts(ctx context.Context) ([]string, error) {
+	if s.open != nil {
+		return s.open, nil
+	}
+	res, err := s.exec(ctx, "", []string{"sh", "-c", "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null; true"})
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(res.Stdout) {
+		f := strings.Fields(line)
+		if len(f) < 4 || f[3] != "0A" {
+			continue
+		}
+		if n, err := strconv.ParseUint(f[1][strings.LastIndexByte(f[1], ':')+1:], 16, 16); err == nil {
+			s.open = append(s.open, strconv.FormatUint(n, 10))
+		}
+	}
+	s.open = unique(s.open)
+	return s.open, nil
 }
 
 // access checks what a user may do with a file. test -w knows a read-only mount too (access(2), EROFS).

@@ -32,6 +32,9 @@ type scene struct {
 	trust    certificate.Pair              // in its volume, if the image asks for one
 	password secret.Value
 	locked   map[string]string // volumes that are mounted read-only
+
+	running []running // what was seen of it when it was ready
+	open    []string
 }
 
 // prepare makes what the declared container needs. The scene must be closed also when there is an error.

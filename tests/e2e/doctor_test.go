@@ -22,7 +22,7 @@ func TestDoctor(t *testing.T) {
 		c.OK(t, "setup")
 		start := time.Now()
 		r := c.OK(t, "doctor")
-		assert.Less(t, time.Since(start), 10*time.Second)
+		assert.Less(t, time.Since(start), time.Minute)
 		assert.NotContains(t, r.Stdout, " problem ")
 		assert.Contains(t, r.Stdout, "is this stack's database")
 

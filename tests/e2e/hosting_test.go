@@ -115,6 +115,8 @@ func hostedEnd(t *testing.T, c *checkout.Checkout) {
 	assert.Contains(t, r.Stdout, "its name repeats the zone")
 	c.OK(t, "dns:remove", "example.org", "ftp.example.org", "A", "-yes")
 	c.OK(t, "account:disable", "ada@example.org", "account:enable", "ada@example.org", "account:remove", "bob@example.org", "-yes")
+	assert.Contains(t, c.OK(t, "domain:disable", "example.org").Stderr, "domain example.org is disabled")
+	assert.Contains(t, c.OK(t, "domain:enable", "EXAMPLE.org").Stderr, "domain example.org is enabled")
 	c.OK(t, "alias:list", "alias:remove", "sales@example.org", "-yes", "dns:list", "-of=example.org")
 	c.OK(t, "domain:remove", "example.org", "-all", "-yes")
 	c.OK(t, "dns:zone", "-add=example.org", "-ns=ns1.example.org,ns2.example.net")

@@ -42,7 +42,9 @@ func TestNginx(t *testing.T) {
 		}, 10*time.Second, 20*time.Millisecond)
 		status, _ = webSite(t, nginx, "other.example.org")
 		assert.Equal(t, http.StatusMisdirectedRequest, status)
+		assert.Equal(t, fmt.Sprintf("https://shop.example.org:%d/", published(nginx, 8443)), redirected(t, published(nginx, 8080), "shop.example.org"))
 		assert.Contains(t, c.OK(t, "setup").Stderr, "nginx runs already")
+		servicesTell(t, c)
 		c.OK(t, "down")
 		assert.Contains(t, c.OK(t, "setup").Stderr, "nginx started")
 		require.Eventually(t, func() bool {
@@ -52,15 +54,46 @@ func TestNginx(t *testing.T) {
 	})
 }
 
+// servicesTell asks how nginx is, and restarts it.
+func servicesTell(t *testing.T, c *checkout.Checkout) {
+	t.Helper()
+	told := c.OK(t, "services:status").Stdout
+	assert.Regexp(t, `nginx +state +serving; with rows of the database of `, told)
+	assert.Regexp(t, `last change +insert \d+ in domains`, told)
+	assert.Regexp(t, `nginx +serving +with rows of the database`, c.OK(t, "status").Stdout)
+	r := c.Mage(t, asked(), "services:status", "status", "services:restart", "-of=nginx")
+	require.Zero(t, r.Code, r.Stderr)
+	require.Len(t, read(t, r.Stdout), 3)
+	assert.Contains(t, c.Mage(t, nil, "services:status", "-of=nginx").Stdout, "serving")
+}
+
+// published is the port of this machine that a container's has.
+func published(c engine.Container, port uint16) uint16 {
+	for _, p := range c.Ports {
+		if p.Container == port {
+			return p.Host
+		}
+	}
+	return 0
+}
+
+// redirected is where a name leads over HTTP, for those who come by a port of this machine.
+func redirected(t *testing.T, port uint16, name string) string {
+	t.Helper()
+	client := http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/", port), nil)
+	require.NoError(t, err)
+	request.Host = fmt.Sprintf("%s:%d", name, port)
+	answer, err := client.Do(request)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	return answer.Header.Get("Location")
+}
+
 // webSite asks nginx for the page of a name; 0 if it does not answer.
 func webSite(t *testing.T, nginx engine.Container, name string) (status int, page string) {
 	t.Helper()
-	var port uint16
-	for _, p := range nginx.Ports {
-		if p.Container == 8443 {
-			port = p.Host
-		}
-	}
+	port := published(nginx, 8443)
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // no authority has issued it yet

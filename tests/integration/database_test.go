@@ -64,7 +64,10 @@ func startServer(t *testing.T, server container.Server) (*container.Disposable, 
 	t.Cleanup(func() { assert.NoError(t, c.Close()) })
 	at, err := netip.ParseAddrPort(c.Address(5432))
 	require.NoError(t, err)
-	target := database.Target{Host: at.Addr().String(), Port: at.Port(), User: "app", Password: hardPassword(), Database: "mail"}
+	target := database.Target{
+		Host: at.Addr().String(), Port: at.Port(), User: "app", Password: hardPassword(), Database: "mail",
+		ConnectTimeout: time.Minute, // a busy machine may need longer than the default for one login
+	}
 	target, err = database.ParseURL(target.URL())
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -97,7 +100,7 @@ func verifyReports(t *testing.T, owner database.Target, admin *pgx.Conn) {
 	assert.GreaterOrEqual(t, report.VersionNumber, 130000)
 	assert.True(t, strings.HasPrefix(report.Version, fmt.Sprint(report.VersionNumber/10000)+"."), report.Version)
 	assert.Positive(t, report.Latency)
-	assert.Less(t, report.Latency, time.Second)
+	assert.Less(t, report.Latency, time.Minute)
 	assert.WithinDuration(t, time.Now(), report.ServerTime, time.Minute)
 	assert.True(t, report.Reached.Address.IsValid(), "the address that answered")
 	report.Target, report.Version, report.VersionNumber, report.Latency, report.ServerTime, report.TimeZone = "", "", 0, 0, time.Time{}, ""

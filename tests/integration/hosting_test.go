@@ -188,6 +188,19 @@ func accountLife(x *tables) {
 		require.NoError(x, err)
 		assert.False(x, changed)
 	}
+	for _, enabled := range []bool{false, true} { // the domain, and so the account
+		changed, err := hosting.EnableDomain(x.Context(), x.conn, "example.org", enabled)
+		require.NoError(x, err)
+		assert.True(x, changed)
+		changed, err = hosting.EnableDomain(x.Context(), x.conn, "example.org", enabled)
+		require.NoError(x, err)
+		assert.False(x, changed)
+		list, err := hosting.Accounts(x.Context(), x.conn, "example.org")
+		require.NoError(x, err)
+		assert.Equal(x, enabled, list[0].Domain)
+	}
+	_, err := hosting.EnableDomain(x.Context(), x.conn, "example.com", true)
+	x.refuses(err, "there is no domain example.com")
 	list, err := hosting.Accounts(x.Context(), x.conn, "example.org")
 	require.NoError(x, err)
 	assert.Equal(x, []hosting.AccountRow{{Address: "ada@example.org", DisplayName: "Ada", Quota: 5 << 30, Enabled: true, Domain: true}}, list)

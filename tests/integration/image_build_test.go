@@ -141,6 +141,12 @@ func (w *workshop) testSkip(t *testing.T) {
 	assert.Equal(t, []engine.ImageID{base.ID, app.ID}, []engine.ImageID{again.ID, appAgain.ID})
 	t.Logf("cold %s and %s, both skipped in %s", base.Duration, app.Duration, time.Since(start))
 
+	forced, err := w.Build(t.Context(), w.base, image.Options{Force: true}, event.Reporter{})
+	require.NoError(t, err)
+	assert.Equal(t, base.ID, forced.ID, "all steps came from the cache, so it is the same")
+	_, appAgain = w.build(t)
+	assert.True(t, appAgain.Skipped)
+
 	img, err := w.engine.ImageInspect(t.Context(), app.Ref)
 	require.NoError(t, err)
 	assert.Contains(t, img.Tags, app.DigestRef)
@@ -229,7 +235,7 @@ func (w *workshop) testCancel(t *testing.T) {
 	left, err := os.ReadDir(filepath.Join(w.CacheDir, "staging"))
 	require.NoError(t, err)
 	assert.Empty(t, left)
-	assert.Eventually(t, func() bool { return !running(t, token) }, 10*time.Second, 100*time.Millisecond, "the step's process has ended")
+	assert.Eventually(t, func() bool { return !running(t, token) }, time.Minute, 100*time.Millisecond, "the step's process has ended")
 	w.write(t, w.app+"/Dockerfile", string(before))
 }
 

@@ -47,7 +47,7 @@ func deadLock(t *testing.T, s *site) {
 	assert.Contains(t, state.String(), "gone (192.0.2.9)")
 	start := time.Now()
 	assert.Len(t, x.update().Applied, 1)
-	assert.Less(t, time.Since(start), 20*time.Second)
+	assert.Less(t, time.Since(start), time.Minute)
 	assert.Contains(t, x.heard(), "released the lock of gone (192.0.2.9)")
 	assert.Equal(t, []string{"false"}, x.column(`select locked::text from databasechangeloglock`))
 }
@@ -178,7 +178,7 @@ func killed(t *testing.T, s *site) {
 	x.write("parts/001.sql", strings.Replace(slow("killed")["parts/001.sql"], "60", "0", 1))
 	start := time.Now()
 	assert.Len(t, x.update().Applied, 2)
-	assert.Less(t, time.Since(start), 20*time.Second)
+	assert.Less(t, time.Since(start), time.Minute)
 }
 
 func cancelled(t *testing.T, s *site) {
@@ -191,7 +191,7 @@ func cancelled(t *testing.T, s *site) {
 	cancel(reason)
 	require.ErrorIs(t, <-done, reason)
 	x.nothingLeft()
-	require.Eventually(t, func() bool { return len(x.snapshot()) == 0 }, 10*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return len(x.snapshot()) == 0 }, time.Minute, 100*time.Millisecond)
 	_, err := s.engine.ContainerList(t.Context(), map[string]string{"test": x.label})
 	require.NotErrorIs(t, err, engine.ErrNotFound)
 }

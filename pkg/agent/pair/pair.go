@@ -22,7 +22,7 @@ type Store struct {
 	dir     string
 	standIn string // directory of the pair for names that have none
 	now     func() time.Time
-	seen    map[string]look // by directory
+	seen    map[string]*look // by directory
 	byName  map[string][]*look
 }
 
@@ -37,12 +37,12 @@ type look struct {
 
 // NewStore makes the store of the pairs below dir; standIn is a directory that [StandIn] has filled.
 func NewStore(dir, standIn string, now func() time.Time) *Store {
-	return &Store{dir: dir, standIn: standIn, now: now, seen: map[string]look{}}
+	return &Store{dir: dir, standIn: standIn, now: now, seen: map[string]*look{}}
 }
 
 // Refresh looks at those directories. A pair whose files have not changed is not read again.
 func (s *Store) Refresh(directories []string) {
-	seen := map[string]look{}
+	seen := map[string]*look{}
 	s.byName = map[string][]*look{}
 	for _, name := range directories {
 		if !filepath.IsLocal(name) || strings.ContainsRune(name, filepath.Separator) {
@@ -52,7 +52,7 @@ func (s *Store) Refresh(directories []string) {
 		stamp := stampOf(dir)
 		l, known := s.seen[name]
 		if !known || l.stamp != stamp || stamp == "" {
-			l = look{dir: dir, stamp: stamp}
+			l = &look{dir: dir, stamp: stamp}
 			l.leaf, l.err = read(dir)
 		}
 		l.served = false
@@ -62,7 +62,7 @@ func (s *Store) Refresh(directories []string) {
 		}
 		for _, covered := range l.leaf.DNSNames {
 			covered = strings.ToLower(covered)
-			s.byName[covered] = append(s.byName[covered], &l)
+			s.byName[covered] = append(s.byName[covered], l)
 		}
 	}
 	s.seen = seen

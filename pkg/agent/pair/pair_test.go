@@ -73,6 +73,16 @@ func TestStore_For(t *testing.T) {
 	} {
 		assert.Equal(t, want, s.For(name), name)
 	}
+	states := map[string]pair.State{}
+	for _, state := range s.States() {
+		states[state.Directory] = state
+	}
+	assert.Len(t, states, 9)
+	assert.Equal(t, pair.State{Directory: "late", Names: []string{"twice.example.net"}, Serial: "1", NotAfter: now().AddDate(0, 0, 60), Served: true}, states["late"])
+	assert.False(t, states["early"].Served)
+	assert.True(t, states["absent"].Missing())
+	require.Error(t, states["other-key"].Err)
+	assert.False(t, states["other-key"].Missing())
 	warnings := s.Warnings()
 	require.Len(t, warnings, 3, "%q", warnings)
 	assert.Contains(t, warnings[2], "other-key: tls: private key does not match public key")

@@ -48,6 +48,18 @@ type Status struct {
 	LastError  *Error     `json:"last_error"`  // nil when all is well again
 	LeftOut    []LeftOut  `json:"left_out"`    // rows that are not served as they are
 	Warnings   []string   `json:"warnings"`
+	// Certificates are those that the rows name.
+	Certificates []Certificate `json:"certificates,omitempty"`
+}
+
+// Certificate is a pair on the volume of certificates.
+type Certificate struct {
+	Directory string     `json:"directory"`
+	Names     []string   `json:"names"`
+	Serial    string     `json:"serial"`    // in lower-case hex; "" if there is none that can be served
+	NotAfter  *time.Time `json:"not_after"` // nil likewise
+	Served    bool       `json:"served"`    // some name is served with it
+	Problem   string     `json:"problem"`   // why it cannot be
 }
 
 // Change is a row that has changed, as the database tells it.
@@ -107,7 +119,7 @@ func (b *Board) Now() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now
-	now.LeftOut, now.Warnings = slices.Clone(now.LeftOut), slices.Clone(now.Warnings)
+	now.LeftOut, now.Warnings, now.Certificates = slices.Clone(now.LeftOut), slices.Clone(now.Warnings), slices.Clone(now.Certificates)
 	return now
 }
 

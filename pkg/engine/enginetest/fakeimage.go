@@ -160,15 +160,20 @@ func (f *Fake) Build(ctx context.Context, spec engine.BuildSpec) (engine.BuildOu
 		return engine.BuildOutput{}, fmt.Errorf("build image %q: %w", name, err)
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s %v %v", text, spec.Args, spec.Labels) // maps print sorted
+	fmt.Fprintf(h, "%s %v", text, spec.Args) // maps print sorted
 	f.mu.Lock()
 	if spec.NoCache {
 		fmt.Fprint(h, f.id("build"))
 	}
+	layers := []string{hex.EncodeToString(h.Sum(nil))}
+	fmt.Fprintf(h, " %v", spec.Labels)
 	id := engine.ImageID("sha256:" + hex.EncodeToString(h.Sum(nil)))
-	cached := f.images[id] != nil
+	cached := false
+	for _, img := range f.images {
+		cached = cached || slices.Equal(img.Layers, layers)
+	}
 	f.mu.Unlock()
-	img := engine.Image{ID: id, Tags: spec.Tags, SizeBytes: int64(len(text)), Created: time.Now(), Labels: maps.Clone(spec.Labels)}
+	img := engine.Image{ID: id, Tags: spec.Tags, SizeBytes: int64(len(text)), Created: time.Now(), Labels: maps.Clone(spec.Labels), Layers: layers}
 	f.AddImage(img)
 	return engine.BuildOutput{ID: id, Steps: fakeSteps(spec, string(text), cached)}, nil
 }

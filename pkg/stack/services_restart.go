@@ -1,0 +1,45 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+)
+
+// RestartServices stops running services and starts them again as they are, each after those that it depends on, and
+// waits until they are healthy.
+func (s *Stack) RestartServices(ctx context.Context, only string) error {
+	restart := func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
+		return s.restartService(ctx, e, r, name, only != "")
+	}
+	return s.eachService(ctx, serviceWork{phase: "services:restart", only: only, do: restart})
+}
+
+// restartService passes over a service that does not run, unless it is the one that was named.
+func (s *Stack) restartService(ctx context.Context, e Engine, r event.Reporter, name string, named bool) (ServiceData, error) {
+	d, err := s.definition(name)
+	if err != nil {
+		return ServiceData{}, err
+	}
+	c, err := s.serviceContainer(ctx, e, name)
+	switch {
+	case err != nil:
+		return ServiceData{}, err
+	case c.State != engine.Running && named:
+		return ServiceData{}, &UsageError{Reason: fmt.Sprintf("service %s does not run: start it with mage services:start", name)}
+	case c.State != engine.Running:
+		return ServiceData{}, nil
+	}
+	if err := s.stopContainer(ctx, e, c); err != nil {
+		return ServiceData{}, err
+	}
+	if err := e.ContainerStart(ctx, c.ID); err != nil {
+		return ServiceData{}, fmt.Errorf("start it again: %w", err)
+	}
+	if c, err = e.ContainerInspect(ctx, string(c.ID)); err != nil {
+		return ServiceData{}, err
+	}
+	return ServiceData{Service: name, State: "restarted", Ports: portsOf(c.Ports)}, s.awaitService(ctx, e, r, d, c, false)
+}

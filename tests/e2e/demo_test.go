@@ -1,0 +1,76 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/pkg/stack"
+	"github.com/poststack/poststack/tests/checkout"
+)
+
+// TestDemo serves the example, does what it says is to be tried, and removes it.
+func TestDemo(t *testing.T) {
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
+		c := checkout.New(t, kind)
+		t.Cleanup(func() { assert.NoError(t, c.Command(context.WithoutCancel(t.Context()), nil, "demo", "-remove").Run()) })
+		first := demo(t, c)
+		assert.Contains(t, try(t, first, "a page over HTTPS"), "<h1>example.test</h1>")
+		second := demo(t, c)
+		require.Len(t, second.Accounts, 2)
+		assert.NotEqual(t, first.Accounts, second.Accounts, "nobody keeps the old passwords")
+		assert.Equal(t, first.Commands, second.Commands)
+
+		name := c.Stack(t) + "-demo"
+		c.OK(t, "demo", "-remove")
+		e := enginetest.Open(t, kind)
+		labels := map[string]string{container.LabelStack: name}
+		containers, err := e.ContainerList(t.Context(), labels)
+		require.NoError(t, err)
+		assert.Empty(t, containers)
+		volumes, err := e.VolumeList(t.Context(), labels)
+		require.NoError(t, err)
+		assert.Empty(t, volumes)
+		assert.NoDirExists(t, filepath.Join(c.State, name, "tls"))
+	})
+}
+
+// demo runs the example.
+func demo(t *testing.T, c *checkout.Checkout) (data stack.DemoData) {
+	t.Helper()
+	r := c.Mage(t, []string{"POSTSTACK_OUTPUT=json"}, "demo")
+	require.Zero(t, r.Code)
+	var document struct {
+		Result json.RawMessage `json:"result"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.Stdout), &document))
+	require.NoError(t, json.Unmarshal(document.Result, &data))
+	return data
+}
+
+// try runs the command that is shown for something, once it works.
+func try(t *testing.T, data stack.DemoData, what string) (out string) {
+	t.Helper()
+	for _, c := range data.Commands {
+		if strings.Contains(c.What, what) {
+			require.Eventually(t, func() bool {
+				text, err := exec.CommandContext(t.Context(), "sh", "-c", c.Command).Output()
+				out = string(text)
+				return err == nil
+			}, time.Minute, 50*time.Millisecond, c.Command)
+			return out
+		}
+	}
+	require.Fail(t, "nothing is shown for "+what)
+	return ""
+}
