@@ -33,6 +33,9 @@ func (Verify) Liquibase(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).VerifyLiquibase, Build.Liquibase)
 }
 
+// Apache runs the image of Apache and checks what containers/apache/image.yaml declares. Settings: those of build:base. Example: mage verify:apache
+func (Verify) Apache(ctx context.Context) error { return phase(ctx, verifying("apache"), Build.Apache) }
+
 // Nginx runs the image of nginx and checks what containers/nginx/image.yaml declares. Settings: those of build:base. Example: mage verify:nginx
 func (Verify) Nginx(ctx context.Context) error { return phase(ctx, verifying("nginx"), Build.Nginx) }
 

@@ -47,6 +47,8 @@ func functions(getenv, pair, reach func(string) string) template.FuncMap {
 	return template.FuncMap{
 		"nginx": quote.Nginx, "comment": quote.Comment, "host": quote.Host, "number": quote.Number, "flag": quote.Flag,
 		"origin": quote.Origin, "words": quote.Words, "values": quote.Values,
+		"apache": quote.Apache, "apacheRoot": quote.ApacheRoot, "apachePaths": quote.ApachePaths, "apacheMembers": quote.ApacheMembers,
+		"parents":     quote.Parents,
 		"below":       func(value any, roots ...string) (string, error) { return quote.Below(value, roots...) },
 		"setting":     setting,
 		"pair":        pair,

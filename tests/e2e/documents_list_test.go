@@ -108,6 +108,7 @@ func notRun() map[string]reason {
 		"mage services:reload -of=web":                                     {"likewise", nothing},
 		"mage verify:base":                                                 verified,
 		"mage verify:postgres":                                             verified,
+		"mage verify:apache":                                               verified,
 		"mage verify:nginx":                                                verified,
 		"mage verify:liquibase":                                            verified,
 		"mage demo":                                                        {"TestDemo runs it", nothing},
@@ -127,7 +128,8 @@ func notRun() map[string]reason {
 		"podman has no daemon, and systemd does not run here":              name,
 		"echo 'services: [nginx]' >> poststack.yaml":                       site,
 		"mage domain:add example.org -web":                                 site,
-		"podman cp site/. poststack-STACK-nginx:/srv/www/example.org":      site,
+		"podman cp app/. poststack-STACK-apache:/srv/apps/app.example.org":       {"tests/integration TestApache serves one", nothing},
+		"podman cp site/. poststack-STACK-nginx:/srv/www/example.org":            site,
 		"curl -k --resolve example.org:8443:127.0.0.1 https://example.org:8443/": site,
 	}
 }

@@ -16,7 +16,7 @@ func TestVerifyRuntime(t *testing.T) {
 		c := checkout.New(t, kind)
 		r := c.OK(t, "verify:runtime")
 		assert.Regexp(t, `postgres +sql 5432 postgres/postgres +answers within 1m0s +ok: answers after`, r.Stdout)
-		assert.Regexp(t, `passed in .* – \d+ checks of 5 images`, r.Stdout+r.Stderr)
+		assert.Regexp(t, `passed in .* – \d+ checks of 7 images`, r.Stdout+r.Stderr)
 		assert.NotContains(t, r.Stdout, "FAILED")
 
 		// A list that expects what is not so fails with its line, and the table says what was seen.

@@ -36,12 +36,11 @@ import (
 )
 
 const (
-	nginxImage engine.Ref = "localhost/poststack/nginx:latest"
-	nginxUID   int        = 9997 // of the image, fixed
-	certGroup  int        = 9999
+	nginxUID  int = 9997 // of the image, fixed
+	certGroup int = 9999
 )
 
-// web is a container of nginx's image beside one of PostgreSQL's with the schema.
+// web is a container of a web server's image beside one of PostgreSQL's with the schema.
 type web struct {
 	*testing.T
 	engine  *engine.Engine
@@ -50,9 +49,19 @@ type web struct {
 	spec    engine.ContainerSpec
 	network string
 	id      engine.ContainerID
+	pages   string // where the files of a site are, which is %s
 }
 
 func newWeb(t *testing.T, e *engine.Engine) *web {
+	t.Helper()
+	w := newStage(t, e)
+	w.pages = "/srv/www/%s"
+	w.serve("nginx", nginxUID, map[string]string{"www": "/srv/www", "certs": "/etc/certs", "acme": "/srv/acme"})
+	return w
+}
+
+// newStage has PostgreSQL with the schema, in a network of its own.
+func newStage(t *testing.T, e *engine.Engine) *web {
 	t.Helper()
 	w := &web{T: t, engine: e, network: "webtest-" + strings.ToLower(rand.Text())}
 	require.NoError(t, e.NetworkCreate(t.Context(), w.network, container.DisposableLabels()))
@@ -61,36 +70,47 @@ func newWeb(t *testing.T, e *engine.Engine) *web {
 	w.db.spec.Network, w.db.spec.Aliases = w.network, []string{"postgres"}
 	w.admin = w.db.start()
 	w.schema()
-	state := w.network + "-state"
-	require.NoError(t, e.VolumeCreate(t.Context(), state, container.DisposableLabels()))
-	t.Cleanup(func() { assert.NoError(t, e.VolumeRemove(context.WithoutCancel(t.Context()), state)) })
-	var mounts []engine.Mount
-	for name, path := range map[string]string{"state": "/var/lib/poststack", "www": "/srv/www", "certs": "/etc/certs", "acme": "/srv/acme"} {
-		volume := w.network + "-" + name
-		if name != "state" {
-			require.NoError(t, e.VolumeCreate(t.Context(), volume, container.DisposableLabels()))
-			t.Cleanup(func() { assert.NoError(t, e.VolumeRemove(context.WithoutCancel(t.Context()), volume)) })
-		}
-		mounts = append(mounts, engine.Mount{Volume: volume, Target: path})
-	}
-	w.spec = engine.ContainerSpec{
-		Name: w.network + "-nginx", Image: nginxImage, Labels: container.DisposableLabels(), Network: w.network,
-		Env: map[string]string{
-			"PGHOST": "postgres", "PGUSER": "web", "PGDATABASE": "app", "PGPASSFILE": "/etc/poststack-login/pgpass", "PGSSLMODE": "disable",
-		},
-		Files: []engine.File{{
-			Path: "/etc/poststack-login/pgpass", Mode: 0o400, UID: nginxUID, GID: nginxUID, Content: []byte("*:*:*:*:web-password\n"),
-		}},
-		Mounts: mounts, ReadOnly: true, Tmpfs: []engine.Tmpfs{{Path: "/run/nginx", UID: nginxUID, GID: nginxUID, Mode: 0o700}},
-		Confinement: engine.Confinement{Confined: true},
-		Ports:       []engine.Port{{Container: 8080, HostIP: "127.0.0.1"}, {Container: 8443, HostIP: "127.0.0.1"}},
-	}
-	t.Cleanup(func() { w.remove() })
-	w.create()
 	return w
 }
 
-// schema makes the tables as their owner, and the role that nginx signs in as.
+// serve runs the image of a web server, with volumes at these paths beside that of its agent.
+func (w *web) serve(name string, uid int, volumes map[string]string) {
+	w.Helper()
+	w.sql(`create role ` + name + `_web login password 'web-password' in role poststack_` + name)
+	mounts := []engine.Mount{{Volume: w.volume(name + "-state"), Target: "/var/lib/poststack"}}
+	for volume, path := range volumes {
+		mounts = append(mounts, engine.Mount{Volume: w.volume(volume), Target: path})
+	}
+	w.spec = engine.ContainerSpec{
+		Name: w.network + "-" + name, Image: engine.Ref("localhost/poststack/" + name + ":latest"), Labels: container.DisposableLabels(),
+		Network: w.network, Aliases: []string{name},
+		Env: map[string]string{
+			"PGHOST": "postgres", "PGUSER": name + "_web", "PGDATABASE": "app", "PGPASSFILE": "/etc/poststack-login/pgpass", "PGSSLMODE": "disable",
+		},
+		Files: []engine.File{{
+			Path: "/etc/poststack-login/pgpass", Mode: 0o400, UID: uid, GID: uid, Content: []byte("*:*:*:*:web-password\n"),
+		}},
+		Mounts: mounts, ReadOnly: true, Tmpfs: []engine.Tmpfs{{Path: "/run/" + name, UID: uid, GID: uid, Mode: 0o700}},
+		Confinement: engine.Confinement{Confined: true},
+		Ports:       []engine.Port{{Container: 8080, HostIP: "127.0.0.1"}, {Container: 8443, HostIP: "127.0.0.1"}},
+	}
+	w.Cleanup(func() { w.remove() })
+	w.create()
+}
+
+// volume makes a volume, unless another container of the test has it already.
+func (w *web) volume(name string) string {
+	w.Helper()
+	volume := w.network + "-" + name
+	if _, err := w.engine.VolumeInspect(w.Context(), volume); err == nil {
+		return volume
+	}
+	require.NoError(w, w.engine.VolumeCreate(w.Context(), volume, container.DisposableLabels()))
+	w.Cleanup(func() { assert.NoError(w, w.engine.VolumeRemove(context.WithoutCancel(w.Context()), volume)) })
+	return volume
+}
+
+// schema makes the tables as their owner.
 func (w *web) schema() {
 	w.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "..", "changelogs", "schema", "*.sql"))
@@ -102,7 +122,6 @@ func (w *web) schema() {
 		_, err = w.admin.PgConn().Exec(w.Context(), string(text)).ReadAll()
 		require.NoError(w, err, file)
 	}
-	w.sql(`create role web login password 'web-password' in role poststack_nginx`)
 }
 
 func (w *web) sql(text string, args ...any) {
@@ -146,6 +165,20 @@ func (w *web) port(inside uint16) uint16 {
 	return 0
 }
 
+// hangUp has the agent look at all that the database tells nothing of.
+func (w *web) hangUp() {
+	w.Helper()
+	require.NoError(w, w.engine.ContainerKill(w.Context(), w.id, "SIGHUP"))
+}
+
+// exec runs a command in the container, as root.
+func (w *web) exec(command ...string) {
+	w.Helper()
+	out, err := w.engine.ContainerExec(w.Context(), w.id, engine.ExecSpec{Command: command, User: "0"})
+	require.NoError(w, err)
+	require.Zero(w, out.Code, out.Stderr)
+}
+
 // put puts files into the container's volumes.
 func (w *web) put(files ...engine.File) {
 	w.Helper()
@@ -155,7 +188,7 @@ func (w *web) put(files ...engine.File) {
 // page makes the one page of a site say its name.
 func (w *web) page(name string) {
 	w.Helper()
-	w.put(engine.File{Path: "/srv/www/" + name + "/index.html", Mode: 0o644, Content: []byte("this is " + name)})
+	w.put(engine.File{Path: fmt.Sprintf(w.pages, name) + "/index.html", Mode: 0o644, Content: []byte("this is " + name)})
 }
 
 // answer is what came back; a status of 0 is a connection that failed.
@@ -168,6 +201,11 @@ type answer struct {
 
 // ask asks once, on a new connection. sni "" sends none.
 func (w *web) ask(scheme, sni, host, path string) answer {
+	return w.askAs(scheme, sni, host, path, func(*http.Request) {})
+}
+
+// askAs is ask with a request that is changed before.
+func (w *web) askAs(scheme, sni, host, path string, change func(*http.Request)) answer {
 	port := w.port(map[string]uint16{"http": 8080, "https": 8443}[scheme])
 	var a answer
 	client := http.Client{
@@ -184,6 +222,7 @@ func (w *web) ask(scheme, sni, host, path string) answer {
 	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, fmt.Sprintf("%s://127.0.0.1:%d%s", scheme, port, path), http.NoBody)
 	require.NoError(w, err)
 	req.Host = host
+	change(req)
 	resp, err := client.Do(req)
 	if err != nil {
 		return a
@@ -330,39 +369,41 @@ func (w *web) keepsNamesApart() {
 	require.Eventually(w, func() bool {
 		return slices.Equal(w.site("a.example.org").certificate.DNSNames, []string{"a.example.org"})
 	}, 20*time.Second, 20*time.Millisecond)
-	strangers := func() {
-		w.Helper()
-		for _, tc := range []struct {
-			sni, host string
-			code      int
-		}{
-			{"off.example.org", "off.example.org", 421},
-			{"unknown.example.net", "unknown.example.net", 421},
-			{"", "127.0.0.1", 421},
-			{"", "a.example.org", 421},
-			{"a.example.org", "zzz.example.org", 421},
-			{"zzz.example.org", "a.example.org", 421},
-			{"a.example.org", "unknown.example.net", 421},
-			{"zzz.example.org", "zzz.example.org", 200},
-			{"A.Example.ORG", "a.example.ORG", 200},
-		} {
-			got := w.ask("https", tc.sni, tc.host, "/")
-			assert.Equal(w, tc.code, got.code, "SNI %q, host %q", tc.sni, tc.host)
-			if !strings.EqualFold(tc.sni, "a.example.org") {
-				assert.Equal(w, []string{pair.StandInName}, got.certificate.DNSNames, "SNI %q gets a certificate of nobody", tc.sni)
-			}
-		}
-		for _, host := range []string{"off.example.org", "unknown.example.net", "127.0.0.1"} {
-			assert.Equal(w, http.StatusNotFound, w.ask("http", "", host, "/").code, host)
-		}
-	}
-	strangers()
+	w.strangers()
 	w.domain("aaa.example.org") // sorts first
 	w.becomes("aaa.example.org", http.StatusNotFound)
-	strangers()
+	w.strangers()
 	w.restart()
 	w.becomes("a.example.org", http.StatusOK)
-	strangers()
+	w.strangers()
+}
+
+// strangers asks for names that nobody has here, and for one name over a connection of another.
+func (w *web) strangers() {
+	w.Helper()
+	for _, tc := range []struct {
+		sni, host string
+		code      int
+	}{
+		{"off.example.org", "off.example.org", 421},
+		{"unknown.example.net", "unknown.example.net", 421},
+		{"", "127.0.0.1", 421},
+		{"", "a.example.org", 421},
+		{"a.example.org", "zzz.example.org", 421},
+		{"zzz.example.org", "a.example.org", 421},
+		{"a.example.org", "unknown.example.net", 421},
+		{"zzz.example.org", "zzz.example.org", 200},
+		{"A.Example.ORG", "a.example.ORG", 200},
+	} {
+		got := w.ask("https", tc.sni, tc.host, "/")
+		assert.Equal(w, tc.code, got.code, "SNI %q, host %q", tc.sni, tc.host)
+		if !strings.EqualFold(tc.sni, "a.example.org") {
+			assert.Equal(w, []string{pair.StandInName}, got.certificate.DNSNames, "SNI %q gets a certificate of nobody", tc.sni)
+		}
+	}
+	for _, host := range []string{"off.example.org", "unknown.example.net", "127.0.0.1"} {
+		assert.Equal(w, http.StatusNotFound, w.ask("http", "", host, "/").code, host)
+	}
 }
 
 func (w *web) leavesOutBadRows() {
@@ -454,8 +495,8 @@ func (w *web) takesCertificates() {
 	key, err := w.engine.ContainerFile(w.Context(), w.id, "/etc/certs/other/privkey.pem")
 	require.NoError(w, err)
 	w.put(engine.File{Path: "/etc/certs/www/privkey.pem", Mode: 0o640, UID: certGroup, GID: certGroup, Content: key})
-	require.NoError(w, w.engine.ContainerKill(w.Context(), w.id, "SIGHUP")) // it looks every half minute by itself
-	w.serves("www.example.org", 3)                                          // its own does not fit its key: the wildcard is next
+	w.hangUp()                     // it looks every half minute by itself
+	w.serves("www.example.org", 3) // its own does not fit its key: the wildcard is next
 	w.tells(func(s status.Status) bool {
 		return len(s.Warnings) == 1 && strings.Contains(s.Warnings[0], "private key does not match")
 	})
@@ -471,7 +512,7 @@ func (w *web) handsOn() {
 	w.becomes("a.example.org", http.StatusBadGateway)
 	w.becomes("www.example.org", http.StatusBadGateway)
 	assert.Equal(w, http.StatusOK, w.site("zzz.example.org").code)
-	require.NoError(w, w.engine.ContainerKill(w.Context(), w.id, "SIGHUP")) // it looks every half minute by itself
+	w.hangUp() // it looks every half minute by itself
 	s := w.tells(func(s status.Status) bool { return len(s.Warnings) == 2 })
 	assert.Contains(w, s.Warnings[1], `host "nowhere.example.net", which requests are handed on to, has no address`)
 	w.restart()
@@ -535,7 +576,7 @@ func (w *web) gathersChanges() {
 
 func (w *web) listensAgain() {
 	for i := range enginetest.Rounds(w, 5) {
-		w.sql(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'web'`)
+		w.sql(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'nginx_web'`)
 		name := fmt.Sprintf("cut%d.example.net", i)
 		w.domain(name)
 		w.within(5*time.Second, name, http.StatusNotFound)
@@ -587,7 +628,7 @@ func (w *web) outlivesDatabase() {
 
 func (w *web) endsInOrder() {
 	const size = 20 << 20 // more than the sockets hold
-	w.put(engine.File{Path: "/srv/www/a.example.org/big", Mode: 0o644, Content: bytes.Repeat([]byte("x"), size)})
+	w.put(engine.File{Path: fmt.Sprintf(w.pages, "a.example.org") + "/big", Mode: 0o644, Content: bytes.Repeat([]byte("x"), size)})
 	for _, signal := range []string{"SIGWINCH", "SIGHUP"} {
 		require.NoError(w, w.engine.ContainerKill(w.Context(), w.id, signal))
 	}
