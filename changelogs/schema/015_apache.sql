@@ -6,7 +6,7 @@ do $do$
 begin
   execute format($create$
     create function poststack_web_login(login text) returns table (hash text, address text)
-    language sql stable security definer set search_path to %I, pg_temp set lock_timeout to '3s' as $$
+    language sql stable security definer set search_path to %I, pg_temp set lock_timeout to '2s' as $$
       select regexp_replace(a.password_hash, '^\{[A-Z0-9.-]+\}', ''), a.local_part || '@' || d.name
       from accounts a join domains d on d.id = a.domain_id
       where a.enabled and d.enabled and a.password_hash ~ '^(\{[A-Z0-9.-]+\})?\$'

@@ -15,7 +15,7 @@ import (
 
 // want is every target that people rely on, with the flags of those that have some.
 var want = map[string][]string{ //nolint:gochecknoglobals // a table
-	"bench":     {"-check", "-curves", "-keep", "-peers", "-rounds", "-rows"},
+	"bench":        {"-check", "-curves", "-keep", "-peers", "-rounds", "-rows"},
 	"build:apache": nil, "build:all": {"-force", "-noCache"}, "build:base": nil, "build:liquibase": nil, "build:nginx": nil, "build:postgres": nil,
 	"check": nil, "completion": nil, "config:show": nil, "coverage": nil, "db:start": nil, "db:url": {"-passfile"}, "docs": nil, "doctor": {"-fix"}, "down": nil,
 	"engine:install": nil, "engine:status": nil, "format": nil, "hooks:install": nil, "hooks:preCommit": nil, "images": nil, "install": nil,

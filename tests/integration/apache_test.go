@@ -205,10 +205,18 @@ func (a *app) protects() {
 		user, password string
 		code           int
 	}{
-		{"ada@example.org", "ada-password", 200}, {"ADA@Example.Org", "ada-password", 200}, {"bob@app.example.org", "bob-password", 200},
-		{"cyd@example.org", "sha-password", 200}, {"ada@example.org", "Ada-password", 401}, {"ada@example.org", "", 401},
-		{"ada", "ada-password", 401}, {"eve@other.example.net", "eve-password", 401}, {"nobody@example.org", "ada-password", 401},
-		{"' or 1=1 --@example.org", "x", 401}, {"%s@example.org", "x", 401}, {strings.Repeat("x", 3000) + "@example.org", "x", 401},
+		{"ada@example.org", "ada-password", 200},
+		{"ADA@Example.Org", "ada-password", 200},
+		{"bob@app.example.org", "bob-password", 200},
+		{"cyd@example.org", "sha-password", 200},
+		{"ada@example.org", "Ada-password", 401},
+		{"ada@example.org", "", 401},
+		{"ada", "ada-password", 401},
+		{"eve@other.example.net", "eve-password", 401},
+		{"nobody@example.org", "ada-password", 401},
+		{"' or 1=1 --@example.org", "x", 401},
+		{"%s@example.org", "x", 401},
+		{strings.Repeat("x", 3000) + "@example.org", "x", 401},
 	} {
 		assert.Equal(a, tc.code, a.login(site, "/private/", tc.user, tc.password).code, "%.40s %s", tc.user, tc.password)
 	}
@@ -339,11 +347,28 @@ func (a *app) takesCertificates() {
 	a.tells(func(s status.Status) bool {
 		return len(s.Warnings) == 1 && strings.Contains(s.Warnings[0], "private key does not match") && s.Certificates[0].Problem != ""
 	})
+	garbage := engine.File{Path: "/etc/certs/a/fullchain.pem", Mode: 0o644, UID: certGroup, GID: certGroup}
+	a.web.certificate("a", 4, "a.example.org")
+	garbage.Content, err = a.engine.ContainerFile(a.Context(), a.id, garbage.Path)
+	require.NoError(a, err)
+	garbage.Content = append(garbage.Content, "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n"...)
+	a.put(garbage) // with this Apache would not reload, but end
+	a.hangUp()
+	a.tells(func(s status.Status) bool {
+		return len(s.Warnings) == 1 && strings.Contains(s.Warnings[0], "read certificate 2 of the chain")
+	})
+	assert.Equal(a, http.StatusOK, a.site("a.example.org").code)
 	a.web.certificate("a", 3, "a.example.org")
 	a.hangUp()
 	a.serves("a.example.org", 3)
 	s := a.tells(func(s status.Status) bool { return len(s.Certificates) == 1 && s.Certificates[0].Served })
 	assert.Equal(a, "3", s.Certificates[0].Serial)
+	a.sql(`insert into settings (key, value) values ('hsts', '{"a.example.org": 600}')`)
+	require.Eventually(a, func() bool {
+		return a.site("a.example.org").header.Get("Strict-Transport-Security") == "max-age=600"
+	}, 20*time.Second, 20*time.Millisecond)
+	assert.Empty(a, a.site("zzz.example.org").header.Get("Strict-Transport-Security"))
+	a.sql(`delete from settings where key = 'hsts'`)
 	a.sql(`update certificates set status = 'revoked'`)
 	a.serves("a.example.org", 0)
 }

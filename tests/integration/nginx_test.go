@@ -247,8 +247,8 @@ func (w *web) becomes(name string, code int) (last answer) {
 		if last.code != code {
 			alike = 0
 		}
-		return alike == 20
-	}, 20*time.Second, 20*time.Millisecond)
+		return alike == 12
+	}, 20*time.Second, 5*time.Millisecond)
 	require.True(w, ok, "%s gives %d, not %d; the container said:\n%s", name, last.code, code, w.logs())
 	return last
 }
@@ -270,8 +270,8 @@ func (w *web) shows(name, page string) {
 		if w.site(name).body != page {
 			alike = 0
 		}
-		return alike == 20
-	}, 20*time.Second, 20*time.Millisecond)
+		return alike == 12
+	}, 20*time.Second, 5*time.Millisecond)
 }
 
 func (w *web) logs() string {

@@ -168,5 +168,5 @@ func readOnce(dir string) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pair.Leaf, nil
+	return pair.Leaf, strong(pair)
 }

@@ -77,7 +77,7 @@ func TestStore_For(t *testing.T) {
 	for _, state := range s.States() {
 		states[state.Directory] = state
 	}
-	assert.Len(t, states, 9)
+	assert.Len(t, states, 10)
 	assert.Equal(t, pair.State{Directory: "late", Names: []string{"twice.example.net"}, Serial: "1", NotAfter: now().AddDate(0, 0, 60), Served: true}, states["late"])
 	assert.False(t, states["early"].Served)
 	assert.True(t, states["absent"].Missing())
