@@ -49,7 +49,8 @@ type web struct {
 	spec    engine.ContainerSpec
 	network string
 	id      engine.ContainerID
-	pages   string // where the files of a site are, which is %s
+	ports   map[uint16]uint16 // by those inside, as they are published; nil before they are asked for
+	pages   string            // where the files of a site are, which is %s
 }
 
 func newWeb(t *testing.T, e *engine.Engine) *web {
@@ -142,27 +143,38 @@ func (w *web) create() {
 	id, err := w.engine.ContainerCreate(w.Context(), w.spec)
 	require.NoError(w, err)
 	w.id = id
-	require.NoError(w, w.engine.ContainerStart(w.Context(), id))
+	w.start()
+}
+
+// start starts the container, which may get other ports then.
+func (w *web) start() {
+	w.Helper()
+	w.ports = nil
+	require.NoError(w, w.engine.ContainerStart(w.Context(), w.id))
 }
 
 // restart stops nginx and starts it again.
 func (w *web) restart() {
 	w.Helper()
 	require.NoError(w, w.engine.ContainerStop(w.Context(), w.id, time.Minute))
-	require.NoError(w, w.engine.ContainerStart(w.Context(), w.id))
+	w.start()
 }
 
-// port is where a port of the container is published.
+// port is where a port of the container is published. The engine is asked once for each start: it is slow to answer.
 func (w *web) port(inside uint16) uint16 {
 	w.Helper()
-	c, err := w.engine.ContainerInspect(w.Context(), string(w.id))
-	require.NoError(w, err)
-	for _, p := range c.Ports {
-		if p.Container == inside {
-			return p.Host
+	if w.ports == nil {
+		c, err := w.engine.ContainerInspect(w.Context(), string(w.id))
+		require.NoError(w, err)
+		if c.State != engine.Running {
+			return 0
+		}
+		w.ports = map[uint16]uint16{}
+		for _, p := range c.Ports {
+			w.ports[p.Container] = p.Host
 		}
 	}
-	return 0
+	return w.ports[inside]
 }
 
 // hangUp has the agent look at all that the database tells nothing of.
@@ -594,6 +606,7 @@ func (w *web) listensAgain() {
 		name := fmt.Sprintf("started%d.example.net", i)
 		w.domain(name)
 		require.NoError(w, <-restarted)
+		w.ports = nil
 		w.within(5*time.Second, name, http.StatusNotFound)
 	}
 }
@@ -652,7 +665,7 @@ func (w *web) endsInOrder() {
 	require.NoError(w, err)
 	assert.Zero(w, c.ExitCode)
 	for range 3 {
-		require.NoError(w, w.engine.ContainerStart(w.Context(), w.id))
+		w.start()
 		w.becomes("a.example.org", http.StatusOK)
 		require.NoError(w, w.engine.ContainerKill(w.Context(), w.id, "SIGKILL"))
 		_, err := w.engine.ContainerWait(w.Context(), w.id)
