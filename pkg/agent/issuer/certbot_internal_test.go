@@ -119,6 +119,33 @@ Ask for help or search for solutions at https://community.letsencrypt.org. See t
 	assert.LessOrEqual(t, len(words(strings.Repeat("ä", 4000))), 2003)
 }
 
+// TestUnhidden has the output and the log of certbot 2.1 with Python 3.11 when an authority has refused an order.
+func TestUnhidden(t *testing.T) {
+	t.Parallel()
+	i := issuerIn(t)
+	hidden := words("An unexpected error occurred:\nAttributeError: can't set attribute\n")
+	assert.Equal(t, hidden, i.unhidden(hidden), "there is no log")
+	require.NoError(t, os.MkdirAll(filepath.Join(i.Paths.State, "logs"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(i.Paths.State, "logs", "letsencrypt.log"), []byte(`Traceback (most recent call last):
+acme.messages.Error: urn:ietf:params:acme:error:rateLimited :: There were too many requests of a given type :: too many certificates
+During handling of the above exception, another exception occurred:
+    raise AttributeError("can't set attribute")
+AttributeError: can't set attribute
+`), 0o600))
+	assert.Equal(t, "urn:ietf:params:acme:error:rateLimited :: There were too many requests of a given type :: too many certificates", i.unhidden(hidden))
+	assert.Equal(t, "something else", i.unhidden("something else"))
+}
+
+func TestStore_forget(t *testing.T) {
+	t.Parallel()
+	s := store{t.TempDir()}
+	account := filepath.Join(s.dir, "accounts", "ca.example.org:14000", "dir", "7f")
+	require.NoError(t, os.MkdirAll(account, 0o700))
+	require.Error(t, s.forget("https://../.."))
+	require.NoError(t, s.forget("https://ca.example.org:14000/dir"))
+	assert.NoDirExists(t, account)
+}
+
 func TestRead(t *testing.T) {
 	t.Parallel()
 	set := rows.Set{

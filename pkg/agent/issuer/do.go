@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/poststack/poststack/pkg/agent/process"
@@ -45,6 +49,12 @@ func (i *Issuer) order(ctx context.Context, s scene, set settings) {
 	i.Log.Info("asking the authority", "names", r.Names, "challenge", r.Challenge, "server", s.server)
 	begun := time.Now()
 	err = i.certbot(ctx, argv, timeout(r, set))
+	if err != nil && strings.Contains(err.Error(), unknownAccount) {
+		i.Log.Warn("the authority does not know the account any more: another one is registered", "server", s.server)
+		if err = i.store().forget(s.server); err == nil {
+			err = i.certbot(ctx, argv, timeout(r, set))
+		}
+	}
 	if r.WantedAt != nil {
 		m.answered = *r.WantedAt
 	}
@@ -74,7 +84,7 @@ func (i *Issuer) hand(ctx context.Context, r row, m memory) {
 	i.Log.Info("a certificate is deployed", "directory", r.Directory, "serial", have.leaf.SerialNumber.Text(16), "until", have.leaf.NotAfter)
 }
 
-// blame tells of what this machine is to blame for. It is tried again soon.
+// blame tells of what this machine is to blame for. It is tried again soon, and nothing is held against the authority.
 func (i *Issuer) blame(ctx context.Context, r row, m memory, err error) {
 	if m.told != err.Error() {
 		i.Log.Error("a certificate is not deployed", "directory", r.Directory, "error", err)
@@ -83,7 +93,11 @@ func (i *Issuer) blame(ctx context.Context, r row, m memory, err error) {
 	if r.WantedAt != nil {
 		m.answered = *r.WantedAt
 	}
-	i.say(ctx, r, m, failure(r, err))
+	if _, refused := (scene{row: r, memory: m}).lastTry(); refused {
+		i.say(ctx, r, m, failure(r, err))
+		return
+	}
+	i.say(ctx, r, m, fault(r, err))
 }
 
 // revoke has the authority revoke the certificate, and takes it away.
@@ -119,9 +133,28 @@ func (i *Issuer) certbot(ctx context.Context, argv []string, most time.Duration)
 		if exit.Err != nil {
 			return fmt.Errorf("%w: %s", exit.Err, words(exit.Output))
 		}
-		return errors.New(words(exit.Output))
+		return errors.New(i.unhidden(words(exit.Output)))
 	}
 	return err
+}
+
+// unknownAccount is what an authority says that has forgotten who asks.
+const unknownAccount = "accountDoesNotExist"
+
+// unhidden is what the authority has said where certbot 2.1 with Python 3.11 stumbles over it: then only its log has it.
+func (i *Issuer) unhidden(words string) string {
+	if !strings.Contains(words, "AttributeError: can't set attribute") {
+		return words
+	}
+	log, err := os.ReadFile(filepath.Join(i.Paths.State, "logs", "letsencrypt.log"))
+	if err != nil {
+		return words
+	}
+	said := regexp.MustCompile(`(?m)^acme\.messages\.Error: (.*)$`).FindAllSubmatch(log, -1)
+	if len(said) == 0 {
+		return words
+	}
+	return string(said[len(said)-1][1])
 }
 
 // say tells the table what came of a row, and remembers it until that is known to have it.

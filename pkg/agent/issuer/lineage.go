@@ -73,6 +73,15 @@ func (s store) remove(name string) error {
 	return errors.Join(os.RemoveAll(s.renewal(name)), os.RemoveAll(s.live(name)), os.RemoveAll(filepath.Join(s.dir, "archive", name)))
 }
 
+// forget removes the account at an authority.
+func (s store) forget(server string) error {
+	_, at, _ := strings.Cut(server, "://")
+	if !filepath.IsLocal(at) {
+		return fmt.Errorf("forget the account at %q: it is no address", server)
+	}
+	return os.RemoveAll(filepath.Join(s.dir, "accounts", at))
+}
+
 // names are those of all lineages, whole or not.
 func (s store) names() ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(s.dir, "renewal"))

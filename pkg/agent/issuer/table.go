@@ -34,9 +34,17 @@ func failure(r row, err error) change {
 	if r.LastError == err.Error() && r.WantedAt == nil {
 		return change{} // the table says so already
 	}
-	return change{`update certificates set last_error = $3, ` + met + `,
-		status = case when status in ('issued', 'revoked') then status else 'failed' end where id = $1`,
-		[]any{r.ID, r.wish(), err.Error()}}
+	return change{`update certificates set last_error = $3, ` + failed, []any{r.ID, r.wish(), err.Error()}}
+}
+
+const failed = met + `, status = case when status in ('issued', 'revoked') then status else 'failed' end where id = $1`
+
+// fault is a row that could not be met, and the authority has refused nothing.
+func fault(r row, err error) change {
+	if r.LastError == err.Error() && r.WantedAt == nil && r.TriedAt == nil {
+		return change{}
+	}
+	return change{`update certificates set last_error = $3, tried_at = null, ` + failed, []any{r.ID, r.wish(), err.Error()}}
 }
 
 // success is a certificate that is deployed.
