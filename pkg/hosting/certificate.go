@@ -152,18 +152,19 @@ func WantCertificate(ctx context.Context, conn Conn, domain Domain, o Certificat
 
 // complete fills in what was not said, and refuses what no authority needs to be asked for.
 func (o *CertificateOptions) complete(ctx context.Context, tx pgx.Tx, domain Domain, before *CertificateRow) error {
-	if len(o.Names) == 0 {
-		o.Names = []string{string(domain)}
-		if before != nil {
-			o.Names = before.Names
+	switch {
+	case len(o.Names) == 0 && before != nil:
+		o.Names = before.Names
+		if o.Challenge == "" {
+			o.Challenge = before.Challenge
 		}
+	case len(o.Names) == 0:
+		o.Names = []string{string(domain)}
 	}
 	wild := slices.ContainsFunc(o.Names, func(n string) bool { return strings.HasPrefix(n, "*.") })
 	switch {
 	case o.Challenge == "" && wild:
 		o.Challenge = "dns-01"
-	case o.Challenge == "" && before != nil:
-		o.Challenge = before.Challenge
 	case o.Challenge == "":
 		o.Challenge = "http-01"
 	case o.Challenge == "http-01" && wild:
@@ -188,11 +189,13 @@ func (o *CertificateOptions) again(ctx context.Context, tx pgx.Tx, before Certif
 	case same && before.Status == CertificateIssued && before.LastError == "":
 		return false, nil
 	}
-	if err := before.held(); err != nil {
+	if err := before.held(); err != nil && same {
 		return false, err
 	}
+	// What was refused is not what is asked for, if that has changed.
 	_, err := tx.Exec(ctx, `update certificates set names = $2, challenge = $3, wanted_at = coalesce(wanted_at, now()), revoked_at = null,
-		status = case when status = 'revoked' then 'wanted' else status end where directory = $1`, before.Directory, o.Names, o.Challenge)
+		tried_at = case when $4 then tried_at end, last_error = case when $4 then last_error end,
+		status = case when status = 'revoked' then 'wanted' else status end where directory = $1`, before.Directory, o.Names, o.Challenge, same)
 	return true, err
 }
 
@@ -202,7 +205,7 @@ func (c CertificateRow) held() error {
 	if until == nil {
 		return nil
 	}
-	return refuse("the authority refused certificate %s at %s (%s), and is asked again at %s: who asks more often is shut out",
+	return refuse("certificate %s was tried at %s, and failed (%s); the authority is asked again at %s, as it shuts out who asks more often",
 		c.Directory, clock(*c.TriedAt), c.LastError, clock(*until))
 }
 

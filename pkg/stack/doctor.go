@@ -101,6 +101,7 @@ func (s *Stack) checks() []doctor.Check {
 		doctor.Check{Name: "leftovers", Look: s.checkLeftovers},
 		doctor.Check{Name: "database", Look: s.checkDatabase},
 		doctor.Check{Name: "certificate", Look: s.checkCertificate},
+		doctor.Check{Name: "certificates", Look: s.checkCertificates},
 	)
 }
 

@@ -150,6 +150,10 @@ func (s *Stack) failure(phase string, class Class, err error) *PhaseError {
 	if errors.As(err, &refused) || errors.Is(err, errNotSetUp) {
 		class = Database
 	}
+	var issue *CertificateError
+	if errors.As(err, &issue) {
+		class = Unexpected
+	}
 	var tables *hosting.SchemaError
 	if errors.As(err, &tables) {
 		class = SchemaWork

@@ -32,7 +32,7 @@ type ServedData struct {
 	Service string `json:"service"`
 	Address string `json:"address"`
 	Serial  string `json:"serial"`
-	Current bool   `json:"current"` // it is the certificate that the table has
+	Current bool   `json:"current"` // it is the one that the table has, or one that ends later
 	Problem string `json:"problem"` // why there was no answer
 }
 

@@ -18,7 +18,10 @@ import (
 )
 
 // door is where a service of this stack answers that has the certificates.
-type door struct{ service, address string }
+type door struct {
+	service, address string
+	problem          string // why nobody needs to ask there
+}
 
 // addServed asks the services that run which certificate they show for each name. Which of their ports speak TLS, they tell
 // themselves.
@@ -69,12 +72,15 @@ func (s *Stack) doors(ctx context.Context) ([]door, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c.State == engine.Exited || c.State == engine.Created {
+		if c.State == "" || c.State == engine.Exited || c.State == engine.Created {
 			continue
+		}
+		if c.State != engine.Running {
+			out = append(out, door{service: name, problem: "its container is " + string(c.State)})
 		}
 		for _, p := range portsOf(c.Ports) {
 			if p.Protocol == "" {
-				out = append(out, door{name, p.Address})
+				out = append(out, door{service: name, address: p.Address})
 			}
 		}
 	}
@@ -84,6 +90,9 @@ func (s *Stack) doors(ctx context.Context) ([]door, error) {
 // shownTo is what a client is shown that asks for the first name of a certificate; nothing of a port that does not speak
 // TLS, and of a service that has no certificate for that name.
 func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
+	if at.problem != "" {
+		return ServedData{Service: at.service, Problem: at.problem}
+	}
 	const most = 3 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -99,9 +108,9 @@ func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
 	case errors.As(err, &plain):
 		return ServedData{}
 	case errors.As(err, &network) && network.Timeout():
-		return ServedData{Service: at.service, Address: at.address, Problem: fmt.Sprintf("no answer within %s", most)}
+		return ServedData{Service: at.service, Address: at.address, Problem: fmt.Sprintf("%s: no answer within %s", at.address, most)}
 	case err != nil:
-		return ServedData{Service: at.service, Address: at.address, Problem: err.Error()}
+		return ServedData{Service: at.service, Address: at.address, Problem: at.address + ": " + err.Error()}
 	}
 	defer func() { _ = conn.Close() }()
 	secure, _ := conn.(*tls.Conn)
@@ -110,7 +119,9 @@ func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
 		return ServedData{}
 	}
 	serial := leaf.SerialNumber.Text(16)
-	return ServedData{Service: at.service, Address: at.address, Serial: serial, Current: serial == c.Serial}
+	// Of two that are for a name, a service shows the one that ends last.
+	current := serial == c.Serial || c.NotAfter != nil && !leaf.NotAfter.Before(*c.NotAfter)
+	return ServedData{Service: at.service, Address: at.address, Serial: serial, Current: current}
 }
 
 // awaitServed waits until no service shows an older certificate, and says which still do.
@@ -123,7 +134,7 @@ func (s *Stack) awaitServed(ctx context.Context, data []CertificateData) error {
 			for _, served := range c.Served {
 				switch {
 				case served.Problem != "":
-					stale = append(stale, fmt.Errorf("certificate %s is deployed, and %s does not answer at %s: %s", c.Name, served.Service, served.Address, served.Problem))
+					stale = append(stale, fmt.Errorf("certificate %s is deployed, and %s does not answer: %s", c.Name, served.Service, served.Problem))
 				case !served.Current:
 					stale = append(stale, fmt.Errorf("certificate %s is deployed, and %s still shows serial %s at %s; try: mage services:reload -of=%s",
 						c.Name, served.Service, served.Serial, served.Address, served.Service))

@@ -12,6 +12,14 @@ import (
 	"github.com/poststack/poststack/pkg/hosting"
 )
 
+// CertificateError is a certificate that was not issued, renewed or revoked, or is not served.
+type CertificateError struct{ Err error }
+
+func (e *CertificateError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *CertificateError) Unwrap() error { return e.Err }
+
 // awaitCertificates waits until somebody has had those certificates issued, renewed or revoked. One that fails is an error
 // that says why, and what to do.
 func (s *Stack) awaitCertificates(ctx context.Context, conn hosting.Conn, target string, names []string) (ended, []string, error) {
@@ -25,7 +33,7 @@ func (s *Stack) awaitCertificates(ctx context.Context, conn hosting.Conn, target
 	s.Sink.For(target).Step("waiting for the authority")
 	const each = 4 * time.Minute // longer than an order may take
 	limit := time.Duration(len(names)) * each
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("there is no answer after %s; it is gone on with: see mage certificates:status", limit))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("there is no answer after %s; it goes on: see mage certificates:status", limit))
 	defer cancel()
 	list, err := s.settled(ctx, conn, target, names)
 	if err != nil {
@@ -34,6 +42,9 @@ func (s *Stack) awaitCertificates(ctx context.Context, conn hosting.Conn, target
 	how, notes, err := outcome(list)
 	if data, ok := how.Data.([]CertificateData); ok && err == nil {
 		err = s.awaitServed(ctx, data)
+	}
+	if err != nil {
+		err = &CertificateError{err}
 	}
 	return how, notes, err
 }
@@ -63,7 +74,7 @@ func (s *Stack) settled(ctx context.Context, conn hosting.Conn, target string, n
 		}
 		select {
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, &CertificateError{context.Cause(ctx)}
 		case <-time.After(look):
 		}
 	}

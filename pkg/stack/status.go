@@ -27,8 +27,10 @@ type StatusReport struct {
 	Answers     string             `json:"answers"`               // "yes", or why not
 	Schema      string             `json:"schema"`                // its state, or why it is unknown
 	Certificate *CertificateStatus `json:"certificate,omitempty"` // that the own database serves, if it is to have one
-	VolumeBytes int64              `json:"volume_bytes"`          // of the data volume; 0 if there is none
-	Reboot      *RebootStatus      `json:"reboot,omitempty"`      // of the containers that run; nil if none does
+	// Certificates are those of the domains; nil if there is none.
+	Certificates *CertificatesStatus `json:"certificates,omitempty"`
+	VolumeBytes  int64               `json:"volume_bytes"`     // of the data volume; 0 if there is none
+	Reboot       *RebootStatus       `json:"reboot,omitempty"` // of the containers that run; nil if none does
 }
 
 // ContainerStatus is one container of the stack.
@@ -100,6 +102,9 @@ func (s *Stack) Status(ctx context.Context) error {
 	if c := report.Certificate; c != nil {
 		row("certificate", c.String(), cmp.Or(c.Problem, c.From))
 	}
+	if c := report.Certificates; c != nil {
+		row("certificates", c.String(), c.more())
+	}
 	if report.VolumeBytes > 0 {
 		row("data", units.HumanSize(float64(report.VolumeBytes)), s.volumeName())
 	}
@@ -152,6 +157,9 @@ func (s *Stack) status(ctx context.Context) (StatusReport, error) {
 	if running {
 		report.Answers, report.Schema = s.answers(ctx, target)
 		report.Certificate, _ = s.certificateStatus(ctx, target) // Answers tells why there is none
+		if report.Answers == "yes" {
+			report.Certificates = s.certificatesStatus(ctx, target)
+		}
 	}
 	return report, nil
 }

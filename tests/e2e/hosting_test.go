@@ -30,6 +30,7 @@ func TestHosting(t *testing.T) {
 		assert.Contains(t, before.Stderr, "the database has no table domains")
 		c.OK(t, "setup")
 		hostedDomain(t, c)
+		hostedCertificate(t, c)
 		hostedRefusals(t, c)
 		hostedEnd(t, c)
 		c.OK(t, "down")
@@ -83,6 +84,30 @@ func hostedDomain(t *testing.T, c *checkout.Checkout) {
 		{"address":"bob@example.org","name":"Bob","quota_bytes":1073741824,"enabled":true}]`, string(list))
 }
 
+// hostedCertificate asks for one while nobody is there who has certificates issued.
+func hostedCertificate(t *testing.T, c *checkout.Checkout) {
+	t.Helper()
+	said := c.OK(t, "certificates:issue", "example.org").Stderr
+	assert.Contains(t, said, "asked for example.org")
+	assert.Contains(t, said, "nobody is connected who has certificates issued; start who does with: mage services:start -of=certbot")
+	c.OK(t, "certificates:issue", "example.org", "-names=*.example.org,Example.ORG")
+	r := c.Mage(t, asked(), "certificates:status")
+	require.Zero(t, r.Code)
+	list, err := json.Marshal(read(t, r.Stdout)[0].Result)
+	require.NoError(t, err)
+	assert.JSONEq(t, `[{"name":"example.org","domain":"example.org","names":["*.example.org","example.org"],"status":"wanted","challenge":"dns-01",
+		"issuer":"","serial":"","not_before":null,"not_after":null,"days_left":null,"tried_at":null,"next_try":null,"last_error":"","remedy":"",
+		"revoked_at":null,"served":[]}]`, string(list))
+	assert.Contains(t, c.OK(t, "status").Stdout, "1 waiting")
+	_, err = connect(t, c.URL(t)).Exec(t.Context(), `update certificates set status = 'failed', tried_at = now(), wanted_at = null,
+		last_error = 'Domain: example.org; Type: dns; Detail: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.example.org'`)
+	require.NoError(t, err)
+	failed := c.Mage(t, nil, "certificates:status")
+	assert.Equal(t, 1, failed.Code)
+	assert.Contains(t, failed.Stdout, "let each name lead to this server: mage dns:records example.org")
+	assert.Contains(t, c.Mage(t, nil, "doctor").Stdout, "1 failed")
+}
+
 func hostedRefusals(t *testing.T, c *checkout.Checkout) {
 	t.Helper()
 	for _, tc := range []struct {
@@ -98,6 +123,14 @@ func hostedRefusals(t *testing.T, c *checkout.Checkout) {
 		{[]string{"dns:add", "example.org", "ftp.example.org", "A", "192.0.2.3"}, "the name ftp.example.org repeats the zone"},
 		{[]string{"dns:add", "example.org", "@", "MX", "192.0.2.1"}, "is an address"},
 		{[]string{"dns:zone", "-ns=ns1.example.org"}, "give its name as -add=NAME"},
+		{[]string{"certificates:renew"}, "as it shuts out who asks more often"},
+		{[]string{"certificates:issue", "example.org"}, "as it shuts out who asks more often"},
+		{[]string{"certificates:issue", "example.org", "-names=*.example.org", "-challenge=http-01"}, "a wildcard is only issued"},
+		{[]string{"certificates:issue", "example.org", "-names=www.example.com"}, "www.example.com is in no domain that is served here"},
+		{[]string{"certificates:issue", "example.org", "-challenge=tls"}, `there is no challenge "tls"`},
+		{[]string{"certificates:issue", "example.com"}, "there is no domain example.com"},
+		{[]string{"certificates:status", "-of=example.com"}, "there is no certificate example.com"},
+		{[]string{"certificates:revoke", "example.org"}, "there is no terminal to ask on"},
 		{[]string{"account:remove", "bob@example.org"}, "there is no terminal to ask on"},
 		{[]string{"domain:remove", "example.org", "-yes"}, "account ada@example.org"},
 	} {

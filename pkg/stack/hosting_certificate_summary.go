@@ -1,0 +1,111 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/doctor"
+	"github.com/poststack/poststack/pkg/hosting"
+)
+
+// CertificatesStatus is how the certificates of the domains are.
+type CertificatesStatus struct {
+	Issued   int    `json:"issued"`
+	Waiting  int    `json:"waiting"`
+	Failed   int    `json:"failed"`
+	Ended    int    `json:"ended"`     // of those that were issued
+	DaysLeft *int   `json:"days_left"` // of the one that ends first; null if none was issued
+	Next     string `json:"next"`      // its name
+	Trouble  string `json:"trouble"`   // the first that somebody has to look after, and why
+}
+
+// certificatesStatus asks the tables; nil if there is no certificate, or no table.
+func (s *Stack) certificatesStatus(ctx context.Context, target database.Target) *CertificatesStatus {
+	limited, cancel := context.WithTimeout(ctx, s.Config.Timeout.Connect)
+	defer cancel()
+	var list []hosting.CertificateRow
+	err := s.sessions.Use(limited, target, func(ctx context.Context, conn *pgx.Conn) (err error) {
+		list, err = hosting.Certificates(ctx, conn, "")
+		return err
+	})
+	if err != nil || len(list) == 0 {
+		return nil
+	}
+	return summed(list, time.Now())
+}
+
+func summed(list []hosting.CertificateRow, now time.Time) *CertificatesStatus {
+	out := &CertificatesStatus{}
+	for _, c := range list {
+		d := certificateData(c, now)
+		switch c.Status {
+		case hosting.CertificateIssued:
+			out.Issued++
+			if out.DaysLeft == nil || *d.DaysLeft < *out.DaysLeft {
+				out.DaysLeft, out.Next = d.DaysLeft, d.Name
+			}
+		case hosting.CertificateFailed:
+			out.Failed++
+		case hosting.CertificateWanted:
+			out.Waiting++
+		}
+		if d.ended() {
+			out.Ended++
+		}
+		if more := d.more(); out.Trouble == "" && (d.LastError != "" || d.ended()) {
+			out.Trouble = d.Name + ": " + more
+		}
+	}
+	return out
+}
+
+// String is it in a few words.
+func (c CertificatesStatus) String() string {
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{c.Issued, "issued"}, {c.Waiting, "waiting"}, {c.Failed, "failed"}, {c.Ended, "ended"}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// more is what else there is to say.
+func (c CertificatesStatus) more() string {
+	switch {
+	case c.Trouble != "":
+		return c.Trouble
+	case c.DaysLeft != nil:
+		return fmt.Sprintf("%s ends first, in %s", c.Next, count(*c.DaysLeft, "day"))
+	default:
+		return ""
+	}
+}
+
+// checkCertificates looks for certificates of domains that have ended, or that an authority refuses.
+func (s *Stack) checkCertificates(ctx context.Context) []doctor.Finding {
+	target, err := s.Target(ctx)
+	if err != nil {
+		return nil // another check tells of it
+	}
+	status := s.certificatesStatus(ctx, target)
+	if status == nil {
+		return nil
+	}
+	found := doctor.Finding{Check: "certificates", State: doctor.OK, Seen: status.String() + "; " + status.more()}
+	switch {
+	case status.Ended > 0:
+		found.State, found.Remedy = doctor.Problem, "mage certificates:renew"
+	case status.Trouble != "":
+		found.State, found.Remedy = doctor.Warning, "mage certificates:status"
+	}
+	return []doctor.Finding{found}
+}
