@@ -48,7 +48,8 @@ func run(args []string) int {
 		Status: "/run/certbot/status.json", NameKey: "/srv/dnskey/acme.key", Program: "/usr/bin/certbot",
 		Roots: "/etc/ssl/certs/ca-certificates.crt",
 	}
-	code, err := 0, error(nil)
+	var code int
+	var err error
 	if command == "run" {
 		code, err = serve(paths)
 	} else {

@@ -5,8 +5,8 @@ import "strings"
 // Remedy says what to do about what an authority has refused, or "" where its own words say it.
 func (c CertificateRow) Remedy() string {
 	text := strings.ToLower(c.LastError)
-	has := func(any ...string) bool {
-		for _, word := range any {
+	has := func(words ...string) bool {
+		for _, word := range words {
 			if strings.Contains(text, word) {
 				return true
 			}

@@ -55,8 +55,10 @@ func TestSummed(t *testing.T) {
 	now := time.Now()
 	in := func(days int) *time.Time { at := now.Add(time.Duration(days)*24*time.Hour + time.Hour); return &at }
 	got := summed([]hosting.CertificateRow{
-		{Directory: "a", Status: hosting.CertificateIssued, NotAfter: in(60)}, {Directory: "b", Status: hosting.CertificateIssued, NotAfter: in(20)},
-		{Directory: "c", Status: hosting.CertificateWanted}, {Directory: "d", Status: hosting.CertificateRevoked, NotAfter: in(-3)},
+		{Directory: "a", Status: hosting.CertificateIssued, NotAfter: in(60)},
+		{Directory: "b", Status: hosting.CertificateIssued, NotAfter: in(20)},
+		{Directory: "c", Status: hosting.CertificateWanted},
+		{Directory: "d", Status: hosting.CertificateRevoked, NotAfter: in(-3)},
 	}, now)
 	assert.Equal(t, "2 issued, 1 waiting", got.String())
 	assert.Equal(t, "b ends first, in 20 days", got.more())
@@ -70,7 +72,7 @@ func TestSummed(t *testing.T) {
 func TestOutcome(t *testing.T) {
 	t.Parallel()
 	till := time.Now().Add(time.Hour)
-	how, _, err := outcome([]hosting.CertificateRow{
+	how, err := outcome([]hosting.CertificateRow{
 		{Directory: "a", Status: hosting.CertificateIssued, Serial: "5", NotAfter: &till},
 		{Directory: "b", Domain: "b.example.org", Status: hosting.CertificateFailed, LastError: "Domain: b; Detail: NXDOMAIN"},
 	})

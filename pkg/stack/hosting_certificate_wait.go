@@ -39,14 +39,14 @@ func (s *Stack) awaitCertificates(ctx context.Context, conn hosting.Conn, target
 	if err != nil {
 		return ended{}, nil, err
 	}
-	how, notes, err := outcome(list)
+	how, err := outcome(list)
 	if data, ok := how.Data.([]CertificateData); ok && err == nil {
 		err = s.awaitServed(ctx, data)
 	}
 	if err != nil {
 		err = &CertificateError{err}
 	}
-	return how, notes, err
+	return how, nil, err
 }
 
 // settled waits until nothing is under way any more.
@@ -81,7 +81,7 @@ func (s *Stack) settled(ctx context.Context, conn hosting.Conn, target string, n
 }
 
 // outcome is what has come of certificates.
-func outcome(list []hosting.CertificateRow) (ended, []string, error) {
+func outcome(list []hosting.CertificateRow) (ended, error) {
 	now, data, done := time.Now(), []CertificateData{}, []string{}
 	var failed []error
 	for _, c := range list {
@@ -98,9 +98,9 @@ func outcome(list []hosting.CertificateRow) (ended, []string, error) {
 	}
 	how := ended{Outcome: event.Done, Text: strings.Join(done, "; "), Data: data}
 	if len(failed) > 0 && len(done) > 0 {
-		return how, nil, fmt.Errorf("%w; done are: %s", errors.Join(failed...), how.Text)
+		return how, fmt.Errorf("%w; done are: %s", errors.Join(failed...), how.Text)
 	}
-	return how, nil, errors.Join(failed...)
+	return how, errors.Join(failed...)
 }
 
 // trouble says what went wrong, and what to do.

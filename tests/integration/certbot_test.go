@@ -52,7 +52,8 @@ func newIssuing(t *testing.T, e *engine.Engine) *issuing {
 			{Path: "/etc/poststack/acme-root.pem", Mode: 0o444, Content: c.authority.root},
 		},
 		Mounts: []engine.Mount{
-			{Volume: state, Target: "/var/lib/certbot"}, {Volume: w.network + "-acme", Target: "/srv/acme"},
+			{Volume: state, Target: "/var/lib/certbot"},
+			{Volume: w.network + "-acme", Target: "/srv/acme"},
 			{Volume: w.network + "-certs", Target: "/etc/certs"},
 		},
 		ExtraHosts: map[string]string{c.authority.host: "host-gateway"}, ReadOnly: true,

@@ -153,8 +153,10 @@ func TestRead(t *testing.T) {
 			"last_error": "", "wanted_at": "2026-01-02T03:04:05.678901+00:00", "tried_at": null, "enabled": true}`)}},
 		"services": {{Key: "bind", Raw: []byte(`{"host": "ns.example.org"}`)}},
 		"settings": {
-			{Key: "dns_propagation", Raw: []byte(`{"value": 30}`)}, {Key: "key_type", Raw: []byte(`{"value": "dsa"}`)},
-			{Key: "new_keys", Raw: []byte(`{"value": true}`)}, {Key: "hsts", Raw: []byte(`{"value": 10}`)},
+			{Key: "dns_propagation", Raw: []byte(`{"value": 30}`)},
+			{Key: "key_type", Raw: []byte(`{"value": "dsa"}`)},
+			{Key: "new_keys", Raw: []byte(`{"value": true}`)},
+			{Key: "hsts", Raw: []byte(`{"value": 10}`)},
 		},
 	}
 	got, wrong, err := read(set)

@@ -20,7 +20,7 @@ func (i *Issuer) pass(ctx context.Context, stop <-chan struct{}) time.Time {
 			return next
 		}
 		scenes := i.look(t)
-		i.tell(t, scenes)
+		i.tell(scenes)
 		chosen, todo := nothing, scene{}
 		for _, s := range scenes {
 			what, at := s.next()
@@ -121,7 +121,7 @@ func (s scene) end() time.Time {
 }
 
 // tell tells how the rows are.
-func (i *Issuer) tell(t table, scenes []scene) {
+func (i *Issuer) tell(scenes []scene) {
 	leftOut, warnings := []status.LeftOut{}, []string{}
 	for _, s := range scenes {
 		trouble := s.row.LastError

@@ -49,11 +49,13 @@ func fault(r row, err error) change {
 
 // success is a certificate that is deployed.
 func success(r row, leaf *x509.Certificate) change {
-	return change{`update certificates set status = 'issued', last_error = null, ` + met + `, issuer = $3, serial_number = $4,
+	return change{
+		`update certificates set status = 'issued', last_error = null, ` + met + `, issuer = $3, serial_number = $4,
 		fingerprint_sha256 = $5, not_before = $6, not_after = $7, revoked_at = null where id = $1 and status <> 'revoked'`,
 		[]any{
 			r.ID, r.wish(), leaf.Issuer.String(), leaf.SerialNumber.Text(16), fingerprint(leaf), leaf.NotBefore, leaf.NotAfter,
-		}}
+		},
+	}
 }
 
 // unrevoked is a certificate that the authority did not revoke.
