@@ -21,6 +21,8 @@ func (c CertificateRow) Remedy() string {
 		return "set acme.root to the file with the root that the authority's own server is trusted by"
 	case has("deploy the certificate", "withdraw the certificate"):
 		return "look at the volume of the certificates; it is tried again by itself, without another order"
+	case has("the name server has no zone"):
+		return "" // it is said
 	case has("key of the name server", "find the name server"):
 		return "start the name server, which makes the key; it is tried again by itself"
 	case has("did not end in time"):

@@ -2,16 +2,11 @@ package issuer
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/google/renameio/v2"
 )
 
 // orderTimeout is how long certbot may take, without the time that records are given to spread.
@@ -58,7 +53,7 @@ func (i *Issuer) arguments(ctx context.Context, s scene, set settings) ([]string
 		argv = append(argv, "--reuse-key")
 	}
 	if s.row.Challenge == challengeDNS {
-		credentials, err := i.credentials(ctx, set.nameServer)
+		credentials, err := i.credentials(ctx, set.nameServer, s.row.Names)
 		if err != nil {
 			return nil, err
 		}
@@ -85,58 +80,6 @@ func (i *Issuer) environment() []string {
 		env = append(env, "REQUESTS_CA_BUNDLE="+i.roots)
 	}
 	return env
-}
-
-// updatePort is where the name server takes records of challenges, unless the name says another.
-const updatePort = "5353"
-
-// credentials makes the file that tells certbot which name server to tell the records of challenges, and with which key.
-func (i *Issuer) credentials(ctx context.Context, server string) (string, error) {
-	text, err := os.ReadFile(i.Paths.NameKey)
-	if err != nil {
-		return "", fmt.Errorf("read the key of the name server, which makes it when it starts: %w", err)
-	}
-	key, err := parseKey(string(text))
-	if err != nil {
-		return "", fmt.Errorf("read the key of the name server in %s: %w", i.Paths.NameKey, err)
-	}
-	host, port, err := net.SplitHostPort(server)
-	if err != nil {
-		host, port = server, updatePort
-	}
-	found, err := net.DefaultResolver.LookupHost(ctx, host)
-	if err != nil {
-		return "", fmt.Errorf("find the name server: %w", err)
-	}
-	content := fmt.Sprintf("dns_rfc2136_server = %s\ndns_rfc2136_port = %s\ndns_rfc2136_name = %s\ndns_rfc2136_secret = %s\ndns_rfc2136_algorithm = %s\n",
-		found[0], port, key.name, key.secret, strings.ToUpper(key.algorithm))
-	path := filepath.Join(i.Paths.Run, "rfc2136.ini")
-	if err := renameio.WriteFile(path, []byte(content), 0o600); err != nil {
-		return "", fmt.Errorf("keep the key of the name server: %w", err)
-	}
-	return path, nil
-}
-
-// key is one of TSIG.
-type key struct{ name, algorithm, secret string }
-
-// parseKey reads a key as the name server writes it: key "NAME" { algorithm hmac-sha256; secret "…"; };
-func parseKey(text string) (key, error) {
-	one := func(pattern string) string {
-		if found := regexp.MustCompile(pattern).FindStringSubmatch(text); found != nil {
-			return found[1]
-		}
-		return ""
-	}
-	k := key{
-		name:      one(`key\s+"?([A-Za-z0-9._-]+)"?\s*\{`),
-		algorithm: one(`algorithm\s+"?([A-Za-z0-9-]+)"?\s*;`),
-		secret:    one(`secret\s+"?([A-Za-z0-9+/=]+)"?\s*;`),
-	}
-	if k.name == "" || k.algorithm == "" || k.secret == "" {
-		return k, fmt.Errorf("it has no name, algorithm or secret")
-	}
-	return k, nil
 }
 
 // boilerplate are lines of certbot that tell nothing of what went wrong.

@@ -64,11 +64,14 @@ func Queries() []feed.Query {
 	}
 }
 
-const defaultPropagation = 5
+const (
+	defaultPropagation = 5
+	ownNameServer      = "bind" // of this stack
+)
 
 // read makes sense of what the database gave. What is wrong with a setting is told, and it counts as unset.
 func read(set rows.Set) (t table, wrong []string, err error) {
-	t.settings = settings{propagation: defaultPropagation, nameServer: "bind"}
+	t.settings = settings{propagation: defaultPropagation, nameServer: ownNameServer}
 	for _, raw := range set["certificates"] {
 		var r row
 		if err := json.Unmarshal(raw.Raw, &r); err != nil {
