@@ -36,6 +36,11 @@ func (Verify) Liquibase(ctx context.Context) error {
 // Apache runs the image of Apache and checks what containers/apache/image.yaml declares. Settings: those of build:base. Example: mage verify:apache
 func (Verify) Apache(ctx context.Context) error { return phase(ctx, verifying("apache"), Build.Apache) }
 
+// Certbot runs the image of certbot and checks what containers/certbot/image.yaml declares. Settings: those of build:base. Example: mage verify:certbot
+func (Verify) Certbot(ctx context.Context) error {
+	return phase(ctx, verifying("certbot"), Build.Certbot)
+}
+
 // Nginx runs the image of nginx and checks what containers/nginx/image.yaml declares. Settings: those of build:base. Example: mage verify:nginx
 func (Verify) Nginx(ctx context.Context) error { return phase(ctx, verifying("nginx"), Build.Nginx) }
 

@@ -109,6 +109,7 @@ func notRun() map[string]reason {
 		"mage verify:base":                                                 verified,
 		"mage verify:postgres":                                             verified,
 		"mage verify:apache":                                               verified,
+		"mage verify:certbot":                                              verified,
 		"mage verify:nginx":                                                verified,
 		"mage verify:liquibase":                                            verified,
 		"mage demo":                                                        {"TestDemo runs it", nothing},
