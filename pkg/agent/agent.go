@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -48,6 +49,7 @@ type Agent struct {
 	origin  status.Origin
 	daemon  *process.Process // nil until it runs
 	pending bool             // the daemon has not taken the files over yet
+	behind  changes          // what it has not taken over
 	wrong   bool             // the last attempt failed, or left rows out
 	stamp   string           // of the pairs that it has
 }
@@ -63,6 +65,9 @@ func (a *Agent) Run(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go a.table.Reap(context.WithoutCancel(ctx)) // also while everything else ends
+	if err := a.makeReady(ctx); err != nil {
+		return 1, err
+	}
 	first := make(chan struct{})
 	go a.follow(ctx, first)
 	if code, started, err := a.start(ctx, first); !started {
@@ -102,6 +107,25 @@ func (a *Agent) prepare() (err error) {
 		a.files.Check = nil
 	}
 	return a.files.Open(d.Directory)
+}
+
+// makeReady does what is done once, before there are files.
+func (a *Agent) makeReady(ctx context.Context) error {
+	d := a.Declaration
+	if len(d.Prepare.Run) > 0 {
+		if _, err := a.run(ctx, d.Prepare, filepath.Dir(d.Directory), nil); err != nil {
+			return fmt.Errorf("prepare: %w", err)
+		}
+	}
+	if d.Kept == "" {
+		return nil
+	}
+	kept, err := rows.Load(d.Kept)
+	if err != nil {
+		a.log.Warn(err.Error())
+	}
+	a.files.Remember(kept)
+	return nil
 }
 
 // follow follows the database; first is closed when rows of it have been taken over.
@@ -150,7 +174,7 @@ func (a *Agent) start(ctx context.Context, first <-chan struct{}) (code int, sta
 	if err != nil {
 		return 1, false, err
 	}
-	a.daemon, a.pending = daemon, false
+	a.daemon, a.pending, a.behind = daemon, false, nil
 	a.board.Change(func(s *status.Status) { s.State, s.PID = status.Serving, daemon.PID })
 	a.log.Info("the daemon runs", "program", d.Run[0], "pid", daemon.PID)
 	return 0, true, nil

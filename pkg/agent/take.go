@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"time"
 
@@ -49,6 +50,7 @@ func (a *Agent) apply(ctx context.Context, set rows.Set, origin status.Origin, r
 	a.served, a.origin = set, origin
 	reload := len(result.Changed) > 0 || a.pairsChanged()
 	a.pending = a.pending || reload
+	a.behind = a.behind.and(result.Changed)
 	if err := a.reload(ctx); err != nil {
 		a.fail(whatReload, err)
 		return err
@@ -88,24 +90,30 @@ func (a *Agent) reload(ctx context.Context) error {
 			return err
 		}
 	case len(how.Run) > 0:
-		if _, err := a.run(ctx, how.Command, a.Declaration.Directory); err != nil {
+		if _, err := a.run(ctx, how.Command, a.Declaration.Directory, a.behind); err != nil {
 			return err
 		}
 	}
-	a.pending = false
+	a.pending, a.behind = false, nil
 	return nil
 }
 
 // check is the render.Checker.
-func (a *Agent) check(ctx context.Context, stage string) (string, error) {
-	return a.run(ctx, a.Declaration.Check, stage)
+func (a *Agent) check(ctx context.Context, stage string, changed []render.Change) (string, error) {
+	return a.run(ctx, a.Declaration.Check, stage, changes(nil).and(changed))
 }
 
-// run runs a command on the files of a directory.
-func (a *Agent) run(ctx context.Context, c declaration.Command, dir string) (string, error) {
+// run runs a command on the files of a directory, which tells it of those that have changed if it asks.
+func (a *Agent) run(ctx context.Context, c declaration.Command, dir string, changed changes) (string, error) {
+	list := dir + ".changed"
+	if c.AsksWhatChanged() {
+		if err := os.WriteFile(list, []byte(changed.String()), 0o600); err != nil {
+			return "", fmt.Errorf("list the changed files: %w", err)
+		}
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("it took longer than %s", c.Timeout))
 	defer cancel()
-	return a.table.Run(ctx, process.Spec{Argv: c.Argv(dir), Env: a.Environ, Dir: dir})
+	return a.table.Run(ctx, process.Spec{Argv: c.Argv(dir, list), Env: a.Environ, Dir: dir})
 }
 
 // fail tells of what went wrong.

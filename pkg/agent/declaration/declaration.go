@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 // Declaration is the file, with ${NAME} in paths and commands replaced by the environment's variable.
 type Declaration struct {
 	Service   string           `yaml:"service"`
+	Prepare   Command          `yaml:"prepare"` // what is done once, before the first files are made
 	Daemon    Daemon           `yaml:"daemon"`
 	Check     Command          `yaml:"check"` // of all files, in the directory that they are prepared in
 	Directory string           `yaml:"directory"`
@@ -45,7 +47,9 @@ type Reload struct {
 	Command `yaml:",inline"`
 }
 
-// Command is a program that ends by itself. ${stage} in an argument is the directory in which files are prepared.
+// Command is a program that ends by itself. ${stage} in an argument is the directory in which files are prepared, and
+// ${changed} a file that lists those that differ from what the daemon has: in each line added, changed or removed, and the
+// path below the directory.
 type Command struct {
 	Run     []string      `yaml:"run"`
 	Timeout time.Duration `yaml:"timeout"`
@@ -121,13 +125,13 @@ func Load(path string, getenv func(string) string) (Declaration, error) {
 func (d *Declaration) expand(getenv func(string) string) {
 	expand := func(s string) string {
 		return os.Expand(s, func(name string) string {
-			if name == "stage" {
-				return "${stage}"
+			if name == "stage" || name == "changed" {
+				return "${" + name + "}"
 			}
 			return getenv(name)
 		})
 	}
-	for _, list := range [][]string{d.Daemon.Run, d.Daemon.Reload.Run, d.Check.Run} {
+	for _, list := range [][]string{d.Prepare.Run, d.Daemon.Run, d.Daemon.Reload.Run, d.Check.Run} {
 		for i := range list {
 			list[i] = expand(list[i])
 		}
@@ -143,6 +147,7 @@ func (d *Declaration) expand(getenv func(string) string) {
 // fill sets what was left out.
 func (d *Declaration) fill() {
 	d.Status = cmp.Or(d.Status, "/run/poststack/status.json")
+	d.Prepare.Timeout = cmp.Or(d.Prepare.Timeout, 20*time.Second)
 	d.Check.Timeout = cmp.Or(d.Check.Timeout, 20*time.Second)
 	d.Daemon.Reload.Timeout = cmp.Or(d.Daemon.Reload.Timeout, 20*time.Second)
 	d.Daemon.Stop.Signal = cmp.Or(d.Daemon.Stop.Signal, "SIGTERM")
@@ -159,11 +164,19 @@ func (d *Declaration) fill() {
 	b.Retry = cmp.Or(b.Retry, 2*time.Second)
 }
 
-// Argv is the command with the directory put in.
-func (c Command) Argv(stage string) []string {
+// Argv is the command with the directory and the list of changed files put in.
+func (c Command) Argv(stage, changed string) []string {
 	out := make([]string, len(c.Run))
 	for i, arg := range c.Run {
-		out[i] = strings.ReplaceAll(arg, "${stage}", stage)
+		out[i] = strings.NewReplacer("${stage}", stage, changedFiles, changed).Replace(arg)
 	}
 	return out
+}
+
+// changedFiles stands in an argument for the list.
+const changedFiles = "${changed}"
+
+// AsksWhatChanged tells whether the command wants the list of changed files.
+func (c Command) AsksWhatChanged() bool {
+	return slices.ContainsFunc(c.Run, func(arg string) bool { return strings.Contains(arg, changedFiles) })
 }

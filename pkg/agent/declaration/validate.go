@@ -23,7 +23,7 @@ func (d *Declaration) validate() error {
 			bad("%s %q is not an absolute path", name, path)
 		}
 	}
-	for name, argv := range map[string][]string{"daemon": d.Daemon.Run, "check": d.Check.Run, "reload": d.Daemon.Reload.Run} {
+	for name, argv := range map[string][]string{"prepare": d.Prepare.Run, "daemon": d.Daemon.Run, "check": d.Check.Run, "reload": d.Daemon.Reload.Run} {
 		if len(argv) > 0 && !filepath.IsAbs(argv[0]) {
 			bad("%s: %q is not the absolute path of a program", name, argv[0])
 		}
@@ -54,7 +54,7 @@ func (d *Declaration) times() map[string]time.Duration {
 	return map[string]time.Duration{
 		"bounds.connect": b.Connect, "bounds.read": b.Read, "bounds.alone": b.Alone, "bounds.burst": b.Burst,
 		"bounds.ping": b.Ping, "bounds.full": b.Full, "bounds.retry": b.Retry,
-		"check.timeout": d.Check.Timeout, "daemon.stop.timeout": d.Daemon.Stop.Timeout, "daemon.reload.timeout": d.Daemon.Reload.Timeout,
+		"prepare.timeout": d.Prepare.Timeout, "check.timeout": d.Check.Timeout, "daemon.stop.timeout": d.Daemon.Stop.Timeout, "daemon.reload.timeout": d.Daemon.Reload.Timeout,
 	}
 }
 

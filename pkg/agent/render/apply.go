@@ -13,8 +13,9 @@ import (
 	"github.com/poststack/poststack/pkg/agent/rows"
 )
 
-// Checker tries the files that are prepared in a directory. What it prints says what is wrong.
-type Checker func(ctx context.Context, stage string) (output string, err error)
+// Checker tries the files that are prepared in a directory, some of which differ from what is served. What it prints says
+// what is wrong.
+type Checker func(ctx context.Context, stage string, changed []Change) (output string, err error)
 
 // How often a checker is asked at most while it is looked for the rows that it refuses. One that stops at the first
 // error is believed maxNamed times; then the rows are tried in halves, and what is left of them in the end goes.
@@ -35,6 +36,7 @@ type Applier struct {
 	stageDir    string
 	stage, live *tree
 	good        map[ID]rows.Row // what is served
+	earlier     map[ID]rows.Row // what an earlier run served, until something is served
 	rejected    map[ID]rejection
 	beside      map[string]string // by query, see prints
 }
@@ -69,7 +71,7 @@ type LeftOut struct {
 
 // Result is what was applied.
 type Result struct {
-	Changed []string // files that were written or removed
+	Changed []Change
 	LeftOut []LeftOut
 	Rows    rows.Set // what is served now
 }
@@ -77,8 +79,43 @@ type Result struct {
 // Forget makes the next [Applier.Apply] try again what was rejected.
 func (a *Applier) Forget() { clear(a.rejected) }
 
+// Remember tells what an earlier run served last: a row that cannot be served at first is served as it was then.
+func (a *Applier) Remember(set rows.Set) {
+	a.earlier = map[ID]rows.Row{}
+	for query, list := range set {
+		for _, row := range list {
+			a.earlier[ID{query, row.Key}] = row
+		}
+	}
+}
+
+// last is a row as it last was good.
+func (a *Applier) last(id ID) (rows.Row, bool) {
+	row, was := a.good[id]
+	if !was {
+		row, was = a.earlier[id]
+	}
+	return row, was
+}
+
+// disown forgets that a row was good.
+func (a *Applier) disown(id ID) {
+	delete(a.good, id)
+	delete(a.earlier, id)
+}
+
 // Apply makes the directory hold what the rows ask for. An error means that it holds what it held.
 func (a *Applier) Apply(ctx context.Context, set rows.Set) (Result, error) {
+	res, err := a.apply(ctx, set)
+	if err != nil && ctx.Err() == nil && len(a.earlier) > 0 { // what was good once may be of no use any more
+		clear(a.earlier)
+		clear(a.rejected)
+		return a.apply(ctx, set)
+	}
+	return res, err
+}
+
+func (a *Applier) apply(ctx context.Context, set rows.Set) (Result, error) {
 	a.stale(set)
 	for tries := 0; tries <= maxNamed+maxTries; tries++ {
 		now, err := a.render(a.candidate(set))
@@ -155,7 +192,7 @@ func (a *Applier) candidate(set rows.Set) rows.Set {
 		for _, row := range list {
 			id := ID{query, row.Key}
 			if _, bad := a.rejected[id]; bad {
-				last, was := a.good[id]
+				last, was := a.last(id)
 				if !was {
 					continue
 				}
@@ -171,15 +208,15 @@ func (a *Applier) candidate(set rows.Set) rows.Set {
 func (a *Applier) reject(bad map[ID]error, set rows.Set) error {
 	for id, err := range bad {
 		if _, again := a.rejected[id]; again {
-			delete(a.good, id)
+			a.disown(id)
 			continue
 		}
 		row, there := find(set, id)
 		if !there {
 			return err
 		}
-		if last, was := a.good[id]; was && bytes.Equal(last.Raw, row.Raw) {
-			delete(a.good, id) // it is the same that was served: nothing better is known
+		if last, was := a.last(id); was && bytes.Equal(last.Raw, row.Raw) {
+			a.disown(id) // it is the same that was served: nothing better is known
 		}
 		a.rejected[id] = rejection{raw: row.Raw, beside: a.beside[id.Query], err: err}
 	}
@@ -200,11 +237,12 @@ func (a *Applier) commit(now rendering, set rows.Set) (Result, error) {
 		return Result{}, err
 	}
 	for id, r := range a.rejected {
-		_, kept := a.good[id]
+		_, kept := a.last(id)
 		res.LeftOut = append(res.LeftOut, LeftOut{ID: id, Kept: kept, Err: r.err})
 	}
 	slices.SortFunc(res.LeftOut, func(a, b LeftOut) int { return cmp.Or(cmp.Compare(a.Query, b.Query), cmp.Compare(a.Key, b.Key)) })
 	clear(a.good)
+	clear(a.earlier)
 	for query, list := range res.Rows {
 		for _, row := range list {
 			if row.Key != "" {

@@ -53,7 +53,7 @@ func newSite(t *testing.T) *site {
 		{Name: "list", Path: parse("list"), Body: parse("{{range .domains}}{{.name}}={{.text}}\n{{end}}")},
 	}
 	s.Refused = func(err error) bool { return errors.Is(err, errRefused) }
-	s.Check = func(_ context.Context, stage string) (string, error) {
+	s.Check = func(_ context.Context, stage string, _ []render.Change) (string, error) {
 		s.checks++
 		if s.fail != nil {
 			return "", s.fail
@@ -134,7 +134,7 @@ func TestApplier(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	res, files := s.apply("a", "1", "b", "2")
-	assert.Equal(t, []string{"list", "sites/a", "sites/b"}, res.Changed)
+	assert.Equal(t, []render.Change{{render.Added, "list"}, {render.Added, "sites/a"}, {render.Added, "sites/b"}}, res.Changed)
 	assert.Equal(t, map[string]string{"a": "1", "b": "2", "list": "a=1\nb=2\n"}, files)
 	assert.Equal(t, 1, s.checks)
 
@@ -143,7 +143,7 @@ func TestApplier(t *testing.T) {
 	assert.Equal(t, 1, s.checks, "what has not changed is not checked")
 
 	res, files = s.apply("b", "3")
-	assert.Equal(t, []string{"list", "sites/a", "sites/b"}, res.Changed)
+	assert.Equal(t, []render.Change{{render.Changed, "list"}, {render.Removed, "sites/a"}, {render.Changed, "sites/b"}}, res.Changed)
 	assert.Equal(t, map[string]string{"b": "3", "list": "b=3\n"}, files)
 }
 
@@ -256,7 +256,7 @@ func TestApplier_Forget(t *testing.T) {
 	s := newSite(t)
 	s.apply("a", "bad")
 	accept := s.Check
-	s.Check = func(context.Context, string) (string, error) { return "", nil }
+	s.Check = func(context.Context, string, []render.Change) (string, error) { return "", nil }
 	res, _ := s.apply("a", "bad")
 	assert.Len(t, res.LeftOut, 1)
 	s.Forget()
@@ -353,8 +353,8 @@ func TestApplier_blames_nobody_when_the_checker_does_not_answer(t *testing.T) {
 	s.names = false
 	s.apply("a", "1", "b", "2")
 	check := s.Check
-	s.Check = func(ctx context.Context, stage string) (string, error) {
-		out, err := check(ctx, stage)
+	s.Check = func(ctx context.Context, stage string, changed []render.Change) (string, error) {
+		out, err := check(ctx, stage, changed)
 		if s.checks > 4 { // it gives up in the middle of the search
 			return "", errNoDisk
 		}
@@ -367,4 +367,24 @@ func TestApplier_blames_nobody_when_the_checker_does_not_answer(t *testing.T) {
 	res, files := s.apply("a", "3", "b", "bad", "c", "4", "d", "5")
 	assert.Equal(t, []string{"domains b kept=true"}, leftOut(res))
 	assert.Equal(t, "a=3\nb=2\nc=4\nd=5\n", files["list"])
+}
+
+func TestApplier_remembers_what_an_earlier_run_served(t *testing.T) {
+	t.Parallel()
+	earlier := newSite(t)
+	res, _ := earlier.apply("a", "1", "b", "2")
+	s := newSite(t)
+	s.Remember(res.Rows)
+	res, files := s.apply("a", "bad", "b", "3")
+	assert.Equal(t, map[string]string{"a": "1", "b": "3", "list": "a=1\nb=3\n"}, files)
+	assert.Equal(t, []string{"domains a kept=true"}, leftOut(res))
+
+	s = newSite(t) // what was good then is refused now
+	s.names = false
+	set, err := rows.Parse([]byte(`[{"name":"a","text":"bad before"}]`), "name")
+	require.NoError(t, err)
+	s.Remember(rows.Set{"domains": set})
+	res, files = s.apply("a", "bad", "b", "3")
+	assert.Equal(t, map[string]string{"b": "3", "list": "b=3\n"}, files)
+	assert.Equal(t, []string{"domains a kept=false"}, leftOut(res))
 }

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,26 +28,46 @@ func newTree(dir string) (*tree, error) {
 	return &tree{root: root, files: map[string]string{}}, nil
 }
 
-// changed lists what differs between the tree and files: in order, what is written and what goes.
-func (t *tree) changed(files map[string]file) []string {
-	var out []string
+// How a file differs from what is there.
+type How string
+
+// The ways.
+const (
+	Added   How = "added"
+	Changed How = "changed"
+	Removed How = "removed"
+)
+
+// Change is a file that differs.
+type Change struct {
+	How  How
+	Path string
+}
+
+// changed lists what differs between the tree and files, by path.
+func (t *tree) changed(files map[string]file) []Change {
+	var out []Change
 	for name, f := range files {
-		if now, there := t.files[name]; !there || now != f.content {
-			out = append(out, name)
+		switch now, there := t.files[name]; {
+		case !there:
+			out = append(out, Change{Added, name})
+		case now != f.content:
+			out = append(out, Change{Changed, name})
 		}
 	}
 	for name := range t.files {
 		if _, stays := files[name]; !stays {
-			out = append(out, name)
+			out = append(out, Change{Removed, name})
 		}
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, func(a, b Change) int { return cmp.Compare(a.Path, b.Path) })
 	return out
 }
 
 // set makes the tree hold exactly files. Each of them is whole at any moment. After an error it is known what is there.
 func (t *tree) set(files map[string]file) error {
-	for _, name := range t.changed(files) {
+	for _, change := range t.changed(files) {
+		name := change.Path
 		f, stays := files[name]
 		if !stays {
 			if err := t.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -27,7 +27,7 @@ func (a *Applier) judge(ctx context.Context, now rendering) (*fault, error) {
 	if len(changed) == 0 || a.Check == nil {
 		return nil, nil
 	}
-	output, err := a.check(ctx, now)
+	output, err := a.check(ctx, now, changed)
 	if err == nil {
 		return nil, nil
 	}
@@ -35,7 +35,11 @@ func (a *Applier) judge(ctx context.Context, now rendering) (*fault, error) {
 		return nil, err
 	}
 	f := &fault{named: map[ID]error{}, err: err}
-	named := now.blamed(output, changed)
+	var paths []string
+	for _, change := range changed {
+		paths = append(paths, change.Path)
+	}
+	named := now.blamed(output, paths)
 	if len(named) == 0 { // of a file that has not changed, what it speaks of has
 		named = now.blamed(output, slices.Collect(maps.Keys(now.files)))
 	}
@@ -84,11 +88,11 @@ func (a *Applier) changed(set rows.Set) []ID {
 }
 
 // check prepares the files and asks the checker.
-func (a *Applier) check(ctx context.Context, now rendering) (string, error) {
+func (a *Applier) check(ctx context.Context, now rendering, changed []Change) (string, error) {
 	if err := a.stage.set(now.files); err != nil {
 		return "", err
 	}
-	return a.Check(ctx, a.stageDir)
+	return a.Check(ctx, a.stageDir, changed)
 }
 
 // errUndecided is a search that came to no end, for a reason that says nothing of the rows.
@@ -157,8 +161,8 @@ func (s *searcher) split(suspects []ID) {
 func (s *searcher) attempt() error {
 	s.left--
 	a := s.applier
-	rejected, good := maps.Clone(a.rejected), maps.Clone(a.good)
-	defer func() { a.rejected, a.good = rejected, good }()
+	rejected, good, earlier := maps.Clone(a.rejected), maps.Clone(a.good), maps.Clone(a.earlier)
+	defer func() { a.rejected, a.good, a.earlier = rejected, good, earlier }()
 	if err := a.reject(s.bad, s.set); err != nil {
 		return err
 	}
@@ -169,7 +173,7 @@ func (s *searcher) attempt() error {
 	for _, err := range now.bad {
 		return err
 	}
-	if _, err = a.check(s.ctx, now); err != nil && !a.Refused(err) {
+	if _, err = a.check(s.ctx, now, a.live.changed(now.files)); err != nil && !a.Refused(err) {
 		s.undecided = err
 	}
 	return err
