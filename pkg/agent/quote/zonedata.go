@@ -1,0 +1,180 @@
+package quote
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+func addressOf(content string, is func(netip.Addr) bool) (string, error) {
+	address, err := netip.ParseAddr(content)
+	if err != nil || !is(address) || address.Zone() != "" {
+		return "", fmt.Errorf("%q is no address of that kind", content)
+	}
+	return address.String(), nil
+}
+
+// server is what an SRV record holds after its priority.
+func server(content string) (string, error) {
+	fields, err := numbered(content, 3, 65535, 65535)
+	if err != nil {
+		return "", err
+	}
+	if fields[2], err = ZoneName(fields[2]); err != nil {
+		return "", err
+	}
+	return strings.Join(fields, " "), nil
+}
+
+// text writes a text of any length: as strings that are as long as they can be.
+func text(content string) (string, error) {
+	var strs []string
+	for rest := content; rest != "" || strs == nil; {
+		n := min(len(rest), maxString)
+		strs = append(strs, `"`+escaped(rest[:n], isVisible)+`"`)
+		rest = rest[n:]
+	}
+	if len(content)+len(strs) > maxData {
+		return "", fmt.Errorf("a text of %d bytes is longer than a record can hold", len(content))
+	}
+	return strings.Join(strs, " "), nil
+}
+
+// authority is what a CAA record holds. Quotes around the value do not belong to it.
+func authority(content string) (string, error) {
+	fields := strings.SplitN(content, " ", 3)
+	if len(fields) != 3 || !regexp.MustCompile(`^[A-Za-z0-9]{1,15}$`).MatchString(fields[1]) {
+		return "", fmt.Errorf("%q is not as 0 issue ca.example.net", content)
+	}
+	if err := below(fields[0], 255); err != nil {
+		return "", err
+	}
+	value := fields[2]
+	if len(value) > 1 && value[0] == '"' && value[len(value)-1] == '"' {
+		value = value[1 : len(value)-1]
+	}
+	if len(value) > maxData-len(fields[1])-2 {
+		return "", fmt.Errorf("a value of %d bytes is longer than a record can hold", len(value))
+	}
+	return fields[0] + " " + fields[1] + ` "` + escaped(value, isVisible) + `"`, nil
+}
+
+// digest is what is written as numbers and hex digits.
+func digest(content string, most ...uint64) (string, error) {
+	fields, err := numbered(content, len(most)+1, most...)
+	if err != nil {
+		return "", err
+	}
+	hex := strings.ReplaceAll(fields[len(most)], " ", "")
+	if !regexp.MustCompile(`^([0-9A-Fa-f]{2})+$`).MatchString(hex) {
+		return "", fmt.Errorf("%q does not end with hex digits", content)
+	}
+	return strings.Join(append(fields[:len(most)], hex), " "), nil
+}
+
+// rewriting is what a NAPTR record holds.
+func rewriting(content string) (string, error) {
+	fields, err := tokens(content)
+	if err != nil {
+		return "", err
+	}
+	if len(fields) != 6 {
+		return "", fmt.Errorf(`%q is not as 100 10 "u" "sip+E2U" "!^.*$!sip:info@example.org!" .`, content)
+	}
+	for _, number := range fields[:2] {
+		if err := below(number, 65535); err != nil {
+			return "", err
+		}
+	}
+	if fields[5], err = ZoneName(fields[5]); err != nil {
+		return "", err
+	}
+	return strings.Join(fields, " "), nil
+}
+
+// parameter is one of an SVCB record: a word, and perhaps a value.
+var parameter = regexp.MustCompile(`^[a-z0-9-]{1,63}(=.+)?$`)
+
+// binding is what an HTTPS or SVCB record holds.
+func binding(content string) (string, error) {
+	fields, err := tokens(content)
+	if err != nil {
+		return "", err
+	}
+	if len(fields) < 2 {
+		return "", fmt.Errorf("%q is not as 1 . alpn=h2", content)
+	}
+	if err := below(fields[0], 65535); err != nil {
+		return "", err
+	}
+	if fields[1], err = ZoneName(fields[1]); err != nil {
+		return "", err
+	}
+	for _, p := range fields[2:] {
+		if !parameter.MatchString(p) {
+			return "", fmt.Errorf("%q is no parameter such as alpn=h2", p)
+		}
+	}
+	return strings.Join(fields, " "), nil
+}
+
+// numbered splits a content at its blanks; the fields in front are numbers up to most.
+func numbered(content string, n int, most ...uint64) ([]string, error) {
+	fields := strings.SplitN(strings.Join(strings.Fields(content), " "), " ", n)
+	if len(fields) != n {
+		return nil, fmt.Errorf("%q has not %d fields", content, n)
+	}
+	for i, m := range most {
+		if err := below(fields[i], m); err != nil {
+			return nil, err
+		}
+	}
+	return fields, nil
+}
+
+func below(number string, most uint64) error {
+	if n, err := strconv.ParseUint(number, 10, 32); err != nil || n > most {
+		return fmt.Errorf("%q is no number up to %d", number, most)
+	}
+	return nil
+}
+
+// tokens splits what is written as in a zone file, and refuses what would go on in another line, or end in a comment.
+func tokens(content string) ([]string, error) {
+	out, quoted, inside := []string{""}, false, false
+	for i := 0; i < len(content); i++ {
+		c := content[i]
+		switch {
+		case c < ' ' || c > '~':
+			return nil, fmt.Errorf("%q has a character that is not in ASCII, or that nobody sees", content)
+		case c == '\\' && (i+1 == len(content) || content[i+1] < ' ' || content[i+1] > '~'):
+			return nil, fmt.Errorf("%q ends with a backslash", content)
+		case c == '\\':
+			out[len(out)-1] += content[i : i+2]
+			i++
+			inside = true
+			continue
+		case c == '"':
+			quoted = !quoted
+		case c == ' ' && !quoted:
+			if inside {
+				out = append(out, "")
+			}
+			inside = false
+			continue
+		case !quoted && strings.IndexByte("();", c) >= 0:
+			return nil, fmt.Errorf("%q has %q outside of quotes", content, c)
+		}
+		out[len(out)-1] += string([]byte{c})
+		inside = true
+	}
+	if quoted {
+		return nil, fmt.Errorf("%q has a quote that does not end", content)
+	}
+	if !inside {
+		out = out[:len(out)-1]
+	}
+	return out, nil
+}
