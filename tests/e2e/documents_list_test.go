@@ -131,6 +131,7 @@ func notRun() map[string]reason {
 		"mage domain:add example.org -web":                                 site,
 		"podman cp app/. poststack-STACK-apache:/srv/apps/app.example.org":       {"tests/integration TestApache serves one", nothing},
 		"podman cp site/. poststack-STACK-nginx:/srv/www/example.org":            site,
+		"echo 'services: [dovecot]' >> poststack.yaml":                           site,
 		"curl -k --resolve example.org:8443:127.0.0.1 https://example.org:8443/": site,
 	}
 }

@@ -1,0 +1,85 @@
+#!/bin/sh
+# dovecot-service run: starts dovecot; the agent does it.
+# dovecot-service reload: has dovecot take over what has changed: configuration and certificates by a reload, a lock
+# of an account by ending its sessions. A reload can break logins at that moment, so a changed account causes none.
+# dovecot-service health: ends with 0 if IMAP, over TLS, and LMTP answer.
+set -eu
+
+readonly files=/run/dovecot/files
+readonly taken=/run/dovecot/taken
+
+# digest tells one state of the configuration and of the certificates from another.
+digest() {
+  sed -n 's/^ *ssl_\(cert\|key\) = <//p' "${files}/dovecot.conf" | sort -u \
+    | xargs -d '\n' sha256sum "${files}/dovecot.conf" | sha256sum
+}
+
+run() {
+  # An answer that is late is none: a sign-in or a delivery is told to try again.
+  export PGOPTIONS="${PGOPTIONS:-} -c statement_timeout=10s -c default_transaction_read_only=on" PGCONNECT_TIMEOUT=5
+  mkdir -p /srv/mail/.tmp /run/dovecot/base
+  digest > "${taken}"
+  /usr/sbin/dovecot -F -c "${files}/dovecot.conf" &
+  daemon=$!
+  trap 'kill -TERM "${daemon}"' TERM
+  code=0
+  wait "${daemon}" || code=$?
+  while kill -0 "${daemon}" 2>/dev/null; do # it was a signal that ended the wait
+    code=0
+    wait "${daemon}" || code=$?
+  done
+  dismiss
+  exit "${code}"
+}
+
+# dismiss ends the sessions, each of which says so to its client. The daemon leaves them running: otherwise it would also
+# end them six seconds after a reload. What they say over TLS passes through the processes for sign-in, which end last.
+dismiss() {
+  for name in imap managesieve imap-login managesieve-log; do
+    tries=0
+    while pkill -TERM -x "${name}" && [ "${tries}" -lt 60 ]; do
+      tries=$((tries + 1))
+      sleep 0.05
+    done
+  done
+}
+
+# started waits until the daemon, which may have been started this moment, can be told anything.
+started() {
+  tries=0
+  until [ -S /run/dovecot/base/anvil ] && [ -s /run/dovecot/base/master.pid ]; do
+    tries=$((tries + 1))
+    [ "${tries}" -le 100 ] || { echo "dovecot does not run" >&2; exit 1; }
+    sleep 0.05
+  done
+}
+
+# expel ends the sessions of those who could not sign in any more. 67 is "no such user", other failures say nothing.
+expel() {
+  doveadm -f tab who -1 2>/dev/null | tail -n +2 | cut -f 1 | sort -u | while read -r user; do
+    code=0
+    doveadm user "${user}" >/dev/null 2>&1 || code=$?
+    [ "${code}" -ne 67 ] || doveadm kick "${user}" >/dev/null 2>&1 || true
+  done
+}
+
+reload() {
+  started
+  now=$(digest)
+  if [ "${now}" != "$(cat "${taken}")" ]; then
+    doveadm reload
+    echo "${now}" > "${taken}"
+  fi
+  expel
+}
+
+health() {
+  agent health
+  curl -sSk --max-time 2 --ssl-reqd imap://127.0.0.1:1143/ -X CAPABILITY | grep -q AUTH=PLAIN
+  printf 'LHLO localhost\r\nQUIT\r\n' | nc -w 2 127.0.0.1 1024 | grep -q '^220 '
+}
+
+case "${1:-}" in
+  run | reload | health) "$1" ;;
+  *) echo "usage: dovecot-service run | reload | health" >&2; exit 2 ;;
+esac
