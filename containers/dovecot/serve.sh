@@ -15,8 +15,8 @@ digest() {
 }
 
 run() {
-  # An answer that is late is none: a sign-in or a delivery is told to try again.
-  export PGOPTIONS="${PGOPTIONS:-} -c statement_timeout=10s -c default_transaction_read_only=on" PGCONNECT_TIMEOUT=5
+  # An answer that is late is none: dovecot asks once more, then a sign-in or a delivery is told to try again.
+  export PGOPTIONS="${PGOPTIONS:-} -c statement_timeout=5s -c default_transaction_read_only=on" PGCONNECT_TIMEOUT=5
   mkdir -p /srv/mail/.tmp /run/dovecot/base
   digest > "${taken}"
   /usr/sbin/dovecot -F -c "${files}/dovecot.conf" &
@@ -54,12 +54,13 @@ started() {
   done
 }
 
-# expel ends the sessions of those who could not sign in any more. 67 is "no such user", other failures say nothing.
+# expel ends the sessions of those who could not sign in any more.
 expel() {
-  doveadm -f tab who -1 2>/dev/null | tail -n +2 | cut -f 1 | sort -u | while read -r user; do
-    code=0
-    doveadm user "${user}" >/dev/null 2>&1 || code=$?
-    [ "${code}" -ne 67 ] || doveadm kick "${user}" >/dev/null 2>&1 || true
+  doveadm -f tab who -1 | tail -n +2 | cut -f 1 | sort -u > /run/dovecot/inside
+  [ -s /run/dovecot/inside ] || return 0
+  doveadm user '*' > /run/dovecot/known # it fails without the database, which then says nothing of anybody
+  sort -u /run/dovecot/known | comm -23 /run/dovecot/inside - | while read -r user; do
+    doveadm kick "${user}" || true # who has left meanwhile
   done
 }
 
