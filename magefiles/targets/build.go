@@ -35,8 +35,14 @@ func (Build) Liquibase(ctx context.Context) error {
 // Apache builds the image of Apache on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:apache
 func (Build) Apache(ctx context.Context) error { return phase(ctx, building("apache"), Build.Base) }
 
+// Bind builds the image of BIND on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:bind
+func (Build) Bind(ctx context.Context) error { return phase(ctx, building("bind"), Build.Base) }
+
 // Certbot builds the image of certbot on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:certbot
 func (Build) Certbot(ctx context.Context) error { return phase(ctx, building("certbot"), Build.Base) }
+
+// Dovecot builds the image of dovecot on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:dovecot
+func (Build) Dovecot(ctx context.Context) error { return phase(ctx, building("dovecot"), Build.Base) }
 
 // Nginx builds the image of nginx on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:nginx
 func (Build) Nginx(ctx context.Context) error { return phase(ctx, building("nginx"), Build.Base) }

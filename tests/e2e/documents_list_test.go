@@ -109,6 +109,8 @@ func notRun() map[string]reason {
 		"mage verify:base":                                                 verified,
 		"mage verify:postgres":                                             verified,
 		"mage verify:apache":                                               verified,
+		"mage verify:bind":                                                 verified,
+		"mage verify:dovecot":                                              verified,
 		"mage verify:certbot":                                              verified,
 		"mage verify:nginx":                                                verified,
 		"mage verify:liquibase":                                            verified,
