@@ -10,15 +10,15 @@ readonly taken=/run/dovecot/taken
 
 # digest tells one state of the configuration and of the certificates from another.
 digest() {
-  sed -n 's/^ *ssl_\(cert\|key\) = <//p' "${files}/dovecot.conf" | sort -u \
-    | xargs -d '\n' sha256sum "${files}/dovecot.conf" | sha256sum
+  sed -n 's/^ *ssl_\(cert\|key\) = <//p' "${files}/dovecot.conf" | sort -u |
+    xargs -d '\n' sha256sum "${files}/dovecot.conf" | sha256sum
 }
 
 run() {
   # An answer that is late is none: dovecot asks once more, then a sign-in or a delivery is told to try again.
   export PGOPTIONS="${PGOPTIONS:-} -c statement_timeout=5s -c default_transaction_read_only=on" PGCONNECT_TIMEOUT=5
   mkdir -p /srv/mail/.tmp /run/dovecot/base
-  digest > "${taken}"
+  digest >"${taken}"
   /usr/sbin/dovecot -F -c "${files}/dovecot.conf" &
   daemon=$!
   trap 'kill -TERM "${daemon}"' TERM
@@ -49,16 +49,19 @@ started() {
   tries=0
   until [ -S /run/dovecot/base/anvil ] && [ -s /run/dovecot/base/master.pid ]; do
     tries=$((tries + 1))
-    [ "${tries}" -le 100 ] || { echo "dovecot does not run" >&2; exit 1; }
+    [ "${tries}" -le 100 ] || {
+      echo "dovecot does not run" >&2
+      exit 1
+    }
     sleep 0.05
   done
 }
 
 # expel ends the sessions of those who could not sign in any more.
 expel() {
-  doveadm -f tab who -1 | tail -n +2 | cut -f 1 | sort -u > /run/dovecot/inside
+  doveadm -f tab who -1 | tail -n +2 | cut -f 1 | sort -u >/run/dovecot/inside
   [ -s /run/dovecot/inside ] || return 0
-  doveadm user '*' > /run/dovecot/known # it fails without the database, which then says nothing of anybody
+  doveadm user '*' >/run/dovecot/known # it fails without the database, which then says nothing of anybody
   sort -u /run/dovecot/known | comm -23 /run/dovecot/inside - | while read -r user; do
     doveadm kick "${user}" || true # who has left meanwhile
   done
@@ -69,7 +72,7 @@ reload() {
   now=$(digest)
   if [ "${now}" != "$(cat "${taken}")" ]; then
     doveadm reload
-    echo "${now}" > "${taken}"
+    echo "${now}" >"${taken}"
   fi
   expel
 }
@@ -82,5 +85,8 @@ health() {
 
 case "${1:-}" in
   run | reload | health) "$1" ;;
-  *) echo "usage: dovecot-service run | reload | health" >&2; exit 2 ;;
+  *)
+    echo "usage: dovecot-service run | reload | health" >&2
+    exit 2
+    ;;
 esac
