@@ -1,0 +1,345 @@
+package integration_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/agent/status"
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+)
+
+const (
+	bindImage engine.Ref = "localhost/poststack/bind:latest"
+	bindUID   int        = 9996 // of the image, fixed
+)
+
+// nameServer is a container of BIND's image beside one of PostgreSQL's with the schema.
+type nameServer struct{ *web }
+
+func newNameServer(t *testing.T, e *engine.Engine) *nameServer {
+	t.Helper()
+	w := &web{T: t, engine: e, network: "bindtest-" + strings.ToLower(rand.Text())}
+	require.NoError(t, e.NetworkCreate(t.Context(), w.network, container.DisposableLabels()))
+	t.Cleanup(func() { assert.NoError(t, e.NetworkRemove(context.WithoutCancel(t.Context()), w.network)) })
+	w.db = newPostgres(t, e)
+	w.db.spec.Network, w.db.spec.Aliases = w.network, []string{"postgres"}
+	w.admin = w.db.start()
+	w.schema()
+	w.sql(`revoke poststack_nginx from web; grant poststack_bind to web`)
+	var mounts []engine.Mount
+	for name, path := range map[string]string{"state": "/var/lib/bind", "dnskey": "/srv/dnskey"} {
+		volume := w.network + "-" + name
+		require.NoError(t, e.VolumeCreate(t.Context(), volume, container.DisposableLabels()))
+		t.Cleanup(func() { assert.NoError(t, e.VolumeRemove(context.WithoutCancel(t.Context()), volume)) })
+		mounts = append(mounts, engine.Mount{Volume: volume, Target: path})
+	}
+	w.spec = engine.ContainerSpec{
+		Name: w.network + "-bind", Image: bindImage, Labels: container.DisposableLabels(), Network: w.network,
+		Env: map[string]string{
+			"PGHOST": "postgres", "PGUSER": "web", "PGDATABASE": "app", "PGPASSFILE": "/etc/poststack-login/pgpass", "PGSSLMODE": "disable",
+		},
+		Files: []engine.File{{
+			Path: "/etc/poststack-login/pgpass", Mode: 0o400, UID: bindUID, GID: bindUID, Content: []byte("*:*:*:*:web-password\n"),
+		}},
+		Mounts: mounts, ReadOnly: true, Tmpfs: []engine.Tmpfs{{Path: "/run/named", UID: bindUID, GID: bindUID, Mode: 0o700}},
+		Confinement: engine.Confinement{Confined: true},
+		Ports:       []engine.Port{{Container: 5353, HostIP: "127.0.0.1"}, {Container: 5353, HostIP: "127.0.0.1", Protocol: "udp"}},
+	}
+	t.Cleanup(func() { w.remove() })
+	w.create()
+	return &nameServer{w}
+}
+
+// exchange asks once; nil if there is no answer.
+func (n *nameServer) exchange(network string, m *dns.Msg) *dns.Msg {
+	client := dns.Client{Net: network, Timeout: 2 * time.Second}
+	answer, _, err := client.ExchangeContext(n.Context(), m, n.address(network))
+	if err != nil {
+		return nil
+	}
+	return answer
+}
+
+// address is where the port is published for a protocol.
+func (n *nameServer) address(network string) string {
+	n.Helper()
+	c, err := n.engine.ContainerInspect(n.Context(), string(n.id))
+	require.NoError(n, err)
+	for _, p := range c.Ports {
+		if p.Container == 5353 && (p.Protocol == "udp") == (network == "udp") {
+			return fmt.Sprintf("127.0.0.1:%d", p.Host)
+		}
+	}
+	return ""
+}
+
+func (n *nameServer) ask(name string, kind uint16) *dns.Msg {
+	m := new(dns.Msg).SetQuestion(name, kind)
+	m.SetEdns0(1232, false)
+	return n.exchange("udp", m)
+}
+
+// answers are what the server has of a name and type, without names and TTLs, or its status.
+func (n *nameServer) answers(name string, kind uint16) string {
+	m := n.ask(name, kind)
+	if m != nil && m.Truncated {
+		m = n.exchange("tcp", new(dns.Msg).SetQuestion(name, kind))
+	}
+	switch {
+	case m == nil:
+		return "no answer"
+	case m.Rcode != dns.RcodeSuccess:
+		return dns.RcodeToString[m.Rcode]
+	}
+	var out []string
+	for _, rr := range m.Answer {
+		out = append(out, strings.TrimPrefix(rr.String(), rr.Header().String()))
+	}
+	return strings.Join(out, " | ")
+}
+
+// becomes waits until that is the answer.
+func (n *nameServer) becomes(name string, kind uint16, want string) {
+	n.Helper()
+	var got string
+	ok := assert.Eventually(n, func() bool { got = n.answers(name, kind); return got == want }, 10*time.Second, 10*time.Millisecond)
+	require.True(n, ok, "%s is %s, not %s; the container said:\n%s\n%+v", name, got, want, n.logs(), n.status())
+}
+
+func (n *nameServer) serial(zone string) string {
+	fields := strings.Fields(n.answers(zone, dns.TypeSOA))
+	if len(fields) < 3 {
+		return ""
+	}
+	return fields[2]
+}
+
+func TestBind(t *testing.T) {
+	t.Parallel()
+	for _, kind := range enginetest.Kinds(t) {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			n := newNameServer(t, enginetest.Open(t, kind))
+			for _, step := range []struct {
+				name string
+				test func(*nameServer)
+			}{
+				{"serves records of all kinds", (*nameServer).servesRecords},
+				{"refuses what is not for everybody", (*nameServer).refuses},
+				{"keeps a zone with a bad record as it was", (*nameServer).keepsBadZones},
+				{"lets who has the key answer challenges", (*nameServer).takesChallenges},
+				{"signs a zone that asks for it", (*nameServer).signs},
+				{"changes many zones at once", (*nameServer).changesMany},
+				{"outlives the database", (*nameServer).outlivesDatabase},
+			} {
+				ok := t.Run(step.name, func(t *testing.T) {
+					n.T = t
+					step.test(n)
+				})
+				n.T = t
+				if !ok {
+					break
+				}
+			}
+		})
+	}
+}
+
+func (n *nameServer) servesRecords() {
+	n.becomes("example.org.", dns.TypeSOA, "REFUSED")
+	n.sql(`insert into dns_zones (name, primary_ns, hostmaster) values ('example.org', 'ns1.example.net', 'first.last@example.org')`)
+	n.sql(`insert into dns_records (zone_id, name, type, priority, content) select z.id, v.* from dns_zones z, (values
+		('@', 'NS', null, 'ns1.example.net.'), ('@', 'MX', 10, 'mail.example.org.'), ('mail', 'A', null, '192.0.2.1'),
+		('mail', 'AAAA', null, '2001:db8::1'), ('www', 'CNAME', null, 'mail'), ('*.wild', 'A', null, '192.0.2.2'),
+		('_imaps._tcp', 'SRV', 0, '1 993 mail.example.org.'), ('@', 'CAA', null, '0 issue ca.example; validationmethods=dns-01'),
+		('k._domainkey', 'TXT', null, 'v=DKIM1; k=rsa; p=' || repeat('A', 400)), ('q', 'TXT', null, 'say "hi"; c:\temp \; 100%'),
+		('n', 'TXT', null, E'one\nevil A 192.0.2.66'), ('_25._tcp', 'TLSA', null, '3 1 1 ' || repeat('ab', 32)),
+		('h', 'HTTPS', null, '1 . alpn=h2'), ('a_b', 'A', null, '192.0.2.3')) v(n, t, p, c) where z.name = 'example.org'`)
+	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.1")
+	for _, tc := range []struct {
+		name string
+		kind uint16
+		want string
+	}{
+		{"example.org.", dns.TypeNS, "ns1.example.net."},
+		{"example.org.", dns.TypeMX, "10 mail.example.org."},
+		{"mail.example.org.", dns.TypeAAAA, "2001:db8::1"},
+		{"www.example.org.", dns.TypeCNAME, "mail.example.org."},
+		{"x.wild.example.org.", dns.TypeA, "192.0.2.2"},
+		{"_imaps._tcp.example.org.", dns.TypeSRV, "0 1 993 mail.example.org."},
+		{"example.org.", dns.TypeCAA, `0 issue "ca.example; validationmethods=dns-01"`},
+		{"k._domainkey.example.org.", dns.TypeTXT, `"v=DKIM1; k=rsa; p=` + strings.Repeat("A", 237) + `" "` + strings.Repeat("A", 163) + `"`},
+		{"q.example.org.", dns.TypeTXT, `"say \"hi\"; c:\\temp \\; 100%"`},
+		{"n.example.org.", dns.TypeTXT, `"one\010evil A 192.0.2.66"`},
+		{"evil.example.org.", dns.TypeA, "NXDOMAIN"},
+		{"_25._tcp.example.org.", dns.TypeTLSA, "3 1 1 " + strings.Repeat("ab", 32)},
+		{"h.example.org.", dns.TypeHTTPS, `1 . alpn="h2"`},
+		{"a_b.example.org.", dns.TypeA, "192.0.2.3"},
+	} {
+		assert.Equal(n, tc.want, n.answers(tc.name, tc.kind), tc.name)
+	}
+	assert.Regexp(n, `^ns1\.example\.net\. first\\\.last\.example\.org\. \d+ 86400 `, n.answers("example.org.", dns.TypeSOA))
+	assert.NotNil(n, n.exchange("tcp", new(dns.Msg).SetQuestion("example.org.", dns.TypeSOA)))
+	begun := time.Now()
+	n.sql(`update dns_records set content = '192.0.2.9' where name = 'mail' and type = 'A'`)
+	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.9")
+	assert.Less(n, time.Since(begun), 5*time.Second)
+	n.sql(`update dns_zones set enabled = false`)
+	n.becomes("example.org.", dns.TypeSOA, "REFUSED")
+	n.sql(`update dns_zones set enabled = true`)
+	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.9")
+}
+
+func (n *nameServer) refuses() {
+	for _, tc := range []struct {
+		name string
+		kind uint16
+	}{{"www.example.com.", dns.TypeA}, {".", dns.TypeNS}} {
+		m := n.ask(tc.name, tc.kind)
+		require.NotNil(n, m)
+		assert.Equal(n, dns.RcodeRefused, m.Rcode, tc.name)
+		assert.False(n, m.RecursionAvailable)
+		assert.Empty(n, m.Ns)
+	}
+	transfer := n.exchange("tcp", new(dns.Msg).SetAxfr("example.org."))
+	require.NotNil(n, transfer)
+	assert.Equal(n, dns.RcodeRefused, transfer.Rcode)
+	version := new(dns.Msg).SetQuestion("version.bind.", dns.TypeTXT)
+	version.Question[0].Qclass = dns.ClassCHAOS
+	m := n.exchange("udp", version)
+	require.NotNil(n, m)
+	assert.Empty(n, m.Answer)
+	assert.Equal(n, "REFUSED", n.update("example.org.", "evil.example.org. 60 IN A 192.0.2.66", ""))
+}
+
+// update asks to add a record, signed with the secret unless that is "", and gives the status.
+func (n *nameServer) update(zone, record, secret string) string {
+	n.Helper()
+	rr, err := dns.NewRR(record)
+	require.NoError(n, err)
+	m := new(dns.Msg).SetUpdate(zone)
+	m.Insert([]dns.RR{rr})
+	client := dns.Client{Net: "tcp", Timeout: 5 * time.Second}
+	if secret != "" {
+		m.SetTsig("acme.", dns.HmacSHA256, 300, time.Now().Unix())
+		client.TsigSecret = map[string]string{"acme.": secret}
+	}
+	answer, _, err := client.ExchangeContext(n.Context(), m, n.address("tcp"))
+	if answer == nil {
+		return err.Error()
+	}
+	return dns.RcodeToString[answer.Rcode]
+}
+
+func (n *nameServer) keepsBadZones() {
+	n.sql(`insert into dns_zones (name, primary_ns, hostmaster) values ('other.example', 'ns1.example.net', 'a@example.org')`)
+	n.becomes("other.example.", dns.TypeNS, "ns1.example.net.")
+	before := n.serial("example.org.")
+	n.sql(`insert into dns_records (zone_id, name, type, content) select id, 'bad', 'TLSA', '3 1 1 xyz' from dns_zones where name = 'example.org';
+		insert into dns_records (zone_id, name, type, content) select id, 'new', 'A', '192.0.2.7' from dns_zones`)
+	n.becomes("new.other.example.", dns.TypeA, "192.0.2.7")
+	s := n.tells(func(s status.Status) bool { return len(s.LeftOut) == 1 })
+	assert.Equal(n, "example.org", s.LeftOut[0].Key)
+	assert.True(n, s.LeftOut[0].Kept)
+	assert.Contains(n, s.LeftOut[0].Error, "bad TLSA: ")
+	assert.Equal(n, before, n.serial("example.org."))
+	assert.Equal(n, "NXDOMAIN", n.answers("new.example.org.", dns.TypeA))
+	n.restart()
+	n.becomes("new.other.example.", dns.TypeA, "192.0.2.7")
+	assert.Equal(n, before, n.serial("example.org."), "also after a restart")
+	n.sql(`update dns_records set name = 'x.under', type = 'DS', content = '1 13 99 zz' where name = 'bad'`)
+	n.sql(`delete from dns_records where name = 'x.under'`)
+	n.becomes("new.example.org.", dns.TypeA, "192.0.2.7")
+
+	n.sql(`insert into dns_records (zone_id, name, type, content) select id, '@', 'NS', 'ns1.other.example.' from dns_zones where name = 'other.example'`)
+	s = n.tells(func(s status.Status) bool { return len(s.LeftOut) == 1 }) // the checker refuses it
+	assert.Contains(n, s.LeftOut[0].Error, "NS 'ns1.other.example' has no address records")
+	assert.Equal(n, "192.0.2.7", n.answers("new.other.example.", dns.TypeA))
+	n.sql(`delete from dns_records where content = 'ns1.other.example.'`)
+	n.tells(func(s status.Status) bool { return len(s.LeftOut) == 0 })
+}
+
+func (n *nameServer) takesChallenges() {
+	n.sql(`insert into domains (name) values ('example.org')`)
+	n.sql(`insert into certificates (domain_id, names, directory, challenge) select id, '{example.org,*.example.org,*.sub.example.org}', 'a', 'dns-01' from domains`)
+	for _, name := range []string{"_acme-challenge.example.org.", "_acme-challenge.sub.example.org."} {
+		n.becomes(name, dns.TypeNS, "ns1.example.net.")
+	}
+	key, err := n.engine.ContainerFile(n.Context(), n.id, "/srv/dnskey/acme.key")
+	require.NoError(n, err)
+	m := regexp.MustCompile(`key "acme" \{\s+algorithm hmac-sha256;\s+secret "([^"]+)";`).FindSubmatch(key)
+	require.NotNil(n, m, "it has BIND's form")
+	secret := string(m[1])
+	const zone = "_acme-challenge.example.org."
+	for _, text := range []string{"one", "two"} {
+		assert.Equal(n, "NOERROR", n.update(zone, zone+` 60 IN TXT "`+text+`"`, secret))
+	}
+	assert.ElementsMatch(n, []string{`"one"`, `"two"`}, strings.Split(n.answers(zone, dns.TypeTXT), " | "))
+	assert.Equal(n, "REFUSED", n.update(zone, zone+" 60 IN A 192.0.2.66", secret))
+	assert.Equal(n, "REFUSED", n.update("example.org.", `x.example.org. 60 IN TXT "x"`, secret))
+	assert.Equal(n, "NOTAUTH", n.update(zone, zone+` 60 IN TXT "x"`, "d3Jvbmcgc2VjcmV0IG9mIHRoZSByaWdodCBsZW5ndGg="))
+	assert.Equal(n, "REFUSED", n.update(zone, zone+` 60 IN TXT "x"`, ""))
+
+	n.sql(`insert into dns_records (zone_id, name, type, content) select id, '_acme-challenge', 'CNAME', 'x.acme.example.net.' from dns_zones where name = 'example.org'`)
+	n.becomes(zone, dns.TypeCNAME, "x.acme.example.net.")
+	var obstacle string
+	require.NoError(n, n.admin.QueryRow(n.Context(), `select obstacle from dns_challenges where obstacle is not null`).Scan(&obstacle))
+	assert.Equal(n, "record _acme-challenge CNAME x.acme.example.net.", obstacle)
+	n.sql(`delete from dns_records where name = '_acme-challenge'`)
+	n.becomes(zone, dns.TypeTXT, "") // anew, without what was there
+	n.sql(`delete from certificates`)
+	n.becomes(zone, dns.TypeNS, "NXDOMAIN")
+}
+
+func (n *nameServer) signs() {
+	n.sql(`insert into settings (service, key, value) values ('bind', 'dnssec', '{"other.example": true}')`)
+	var keys string
+	require.Eventually(n, func() bool {
+		keys = n.answers("other.example.", dns.TypeDNSKEY)
+		return strings.Contains(keys, "257 3 13 ")
+	}, 15*time.Second, 50*time.Millisecond, "%s\n%+v", n.logs(), n.status())
+	n.restart()
+	n.becomes("other.example.", dns.TypeDNSKEY, keys)
+	n.sql(`update dns_records set content = '192.0.2.8' where name = 'new'`)
+	n.becomes("new.other.example.", dns.TypeA, "192.0.2.8")
+	n.sql(`delete from settings`)
+	n.becomes("other.example.", dns.TypeDNSKEY, "")
+}
+
+func (n *nameServer) changesMany() {
+	n.sql(`insert into dns_zones (name, primary_ns, hostmaster) select 'n' || i || '.example', 'ns1.example.net', 'a@example.org' from generate_series(1, 200) i;
+		insert into dns_records (zone_id, name, type, content) select id, 'x', 'TXT', 'first' from dns_zones where name like 'n%'`)
+	n.becomes("x.n1.example.", dns.TypeTXT, `"first"`)
+	n.sql(`update dns_records set content = 'second' where name = 'x';
+		insert into dns_records (zone_id, name, type, content) select id, '@', 'NS', 'ns.n7.example.' from dns_zones where name = 'n7.example'`)
+	for _, i := range []int{1, 6, 8, 200} {
+		n.becomes(fmt.Sprintf("x.n%d.example.", i), dns.TypeTXT, `"second"`)
+	}
+	assert.Equal(n, `"first"`, n.answers("x.n7.example.", dns.TypeTXT))
+	n.sql(`delete from dns_zones where name like 'n%'`)
+	n.becomes("n1.example.", dns.TypeSOA, "REFUSED")
+}
+
+func (n *nameServer) outlivesDatabase() {
+	require.NoError(n, n.engine.ContainerStop(n.Context(), n.db.id, time.Minute))
+	n.tells(func(s status.Status) bool { return !s.Connected })
+	assert.Equal(n, "192.0.2.9", n.answers("mail.example.org.", dns.TypeA))
+	n.restart()
+	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.9")
+	require.NoError(n, n.engine.ContainerStart(n.Context(), n.db.id))
+	n.db.T = n.T
+	n.admin = n.db.login(n.db.password)
+	n.sql(`update dns_records set content = '192.0.2.10' where name = 'mail' and type = 'A'`)
+	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.10")
+}
