@@ -34,7 +34,7 @@ type configKey struct{}
 
 type configure = func(config.Config) (config.Config, error)
 
-// configured has change change the configuration of the session that is opened in the context.
+// configured lets change alter the configuration of the session that is opened in the context.
 func configured(ctx context.Context, change configure) context.Context {
 	return context.WithValue(ctx, configKey{}, change)
 }

@@ -77,7 +77,7 @@ type DemoCommand struct {
 // accounts get new passwords, since nobody keeps the old ones.
 func (s *Stack) Demo(ctx context.Context) error {
 	data := DemoData{Domain: demoDomain, Authority: filepath.Join(s.demoAuthority().Dir, certificate.RootFile)}
-	err := s.run(ctx, "demo", Database, func(ctx context.Context, r event.Reporter) (ended, error) {
+	err := s.run(ctx, "demo", Database, func(ctx context.Context, _ event.Reporter) (ended, error) {
 		err := s.onTables(ctx, func(ctx context.Context, conn hosting.Conn) (err error) {
 			data.Accounts, err = s.demoTables(ctx, conn)
 			return err
