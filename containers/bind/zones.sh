@@ -8,7 +8,10 @@ few=10
 files=/run/named/files
 signed=/var/lib/bind/signed
 
-die() { printf 'zones: %s\n' "$*" >&2; exit 1; }
+die() {
+  printf 'zones: %s\n' "$*" >&2
+  exit 1
+}
 
 # prepare makes the directories of the volume and the keys. The key for challenges is shared with those in certgroup.
 prepare() {

@@ -6,11 +6,9 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -75,57 +73,6 @@ func (a *Agent) Run(ctx context.Context) (int, error) {
 	}
 	go a.look(ctx)
 	return a.attend(ctx, cancel), nil
-}
-
-// prepare reads the templates, and makes the directories.
-func (a *Agent) prepare() (err error) {
-	d := a.Declaration
-	a.log = newLogger(a.Log, a.Getenv("LOG_LEVEL"))
-	if err := makeParents(d.Status, d.Directory, d.Kept); err != nil {
-		return err
-	}
-	a.board = status.NewBoard(d.Service, d.Status, func(err error) { a.log.Warn(err.Error()) })
-	if a.table, err = process.NewTable(); err != nil {
-		return err
-	}
-	if d.Pairs != nil {
-		if err := pair.StandIn(d.Pairs.Startup, time.Now()); err != nil {
-			return err
-		}
-		a.pairs = pair.NewStore(d.Pairs.Directory, d.Pairs.Startup, time.Now)
-	}
-	a.files.Outputs, err = outputs(d, functions(a.Getenv, pairOf(a.pairs), a.reached.note))
-	if err != nil {
-		return err
-	}
-	a.files.Prepare, a.files.Check = a.beginRendering, a.check
-	a.files.Refused = func(err error) bool {
-		var exit *process.ExitError
-		return errors.As(err, &exit) && exit.Err == nil
-	}
-	if len(d.Check.Run) == 0 {
-		a.files.Check = nil
-	}
-	return a.files.Open(d.Directory)
-}
-
-// makeReady does what is done once, before there are files.
-func (a *Agent) makeReady(ctx context.Context) error {
-	d := a.Declaration
-	if len(d.Prepare.Run) > 0 {
-		if _, err := a.run(ctx, d.Prepare, filepath.Dir(d.Directory), nil); err != nil {
-			return fmt.Errorf("prepare: %w", err)
-		}
-	}
-	if d.Kept == "" {
-		return nil
-	}
-	kept, err := rows.Load(d.Kept)
-	if err != nil {
-		a.log.Warn(err.Error())
-	}
-	a.files.Remember(kept)
-	return nil
 }
 
 // follow follows the database; first is closed when rows of it have been taken over.
@@ -250,12 +197,5 @@ func (a *Agent) attend(ctx context.Context, cancel context.CancelCauseFunc) int 
 				a.send(s.(syscall.Signal)) //nolint:forcetypeassert // there is no other kind here
 			}
 		}
-	}
-}
-
-// send passes a signal to the daemon.
-func (a *Agent) send(s syscall.Signal) {
-	if err := a.daemon.Signal(s); err != nil {
-		a.log.Warn(fmt.Sprintf("pass a signal on: %v", err))
 	}
 }

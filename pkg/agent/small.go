@@ -57,3 +57,10 @@ func (a *Agent) ignored(s os.Signal) bool {
 	signal, ok := s.(syscall.Signal)
 	return !ok || signal == syscall.SIGWINCH || slices.Contains(a.Declaration.Daemon.Ignore, unix.SignalName(signal))
 }
+
+// send passes a signal to the daemon.
+func (a *Agent) send(s syscall.Signal) {
+	if err := a.daemon.Signal(s); err != nil {
+		a.log.Warn(fmt.Sprintf("pass a signal on: %v", err))
+	}
+}

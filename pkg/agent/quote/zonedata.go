@@ -81,7 +81,7 @@ func rewriting(content string) (string, error) {
 		return "", err
 	}
 	if len(fields) != 6 {
-		return "", fmt.Errorf(`%q is not as 100 10 "u" "sip+E2U" "!^.*$!sip:info@example.org!" .`, content)
+		return "", fmt.Errorf(`%q is not as 100 10 "u" "sip+E2U" "!^.*$!sip:info@example.org!" . (RFC 3403)`, content)
 	}
 	for _, number := range fields[:2] {
 		if err := below(number, 65535); err != nil {

@@ -223,13 +223,6 @@ func (a *Applier) reject(bad map[ID]error, set rows.Set) error {
 	return nil
 }
 
-func (a *Applier) render(set rows.Set) (rendering, error) {
-	if a.Prepare != nil {
-		a.Prepare(set)
-	}
-	return render(a.Outputs, set)
-}
-
 // commit puts the files into the directory.
 func (a *Applier) commit(now rendering, set rows.Set) (Result, error) {
 	res := Result{Changed: a.live.changed(now.files), Rows: a.candidate(set)}

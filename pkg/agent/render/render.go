@@ -144,3 +144,10 @@ func mentions(text, path string) bool {
 		text = rest
 	}
 }
+
+func (a *Applier) render(set rows.Set) (rendering, error) {
+	if a.Prepare != nil {
+		a.Prepare(set)
+	}
+	return render(a.Outputs, set)
+}
