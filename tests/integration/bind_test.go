@@ -36,7 +36,7 @@ func newNameServer(t *testing.T, e *engine.Engine) *nameServer {
 	w.db.spec.Network, w.db.spec.Aliases = w.network, []string{"postgres"}
 	w.admin = w.db.start()
 	w.schema()
-	w.sql(`revoke poststack_nginx from web; grant poststack_bind to web`)
+	w.sql(`create role web login password 'web-password' in role poststack_bind`)
 	var mounts []engine.Mount
 	for name, path := range map[string]string{"state": "/var/lib/bind", "dnskey": "/srv/dnskey"} {
 		volume := w.network + "-" + name
