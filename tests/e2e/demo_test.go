@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,8 @@ func TestDemo(t *testing.T) {
 		t.Cleanup(func() { assert.NoError(t, c.Command(context.WithoutCancel(t.Context()), nil, "demo", "-remove").Run()) })
 		first := demo(t, c)
 		assert.Contains(t, try(t, first, "a page over HTTPS"), "<h1>example.test</h1>")
+		assert.Contains(t, try(t, first, "the mailbox over IMAPS"), "* SEARCH")
+		assert.Equal(t, "mail.example.test.", mailHost(t, first))
 		second := demo(t, c)
 		require.Len(t, second.Accounts, 2)
 		assert.NotEqual(t, first.Accounts, second.Accounts, "nobody keeps the old passwords")
@@ -64,7 +67,9 @@ func try(t *testing.T, data stack.DemoData, what string) (out string) {
 	for _, c := range data.Commands {
 		if strings.Contains(c.What, what) {
 			require.Eventually(t, func() bool {
-				text, err := exec.CommandContext(t.Context(), "sh", "-c", c.Command).Output()
+				one := data.Accounts[0] // curl would ask for its password
+				command := strings.Replace(c.Command, "-u "+one.Address, "-u "+one.Address+":"+one.Password, 1)
+				text, err := exec.CommandContext(t.Context(), "sh", "-c", command).Output()
 				out = string(text)
 				return err == nil
 			}, time.Minute, 50*time.Millisecond, c.Command)
@@ -72,5 +77,29 @@ func try(t *testing.T, data stack.DemoData, what string) (out string) {
 		}
 	}
 	require.Fail(t, "nothing is shown for "+what)
+	return ""
+}
+
+// mailHost is where mail for the example goes, as its own name server says.
+func mailHost(t *testing.T, data stack.DemoData) string {
+	t.Helper()
+	for _, c := range data.Commands {
+		port, ok := strings.CutPrefix(c.Command, "dig @127.0.0.1 -p ")
+		if !ok {
+			continue
+		}
+		port, _, _ = strings.Cut(port, " ")
+		var found []*net.MX
+		server := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+		}}
+		require.Eventually(t, func() (ok bool) {
+			var err error
+			found, err = server.LookupMX(t.Context(), "example.test")
+			return err == nil && len(found) == 1
+		}, time.Minute, 50*time.Millisecond)
+		return found[0].Host
+	}
+	require.Fail(t, "nothing is shown of the name server")
 	return ""
 }
