@@ -118,7 +118,7 @@ func (a *app) servesDomains() {
 	begun := time.Now()
 	a.sql(`update domains set enabled = false where name = 'a.example.org'`)
 	a.becomes("a.example.org", http.StatusMisdirectedRequest)
-	assert.Less(a, time.Since(begun), 5*time.Second)
+	assert.Less(a, time.Since(begun), time.Minute)
 	a.sql(`update domains set enabled = true`)
 	a.becomes("a.example.org", http.StatusOK)
 	a.put(engine.File{Path: "/srv/www/shop/index.html", Mode: 0o644, Content: []byte("from another volume")})
@@ -199,7 +199,7 @@ func (a *app) protects() {
 	a.account("cyd", "example.org", "$6$saltsaltsalt$ITDNr6OPLrKKpWezkD1EkxamjYOcYRC9Wyf8NOaLyJDmkBM307xVLDD3H.ksKsuOTejV6cqe6/Ktdr3It0WUa0")
 	a.account("eve", "other.example.net", blowfish(a.T, "eve-password"))
 	a.sql(`insert into settings (service, key, value) values ('apache', 'protect', '{"app.example.org": ["/private/", "/more"]}')`)
-	require.Eventually(a, func() bool { return a.login(site, "/private/", "", "").code == http.StatusUnauthorized }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(a, func() bool { return a.login(site, "/private/", "", "").code == http.StatusUnauthorized }, time.Minute, 20*time.Millisecond)
 	a.becomes(site, http.StatusOK)
 	for _, tc := range []struct {
 		user, password string
@@ -309,7 +309,7 @@ func (a *app) runsPrograms() {
 	assert.Equal(a, http.StatusNotFound, a.login(site, "/cgi-bin/hello", "", "").code)
 	a.sql(`insert into settings (service, key, value) values ('apache', 'cgi', '{"app.example.org": true}')`)
 	a.sql(`update settings set value = '{"app.example.org": ["/private", "/cgi-bin/hello"]}' where key = 'protect'`)
-	require.Eventually(a, func() bool { return a.login(site, "/cgi-bin/hello", "", "").code == http.StatusUnauthorized }, 20*time.Second, 20*time.Millisecond)
+	require.Eventually(a, func() bool { return a.login(site, "/cgi-bin/hello", "", "").code == http.StatusUnauthorized }, time.Minute, 20*time.Millisecond)
 	a.settled(site)
 	got := a.login(site, "/cgi-bin/hello?x=1", "ADA@example.org", "ada-password")
 	assert.Equal(a, "ADA@example.org|ada@example.org|x=1|none", got.body)

@@ -63,7 +63,7 @@ func newNameServer(t *testing.T, e *engine.Engine) *nameServer {
 
 // exchange asks once; nil if there is no answer.
 func (n *nameServer) exchange(network string, m *dns.Msg) *dns.Msg {
-	client := dns.Client{Net: network, Timeout: 2 * time.Second}
+	client := dns.Client{Net: network, Timeout: 10 * time.Second}
 	answer, _, err := client.ExchangeContext(n.Context(), m, n.address(network))
 	if err != nil {
 		return nil
@@ -113,7 +113,7 @@ func (n *nameServer) answers(name string, kind uint16) string {
 func (n *nameServer) becomes(name string, kind uint16, want string) {
 	n.Helper()
 	var got string
-	ok := assert.Eventually(n, func() bool { got = n.answers(name, kind); return got == want }, 10*time.Second, 10*time.Millisecond)
+	ok := assert.Eventually(n, func() bool { got = n.answers(name, kind); return got == want }, time.Minute, 10*time.Millisecond)
 	require.True(n, ok, "%s is %s, not %s; the container said:\n%s\n%+v", name, got, want, n.logs(), n.status())
 }
 
@@ -194,7 +194,7 @@ func (n *nameServer) servesRecords() {
 	begun := time.Now()
 	n.sql(`update dns_records set content = '192.0.2.9' where name = 'mail' and type = 'A'`)
 	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.9")
-	assert.Less(n, time.Since(begun), 5*time.Second)
+	assert.Less(n, time.Since(begun), time.Minute)
 	n.sql(`update dns_zones set enabled = false`)
 	n.becomes("example.org.", dns.TypeSOA, "REFUSED")
 	n.sql(`update dns_zones set enabled = true`)
@@ -230,7 +230,7 @@ func (n *nameServer) update(zone, record, secret string) string {
 	require.NoError(n, err)
 	m := new(dns.Msg).SetUpdate(zone)
 	m.Insert([]dns.RR{rr})
-	client := dns.Client{Net: "tcp", Timeout: 5 * time.Second}
+	client := dns.Client{Net: "tcp", Timeout: 30 * time.Second}
 	if secret != "" {
 		m.SetTsig("acme.", dns.HmacSHA256, 300, time.Now().Unix())
 		client.TsigSecret = map[string]string{"acme.": secret}

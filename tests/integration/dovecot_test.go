@@ -101,7 +101,7 @@ func (m mail) address(inside uint16) string { return fmt.Sprintf("127.0.0.1:%d",
 
 // connect connects over TLS; name is asked for.
 func (m mail) connect(name string) (*imapclient.Client, error) {
-	return imapclient.DialWithDialerTLS(&net.Dialer{Timeout: 10 * time.Second}, m.address(1993), &tls.Config{InsecureSkipVerify: true, ServerName: name})
+	return imapclient.DialWithDialerTLS(&net.Dialer{Timeout: time.Minute}, m.address(1993), &tls.Config{InsecureSkipVerify: true, ServerName: name})
 }
 
 // login tries to sign in, and signs out again.
@@ -186,7 +186,7 @@ func (m mail) run(command ...string) engine.ExecResult {
 // healthy waits until the container says that it is.
 func (m mail) healthy() {
 	m.Helper()
-	require.Eventually(m, func() bool { return m.run("dovecot-service", "health").Code == 0 }, 20*time.Second, 100*time.Millisecond)
+	require.Eventually(m, func() bool { return m.run("dovecot-service", "health").Code == 0 }, time.Minute, 100*time.Millisecond)
 }
 
 func TestDovecot(t *testing.T) {
@@ -428,7 +428,7 @@ func (m mail) takesCertificates() {
 		union all select id, '{*.example.net}', 'wild', 'dns-01' from domains`)
 	serves := func(name string, serial int64) {
 		m.Helper()
-		require.Eventually(m, func() bool { got, _ := m.shown(name); return got.Cmp(big.NewInt(serial)) == 0 }, 20*time.Second, 50*time.Millisecond, name)
+		require.Eventually(m, func() bool { got, _ := m.shown(name); return got.Cmp(big.NewInt(serial)) == 0 }, time.Minute, 50*time.Millisecond, name)
 	}
 	serves("mail.example.org", 7)
 	serves("imap.example.net", 8)
@@ -511,8 +511,8 @@ func (m mail) outlivesDatabase() {
 	require.NoError(m, m.engine.ContainerStart(m.Context(), m.db.id))
 	m.db.T = m.T
 	m.admin = m.db.login(m.db.password)
-	require.Eventually(m, func() bool { return m.login("bob@example.org", "bob") == nil }, 15*time.Second, 100*time.Millisecond)
-	require.Eventually(m, func() bool { code, _ := m.deliver("bob@example.org", 10); return code == 250 }, 15*time.Second, 100*time.Millisecond)
+	require.Eventually(m, func() bool { return m.login("bob@example.org", "bob") == nil }, time.Minute, 100*time.Millisecond)
+	require.Eventually(m, func() bool { code, _ := m.deliver("bob@example.org", 10); return code == 250 }, time.Minute, 100*time.Millisecond)
 }
 
 func (m mail) isReplaced() {

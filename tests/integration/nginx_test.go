@@ -305,7 +305,7 @@ func (w *web) status() status.Status {
 
 func (w *web) tells(is func(status.Status) bool) (s status.Status) {
 	w.Helper()
-	ok := assert.Eventually(w, func() bool { s = w.status(); return is(s) }, 20*time.Second, 100*time.Millisecond)
+	ok := assert.Eventually(w, func() bool { s = w.status(); return is(s) }, time.Minute, 100*time.Millisecond)
 	require.True(w, ok, "%+v", s)
 	return s
 }
@@ -656,7 +656,7 @@ func (w *web) endsInOrder() {
 	require.Equal(w, http.StatusOK, resp.StatusCode)
 	ended := make(chan error, 1)
 	go func() { ended <- w.engine.ContainerStop(context.WithoutCancel(w.Context()), w.id, 40*time.Second) }()
-	require.Eventually(w, func() bool { return w.site("a.example.org").code == 0 }, 20*time.Second, 20*time.Millisecond, "it takes no new connection")
+	require.Eventually(w, func() bool { return w.site("a.example.org").code == 0 }, time.Minute, 20*time.Millisecond, "it takes no new connection")
 	n, err := io.Copy(io.Discard, resp.Body)
 	require.NoError(w, err)
 	assert.EqualValues(w, size, n)
