@@ -99,9 +99,8 @@ func (s *Stack) checks() []doctor.Check {
 		doctor.Check{Name: "containers", Look: s.checkContainers},
 		doctor.Check{Name: "after a reboot", Look: s.checkReboot},
 		doctor.Check{Name: "leftovers", Look: s.checkLeftovers},
-		doctor.Check{Name: "database", Look: s.checkDatabase},
+		doctor.Check{Name: "database", Look: s.checkDatabaseAndTables},
 		doctor.Check{Name: "certificate", Look: s.checkCertificate},
-		doctor.Check{Name: "certificates", Look: s.checkCertificates},
 	)
 }
 

@@ -28,11 +28,16 @@ type CertificatesStatus struct {
 func (s *Stack) certificatesStatus(ctx context.Context, target database.Target) *CertificatesStatus {
 	limited, cancel := context.WithTimeout(ctx, s.Config.Timeout.Connect)
 	defer cancel()
-	var list []hosting.CertificateRow
-	err := s.sessions.Use(limited, target, func(ctx context.Context, conn *pgx.Conn) (err error) {
-		list, err = hosting.Certificates(ctx, conn, "")
-		return err
+	var out *CertificatesStatus
+	_ = s.sessions.Use(limited, target, func(ctx context.Context, conn *pgx.Conn) error { // another row tells of errors
+		out = certificatesIn(ctx, conn)
+		return nil
 	})
+	return out
+}
+
+func certificatesIn(ctx context.Context, conn hosting.Conn) *CertificatesStatus {
+	list, err := hosting.Certificates(ctx, conn, "")
 	if err != nil || len(list) == 0 {
 		return nil
 	}
@@ -90,13 +95,24 @@ func (c CertificatesStatus) more() string {
 	}
 }
 
+// checkDatabaseAndTables asks one after the other: a session of ours could hold the lock that is looked at, as far as the
+// server knows, so none is open beside.
+func (s *Stack) checkDatabaseAndTables(ctx context.Context) []doctor.Finding {
+	return append(s.checkDatabase(ctx), s.checkCertificates(ctx)...)
+}
+
 // checkCertificates looks for certificates of domains that have ended, or that an authority refuses.
 func (s *Stack) checkCertificates(ctx context.Context) []doctor.Finding {
 	target, err := s.Target(ctx)
 	if err != nil {
 		return nil // another check tells of it
 	}
-	status := s.certificatesStatus(ctx, target)
+	conn, closeConn, err := connectFor(ctx, target)
+	if err != nil {
+		return nil // likewise
+	}
+	defer closeConn()
+	status := certificatesIn(ctx, conn)
 	if status == nil {
 		return nil
 	}
