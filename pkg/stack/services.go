@@ -88,21 +88,15 @@ func (s *Stack) ReloadServices(ctx context.Context, only string) error {
 
 // reloadService passes over a service that cannot reload, unless it is the one that was named.
 func (s *Stack) reloadService(ctx context.Context, e Engine, r event.Reporter, name string, named bool) (ServiceData, error) {
-	d, err := s.definition(name)
-	if err != nil {
-		return ServiceData{}, err
-	}
-	c, err := s.serviceContainer(ctx, e, name)
+	d, c, err := s.runningService(ctx, e, name, named)
 	switch {
-	case err != nil:
+	case err != nil || c.ID == "":
 		return ServiceData{}, err
-	case c.State != engine.Running && named:
-		return ServiceData{}, &UsageError{Reason: fmt.Sprintf("service %s does not run: start it with mage services:start", name)}
 	case d.Service.Reload == nil && named:
 		return ServiceData{}, &UsageError{
 			Reason: fmt.Sprintf("service %s cannot reload: containers/%s/image.yaml declares no reload", name, name),
 		}
-	case c.State != engine.Running || d.Service.Reload == nil:
+	case d.Service.Reload == nil:
 		return ServiceData{}, nil
 	}
 	runner := service.Runner{Engine: e, Report: r}
@@ -110,6 +104,23 @@ func (s *Stack) reloadService(ctx context.Context, e Engine, r event.Reporter, n
 		return ServiceData{}, err
 	}
 	return ServiceData{Service: name, State: "reloaded", Ports: portsOf(c.Ports)}, runner.Await(ctx, *d.Service, c.ID)
+}
+
+// runningService is a service and its container; without an ID if it does not run, which is refused for one that was
+// named.
+func (s *Stack) runningService(ctx context.Context, e Engine, name string, named bool) (image.Definition, engine.Container, error) {
+	d, err := s.definition(name)
+	if err != nil {
+		return d, engine.Container{}, err
+	}
+	c, err := s.serviceContainer(ctx, e, name)
+	switch {
+	case err != nil || c.State == engine.Running:
+		return d, c, err
+	case named:
+		return d, c, &UsageError{Reason: fmt.Sprintf("service %s does not run: start it with mage services:start", name)}
+	}
+	return d, engine.Container{}, nil
 }
 
 // StopServices stops services, those first that others do not need. Their volumes stay; the database runs on.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 )
 
@@ -19,18 +18,9 @@ func (s *Stack) RestartServices(ctx context.Context, only string) error {
 
 // restartService passes over a service that does not run, unless it is the one that was named.
 func (s *Stack) restartService(ctx context.Context, e Engine, r event.Reporter, name string, named bool) (ServiceData, error) {
-	d, err := s.definition(name)
-	if err != nil {
+	d, c, err := s.runningService(ctx, e, name, named)
+	if err != nil || c.ID == "" {
 		return ServiceData{}, err
-	}
-	c, err := s.serviceContainer(ctx, e, name)
-	switch {
-	case err != nil:
-		return ServiceData{}, err
-	case c.State != engine.Running && named:
-		return ServiceData{}, &UsageError{Reason: fmt.Sprintf("service %s does not run: start it with mage services:start", name)}
-	case c.State != engine.Running:
-		return ServiceData{}, nil
 	}
 	if err := s.stopContainer(ctx, e, c); err != nil {
 		return ServiceData{}, err

@@ -1,8 +1,6 @@
 package integration_test
 
 import (
-	"context"
-	"crypto/rand"
 	"fmt"
 	"regexp"
 	"strings"
@@ -29,20 +27,11 @@ type nameServer struct{ *web }
 
 func newNameServer(t *testing.T, e *engine.Engine) *nameServer {
 	t.Helper()
-	w := &web{T: t, engine: e, network: "bindtest-" + strings.ToLower(rand.Text())}
-	require.NoError(t, e.NetworkCreate(t.Context(), w.network, container.DisposableLabels()))
-	t.Cleanup(func() { assert.NoError(t, e.NetworkRemove(context.WithoutCancel(t.Context()), w.network)) })
-	w.db = newPostgres(t, e)
-	w.db.spec.Network, w.db.spec.Aliases = w.network, []string{"postgres"}
-	w.admin = w.db.start()
-	w.schema()
+	w := newStage(t, e)
 	w.sql(`create role web login password 'web-password' in role poststack_bind`)
 	var mounts []engine.Mount
 	for name, path := range map[string]string{"state": "/var/lib/bind", "dnskey": "/srv/dnskey"} {
-		volume := w.network + "-" + name
-		require.NoError(t, e.VolumeCreate(t.Context(), volume, container.DisposableLabels()))
-		t.Cleanup(func() { assert.NoError(t, e.VolumeRemove(context.WithoutCancel(t.Context()), volume)) })
-		mounts = append(mounts, engine.Mount{Volume: volume, Target: path})
+		mounts = append(mounts, engine.Mount{Volume: w.volume(name), Target: path})
 	}
 	w.spec = engine.ContainerSpec{
 		Name: w.network + "-bind", Image: bindImage, Labels: container.DisposableLabels(), Network: w.network,

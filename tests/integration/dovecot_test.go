@@ -1,8 +1,6 @@
 package integration_test
 
 import (
-	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -39,22 +37,13 @@ type mail struct{ *web }
 
 func newMail(t *testing.T, e *engine.Engine) mail {
 	t.Helper()
-	m := mail{&web{T: t, engine: e, network: "mailtest-" + strings.ToLower(rand.Text())}}
-	require.NoError(t, e.NetworkCreate(t.Context(), m.network, container.DisposableLabels()))
-	t.Cleanup(func() { assert.NoError(t, e.NetworkRemove(context.WithoutCancel(t.Context()), m.network)) })
-	m.db = newPostgres(t, e)
-	m.db.spec.Network, m.db.spec.Aliases = m.network, []string{"postgres"}
-	m.admin = m.db.start()
-	m.schema()
+	m := mail{newStage(t, e)}
 	m.sql(`create role mail login password 'mail-password' in role poststack_dovecot`)
 	m.sql(`insert into settings (service, key, value) values ('dovecot', 'auth_delay', '0')`)
 	m.sql(`insert into domains (name, serves_mail) values ('example.org', true)`)
 	var mounts []engine.Mount
 	for name, path := range map[string]string{"state": "/var/lib/poststack", "mail": "/srv/mail", "certs": "/etc/certs"} {
-		volume := m.network + "-" + name
-		require.NoError(t, e.VolumeCreate(t.Context(), volume, container.DisposableLabels()))
-		t.Cleanup(func() { assert.NoError(t, e.VolumeRemove(context.WithoutCancel(t.Context()), volume)) })
-		mounts = append(mounts, engine.Mount{Volume: volume, Target: path})
+		mounts = append(mounts, engine.Mount{Volume: m.volume(name), Target: path})
 	}
 	m.spec = engine.ContainerSpec{
 		Name: m.network + "-dovecot", Image: dovecotImage, Labels: container.DisposableLabels(), Network: m.network,
