@@ -88,7 +88,7 @@ func (s *Stack) Demo(ctx context.Context) error {
 		if err == nil {
 			data.Commands, err = s.demoCommands(ctx, data)
 		}
-		return ended{Outcome: event.Done, Text: demoDomain + " is served on this machine"}, err
+		return ended{Outcome: event.Done, Text: demoDomain + " is in the tables, its page and certificate on the volumes"}, err
 	})
 	if err == nil {
 		s.Sink.Result(demoReport(data))
