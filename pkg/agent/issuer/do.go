@@ -164,6 +164,7 @@ func (i *Issuer) say(ctx context.Context, r row, m memory, c change) {
 		return
 	}
 	delete(i.unsaid, r.ID)
+	m.trouble = &c.trouble
 	if err := i.Exec(ctx, c.sql, c.args...); err != nil {
 		i.Log.Warn("the table is told later", "directory", r.Directory, "error", err)
 		i.unsaid[r.ID] = c

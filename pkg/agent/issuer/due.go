@@ -37,6 +37,7 @@ type memory struct {
 	wait     time.Time // until then nothing is tried again that only this machine is to blame for
 	told     string    // what is wrong here; "" if nothing is
 	written  time.Time // when the table was told of tried, failed and answered; zero if it was not yet
+	trouble  *string   // what the table was told to be wrong, later than the row was read; nil if nothing was told
 }
 
 // scene is all that counts for what is to be done about a row.
@@ -47,6 +48,22 @@ type scene struct {
 	server string  // directory of the authority that it is to be from
 	memory memory
 	now    time.Time
+}
+
+// trouble is what is wrong with the row; "" if nothing is. What this run has found counts more than a row that was read
+// before: the next order may be under way for minutes.
+func (s scene) trouble() string {
+	if err := s.row.usable(); err != nil && s.row.Status != statusRevoked {
+		return err.Error()
+	}
+	switch {
+	case s.memory.told != "":
+		return s.memory.told
+	case s.memory.trouble != nil:
+		return *s.memory.trouble
+	default:
+		return s.row.LastError
+	}
 }
 
 // next tells what is to be done, or when to look again.

@@ -95,3 +95,32 @@ func TestNext(t *testing.T) {
 		})
 	}
 }
+
+func TestTrouble_is_what_was_found_last(t *testing.T) {
+	t.Parallel()
+	found, well := "the authority says no", ""
+	for name, tc := range map[string]struct {
+		change func(*scene)
+		want   string
+	}{
+		"nothing":                           {func(*scene) {}, ""},
+		"of the row":                        {func(s *scene) { s.row.LastError = "old" }, "old"},
+		"found after the row was read":      {func(s *scene) { s.memory.trouble = &found }, found},
+		"another than the row tells":        {func(s *scene) { s.row.LastError, s.memory.trouble = "old", &found }, found},
+		"mended after the row was read":     {func(s *scene) { s.row.LastError, s.memory.trouble = "old", &well }, ""},
+		"of this machine":                   {func(s *scene) { s.row.LastError, s.memory.told = "old", "disk full" }, "disk full"},
+		"a row that cannot be used":         {func(s *scene) { s.row.Names = []string{"a b"} }, `"a b" is no name`},
+		"a revoked one, whatever its names": {func(s *scene) { s.row.Names, s.row.Status = []string{"a b"}, statusRevoked }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := sceneOf(t, day, 89*day)
+			tc.change(&s)
+			if tc.want == "" {
+				assert.Empty(t, s.trouble())
+				return
+			}
+			assert.Contains(t, s.trouble(), tc.want)
+		})
+	}
+}

@@ -124,14 +124,7 @@ func (s scene) end() time.Time {
 func (i *Issuer) tell(scenes []scene) {
 	leftOut, warnings := []status.LeftOut{}, []string{}
 	for _, s := range scenes {
-		trouble := s.row.LastError
-		if s.memory.told != "" {
-			trouble = s.memory.told
-		}
-		if err := s.row.usable(); err != nil && s.row.Status != statusRevoked {
-			trouble = err.Error()
-		}
-		if trouble != "" {
+		if trouble := s.trouble(); trouble != "" {
 			leftOut = append(leftOut, status.LeftOut{Query: "certificates", Key: s.row.Directory, Kept: s.served != "", Error: trouble})
 		}
 		if s.have.leaf != nil && s.now.After(s.have.leaf.NotAfter) {

@@ -11,8 +11,9 @@ import (
 
 // change is a statement that tells the table what came of a row.
 type change struct {
-	sql  string
-	args []any
+	sql     string
+	args    []any
+	trouble string // what the row's last_error becomes
 }
 
 // begin tells that the authority is asked.
@@ -34,7 +35,7 @@ func failure(r row, err error) change {
 	if r.LastError == err.Error() && r.WantedAt == nil {
 		return change{} // the table says so already
 	}
-	return change{`update certificates set last_error = $3, ` + failed, []any{r.ID, r.wish(), err.Error()}}
+	return change{`update certificates set last_error = $3, ` + failed, []any{r.ID, r.wish(), err.Error()}, err.Error()}
 }
 
 const failed = met + `, status = case when status in ('issued', 'revoked') then status else 'failed' end where id = $1`
@@ -44,15 +45,15 @@ func fault(r row, err error) change {
 	if r.LastError == err.Error() && r.WantedAt == nil && r.TriedAt == nil {
 		return change{}
 	}
-	return change{`update certificates set last_error = $3, tried_at = null, ` + failed, []any{r.ID, r.wish(), err.Error()}}
+	return change{`update certificates set last_error = $3, tried_at = null, ` + failed, []any{r.ID, r.wish(), err.Error()}, err.Error()}
 }
 
 // success is a certificate that is deployed.
 func success(r row, leaf *x509.Certificate) change {
 	return change{
-		`update certificates set status = 'issued', last_error = null, ` + met + `, issuer = $3, serial_number = $4,
+		sql: `update certificates set status = 'issued', last_error = null, ` + met + `, issuer = $3, serial_number = $4,
 		fingerprint_sha256 = $5, not_before = $6, not_after = $7, revoked_at = null where id = $1 and status <> 'revoked'`,
-		[]any{
+		args: []any{
 			r.ID, r.wish(), leaf.Issuer.String(), leaf.SerialNumber.Text(16), fingerprint(leaf), leaf.NotBefore, leaf.NotAfter,
 		},
 	}
@@ -60,14 +61,14 @@ func success(r row, leaf *x509.Certificate) change {
 
 // unrevoked is a certificate that the authority did not revoke.
 func unrevoked(r row, tried time.Time, err error) change {
-	return change{`update certificates set last_error = $2, tried_at = $3 where id = $1`, []any{r.ID, err.Error(), tried}}
+	return change{`update certificates set last_error = $2, tried_at = $3 where id = $1`, []any{r.ID, err.Error(), tried}, err.Error()}
 }
 
 // revoked is a certificate that is revoked and taken away.
 func revoked(r row) change {
 	return change{
-		`update certificates set last_error = null, wanted_at = null, revoked_at = coalesce(revoked_at, now()) where id = $1 and status = 'revoked'`,
-		[]any{r.ID},
+		sql:  `update certificates set last_error = null, wanted_at = null, revoked_at = coalesce(revoked_at, now()) where id = $1 and status = 'revoked'`,
+		args: []any{r.ID},
 	}
 }
 
