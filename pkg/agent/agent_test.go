@@ -238,7 +238,7 @@ func (r *run) code() int {
 	r.Helper()
 	select {
 	case <-r.ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(r, "the agent goes on")
 	}
 	return r.cmd.ProcessState.ExitCode()
@@ -258,7 +258,7 @@ func (r *run) said(line string) {
 		lines := r.daemon()
 		last = lines[len(lines)-1]
 		return last == line
-	}, 20*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	require.True(r, ok, "the daemon said %q, not %q", last, line)
 }
 
@@ -280,7 +280,7 @@ func (r *run) tells(is func(status.Status) bool) status.Status {
 		s, err := status.Read(filepath.Join(r.dir, "status.json"))
 		last = s
 		return err == nil && is(s)
-	}, 20*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	require.True(r, ok, "%+v", last)
 	return last
 }
@@ -341,7 +341,7 @@ func TestAgent_that_may_not_start_without_rows(t *testing.T) {
 	t.Parallel()
 	r := prepare(t, "without: true", "without: false")
 	r.start()
-	require.Eventually(t, func() bool { return strings.Contains(r.log(), "the daemon does not start yet") }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(r.log(), "the daemon does not start yet") }, time.Minute, 5*time.Millisecond)
 	assert.Equal(t, status.Starting, r.tells(func(status.Status) bool { return true }).State)
 	assert.NoFileExists(t, filepath.Join(r.dir, "daemon"))
 	assert.Zero(t, r.stop(), "it ends at once")
@@ -456,12 +456,12 @@ func TestAgent_reaps_orphans(t *testing.T) {
 	r.rows("a", "1")
 	r.write("daemon.sh", `sh -c 'sleep 0.05 & echo orphan $! >>"$TEST_DIR/daemon"'; while :; do sleep 0.01; done`)
 	r.start()
-	require.Eventually(t, func() bool { return strings.HasPrefix(r.daemon()[0], "orphan ") }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.HasPrefix(r.daemon()[0], "orphan ") }, time.Minute, 5*time.Millisecond)
 	pid := strings.TrimPrefix(r.daemon()[0], "orphan ")
 	require.Eventually(t, func() bool {
 		_, err := os.Stat("/proc/" + pid)
 		return errors.Is(err, fs.ErrNotExist)
-	}, 20*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 }
 
 func TestAgent_reloads_by_a_command(t *testing.T) {

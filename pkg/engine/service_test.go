@@ -74,7 +74,7 @@ func TestEngine_service(t *testing.T) {
 		require.Eventually(t, func() bool {
 			_, err := e.ImageInspect(t.Context(), "localhost/poststack/no-such:1")
 			return errors.Is(err, engine.ErrNotFound)
-		}, 10*time.Second, 50*time.Millisecond)
+		}, time.Minute, 50*time.Millisecond)
 	})
 	t.Run("another user's directory is refused", func(t *testing.T) {
 		o := enginetest.Options(t, engine.Podman)
@@ -150,7 +150,7 @@ func TestEngine_serviceOfADeadOwner(t *testing.T) {
 	require.NotEmpty(t, serving(socket))
 	time.Sleep(100 * time.Millisecond)
 	require.NoError(t, syscall.Kill(p.Pid(), syscall.SIGKILL))
-	assert.Eventually(t, func() bool { return len(serving(socket)) == 0 }, 40*time.Second, 100*time.Millisecond,
+	assert.Eventually(t, func() bool { return len(serving(socket)) == 0 }, time.Minute, 100*time.Millisecond,
 		"the service outlives its owner")
 }
 

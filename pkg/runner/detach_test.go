@@ -28,7 +28,7 @@ func TestDetach(t *testing.T) {
 	assert.Eventually(t, func() bool {
 		text, err := os.ReadFile(file)
 		return err == nil && string(text) == "started out\nstarted err\n"
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
 	q, err := runner.Detach(runner.Command{Program: "cat", Stdin: read}, nil)

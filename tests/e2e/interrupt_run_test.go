@@ -127,7 +127,7 @@ func (r *run) wait(t *testing.T) int {
 	}()
 	select {
 	case <-ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(t, "it does not end", r.output())
 	}
 	status, ok := r.cmd.ProcessState.Sys().(syscall.WaitStatus)

@@ -39,7 +39,7 @@ func TestNginx(t *testing.T) {
 		require.Eventually(t, func() bool {
 			status, page := webSite(t, nginx, "shop.example.org")
 			return status == http.StatusOK && page == "welcome to the shop"
-		}, 10*time.Second, 20*time.Millisecond)
+		}, time.Minute, 20*time.Millisecond)
 		status, _ = webSite(t, nginx, "other.example.org")
 		assert.Equal(t, http.StatusMisdirectedRequest, status)
 		assert.Equal(t, fmt.Sprintf("https://shop.example.org:%d/", published(nginx, 8443)), redirected(t, published(nginx, 8080), "shop.example.org"))
@@ -50,7 +50,7 @@ func TestNginx(t *testing.T) {
 		require.Eventually(t, func() bool {
 			status, _ := webSite(t, nginx, "shop.example.org")
 			return status == http.StatusOK
-		}, 10*time.Second, 20*time.Millisecond)
+		}, time.Minute, 20*time.Millisecond)
 	})
 }
 

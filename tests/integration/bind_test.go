@@ -297,7 +297,7 @@ func (n *nameServer) signs() {
 	require.Eventually(n, func() bool {
 		keys = n.answers("other.example.", dns.TypeDNSKEY)
 		return strings.Contains(keys, "257 3 13 ")
-	}, 15*time.Second, 50*time.Millisecond, "%s\n%+v", n.logs(), n.status())
+	}, time.Minute, 50*time.Millisecond, "%s\n%+v", n.logs(), n.status())
 	n.restart()
 	n.becomes("other.example.", dns.TypeDNSKEY, keys)
 	n.sql(`update dns_records set content = '192.0.2.8' where name = 'new'`)

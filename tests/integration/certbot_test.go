@@ -161,7 +161,7 @@ func (c *issuing) healthy() {
 	require.Eventually(c, func() bool {
 		out, err := c.engine.ContainerExec(c.Context(), c.id, engine.ExecSpec{Command: []string{"issuer", "health"}})
 		return err == nil && out.Code == 0 && strings.Contains(out.Stdout, "rows: database")
-	}, 10*time.Second, 50*time.Millisecond, c.said())
+	}, time.Minute, 50*time.Millisecond, c.said())
 }
 
 // serial is that of the certificate that is deployed.
@@ -275,7 +275,7 @@ func (c *issuing) asksOnce() {
 	assert.Eventually(c, func() bool {
 		s := c.told()
 		return len(s.LeftOut) == 1 && s.LeftOut[0].Key == "b" && s.LeftOut[0].Error == r.LastError
-	}, 5*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	c.sql(`update certificates set wanted_at = now() where directory = 'b'`)
 	c.hangUp()
 	c.start()

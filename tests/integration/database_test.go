@@ -250,7 +250,7 @@ func lockNamesHolder(t *testing.T, owner database.Target, admin *pgx.Conn) {
 	require.Eventually(t, func() bool {
 		release, err := database.Lock(t.Context(), second, key)
 		return err == nil && release() == nil
-	}, 5*time.Second, 20*time.Millisecond, "after the holder has gone")
+	}, time.Minute, 20*time.Millisecond, "after the holder has gone")
 }
 
 // verifyDatabase verifies target in a session of its own.

@@ -221,7 +221,7 @@ func (x *trial) started(text string) engine.Container {
 		err := x.site.admin.QueryRow(context.Background(), `select count(*) from pg_stat_activity
 			where datname = $1 and query like '%' || $2 || '%' and state = 'active'`, x.Target.Database, text).Scan(&n)
 		return err == nil && n == 1
-	}, 30*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	list, err := x.site.engine.ContainerList(x.Context(), map[string]string{"test": x.label})
 	require.NoError(x, err)
 	require.Len(x, list, 1)

@@ -34,7 +34,7 @@ func TestWatchdog_tests(t *testing.T) {
 					require.NoError(t, err)
 					_, err = e.VolumeInspect(t.Context(), volume)
 					return len(containers) == 0 && err != nil
-				}, 10*time.Second, 50*time.Millisecond, "left behind")
+				}, time.Minute, 50*time.Millisecond, "left behind")
 			})
 		}
 	})

@@ -69,7 +69,7 @@ func interactive(t *testing.T, shell string) (run func(typed string) string) {
 		}
 	}()
 	see := func(from, to string) string {
-		all, limit := "", time.After(20*time.Second)
+		all, limit := "", time.After(time.Minute)
 		for {
 			if _, rest, ok := strings.Cut(all, from); ok {
 				if text, _, ok := strings.Cut(rest, to); ok {
