@@ -14,6 +14,7 @@ import (
 
 	"github.com/poststack/poststack/magefiles/quality"
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/runner/runnertest"
 )
 
 // fake is a runner that keeps the command lines and answers those it is told about.
@@ -110,7 +111,7 @@ func write(t *testing.T, root string, files map[string]string) {
 		if strings.HasPrefix(text, "#!") {
 			mode = 0o755
 		}
-		require.NoError(t, os.WriteFile(path, []byte(text), mode))
+		runnertest.WriteFile(t, path, text, mode)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/runner/runnertest"
 )
 
 // machine answers the commands that [engine.Boot] runs, and keeps them.
@@ -169,7 +170,7 @@ func TestBootScript(t *testing.T) {
 	bin := t.TempDir()
 	asked := filepath.Join(bin, "asked")
 	podman := "#!/bin/sh\ncase $* in *gone) exit 1 ;; container*) exit 0 ;; esac\necho \"$*\" >>" + asked + "\ncase $* in *broken) exit 125 ;; esac\n"
-	require.NoError(t, os.WriteFile(filepath.Join(bin, "podman"), []byte(podman), 0o755))
+	runnertest.WriteFile(t, filepath.Join(bin, "podman"), podman, 0o755)
 	run := func(how ...string) (string, error) {
 		require.NoError(t, os.WriteFile(asked, nil, 0o600))
 		cmd := exec.CommandContext(t.Context(), "sh", append([]string{filepath.Join(b.Dir, "at-boot.sh")}, how...)...)

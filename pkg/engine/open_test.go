@@ -16,6 +16,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/runner/runnertest"
 )
 
 // options are those of a machine on which only the programs named exist; each fails when it is run.
@@ -23,7 +24,7 @@ func options(t *testing.T, env map[string]string, programs ...string) engine.Opt
 	t.Helper()
 	bin, home := t.TempDir(), t.TempDir()
 	for _, p := range programs {
-		require.NoError(t, os.WriteFile(filepath.Join(bin, p), []byte("#!/bin/sh\nexit 1\n"), 0o755))
+		runnertest.WriteFile(t, filepath.Join(bin, p), "#!/bin/sh\nexit 1\n", 0o755)
 	}
 	all := map[string]string{"PATH": bin, "HOME": home}
 	for k, v := range env {

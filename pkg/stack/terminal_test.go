@@ -13,6 +13,7 @@ import (
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/runner/runnertest"
 	"github.com/poststack/poststack/pkg/secret"
 	"github.com/poststack/poststack/pkg/stack"
 )
@@ -39,7 +40,7 @@ func (f *fakeTerminal) Run(_ context.Context, c runner.Command) (int, error) {
 func (b *bench) withPsql(t *testing.T) {
 	t.Helper()
 	b.path = t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(b.path, "psql"), []byte("#!/bin/sh\n"), 0o755))
+	runnertest.WriteFile(t, filepath.Join(b.path, "psql"), "#!/bin/sh\n", 0o755)
 }
 
 func psql(command string) func(*stack.Stack, context.Context) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/completion"
+	"github.com/poststack/poststack/pkg/runner/runnertest"
 )
 
 // program stands in for mage: it lists, helps, and otherwise says what it was called with.
@@ -39,7 +40,7 @@ func interactive(t *testing.T, shell string) (run func(typed string) string) {
 	for _, name := range []string{"mage", "bin/poststack"} {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
-		require.NoError(t, os.WriteFile(file, []byte(program), 0o755))
+		runnertest.WriteFile(t, file, program, 0o755)
 	}
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "containers", "postgres"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "containers", "postgres", "image.yaml"), nil, 0o644))
@@ -133,7 +134,7 @@ func fishCompletes(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "containers", "postgres", "image.yaml"), nil, 0o644))
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "bin"), 0o755))
 	for _, name := range []string{"mage", "bin/poststack"} {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(program), 0o755))
+		runnertest.WriteFile(t, filepath.Join(dir, name), program, 0o755)
 	}
 	script, err := completion.Script("fish")
 	require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/runner/runnertest"
 )
 
 // nobody runs the scripts when the tests run as root: the entrypoint would step down to a user of the image.
@@ -61,7 +62,7 @@ func (s *stage) write(name, content string) string {
 	s.t.Helper()
 	path := s.path(name)
 	require.NoError(s.t, os.MkdirAll(filepath.Dir(path), 0o755))
-	require.NoError(s.t, os.WriteFile(path, []byte(content), 0o600))
+	runnertest.WriteFile(s.t, path, content, 0o600)
 	return path
 }
 
