@@ -60,6 +60,26 @@ func TestProject_Unit(t *testing.T) {
 		assert.NotContains(t, out.String(), "0 passed", "nobody knows")
 	})
 
+	t.Run("in CI what fails is run once more, and named", func(t *testing.T) {
+		t.Parallel()
+		const twice = "DONE 5 tests, 1 skipped, 2 failures in 0.024s\n\n=== Failed\n=== FAIL: pkg/a TestA/sub (0.00s)\n    first\n\n" +
+			"=== FAIL: pkg/a TestA (0.00s)\n\nDONE 2 runs, 8 tests, 1 skipped, 2 failures in 1.026s\n"
+		run := &fake{answers: []answer{{prefix: "go env CGO_ENABLED", stdout: "0\n"}, {prefix: gotestsum, stdout: twice}}}
+		p, out := project(t.TempDir(), run, map[string]string{"CI": "true"})
+		require.NoError(t, p.Unit(t.Context()))
+		assert.Equal(t, []string{
+			gotestsum + "--format=pkgname-and-test-fails --hide-summary=skipped --rerun-fails=1 --rerun-fails-max-failures=6 " +
+				"--rerun-fails-run-root-test --packages=./pkg/... ./magefiles/... -- -short -timeout=5m",
+		}, run.ran(gotestsum))
+		assert.Contains(t, out.String(), "unit tests: 4 passed, 0 failed, 1 skipped in ")
+		assert.Contains(t, out.String(), "unit tests: held only when they were run again: TestA\n")
+
+		run = &fake{answers: []answer{{prefix: gotestsum, stdout: twice, code: 1}}}
+		p, out = project(t.TempDir(), run, map[string]string{"CI": "true"})
+		require.EqualError(t, p.Unit(t.Context()), "run unit tests: 2 failed", "also the second time")
+		assert.NotContains(t, out.String(), "held only")
+	})
+
 	t.Run("a layer without a test fails", func(t *testing.T) {
 		t.Parallel()
 		p, _ := project(t.TempDir(), &fake{answers: []answer{{prefix: gotestsum, stdout: "DONE 0 tests in 0.1s\n"}}}, nil)
