@@ -47,6 +47,9 @@ func (Build) Dovecot(ctx context.Context) error { return phase(ctx, building("do
 // Nginx builds the image of nginx on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:nginx
 func (Build) Nginx(ctx context.Context) error { return phase(ctx, building("nginx"), Build.Base) }
 
+// Pebble builds the image of Pebble, a local authority, on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:pebble
+func (Build) Pebble(ctx context.Context) error { return phase(ctx, building("pebble"), Build.Base) }
+
 // building is the work of building an image that stands on the base image.
 func building(name string) work {
 	return func(s *stack.Stack, ctx context.Context) error { return s.BuildImage(ctx, name) }

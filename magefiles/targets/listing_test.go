@@ -16,7 +16,7 @@ import (
 // want is every target that people rely on, with the flags of those that have some.
 var want = map[string][]string{ //nolint:gochecknoglobals // a table
 	"bench":        {"-check", "-curves", "-keep", "-peers", "-rounds", "-rows"},
-	"build:apache": nil, "build:all": {"-force", "-noCache"}, "build:base": nil, "build:bind": nil, "build:certbot": nil, "build:dovecot": nil, "build:liquibase": nil, "build:nginx": nil, "build:postgres": nil,
+	"build:apache": nil, "build:all": {"-force", "-noCache"}, "build:base": nil, "build:bind": nil, "build:certbot": nil, "build:dovecot": nil, "build:liquibase": nil, "build:nginx": nil, "build:pebble": nil, "build:postgres": nil,
 	"check": nil, "completion": nil, "config:show": nil, "coverage": nil, "db:start": nil, "db:url": {"-passfile"}, "docs": nil, "doctor": {"-fix"}, "down": nil,
 	"engine:install": nil, "engine:status": nil, "format": nil, "hooks:install": nil, "hooks:preCommit": nil, "images": nil, "install": nil,
 	"demo": {"-remove"},
@@ -29,7 +29,7 @@ var want = map[string][]string{ //nolint:gochecknoglobals // a table
 	"certificates:status": {"-of"}, "certificates:issue": {"-names", "-challenge", "-directory"}, "certificates:renew": {"-of"}, "certificates:revoke": {"-yes"},
 	"dns:zone": {"-add", "-remove", "-ns", "-hostmaster", "-primaries", "-yes"}, "dns:list": {"-of"}, "dns:records": {"-address", "-add"},
 	"dns:add": {"-priority", "-ttl", "-yes"}, "dns:remove": {"-content", "-yes"}, "dns:check": {"-of"},
-	"verify:apache": nil, "verify:base": nil, "verify:bind": nil, "verify:certbot": nil, "verify:db": nil, "verify:dovecot": nil, "verify:liquibase": nil, "verify:nginx": nil, "verify:postgres": nil, "verify:runtime": {"-of"},
+	"verify:apache": nil, "verify:base": nil, "verify:bind": nil, "verify:certbot": nil, "verify:db": nil, "verify:dovecot": nil, "verify:liquibase": nil, "verify:nginx": nil, "verify:pebble": nil, "verify:postgres": nil, "verify:runtime": {"-of"},
 }
 
 // workshop are the targets that look after the code, which the compiled program leaves out.

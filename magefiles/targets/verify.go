@@ -52,6 +52,9 @@ func (Verify) Dovecot(ctx context.Context) error {
 // Nginx runs the image of nginx and checks what containers/nginx/image.yaml declares. Settings: those of build:base. Example: mage verify:nginx
 func (Verify) Nginx(ctx context.Context) error { return phase(ctx, verifying("nginx"), Build.Nginx) }
 
+// Pebble runs the image of Pebble and checks what containers/pebble/image.yaml declares. Settings: those of build:base. Example: mage verify:pebble
+func (Verify) Pebble(ctx context.Context) error { return phase(ctx, verifying("pebble"), Build.Pebble) }
+
 // verifying is the work of checking an image.
 func verifying(name string) work {
 	return func(s *stack.Stack, ctx context.Context) error { return s.VerifyImage(ctx, name) }

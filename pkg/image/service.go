@@ -154,6 +154,8 @@ type ServiceSecret struct {
 	Name  string `yaml:"name"` // of what it holds, such as "password"
 	Path  string `yaml:"path"`
 	Owner string `yaml:"owner"` // UID:GID; its mode is 0400
+	// Certificate says that it holds a key and a certificate for the service's name, in PEM, of a local authority.
+	Certificate bool `yaml:"certificate"`
 }
 
 // PasswordSecret is the name of the secret that checks of a database log in with.

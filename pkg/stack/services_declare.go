@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/poststack/poststack/pkg/certificate"
+	"github.com/poststack/poststack/pkg/config"
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
@@ -43,11 +47,9 @@ func (s *Stack) declare(
 		return container.Service{}, runner, err
 	}
 	for _, wanted := range d.Service.Secrets {
-		value, err := s.serviceSecret(name, wanted.Name)
-		if err != nil {
+		if run.Secrets[wanted.Name], err = s.secretContent(name, wanted); err != nil {
 			return container.Service{}, runner, err
 		}
-		run.Secrets[wanted.Name] = []byte(value.Reveal())
 	}
 	if run.Ports, runner.Movable, err = s.servicePorts(e.Info().Kind, d); err != nil {
 		return container.Service{}, runner, err
@@ -63,7 +65,40 @@ func (s *Stack) declare(
 // servicesDir keeps the secrets of services, and their ports on each engine.
 func (s *Stack) servicesDir() string { return filepath.Join(s.Config.StateDir, "services") }
 
-// serviceSecret is what a secret of a service holds: made once, and kept.
+// secretContent is what a secret of a service holds.
+func (s *Stack) secretContent(name string, wanted image.ServiceSecret) ([]byte, error) {
+	if wanted.Certificate {
+		return servicePair(serviceAuthority(s.Config, name))
+	}
+	value, err := s.serviceSecret(name, wanted.Name)
+	return []byte(value.Reveal()), err
+}
+
+// serviceAuthority is the local authority of a service's certificate.
+func serviceAuthority(cfg config.Config, name string) certificate.Authority {
+	return certificate.Authority{
+		Dir: filepath.Join(cfg.StateDir, "tls", name), Name: "poststack " + cfg.Stack + " " + name,
+		Server: certificate.Names{DNS: []string{name, "localhost"}, IPs: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}},
+	}
+}
+
+// servicePair has a key and a certificate that are valid, in one file.
+func servicePair(a certificate.Authority) ([]byte, error) {
+	if _, err := a.Renew(time.Now()); err != nil {
+		return nil, err
+	}
+	key, err := os.ReadFile(filepath.Join(a.Dir, certificate.KeyFile))
+	if err != nil {
+		return nil, fmt.Errorf("read the key of a service: %w", err)
+	}
+	chain, err := os.ReadFile(filepath.Join(a.Dir, certificate.ChainFile))
+	if err != nil {
+		return nil, fmt.Errorf("read the certificate of a service: %w", err)
+	}
+	return slices.Concat(key, chain), nil
+}
+
+// serviceSecret is a random word: made once, and kept.
 func (s *Stack) serviceSecret(name, wanted string) (secret.Value, error) {
 	path := filepath.Join(s.servicesDir(), "secret."+name+"."+wanted)
 	word, err := readWord(path)

@@ -67,6 +67,14 @@ func (s *scene) prepareFiles(ctx context.Context) error {
 	}
 	secrets := map[string][]byte{}
 	for _, wanted := range s.Image.Service.Secrets {
+		if wanted.Certificate {
+			pair, err := newPair()
+			if err != nil {
+				return err
+			}
+			secrets[wanted.Name] = slices.Concat(pair.Key, pair.Certificate)
+			continue
+		}
 		value := secret.Value(rand.Text())
 		secrets[wanted.Name] = []byte(value.Reveal())
 		if wanted.Name == image.PasswordSecret {

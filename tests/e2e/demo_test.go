@@ -20,23 +20,27 @@ import (
 	"github.com/poststack/poststack/tests/checkout"
 )
 
-// TestDemo serves the example, does what it says is to be tried, and removes it.
+// TestDemo serves the example, does what it says is to be tried, serves it again with another authority, and removes it.
 func TestDemo(t *testing.T) {
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		t.Cleanup(func() { assert.NoError(t, c.Command(context.WithoutCancel(t.Context()), nil, "demo", "-remove").Run()) })
 		first := demo(t, c)
 		assert.Contains(t, try(t, first, "a page over HTTPS"), "<h1>example.test</h1>")
-		assert.Contains(t, try(t, first, "the mailbox over IMAPS"), "* SEARCH")
+		assert.Contains(t, try(t, first, "the mailbox over IMAPS"), "* SEARCH 1")
+		assert.Contains(t, try(t, first, "the mail in it"), "This mail was delivered over LMTP.")
 		assert.Equal(t, "mail.example.test.", mailHost(t, first))
+		e, name := enginetest.Open(t, kind), c.Stack(t)+"-demo"
+		authority, err := e.ContainerInspect(t.Context(), "poststack-"+name+"-pebble")
+		require.NoError(t, err)
+		require.NoError(t, e.ContainerStop(t.Context(), authority.ID, time.Minute)) // it forgets what it has issued
 		second := demo(t, c)
+		assert.Contains(t, try(t, second, "a page over HTTPS"), "<h1>example.test</h1>", "the certificate is renewed")
 		require.Len(t, second.Accounts, 2)
 		assert.NotEqual(t, first.Accounts, second.Accounts, "nobody keeps the old passwords")
 		assert.Equal(t, first.Commands, second.Commands)
 
-		name := c.Stack(t) + "-demo"
 		c.OK(t, "demo", "-remove")
-		e := enginetest.Open(t, kind)
 		labels := map[string]string{container.LabelStack: name}
 		containers, err := e.ContainerList(t.Context(), labels)
 		require.NoError(t, err)

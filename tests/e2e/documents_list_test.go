@@ -115,6 +115,7 @@ func notRun() map[string]reason {
 		"mage verify:dovecot":                                              verified,
 		"mage verify:certbot":                                              verified,
 		"mage verify:nginx":                                                verified,
+		"mage verify:pebble":                                               verified,
 		"mage verify:liquibase":                                            verified,
 		"mage demo":                                                        {"TestDemo runs it", nothing},
 		"mage demo -remove":                                                {"TestDemo runs it", nothing},

@@ -28,7 +28,7 @@ func TestService(t *testing.T) {
 		e := enginetest.Open(t, kind)
 		require.NoError(t, os.CopyFS(filepath.Join(c.Dir, "containers", "web"), os.DirFS(filepath.Join("testdata", "web"))))
 		w := &website{c, e, "poststack-" + c.Stack(t)}
-		assert.Contains(t, w.ok(t, "services:start"), "poststack.yaml chooses no services (services: apache, bind, certbot, dovecot, nginx, web)")
+		assert.Contains(t, w.ok(t, "services:start"), "poststack.yaml chooses no services (services: apache, bind, certbot, dovecot, nginx, pebble, web)")
 		c.Write(t, "poststack.yaml", func(string) string { return "services: [web]\n" })
 
 		assert.Contains(t, w.ok(t, "services:start"), "web made, 8080 on 127.0.0.1:")
@@ -74,7 +74,7 @@ func TestService(t *testing.T) {
 		assert.Empty(t, left)
 		r := c.Mage(t, nil, "services:start", "-of=wbe")
 		assert.Equal(t, 2, r.Code)
-		assert.Contains(t, r.Stderr, `there is no service "wbe"; known are: apache, bind, certbot, dovecot, nginx, web`)
+		assert.Contains(t, r.Stderr, `there is no service "wbe"; known are: apache, bind, certbot, dovecot, nginx, pebble, web`)
 	})
 }
 
