@@ -255,11 +255,19 @@ func (c *issuing) renews() {
 			}
 		}
 	}()
+	modes := make(chan string)
+	go func() { // nobody else may read the key at any moment
+		modes <- c.run("sh", "-c", "until [ -e /run/certbot/enough ]; do stat -c '%a %u:%g' /etc/certs/a/* /etc/certs/a/.[!.]* 2>/dev/null; sleep 0.01; done | sort -u")
+	}()
 	c.sql(`update certificates set wanted_at = now() where directory = 'a'`)
 	r := c.until("a", func(r issued) bool { return isIssued(r) && r.Serial != before.Serial })
 	c.showsSerial("a.example.org", r.Serial)
 	close(enough)
 	assert.Zero(c, <-done, "handshakes that failed")
+	c.run("touch", "/run/certbot/enough")
+	for mode := range strings.Lines(<-modes) {
+		assert.Regexp(c, `^6[04]0 9999:9999\n?$`, mode)
+	}
 	assert.Equal(c, reloads, c.status().Reloads)
 	assert.Equal(c, key, c.file("a/privkey.pem"))
 	assert.Contains(c, c.run("ls", "/etc/certs/a"), "fullchain.pem.old", "the one before is kept beside")
