@@ -1,5 +1,5 @@
 // Package inventory is what there is of a stack at one moment, as plain values: images by layer and package, the
-// database, its schema, the versions in use. Package stack takes it, and package report draws it.
+// database, its schema, the services and what they serve, the versions in use. Package stack takes it, and package report draws it.
 package inventory
 
 import "time"
@@ -12,7 +12,11 @@ type Inventory struct {
 	Images   []Image // of the catalogue, parents before their children
 	Database Database
 	Schema   Schema
-	Problems []string // what could not be looked at, and why; one line each
+	Services []Service // beside the database; none if none is chosen
+	Domains  []Domain
+	// Certificates are those of the domains.
+	Certificates []Certificate
+	Problems     []string // what could not be looked at, and why; one line each
 }
 
 // Version is the version of one part.
@@ -75,4 +79,46 @@ type Changeset struct {
 	File  string
 	ID    string
 	State string // applied, pending or not selected
+}
+
+// Service is one service of the stack, in the words of services:status.
+type Service struct {
+	Name    string
+	State   string // in a word or two
+	Health  Health
+	Summary string      // the state, and what there is to say of it
+	Tells   [][2]string // what each line is about, and what it says: ports, last change, what is left out
+}
+
+// Health is whether somebody has to look at something.
+type Health string
+
+// The healths.
+const (
+	Well     Health = "well"
+	Impaired Health = "impaired" // it serves, and not all that it should
+	Down     Health = "down"
+)
+
+// Domain is a domain that is served.
+type Domain struct {
+	Name         string
+	Serves       string // mail, web, dns
+	Enabled      bool
+	Zone         string // that has its names; empty if none here has
+	Accounts     int
+	Aliases      int
+	Certificates int
+}
+
+// Certificate is one certificate of the domains, in the words of certificates:status.
+type Certificate struct {
+	Name     string
+	Names    []string // that it is for
+	Status   string
+	NotAfter time.Time // zero until it is issued
+	DaysLeft *int      // nil unless it is issued
+	Served   string    // by whom
+	More     string    // its last error and what to do, or what else there is to say
+	Wrong    bool      // somebody has to look after it
 }

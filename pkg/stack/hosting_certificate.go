@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/hosting"
@@ -18,11 +17,10 @@ func (s *Stack) CertificatesStatus(ctx context.Context, of string) error {
 	if err != nil {
 		return err
 	}
-	data := make([]CertificateData, len(list))
-	for i, c := range list {
-		data[i] = certificateData(c, time.Now())
+	data, err := s.certificatesServed(ctx, list)
+	if err != nil {
+		s.Sink.For(target).Warn(err.Error())
 	}
-	s.addServed(ctx, data)
 	report := event.Report{Header: []string{"certificate", "names", "status", "days left", "served", "more"}, Data: data}
 	wrong := 0
 	for _, c := range data {

@@ -23,13 +23,21 @@ type door struct {
 	problem          string // why nobody needs to ask there
 }
 
+// certificatesServed are certificates with what is served; without that when there is an error.
+func (s *Stack) certificatesServed(ctx context.Context, list []hosting.CertificateRow) ([]CertificateData, error) {
+	data := make([]CertificateData, len(list))
+	for i, c := range list {
+		data[i] = certificateData(c, time.Now())
+	}
+	return data, s.addServed(ctx, data)
+}
+
 // addServed asks the services that run which certificate they show for each name. Which of their ports speak TLS, they tell
 // themselves.
-func (s *Stack) addServed(ctx context.Context, data []CertificateData) {
+func (s *Stack) addServed(ctx context.Context, data []CertificateData) error {
 	doors, err := s.doors(ctx)
 	if err != nil {
-		s.Sink.For("certificates:status").Warn("what is served was not looked at: " + err.Error())
-		return
+		return fmt.Errorf("what is served was not looked at: %w", err)
 	}
 	const most = 16
 	var group errgroup.Group
@@ -50,6 +58,7 @@ func (s *Stack) addServed(ctx context.Context, data []CertificateData) {
 	for i := range data {
 		data[i].Served = slices.DeleteFunc(data[i].Served, func(d ServedData) bool { return d.Service == "" })
 	}
+	return nil
 }
 
 // doors are the published ports of all services that has the certificates.
@@ -128,7 +137,10 @@ func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
 func (s *Stack) awaitServed(ctx context.Context, data []CertificateData) error {
 	const most, look = 15 * time.Second, 200 * time.Millisecond
 	for end := time.Now().Add(most); ; {
-		s.addServed(ctx, data)
+		if err := s.addServed(ctx, data); err != nil {
+			s.Sink.For("certificates:status").Warn(err.Error())
+			return nil
+		}
 		var stale []error
 		for _, c := range data {
 			for _, served := range c.Served {

@@ -1,6 +1,11 @@
 package stack
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/poststack/poststack/pkg/hosting"
+)
 
 // DomainData is a domain as a value for machines.
 type DomainData struct {
@@ -16,8 +21,16 @@ type DomainData struct {
 	Certificates int    `json:"certificates"`
 }
 
-// serves says in words what a domain serves.
-func (d DomainData) serves() []string {
+// domainData is a domain of the tables.
+func domainData(d hosting.DomainRow) DomainData {
+	return DomainData{
+		Name: string(d.Name), Unicode: d.Name.Unicode(), Mail: d.Mail, Web: d.Web, Zone: d.Zone, Enabled: d.Enabled, WebRoot: d.WebRoot,
+		Accounts: d.Accounts, Aliases: d.Aliases, Certificates: d.Certificates,
+	}
+}
+
+// servesText says in words what a domain serves.
+func (d DomainData) servesText() string {
 	var what []string
 	if d.Mail {
 		what = append(what, "mail")
@@ -28,7 +41,7 @@ func (d DomainData) serves() []string {
 	if d.Zone == d.Name {
 		what = append(what, "dns")
 	}
-	return what
+	return strings.Join(what, ", ")
 }
 
 // AccountData is an account as a value for machines.

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"strings"
 
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/hosting"
@@ -30,7 +29,7 @@ func (s *Stack) AddDomain(ctx context.Context, typed string, o hosting.DomainOpt
 		default:
 			notes = append(notes, "what it needs at its name server is shown by: mage dns:records "+string(name)+" -address=IP")
 		}
-		return ended{Outcome: event.Done, Text: "added " + name.String() + ": " + strings.Join(data.serves(), ", "), Data: data}, notes, err
+		return ended{Outcome: event.Done, Text: "added " + name.String() + ": " + data.servesText(), Data: data}, notes, err
 	})
 }
 
@@ -38,12 +37,9 @@ func (s *Stack) AddDomain(ctx context.Context, typed string, o hosting.DomainOpt
 func (s *Stack) ListDomains(ctx context.Context) error {
 	header := []string{"domain", "serves", "enabled", "zone", "accounts", "aliases", "certificates"}
 	return list(ctx, s, "domain:list", hosting.Domains, header, func(d hosting.DomainRow) ([]string, DomainData) {
-		data := DomainData{
-			Name: string(d.Name), Unicode: d.Name.Unicode(), Mail: d.Mail, Web: d.Web, Zone: d.Zone, Enabled: d.Enabled, WebRoot: d.WebRoot,
-			Accounts: d.Accounts, Aliases: d.Aliases, Certificates: d.Certificates,
-		}
+		data := domainData(d)
 		return []string{
-			d.Name.String(), strings.Join(data.serves(), ", "), yesNo(d.Enabled), d.Zone, number(d.Accounts), number(d.Aliases), number(d.Certificates),
+			d.Name.String(), data.servesText(), yesNo(d.Enabled), d.Zone, number(d.Accounts), number(d.Aliases), number(d.Certificates),
 		}, data
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/poststack/poststack/pkg/inventory"
 )
 
-// Inventory looks at what there is: the images by layer and package, the database and its schema, the versions
-// in use. It builds nothing and starts no database. What cannot be looked at is a line of its Problems, not an
+// Inventory looks at what there is: the images by layer and package, the database and its schema, the services and what
+// they serve, the versions in use. It builds nothing and starts no database. What cannot be looked at is a line of its Problems, not an
 // error, unless the run is told to end.
 func (s *Stack) Inventory(ctx context.Context) (inventory.Inventory, error) {
 	inv := inventory.Inventory{Taken: time.Now(), Stack: s.Config.Stack}
@@ -30,6 +30,7 @@ func (s *Stack) Inventory(ctx context.Context) (inventory.Inventory, error) {
 	}
 	problem(err)
 	problem(s.databaseFacts(ctx, &inv))
+	problem(s.hostingFacts(ctx, &inv))
 	s.shippedVersions(&inv)
 	return inv, context.Cause(ctx)
 }
@@ -103,6 +104,7 @@ func (s *Stack) contents(ctx context.Context, e Engine, view *inventory.Image, e
 func (s *Stack) databaseFacts(ctx context.Context, inv *inventory.Inventory) error {
 	inv.Schema.Changelog, inv.Schema.State = s.Config.Schema.Changelog, "not known: the database does not answer"
 	status, err := s.status(ctx)
+	inv.Services = s.servicesFacts(status.Services)
 	inv.Database = inventory.Database{URL: status.Database, Answers: s.Secrets.Redact(status.Answers), VolumeBytes: status.VolumeBytes}
 	if err != nil || status.Answers != "yes" {
 		return err

@@ -133,6 +133,9 @@ func (s ServiceStatus) lines(now time.Time) [][2]string {
 		return lines
 	}
 	t := *s.Tells
+	if t.LastRender != nil {
+		add("last render", "%s ago", since(now, *t.LastRender))
+	}
 	if t.LastReload != nil {
 		add("reloads", "%d, the last %s ago", t.Reloads, since(now, *t.LastReload))
 	}

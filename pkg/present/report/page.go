@@ -23,6 +23,8 @@ type page struct {
 	Images    []imageView
 	Disk      string // what all images take together
 	Schema    schemaView
+	Services  []serviceView
+	Hosted    hostedView
 	Database  []pair
 	Versions  []inventory.Version
 	Problems  []string
@@ -64,6 +66,7 @@ func newPage(r Report) page {
 	p := page{
 		Stack: i.Stack, Images: newImages(i.Images), Schema: newSchema(i.Schema), Versions: i.Versions,
 		Problems: i.Problems, Taken: moment(i.Taken), Disk: size(onDisk(i.Images)), Database: database(i.Database),
+		Services: newServices(i.Services), Hosted: newHosted(i),
 		Title: "No setup has been recorded", Lead: "Stack " + i.Stack,
 	}
 	took := fact{"Last setup", "none", "run: mage setup"}
@@ -82,6 +85,9 @@ func newPage(r Report) page {
 		{"Images on disk", p.Disk, count(builtOf(i.Images), "image") + ", shared layers once"},
 		{"Schema", p.Schema.summary(), p.Schema.State},
 		answers,
+	}
+	if len(i.Services) > 0 {
+		p.Facts = append(p.Facts, servicesFact(i))
 	}
 	return p
 }

@@ -1,5 +1,6 @@
 // Package report draws the report of a stack: one HTML file that needs nothing else, no script, no request. It
-// shows the last setup on a time line, what the images are made of, and the state of the database.
+// shows the last setup on a time line, how the services are and what they serve, what the images are made of, and the state
+// of the database.
 //
 // Texts in it come from outside: instructions, error messages, names. They go through html/template, which
 // escapes each for its place, and the page's policy allows no script and no style but its own.

@@ -125,6 +125,36 @@ func TestRender(t *testing.T) {
 	}
 }
 
+func TestRender_services(t *testing.T) {
+	t.Parallel()
+	inv := stock()
+	none := draw(t, report.Report{Inventory: inv})
+	assert.NotContains(t, none, `id="services"`)
+	assert.NotContains(t, none, `id="served"`)
+	days, ended := 20, -2
+	inv.Services = []inventory.Service{
+		{Name: "nginx", State: "serving", Health: inventory.Impaired, Summary: "serving; 1 row not served as it is", Tells: [][2]string{{"left out", `domains "b.org": bad`}}},
+		{Name: "bind", State: "serving", Health: inventory.Well},
+		{Name: "dovecot", State: "not there", Health: inventory.Down},
+	}
+	inv.Domains = []inventory.Domain{{Name: "example.org", Serves: "mail, web", Accounts: 17, Certificates: 2}}
+	inv.Certificates = []inventory.Certificate{
+		{Name: "example.org", Names: []string{"example.org", "www.example.org"}, Status: "issued", DaysLeft: &days, NotAfter: began().Add(20 * 24 * time.Hour), Served: "nginx"},
+	}
+	page := draw(t, report.Report{Inventory: inv})
+	for _, text := range []string{
+		"1 of 3 well", "certificates: the first ends in 20 days", `<span class="badge cancelled">serving</span>`, `<span class="badge failed">not there</span>`,
+		"serving; 1 row not served as it is", "<dt>left out</dt><dd>domains &#34;b.org&#34;: bad</dd>", ">17</td>", "disabled", "example.org, www.example.org", "2026-12-15",
+	} {
+		assert.Contains(t, page, text)
+	}
+	inv.Certificates[0].DaysLeft, inv.Certificates[0].Wrong, inv.Certificates[0].More = &ended, true, "it has ended"
+	page = draw(t, report.Report{Inventory: inv})
+	assert.Contains(t, page, "1 certificate to look after")
+	assert.Contains(t, page, `<td class="num">ended</td>`)
+	assert.Contains(t, page, "it has ended")
+}
+
 func TestRender_inventory(t *testing.T) {
 	t.Parallel()
 	page := draw(t, report.Report{Inventory: stock()})
