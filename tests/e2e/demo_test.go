@@ -40,7 +40,9 @@ func TestDemo(t *testing.T) {
 		assert.NotEqual(t, first.Accounts, second.Accounts, "nobody keeps the old passwords")
 		assert.Equal(t, first.Commands, second.Commands)
 
-		c.OK(t, "demo", "-remove")
+		described := c.Mage(t, append(asked(), "POSTSTACK_STACK="+name), "services:status", "certificates:status", "status")
+		assert.Len(t, read(t, described.Stdout), 3)
+		assert.Equal(t, "demo", read(t, c.Mage(t, asked(), "demo", "-remove").Stdout)[0].Target)
 		labels := map[string]string{container.LabelStack: name}
 		containers, err := e.ContainerList(t.Context(), labels)
 		require.NoError(t, err)
@@ -57,6 +59,7 @@ func demo(t *testing.T, c *checkout.Checkout) (data stack.DemoData) {
 	t.Helper()
 	r := c.Mage(t, []string{"POSTSTACK_OUTPUT=json"}, "demo")
 	require.Zero(t, r.Code)
+	read(t, r.Stdout)
 	var document struct {
 		Result json.RawMessage `json:"result"`
 	}

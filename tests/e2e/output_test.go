@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"os"
@@ -29,6 +30,7 @@ func TestOutput(t *testing.T) {
 		t.Run("a failure is a document too", func(t *testing.T) { failedDocument(t, c) })
 		t.Run("GitHub gets one annotation of a broken changeset", func(t *testing.T) { annotated(t, c) })
 		t.Run("exit statuses", func(t *testing.T) { exitStatuses(t, c) })
+		t.Run("what each target gives is in the schema", func(t *testing.T) { everyTarget(t, c) })
 	})
 }
 
@@ -38,8 +40,7 @@ func asked() []string { return []string{"POSTSTACK_OUTPUT=json"} }
 // read takes documents from a stream and holds each to the schema of docs/.
 func read(t *testing.T, stream string) []present.Document {
 	t.Helper()
-	schema, err := jsonschema.NewCompiler().Compile(filepath.Join("..", "..", "docs", "output.schema.json"))
-	require.NoError(t, err)
+	schema := strictSchema(t)
 	var list []present.Document
 	for lines := json.NewDecoder(strings.NewReader(stream)); ; {
 		var raw json.RawMessage
@@ -54,6 +55,77 @@ func read(t *testing.T, stream string) []present.Document {
 		var d present.Document
 		require.NoError(t, json.Unmarshal(raw, &d))
 		list = append(list, d)
+	}
+}
+
+// strictSchema is the schema of docs/, which here refuses what it does not describe: members that are new, and what a target
+// or a phase gives that has no rule in it.
+func strictSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	path := filepath.Join("..", "..", "docs", "output.schema.json")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	loose, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	require.NoError(t, err)
+	refuseUnknown(loose)
+	compiler := jsonschema.NewCompiler()
+	require.NoError(t, compiler.AddResource(path, loose))
+	schema, err := compiler.Compile(path)
+	require.NoError(t, err)
+	return schema
+}
+
+// refuseUnknown closes all objects that a schema describes. Of a member that any value is right for, such as the result of a
+// target, only those that a rule has looked at are; null has nothing to look at.
+func refuseUnknown(node any) {
+	switch node := node.(type) {
+	case []any:
+		for _, one := range node {
+			refuseUnknown(one)
+		}
+	case map[string]any:
+		for _, one := range node {
+			refuseUnknown(one)
+		}
+		members, ok := node["properties"].(map[string]any)
+		if _, typed := node["type"]; !ok || !typed {
+			return
+		}
+		node["unevaluatedProperties"] = false
+		for name, member := range members {
+			if described, ok := member.(map[string]any); ok && described["type"] == nil && len(described) == 1 && described["description"] != nil {
+				delete(members, name)
+				null := map[string]any{
+					"if":   map[string]any{"properties": map[string]any{name: map[string]any{"type": "null"}}},
+					"then": map[string]any{"properties": map[string]any{name: true}},
+				}
+				rules, _ := node["allOf"].([]any)
+				node["allOf"] = append(rules, null)
+			}
+		}
+	}
+}
+
+func TestOutput_schema(t *testing.T) {
+	t.Parallel()
+	schema := strictSchema(t)
+	document := func(target, result, phases string) any {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(`{"version": 1, "target": "` + target + `", "started": "2026-11-25T09:09:00Z", "seconds": 1, "outcome": "done",
+			"exit_status": 0, "phases": [` + phases + `], "messages": [], "result": ` + result + `}`))
+		require.NoError(t, err)
+		return value
+	}
+	phase := func(name, data string) string {
+		return `{"name": "` + name + `", "started": "2026-11-25T09:09:00Z", "seconds": 1, "outcome": "done", "steps": []` + data + `}`
+	}
+	require.NoError(t, schema.Validate(document("later:new", "null", phase("later:new", ""))))
+	require.NoError(t, schema.Validate(document("report", `{"report": "x"}`, phase("dns:remove", `, "data": {"removed": "x", "with": []}`))))
+	for why, value := range map[string]any{
+		"a target without a rule": document("later:new", `{}`, ""), "another result": document("report", `{"report": 1}`, ""),
+		"a new member": document("report", `{"report": "x", "new": 1}`, ""), "a phase without a rule": document("setup", "null", phase("later:new", `, "data": {}`)),
+		"a result that lacks something": document("alias:list", `[{"address": "x", "enabled": true}]`, ""),
+	} {
+		assert.Error(t, schema.Validate(value), why)
 	}
 }
 
