@@ -19,10 +19,12 @@ import (
 	"github.com/poststack/poststack/pkg/agent/status"
 )
 
-const usage = `usage: issuer [run | status | health | authority NAME]
+const usage = `usage: issuer [run | status | health | reach [NAME…] | authority NAME]
   run     keep the certificates as the table wants them
   status  print what the running issuer tells of itself, as JSON
   health  end with 0 if it works, and say in one line how it is
+  reach   ask the authority for its directory, and print what came of it, as JSON; with NAMEs, the authority that is
+          asked for a certificate of those
   authority NAME
           print the directory of the authority that is asked for a certificate of that name
 `
@@ -39,27 +41,45 @@ func run(args []string) int {
 		fmt.Println(options().Server(args[1:]))
 		return 0
 	}
+	if command == "reach" {
+		return reach(options().Reach(context.Background(), inContainer(), args[1:]))
+	}
 	if len(args) > 1 || !slices.Contains([]string{"run", "status", "health"}, command) {
 		_, _ = fmt.Fprint(os.Stderr, usage)
 		return 2
 	}
-	paths := issuer.Paths{
-		Certificates: cmp.Or(os.Getenv("CERT_PATH"), "/etc/certs"), State: "/var/lib/certbot", Webroot: "/srv/acme", Run: "/run/certbot",
-		Status: "/run/certbot/status.json", NameKey: "/srv/dnskey/acme.key", Program: "/usr/bin/certbot",
-		Roots: "/etc/ssl/certs/ca-certificates.crt",
-	}
 	var code int
 	var err error
 	if command == "run" {
-		code, err = serve(paths)
+		code, err = serve(inContainer())
 	} else {
-		err = tell(paths.Status, command)
+		err = tell(inContainer().Status, command)
 	}
 	if err != nil {
 		_, _ = fmt.Fprintf(os.Stderr, "issuer: %v\n", err)
 		return max(code, 1)
 	}
 	return code
+}
+
+// inContainer are the paths of the container.
+func inContainer() issuer.Paths {
+	return issuer.Paths{
+		Certificates: cmp.Or(os.Getenv("CERT_PATH"), "/etc/certs"), State: "/var/lib/certbot", Webroot: "/srv/acme", Run: "/run/certbot",
+		Status: "/run/certbot/status.json", NameKey: "/srv/dnskey/acme.key", Program: "/usr/bin/certbot",
+		Roots: "/etc/ssl/certs/ca-certificates.crt",
+	}
+}
+
+// reach prints what came of asking the authority.
+func reach(found issuer.Outside) int {
+	content, err := json.Marshal(found)
+	if err != nil {
+		_, _ = fmt.Fprintf(os.Stderr, "issuer: %v\n", err)
+		return 1
+	}
+	fmt.Printf("%s\n", content)
+	return 0
 }
 
 // serve runs until it is told to end.

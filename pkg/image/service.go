@@ -35,6 +35,9 @@ type Service struct {
 	Reload *Reload `yaml:"reload"` // nil if it cannot take a changed configuration without a restart
 	// Status is a command in its container that prints how it is, as the agent does; none if nothing tells.
 	Status []string `yaml:"status"`
+	// Outside is a command in its container that asks what the service needs from outside of the stack, and prints what came of
+	// it; none if it needs nothing.
+	Outside []string `yaml:"outside"`
 	// Restart is when the engine starts the container again by itself: "" always until it is stopped, or [NeverRestart].
 	Restart string `yaml:"restart"`
 }

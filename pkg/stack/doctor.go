@@ -97,6 +97,7 @@ func (s *Stack) checks() []doctor.Check {
 		}),
 		doctor.Check{Name: "lock", Look: s.checkLock},
 		doctor.Check{Name: "containers", Look: s.checkContainers},
+		doctor.Check{Name: "outside", Look: s.checkOutside},
 		doctor.Check{Name: "after a reboot", Look: s.checkReboot},
 		doctor.Check{Name: "leftovers", Look: s.checkLeftovers},
 		doctor.Check{Name: "database", Look: s.checkDatabaseAndTables},

@@ -84,6 +84,32 @@ func TestDoctor_mendsWhatIsSafe(t *testing.T) {
 	require.NoError(t, err, "all is well afterwards")
 }
 
+// TestDoctor_outside has a service tell what it finds of an authority, or fail to.
+func TestDoctor_outside(t *testing.T) {
+	t.Parallel()
+	b := servicesBench(t)
+	_, err := b.phase(t, of((*stack.Stack).StartServices, ""))
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		answer engine.ExecResult
+		want   doctor.Finding
+	}{
+		{engine.ExecResult{Stdout: `{"well": true, "seen": "asked https://ca: trusted"}`}, doctor.Finding{Check: "outside", State: doctor.OK, Seen: "app: asked https://ca: trusted"}},
+		{
+			engine.ExecResult{Stdout: `{"seen": "asked https://ca: nobody trusts it", "remedy": "set acme.root"}`},
+			doctor.Finding{Check: "outside", State: doctor.Problem, Seen: "app: asked https://ca: nobody trusts it", Remedy: "set acme.root"},
+		},
+		{
+			engine.ExecResult{Code: 1, Stderr: "it is gone\n"},
+			doctor.Finding{Check: "outside", State: doctor.Warning, Seen: "run look out in the container of app: status 1: it is gone", Remedy: "mage services:status -of=app"},
+		},
+	} {
+		b.engine.OnExec = func(engine.Container, engine.ExecSpec) (engine.ExecResult, error) { return tc.answer, nil }
+		found, _ := b.examine(t, false, "outside")
+		assert.Equal(t, []doctor.Finding{tc.want}, found)
+	}
+}
+
 func TestDoctor_port(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

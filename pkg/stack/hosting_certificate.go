@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/poststack/poststack/pkg/event"
@@ -39,6 +40,11 @@ func (s *Stack) CertificatesStatus(ctx context.Context, of string) error {
 	s.Sink.Result(report)
 	if len(list) > 0 && !issuer {
 		s.Sink.For(target).Warn(s.noIssuer())
+	}
+	if found, err := s.issuingAuthority(ctx); err != nil {
+		s.Sink.For(target).Warn(err.Error())
+	} else if found != nil && !found.Well {
+		s.Sink.For(target).Warn(found.String())
 	}
 	if wrong > 0 {
 		return s.failure(target, Unexpected, fmt.Errorf("%s to look after; the column more says why", count(wrong, "certificate")))
@@ -99,6 +105,9 @@ func (s *Stack) IssueCertificate(ctx context.Context, typed, names string, o hos
 	if err != nil {
 		return s.refused(target, err)
 	}
+	if err := s.reachable(ctx, target, slices.Concat([]string{string(domain)}, o.Names)...); err != nil {
+		return err
+	}
 	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		name, asked, err := hosting.WantCertificate(ctx, conn, domain, o)
 		switch {
@@ -118,6 +127,9 @@ func (s *Stack) RenewCertificates(ctx context.Context, of string) error {
 	name, err := certificateName(of)
 	if err != nil {
 		return s.refused(target, err)
+	}
+	if err := s.reachable(ctx, target); err != nil {
+		return err
 	}
 	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		names, notes, err := hosting.RenewCertificates(ctx, conn, name)

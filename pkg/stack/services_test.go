@@ -26,7 +26,7 @@ func servicesBench(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t)
 	for name, section := range map[string]string{
-		"app": "{ depends_on: [postgres], secrets: [{ name: token, path: /run/token, owner: '1:1' }], health: [{ exec: { run: [ask] } }], reload: { run: [again] }, status: [tell] }",
+		"app": "{ depends_on: [postgres], secrets: [{ name: token, path: /run/token, owner: '1:1' }], health: [{ exec: { run: [ask] } }], reload: { run: [again] }, status: [tell], outside: [look, out] }",
 		"web": "{ depends_on: [app], ports: [{ port: 80, host: 18080 }], environment: { PORT: '${port.80}' } }",
 	} {
 		dir := filepath.Join(b.config.Root, "containers", name)

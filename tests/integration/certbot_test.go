@@ -339,10 +339,12 @@ func (c *issuing) trustsNobody() {
 	r := c.until("e", func(r issued) bool { return r.Status == "failed" && r.LastError != "" })
 	assert.Contains(c, r.LastError, "certificate verify failed")
 	assert.Zero(c, c.authority.asked("e.example.org"))
+	assert.Contains(c, c.run("issuer", "reach"), "of an authority that nobody here trusts")
 	c.sql(`delete from certificates where directory = 'e'`)
 	c.spec.Files[1].Content = root
 	c.start()
 	c.healthy()
+	assert.Contains(c, c.run("issuer", "reach", "a.example.org"), `"well":true`)
 	assert.Equal(c, 2, c.authority.asked("a.example.org"), "what is there is not asked for again")
 }
 

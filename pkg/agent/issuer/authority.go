@@ -55,23 +55,32 @@ func public(name string) bool {
 
 // trust makes the file of those that certbot trusts, and gives its path; "" leaves it to certbot.
 func (o Options) trust(p Paths) (string, error) {
-	if o.Root == "" {
-		return "", nil
-	}
-	own, err := os.ReadFile(o.Root)
-	if os.IsNotExist(err) || err == nil && strings.TrimSpace(string(own)) == "" {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("read the authority's root: %w", err)
-	}
-	all, err := os.ReadFile(p.Roots)
-	if err != nil {
-		return "", fmt.Errorf("read whom this machine trusts: %w", err)
+	roots, err := o.bundle(p)
+	if err != nil || roots == nil {
+		return "", err
 	}
 	path := filepath.Join(p.Run, "roots.pem")
-	if err := renameio.WriteFile(path, slices.Concat(all, []byte("\n"), own), 0o600); err != nil {
+	if err := renameio.WriteFile(path, roots, 0o600); err != nil {
 		return "", fmt.Errorf("keep the authority's root: %w", err)
 	}
 	return path, nil
+}
+
+// bundle are those that certbot trusts, in PEM; nil leaves it to whom programs trust by themselves.
+func (o Options) bundle(p Paths) ([]byte, error) {
+	if o.Root == "" {
+		return nil, nil
+	}
+	own, err := os.ReadFile(o.Root)
+	if os.IsNotExist(err) || err == nil && strings.TrimSpace(string(own)) == "" {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the authority's root: %w", err)
+	}
+	all, err := os.ReadFile(p.Roots)
+	if err != nil {
+		return nil, fmt.Errorf("read whom this machine trusts: %w", err)
+	}
+	return slices.Concat(all, []byte("\n"), own), nil
 }
