@@ -59,6 +59,7 @@ func hostingTests() map[string]func(*tables) {
 		"a constraint is told in plain words":  constraints,
 		"two at a time cannot close a circle":  circleRace,
 		"an account is changed and goes again": accountLife,
+		"services may do what they must":       leastPrivilege,
 	}
 }
 
