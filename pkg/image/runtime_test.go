@@ -178,11 +178,11 @@ func TestLoadCatalogue_accepts_the_documented_service(t *testing.T) {
 	c := load(t, tree(t, map[string]string{
 		"base-debian/image.yaml": "description: the base\n", "base-debian/Dockerfile": plainDockerfile,
 		"postgres/image.yaml": "description: the database\nservice: { shared_memory: half }\n", "postgres/Dockerfile": plainDockerfile,
-		"nginx/image.yaml": block("yaml"), "nginx/Dockerfile": block("dockerfile"),
+		"redis/image.yaml": block("yaml"), "redis/Dockerfile": block("dockerfile"), "redis/entrypoint.sh": block("text"), "redis/ask.sh": "#!/bin/bash\n",
 	}))
-	d, err := c.Get("nginx")
+	d, err := c.Get("redis")
 	require.NoError(t, err)
-	assert.Len(t, d.Runtime.Checks, 10)
+	assert.Len(t, d.Runtime.Checks, 11)
 }
 
 func TestLoadCatalogue_refuses_a_volume_of_two_services(t *testing.T) {

@@ -29,6 +29,7 @@ func notRun() map[string]reason {
 	hosting := reason{"it needs what others of its kind have added; TestHosting runs them in their order", nothing}
 	issuing := reason{"it needs an authority; TestCertbot has one, and TestHosting asks without one", nothing}
 	site := reason{"TestNginx serves a site", nothing}
+	adding := reason{"TestAddingAService follows the document", nothing}
 	other := reason{"it needs a program that is not part of a checkout", nothing}
 	return map[string]reason{
 		"mage engine:install test":                                                           tests,
@@ -102,9 +103,10 @@ func notRun() map[string]reason {
 		"mage logs -of=postgres -last=20 -follow":                          {"it ends with Ctrl-C only; TestShowLogs_follows follows one", nothing},
 		"mage logs -of=build:postgres -last=50":                            {"nothing was built here, so that there is no log of it; TestShowLogs reads some", nothing},
 		"mage verify:runtime":                                              verified,
-		"mage verify:runtime -of=pages":                                    {"there is no such image yet; TestService checks one of its own", nothing},
-		"mage services:start -of=pages":                                    {"likewise", nothing},
-		"mage logs -of=pages":                                              {"likewise", nothing},
+		"mage verify:runtime -of=redis":                                    adding,
+		"mage services:restart -of=redis":                                  adding,
+		"mage services:start -of=redis":                                    adding,
+		"mage logs -of=redis":                                              adding,
 		"mage services:restart -of=nginx":                                  {"nginx is not chosen there; TestNginx restarts it", nothing},
 		"mage services:status -of=nginx":                                   {"likewise", nothing},
 		"mage services:reload -of=web":                                     {"likewise", nothing},
