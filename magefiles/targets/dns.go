@@ -55,7 +55,7 @@ func (DNS) Remove(ctx context.Context, zone, name, kind string, content *string,
 	})
 }
 
-// Check looks for what is wrong in the zones, or in one with -of=ZONE, and fails if anything is. It finds names without their dot at the end, names that repeat the zone, and records that a domain lacks. It asks the tables, not a server. Setting: DATABASE_URL. Example: mage dns:check
-func (DNS) Check(ctx context.Context, of *string) error {
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.CheckDNS(ctx, orZero(of)) })
+// Check looks for what is wrong in the zones, or in one with -of=ZONE, and fails if anything is. In the tables it finds names without their dot at the end, names that repeat the zone, and records that a domain lacks. The name server that runs here is asked for each row over UDP and TCP, for the serial, and for signatures where there are to be some; what it lacks, has otherwise or leaves out is named, with the reason. -server=ADDRESS asks another one, such as a secondary. Setting: DATABASE_URL. Example: mage dns:check -of=example.org
+func (DNS) Check(ctx context.Context, of, server *string) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.CheckDNS(ctx, orZero(of), orZero(server)) })
 }

@@ -28,7 +28,7 @@ var want = map[string][]string{ //nolint:gochecknoglobals // a table
 	"alias:add": nil, "alias:list": {"-of"}, "alias:remove": {"-to", "-yes"},
 	"certificates:status": {"-of"}, "certificates:issue": {"-names", "-challenge", "-directory"}, "certificates:renew": {"-of"}, "certificates:revoke": {"-yes"},
 	"dns:zone": {"-add", "-remove", "-ns", "-hostmaster", "-primaries", "-yes"}, "dns:list": {"-of"}, "dns:records": {"-address", "-add"},
-	"dns:add": {"-priority", "-ttl", "-yes"}, "dns:remove": {"-content", "-yes"}, "dns:check": {"-of"},
+	"dns:add": {"-priority", "-ttl", "-yes"}, "dns:remove": {"-content", "-yes"}, "dns:check": {"-of", "-server"},
 	"verify:apache": nil, "verify:base": nil, "verify:bind": nil, "verify:certbot": nil, "verify:db": nil, "verify:dovecot": nil, "verify:liquibase": nil, "verify:nginx": nil, "verify:pebble": nil, "verify:postgres": nil, "verify:runtime": {"-of"},
 }
 

@@ -9,9 +9,23 @@ import (
 // Problem is what is wrong with a zone.
 type Problem struct {
 	Zone   string
-	Record string // "" for what the zone lacks
+	Record string // "" for the zone itself, or what it lacks
 	Text   string // what is wrong, and what to do
+	State  ProblemState
 }
+
+// ProblemState is what kind of problem one is.
+type ProblemState string
+
+// The kinds of problems.
+const (
+	InTables  ProblemState = "tables"   // the tables alone show it
+	NotServed ProblemState = "missing"  // the name server does not have it
+	Otherwise ProblemState = "differs"  // the name server has it otherwise
+	LeftOut   ProblemState = "left out" // the name server cannot serve it
+	Stale     ProblemState = "stale"    // the name server has the zone as it was before
+	Unsigned  ProblemState = "unsigned" // it is not signed as it should be
+)
 
 // Check looks for what is wrong in the zones: in that one, or in all for "". It asks the tables, and no server.
 func Check(ctx context.Context, conn Conn, zone Domain) ([]Problem, error) {
@@ -48,11 +62,11 @@ func checkZone(z ZoneRow, records []RecordRow) (problems []Problem) {
 			servers++
 		}
 		for _, text := range checkRecord(zone, r.Record, records) {
-			problems = append(problems, Problem{z.Name, r.Record.String(), text})
+			problems = append(problems, Problem{Zone: z.Name, Record: r.Record.String(), Text: text, State: InTables})
 		}
 	}
 	if servers == 0 {
-		problems = append(problems, Problem{z.Name, "", fmt.Sprintf("it names no server; add one with: mage dns:add %s @ NS %s.", z.Name, z.PrimaryNS)})
+		problems = append(problems, Problem{Zone: z.Name, Record: "", Text: fmt.Sprintf("it names no server; add one with: mage dns:add %s @ NS %s.", z.Name, z.PrimaryNS), State: InTables})
 	}
 	return problems
 }
@@ -112,7 +126,7 @@ func checkNeeds(ctx context.Context, conn Conn, zone Domain) (problems []Problem
 			if n.State == Differs {
 				text = fmt.Sprintf("%s has %s (%s); see: mage dns:records %s", string(d.Name), join(n.Have), n.Why, string(d.Name))
 			}
-			problems = append(problems, Problem{d.Zone, strings.TrimSpace(n.Record.String()), text})
+			problems = append(problems, Problem{Zone: d.Zone, Record: strings.TrimSpace(n.Record.String()), Text: text, State: InTables})
 		}
 	}
 	return problems, nil

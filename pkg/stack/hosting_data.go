@@ -98,10 +98,36 @@ type NeedData struct {
 	Why      string   `json:"why"`
 }
 
+// DNSCheckData is what was found out about the zones.
+type DNSCheckData struct {
+	Server   *NameServerData `json:"server"` // null if none was asked
+	Zones    []ZoneCheckData `json:"zones"`  // that it was asked for
+	Problems []ProblemData   `json:"problems"`
+}
+
+// NameServerData is a name server that was asked.
+type NameServerData struct {
+	Service string `json:"service"` // "" for one that was named
+	UDP     string `json:"udp"`
+	TCP     string `json:"tcp"`
+}
+
+// ZoneCheckData is how a name server answers for a zone.
+type ZoneCheckData struct {
+	Name         string `json:"name"`
+	Kind         string `json:"kind"`
+	Serial       uint32 `json:"serial"`
+	ServedSerial uint32 `json:"served_serial"` // 0 if it is not served
+	Signed       bool   `json:"signed"`        // its answers are
+	Records      int    `json:"records"`       // that were asked for
+	Problems     int    `json:"problems"`
+}
+
 // ProblemData is what is wrong with a zone.
 type ProblemData struct {
 	Zone    string `json:"zone"`
-	Record  string `json:"record"` // "" for what the zone lacks
+	Record  string `json:"record"` // "" for the zone itself, or what it lacks
+	State   string `json:"state"`  // tables, missing, differs, left out, stale, unsigned
 	Problem string `json:"problem"`
 }
 

@@ -81,32 +81,3 @@ func needsReport(needs hosting.Needs) event.Report {
 	}
 	return report
 }
-
-// CheckDNS reports what is wrong in the zones, or in one, and fails if anything is.
-func (s *Stack) CheckDNS(ctx context.Context, typed string) error {
-	const target = "dns:check"
-	of, err := someDomain(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
-	var problems []hosting.Problem
-	err = s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) (err error) {
-		problems, err = hosting.Check(ctx, conn, of)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	report, data := event.Report{Header: []string{"zone", "record", "problem"}, Text: "nothing is wrong in the tables"}, make([]ProblemData, 0, len(problems))
-	for _, p := range problems {
-		report.Rows, data = append(report.Rows, []string{p.Zone, p.Record, p.Text}), append(data, ProblemData{p.Zone, p.Record, p.Text})
-	}
-	report.Data = data
-	if len(problems) == 0 {
-		s.Sink.Result(report)
-		return nil
-	}
-	report.Text = ""
-	s.Sink.Result(report)
-	return s.failure(target, Unexpected, fmt.Errorf("%s in the zones", count(len(problems), "problem")))
-}

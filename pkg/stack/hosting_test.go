@@ -138,7 +138,10 @@ func TestHosting_refuses(t *testing.T) {
 		"nothing stands": func(s *stack.Stack, ctx context.Context) error {
 			return s.AddAlias(ctx, "@example.org", "ada@example.org")
 		},
-		"a web address": func(s *stack.Stack, ctx context.Context) error { return s.CheckDNS(ctx, "https://example.org") },
+		"a web address": func(s *stack.Stack, ctx context.Context) error { return s.CheckDNS(ctx, "https://example.org", "") },
+		"neither an address nor a name of a server": func(s *stack.Stack, ctx context.Context) error {
+			return s.CheckDNS(ctx, "", "one two")
+		},
 		"a name server is": func(s *stack.Stack, ctx context.Context) error {
 			return s.AddZone(ctx, stack.ZoneOptions{Name: "example.org", Servers: "192.0.2.1"})
 		},

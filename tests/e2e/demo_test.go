@@ -30,6 +30,7 @@ func TestDemo(t *testing.T) {
 		assert.Contains(t, try(t, first, "the mailbox over IMAPS"), "* SEARCH 1")
 		assert.Contains(t, try(t, first, "the mail in it"), "This mail was delivered over LMTP.")
 		assert.Equal(t, "mail.example.test.", mailHost(t, first))
+		demoRecords(t, c)
 		e, name := enginetest.Open(t, kind), c.Stack(t)+"-demo"
 		authority, err := e.ContainerInspect(t.Context(), "poststack-"+name+"-pebble")
 		require.NoError(t, err)
@@ -66,6 +67,44 @@ func demo(t *testing.T, c *checkout.Checkout) (data stack.DemoData) {
 	require.NoError(t, json.Unmarshal([]byte(r.Stdout), &document))
 	require.NoError(t, json.Unmarshal(document.Result, &data))
 	return data
+}
+
+// demoRecords asks the example's name server for all that is in the tables.
+func demoRecords(t *testing.T, c *checkout.Checkout) {
+	t.Helper()
+	demo := []string{"POSTSTACK_STACK=" + c.Stack(t) + "-demo", "POSTSTACK_DATABASE_TLS=own"}
+	type checked struct {
+		Server   *stack.NameServerData
+		Zones    []stack.ZoneCheckData
+		Problems []stack.ProblemData
+	}
+	check := func(code int) (data checked) {
+		r := c.Mage(t, append(asked(), demo...), "dns:check", "-of=example.test")
+		require.Equal(t, code, r.Code, r.Stdout)
+		text, err := json.Marshal(read(t, r.Stdout)[0].Result)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(text, &data))
+		return data
+	}
+	good := check(0)
+	require.NotNil(t, good.Server)
+	assert.Equal(t, "bind", good.Server.Service)
+	require.Len(t, good.Zones, 1)
+	assert.Equal(t, good.Zones[0].Serial, good.Zones[0].ServedSerial)
+	assert.Equal(t, 8, good.Zones[0].Records)
+	url := c.Mage(t, demo, "db:url")
+	conn := connect(t, strings.TrimSpace(url.Stdout))
+	_, err := conn.Exec(t.Context(), `insert into dns_records (zone_id, name, type, content) select id, 'bad', 'SSHFP', '4 2 xyz' from dns_zones`)
+	require.NoError(t, err)
+	found := map[string]string{}
+	for _, p := range check(1).Problems {
+		found[p.Record] += p.State + ": " + p.Problem + "\n"
+	}
+	assert.Contains(t, found[""], "left out: the zone is served as it last was")
+	assert.Contains(t, found["bad SSHFP 4 2 xyz"], "left out: it cannot be served")
+	_, err = conn.Exec(t.Context(), `delete from dns_records where type = 'SSHFP'`)
+	require.NoError(t, err)
+	check(0)
 }
 
 // try runs the command that is shown for something, once it works.

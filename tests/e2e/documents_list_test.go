@@ -45,6 +45,7 @@ func notRun() map[string]reason {
 		"mage alias:remove sales@example.org -yes":                                           hosting,
 		"mage dns:add example.org @ MX \"10 mail.example.org\"":                              hosting,
 		"mage dns:check":                                                                     hosting,
+		"mage dns:check -of=example.org":                                                     hosting,
 		"mage dns:list -of=example.org":                                                      hosting,
 		"mage dns:records example.org":                                                       hosting,
 		"mage dns:records example.org -address=192.0.2.1 -add":                               hosting,

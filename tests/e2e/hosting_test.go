@@ -149,7 +149,12 @@ func hostedRefusals(t *testing.T, c *checkout.Checkout) {
 func hostedEnd(t *testing.T, c *checkout.Checkout) {
 	t.Helper()
 	c.OK(t, "dns:add", "example.org", "ftp.example.org", "A", "192.0.2.3", "-yes")
-	r := c.Mage(t, nil, "dns:check", "-of=example.org")
+	r := c.Mage(t, asked(), "dns:check", "-of=example.org")
+	assert.Equal(t, 1, r.Code)
+	assert.Contains(t, r.Stdout, `"server":null`)
+	assert.Contains(t, r.Stdout, `"state":"tables"`)
+	read(t, r.Stdout)
+	r = c.Mage(t, nil, "dns:check", "-of=example.org")
 	assert.Equal(t, 1, r.Code)
 	assert.Contains(t, r.Stdout, "its name repeats the zone")
 	c.OK(t, "dns:remove", "example.org", "ftp.example.org", "A", "-yes")

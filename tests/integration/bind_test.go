@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/pkg/hosting"
+	"github.com/poststack/poststack/pkg/nameserver"
 )
 
 const (
@@ -114,6 +117,28 @@ func (n *nameServer) serial(zone string) string {
 	return fields[2]
 }
 
+// checked is what the check of the zones finds, with each kind of problem and record in a line; it says why a zone is left out
+// as the container does.
+func (n *nameServer) checked() (lines []string) {
+	n.Helper()
+	zones, err := hosting.ServedZones(n.Context(), n.admin, "bind")
+	require.NoError(n, err)
+	server := nameserver.Server{UDP: n.address("udp"), TCP: n.address("tcp"), Settle: time.Minute, LeftOut: func(context.Context) map[string]string {
+		out := map[string]string{}
+		for _, row := range n.status().LeftOut {
+			out[row.Key] = row.Error
+		}
+		return out
+	}}
+	answered, problems, err := server.Check(n.Context(), zones, "")
+	require.NoError(n, err)
+	assert.Len(n, answered, len(zones))
+	for _, p := range problems {
+		lines = append(lines, fmt.Sprintf("%s | %s | %s", p.State, p.Record, p.Text))
+	}
+	return lines
+}
+
 func TestBind(t *testing.T) {
 	t.Parallel()
 	for _, kind := range enginetest.Kinds(t) {
@@ -180,6 +205,7 @@ func (n *nameServer) servesRecords() {
 	}
 	assert.Regexp(n, `^ns1\.example\.net\. first\\\.last\.example\.org\. \d+ 86400 `, n.answers("example.org.", dns.TypeSOA))
 	assert.NotNil(n, n.exchange("tcp", new(dns.Msg).SetQuestion("example.org.", dns.TypeSOA)))
+	assert.Empty(n, n.checked(), "each row of every kind, over both protocols")
 	begun := time.Now()
 	n.sql(`update dns_records set content = '192.0.2.9' where name = 'mail' and type = 'A'`)
 	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.9")
@@ -243,6 +269,11 @@ func (n *nameServer) keepsBadZones() {
 	assert.True(n, s.LeftOut[0].Kept)
 	assert.Contains(n, s.LeftOut[0].Error, "bad TLSA: ")
 	assert.Equal(n, before, n.serial("example.org."))
+	found := n.checked()
+	require.Len(n, found, 3)
+	assert.Regexp(n, `^left out \|  \| the zone is served as it last was, with serial \d+ and not \d+: .*bad TLSA: `, found[0])
+	assert.Regexp(n, `^left out \| bad TLSA 3 1 1 xyz \| it cannot be served: `, found[1])
+	assert.Equal(n, "missing | new A 192.0.2.7 | it is not served over UDP: the answer is NXDOMAIN", found[2])
 	assert.Equal(n, "NXDOMAIN", n.answers("new.example.org.", dns.TypeA))
 	n.restart()
 	n.becomes("new.other.example.", dns.TypeA, "192.0.2.7")
@@ -285,6 +316,10 @@ func (n *nameServer) takesChallenges() {
 	var obstacle string
 	require.NoError(n, n.admin.QueryRow(n.Context(), `select obstacle from dns_challenges where obstacle is not null`).Scan(&obstacle))
 	assert.Equal(n, "record _acme-challenge CNAME x.acme.example.net.", obstacle)
+	found := n.checked()
+	require.Len(n, found, 1)
+	assert.Contains(n, found[0], "left out | _acme-challenge.example.org | it is no zone of its own")
+	assert.Contains(n, found[0], obstacle+" is in the way")
 	n.sql(`delete from dns_records where name = '_acme-challenge'`)
 	n.becomes(zone, dns.TypeTXT, "") // anew, without what was there
 	n.sql(`delete from certificates`)
@@ -302,6 +337,7 @@ func (n *nameServer) signs() {
 	n.becomes("other.example.", dns.TypeDNSKEY, keys)
 	n.sql(`update dns_records set content = '192.0.2.8' where name = 'new'`)
 	n.becomes("new.other.example.", dns.TypeA, "192.0.2.8")
+	assert.Empty(n, n.checked(), "with signatures that hold")
 	n.sql(`delete from settings`)
 	n.becomes("other.example.", dns.TypeDNSKEY, "")
 }

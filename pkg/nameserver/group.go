@@ -1,0 +1,210 @@
+package nameserver
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/poststack/poststack/pkg/agent/quote"
+	"github.com/poststack/poststack/pkg/hosting"
+)
+
+// group is all rows of one name and type, which one question asks for.
+type group struct {
+	name string // in full
+	kind uint16
+	rows []row
+}
+
+// row is a record of the tables, and what is to be served of it.
+type row struct {
+	text    string // of the record
+	rr      dns.RR // nil if this package cannot read it, or the name server cannot serve it
+	refused string // why it cannot be served
+	enabled bool
+}
+
+// groups are those of the zone, in its order.
+func (c *check) groups() []*group {
+	var list []*group
+	byKey := map[string]*group{}
+	for _, r := range c.rows() {
+		key := fmt.Sprint(r.name, " ", r.kind)
+		if byKey[key] == nil {
+			byKey[key] = &group{name: r.name, kind: r.kind}
+			list = append(list, byKey[key])
+		}
+		byKey[key].rows = append(byKey[key].rows, r.row)
+	}
+	return list
+}
+
+type placed struct {
+	name string
+	kind uint16
+	row
+}
+
+// rows are the records of the tables, and those that the name server adds: the first name server where no other is named,
+// and the names of challenges, which it hands to itself.
+func (c *check) rows() (out []placed) {
+	servers := 0
+	for _, r := range c.zone.Records {
+		one := placed{name: c.full(r.Name), kind: dns.StringToType[r.Type], row: row{text: r.Record.String(), enabled: r.Enabled}}
+		columns := map[string]any{"id": r.ID, "name": r.Name, "type": r.Type, "content": r.Content}
+		if r.Priority != nil {
+			columns["priority"] = *r.Priority
+		}
+		if r.TTL != nil {
+			columns["ttl"] = *r.TTL
+		}
+		line, err := quote.ZoneRecord(columns)
+		if err != nil {
+			one.refused = err.Error()
+		} else {
+			one.rr = c.read(line)
+		}
+		if r.Enabled && r.Type == "NS" && r.Name == "@" {
+			servers++
+		}
+		out = append(out, one)
+	}
+	server := dns.Fqdn(c.zone.PrimaryNS)
+	if servers == 0 {
+		line := "@ NS " + server
+		out = append(out, placed{name: c.apex(), kind: dns.TypeNS, row: row{text: line, rr: c.read(line), enabled: true}})
+	}
+	return out
+}
+
+// full is a name of the zone in full.
+func (c *check) full(name string) string {
+	switch {
+	case name == "@":
+		return c.apex()
+	case strings.HasSuffix(name, "."):
+		return name
+	default:
+		return name + "." + c.apex()
+	}
+}
+
+// read reads a line of a zone file; nil if it has what only the server knows.
+func (c *check) read(line string) dns.RR {
+	parser := dns.NewZoneParser(strings.NewReader(line+"\n"), c.apex(), "")
+	parser.SetDefaultTTL(c.zone.DefaultTTL)
+	rr, ok := parser.Next()
+	if !ok {
+		return nil
+	}
+	rr, err := rewritten(rr)
+	if err != nil {
+		return nil
+	}
+	return rr
+}
+
+// rewritten is a record as it comes over the network, where each value has one form.
+func rewritten(rr dns.RR) (dns.RR, error) {
+	wire := make([]byte, dns.MaxMsgSize)
+	end, err := dns.PackRR(rr, wire, 0, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	rr, _, err = dns.UnpackRR(wire[:end], 0)
+	return rr, err
+}
+
+// place is where the answer to a question stands.
+type place int
+
+const (
+	inAnswer   place = iota
+	inReferral       // the names of the servers of a zone that is handed over
+	inGlue           // their addresses
+	elsewhere        // in a zone that this server has, too, and is asked as that
+	hidden           // nowhere: another zone has the name
+)
+
+// placeOf finds out where a group is answered. A zone below, of this server or handed over to others, has its names for
+// itself; above are only its name servers with their addresses, and its DS records.
+func (c *check) placeOf(g *group) (place, string) {
+	for name := g.name; name != c.apex() && name != "."; name = above(name) {
+		ours := c.owned[name]
+		if !ours && !c.handsOver(name) {
+			continue
+		}
+		cut := g.name == name
+		switch {
+		case cut && g.kind == dns.TypeDS:
+			return inAnswer, name
+		case ours && (cut && g.kind == dns.TypeNS || g.kind == dns.TypeA || g.kind == dns.TypeAAAA):
+			return elsewhere, name
+		case cut && g.kind == dns.TypeNS:
+			return inReferral, name
+		case !ours && (g.kind == dns.TypeA || g.kind == dns.TypeAAAA) && c.isServerOf(g.name, name):
+			return inGlue, name
+		default:
+			return hidden, name
+		}
+	}
+	return inAnswer, ""
+}
+
+func above(name string) string {
+	if next, end := dns.NextLabel(name, 0); !end {
+		return name[next:]
+	}
+	return "."
+}
+
+// handsOver tells whether an NS record gives the name to other servers.
+func (c *check) handsOver(name string) bool {
+	return slices.ContainsFunc(c.zone.Records, func(r hosting.ServedRecord) bool {
+		return r.Enabled && r.Type == "NS" && c.full(r.Name) == name
+	})
+}
+
+// isServerOf tells whether a name is that of a server to which a zone is handed over.
+func (c *check) isServerOf(server, zone string) bool {
+	return slices.ContainsFunc(c.zone.Records, func(r hosting.ServedRecord) bool {
+		return r.Enabled && r.Type == "NS" && c.full(r.Name) == zone && strings.EqualFold(c.full(r.Content), server)
+	})
+}
+
+// group asks for a group over both protocols, and compares.
+func (c *check) group(ctx context.Context, g *group) error {
+	for _, r := range g.rows {
+		if r.enabled && r.refused != "" {
+			c.add(hosting.LeftOut, r.text, "it cannot be served: %s", r.refused)
+		}
+	}
+	where, zone := c.placeOf(g)
+	switch where {
+	case elsewhere:
+		return nil
+	case hidden:
+		for _, r := range g.rows {
+			if r.enabled && r.refused == "" {
+				c.add(hosting.LeftOut, r.text, "%s is a zone of its own, or handed over to other name servers: they answer for this name", strings.TrimSuffix(zone, "."))
+			}
+		}
+		return nil
+	}
+	for _, network := range []string{"udp", "tcp"} {
+		m, err := c.ask(ctx, network, g.name, g.kind)
+		if err != nil {
+			return err
+		}
+		if network == "udp" && m.Truncated {
+			continue // it is what it should be: the whole comes over TCP
+		}
+		if c.compare(g, where, network, m) {
+			return nil // once is enough
+		}
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+// Package nameserver asks a name server for what the tables have, over UDP and TCP, and tells where its answers are others.
+// It changes nothing.
+package nameserver
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/poststack/poststack/pkg/hosting"
+)
+
+// Server is a name server.
+type Server struct {
+	UDP, TCP string        // addresses with ports
+	Settle   time.Duration // how long it may take until it has what the tables have; they may have changed just now
+	// LeftOut says which zones are not served as the tables have them now, and why; nil for a server that tells nothing.
+	LeftOut func(context.Context) map[string]string
+}
+
+// Answered is how a zone was answered for.
+type Answered struct {
+	Zone    string
+	Kind    string
+	Serial  uint32 // of the tables
+	Served  uint32 // what the server has; 0 if it does not answer for the zone
+	Signed  bool   // it has keys, with which its answers are signed
+	Records int    // rows that were asked for
+	Wrong   int    // problems of it
+}
+
+// UnreachableError is a server that does not answer at all.
+type UnreachableError struct {
+	Network, Address string
+	Err              error
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("the name server does not answer at %s over %s: %v", e.Address, e.Network, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// Check asks the server for each of the zones, or for the one of that name. All zones of the server must be given, since one
+// may have names that others of them answer for.
+func (s Server) Check(ctx context.Context, zones []hosting.ServedZone, only hosting.Domain) ([]Answered, []hosting.Problem, error) {
+	if err := s.reach(ctx); err != nil {
+		return nil, nil, err
+	}
+	settled, cancel := context.WithTimeout(ctx, s.Settle)
+	defer cancel()
+	owned := names(zones)
+	var first map[string]string
+	again := func() map[string]string { return nil }
+	if s.LeftOut != nil {
+		first = s.LeftOut(ctx)
+		again = sync.OnceValue(func() map[string]string { return s.LeftOut(ctx) })
+	}
+	answered, problems := make([]Answered, len(zones)), make([][]hosting.Problem, len(zones))
+	const most = 8
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(most)
+	for i, z := range zones {
+		if only != "" && z.Name != string(only) {
+			continue
+		}
+		group.Go(func() (err error) {
+			c := &check{server: s, zone: z, owned: owned, settled: settled, why: first[z.Name], again: again}
+			defer c.close()
+			answered[i], problems[i], err = c.all(ctx)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	var list []Answered
+	var found []hosting.Problem
+	for i := range zones {
+		if answered[i].Zone != "" {
+			list = append(list, answered[i])
+		}
+		found = append(found, problems[i]...)
+	}
+	return list, found, nil
+}
+
+// reach asks for anything, to know whether somebody is there.
+func (s Server) reach(ctx context.Context) error {
+	for network, address := range map[string]string{"UDP": s.UDP, "TCP": s.TCP} {
+		client := dns.Client{Net: map[string]string{"UDP": "udp", "TCP": "tcp"}[network], Timeout: patience}
+		var err error
+		for range tries {
+			if _, _, err = client.ExchangeContext(ctx, question(".", dns.TypeSOA, false), address); err == nil {
+				break
+			}
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+		}
+		if err != nil {
+			return &UnreachableError{network, address, err}
+		}
+	}
+	return nil
+}
+
+// names are those that are zones of their own.
+func names(zones []hosting.ServedZone) map[string]bool {
+	owned := map[string]bool{}
+	for _, z := range zones {
+		if !z.Enabled {
+			continue
+		}
+		owned[dns.Fqdn(z.Name)] = true
+		for _, c := range z.Challenges {
+			if c.Obstacle == "" {
+				owned[dns.Fqdn(c.Name)] = true
+			}
+		}
+	}
+	return owned
+}
+
+// How long an answer may take, and how often it is asked for: a packet may be lost.
+const (
+	patience = 3 * time.Second
+	tries    = 3
+)
+
+// question asks for a name and type; signed asks for signatures, too.
+func question(name string, kind uint16, signed bool) *dns.Msg {
+	const size = 1232 // that no network splits
+	m := new(dns.Msg).SetQuestion(name, kind)
+	m.RecursionDesired = false
+	m.SetEdns0(size, signed)
+	return m
+}

@@ -1,0 +1,190 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/hosting"
+	"github.com/poststack/poststack/pkg/nameserver"
+)
+
+// CheckDNS reports what is wrong in the zones, or in one, and fails if anything is. It looks at the tables, and asks the
+// name server of this stack, if it runs, or the one that is named.
+func (s *Stack) CheckDNS(ctx context.Context, typed, server string) error {
+	const target = "dns:check"
+	of, err := someDomain(typed)
+	if err != nil {
+		return s.refused(target, err)
+	}
+	asked, err := s.askedNameServer(ctx, server)
+	if err != nil {
+		return s.refused(target, err)
+	}
+	data := DNSCheckData{Zones: []ZoneCheckData{}, Problems: []ProblemData{}}
+	var zones []hosting.ServedZone
+	var problems []hosting.Problem
+	err = s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) (err error) {
+		if problems, err = hosting.Check(ctx, conn, of); err == nil {
+			zones, err = hosting.ServedZones(ctx, conn, asked.service)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	served, more, err := asked.check(ctx, zones, of)
+	switch {
+	case interrupted(ctx, err):
+		return context.Cause(ctx)
+	case err != nil:
+		more = append(more, hosting.Problem{State: hosting.NotServed, Text: err.Error()})
+	case asked.why != "":
+		s.Sink.For(target).Warn(asked.why)
+	}
+	if asked.server != nil {
+		data.Server = &NameServerData{Service: asked.service, UDP: asked.server.UDP, TCP: asked.server.TCP}
+	}
+	for _, z := range served {
+		data.Zones = append(data.Zones, ZoneCheckData{z.Zone, z.Kind, z.Serial, z.Served, z.Signed, z.Records, z.Wrong})
+	}
+	for _, p := range append(problems, more...) {
+		data.Problems = append(data.Problems, ProblemData{p.Zone, p.Record, string(p.State), p.Text})
+	}
+	s.Sink.Result(data.report())
+	if len(data.Problems) == 0 {
+		return nil
+	}
+	return s.failure(target, Unexpected, fmt.Errorf("%s in the zones", count(len(data.Problems), "problem")))
+}
+
+func (d DNSCheckData) report() event.Report {
+	report := event.Report{Header: []string{"zone", "record", "is", "problem"}, Data: d}
+	for _, p := range d.Problems {
+		report.Rows = append(report.Rows, []string{p.Zone, p.Record, p.State, p.Problem})
+	}
+	if len(d.Problems) > 0 {
+		return report
+	}
+	report.Text = "nothing is wrong in the tables"
+	if d.Server != nil {
+		records := 0
+		for _, z := range d.Zones {
+			records += z.Records
+		}
+		report.Text += fmt.Sprintf("; the name server at %s serves them as they are: %s, %s",
+			d.Server.UDP, count(len(d.Zones), "zone"), count(records, "record"))
+	}
+	return report
+}
+
+// nameServer is the one that is asked.
+type nameServer struct {
+	service string // of this stack; "" if no image is one
+	server  *nameserver.Server
+	why     string // why none is asked
+	wrong   bool   // and that it should be
+}
+
+// check asks it; a server that should answer and does not run is an error.
+func (n nameServer) check(ctx context.Context, zones []hosting.ServedZone, of hosting.Domain) ([]nameserver.Answered, []hosting.Problem, error) {
+	switch {
+	case n.wrong:
+		return nil, nil, errors.New(n.why)
+	case n.server == nil:
+		return nil, nil, nil
+	}
+	return n.server.Check(ctx, zones, of)
+}
+
+// askedNameServer is the one that is named, or the service of this stack.
+func (s *Stack) askedNameServer(ctx context.Context, named string) (nameServer, error) {
+	var n nameServer
+	images, err := s.catalogue()
+	if err != nil {
+		return n, err
+	}
+	for _, name := range declaredServices(images) {
+		if d, err := images.Get(name); err == nil && d.Service.Database != nil && d.Service.Database.Role == hosting.NameServerRole {
+			n.service = name
+		}
+	}
+	if named != "" {
+		n.server, err = namedServer(named)
+		return n, err
+	}
+	_, chosen := s.Config.Services[n.service]
+	n.why = "no name server runs here: the tables alone were looked at; ask another one with -server=ADDRESS"
+	if n.service == "" {
+		return n, nil
+	}
+	e, err := s.engine(ctx)
+	if err != nil {
+		n.why, n.wrong = "the name server was not asked: "+err.Error(), chosen
+		return n, nil
+	}
+	is, err := s.serviceStatus(ctx, e, n.service)
+	switch {
+	case err != nil:
+		n.why, n.wrong = "the name server was not asked: "+err.Error(), chosen
+	case is.State == string(engine.Running):
+		n.server, n.why = s.runningServer(e, is), ""
+	case chosen:
+		n.why, n.wrong = fmt.Sprintf("the name server does not run; start it with: mage services:start -of=%s", n.service), true
+	}
+	return n, nil
+}
+
+// runningServer is the name server of this stack: where it is published over both protocols, and what it leaves out.
+func (s *Stack) runningServer(e Engine, is ServiceStatus) *nameserver.Server {
+	const settle = 5 * time.Second
+	server := &nameserver.Server{Settle: settle, LeftOut: func(ctx context.Context) map[string]string {
+		out := map[string]string{}
+		if now, err := s.serviceStatus(ctx, e, is.Service); err == nil && now.Tells != nil {
+			for _, row := range now.Tells.LeftOut {
+				if row.Query == "zones" {
+					out[row.Key] = row.Error
+				}
+			}
+		}
+		return out
+	}}
+	d, err := s.definition(is.Service)
+	if err != nil {
+		return server
+	}
+	for _, p := range is.Ports {
+		for _, declared := range d.Service.Ports {
+			if both := declared.Speaks("tcp") && declared.Speaks(engine.UDP); !both || declared.Port != p.Container {
+				continue
+			}
+			if p.Protocol == engine.UDP {
+				server.UDP = p.Address
+			} else {
+				server.TCP = p.Address
+			}
+		}
+	}
+	return server
+}
+
+// namedServer is one that somebody has named, by its address, perhaps with a port.
+func namedServer(typed string) (*nameserver.Server, error) {
+	const usual = "53"
+	host, port, err := net.SplitHostPort(typed)
+	if err != nil {
+		host, port = typed, usual
+	}
+	if address, err := netip.ParseAddr(host); err == nil {
+		host = address.String()
+	} else if _, err := hosting.ParseDomain(host); err != nil {
+		return nil, &UsageError{Reason: fmt.Sprintf("%q is neither an address nor a name of a server; write it as 192.0.2.53 or 192.0.2.53:5353", typed)}
+	}
+	at := net.JoinHostPort(host, port)
+	return &nameserver.Server{UDP: at, TCP: at}, nil
+}
