@@ -35,7 +35,7 @@ func (DNS) List(ctx context.Context, of *string) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.ListRecords(ctx, orZero(of)) })
 }
 
-// Records shows what a domain needs in DNS (MX, SPF, DMARC, CAA, addresses) beside what the tables have. With -add it adds what is missing; nothing that is there is changed. -address=IP,IP are the public addresses under which the domain is reached. Setting: DATABASE_URL. Example: mage dns:records example.org -address=192.0.2.1 -add
+// Records shows what a domain needs in DNS (MX, SPF, DMARC, CAA, TLSA, addresses) beside what the tables have. With -add it adds what is missing; nothing that is there is changed. TLSA records are of the certificates that the services which run show. -address=IP,IP are the public addresses under which the domain is reached. Setting: DATABASE_URL. Example: mage dns:records example.org -address=192.0.2.1 -add
 func (DNS) Records(ctx context.Context, domain string, address *string, add *bool) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
 		return s.ShowNeeds(ctx, domain, orZero(address), isSet(add))

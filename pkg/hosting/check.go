@@ -3,6 +3,7 @@ package hosting
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -27,8 +28,9 @@ const (
 	Unsigned  ProblemState = "unsigned" // it is not signed as it should be
 )
 
-// Check looks for what is wrong in the zones: in that one, or in all for "". It asks the tables, and no server.
-func Check(ctx context.Context, conn Conn, zone Domain) ([]Problem, error) {
+// Check looks for what is wrong in the tables: in that zone, or in all for "". shown tells what services show for a domain's
+// [Hosts]; it is asked for those with TLSA records.
+func Check(ctx context.Context, conn Conn, zone Domain, shown func(Domain) []Shown) ([]Problem, error) {
 	all, err := Records(ctx, conn, zone)
 	if err != nil {
 		return nil, err
@@ -48,7 +50,7 @@ func Check(ctx context.Context, conn Conn, zone Domain) ([]Problem, error) {
 		}
 		problems = append(problems, checkZone(z, byZone[z.Name])...)
 	}
-	lacking, err := checkNeeds(ctx, conn, zone)
+	lacking, err := checkNeeds(ctx, conn, zone, byZone, shown)
 	return append(problems, lacking...), err
 }
 
@@ -105,7 +107,9 @@ func named(records []RecordRow, name string) bool {
 }
 
 // checkNeeds looks whether the domains with a zone here have what they need.
-func checkNeeds(ctx context.Context, conn Conn, zone Domain) (problems []Problem, err error) {
+func checkNeeds(
+	ctx context.Context, conn Conn, zone Domain, records map[string][]RecordRow, shown func(Domain) []Shown,
+) (problems []Problem, err error) {
 	domains, err := Domains(ctx, conn)
 	if err != nil {
 		return nil, err
@@ -114,17 +118,25 @@ func checkNeeds(ctx context.Context, conn Conn, zone Domain) (problems []Problem
 		if d.Zone == "" || zone != "" && d.Zone != string(zone) || !d.Enabled {
 			continue
 		}
-		needs, err := DomainNeeds(ctx, conn, d.Name, nil)
+		var certificates []Shown
+		if slices.ContainsFunc(records[d.Zone], func(r RecordRow) bool { return r.Type == "TLSA" && r.Enabled }) {
+			certificates = shown(d.Name)
+		}
+		needs, err := DomainNeeds(ctx, conn, d.Name, nil, certificates...)
 		if err != nil {
 			return nil, err
 		}
 		for _, n := range needs.List {
-			if n.State == Present || n.Type == "NS" {
+			if n.State == Present || n.Type == "NS" || n.Type == "TLSA" && n.State == Missing {
 				continue
 			}
 			text := fmt.Sprintf("%s lacks a record (%s); see: mage dns:records %s", string(d.Name), n.Why, string(d.Name))
 			if n.State == Differs {
 				text = fmt.Sprintf("%s has %s (%s); see: mage dns:records %s", string(d.Name), join(n.Have), n.Why, string(d.Name))
+			}
+			if stale := n.Stale(d.Name, Domain(d.Zone)); stale != "" {
+				text = stale
+				n.Content = join(n.Have)
 			}
 			problems = append(problems, Problem{Zone: d.Zone, Record: strings.TrimSpace(n.Record.String()), Text: text, State: InTables})
 		}

@@ -2,6 +2,7 @@ package hosting
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -26,6 +27,8 @@ type Need struct {
 	Why    string // in a few words
 	State  State
 	Have   []string // the contents that are there, of this name, type and kind
+
+	chain []*x509.Certificate // of a TLSA record: what it has to fit
 }
 
 // Needs are the records that a domain needs.
@@ -38,8 +41,9 @@ type Needs struct {
 // Authority is whose certificates a domain gets, as CAA records name it.
 const Authority = "letsencrypt.org"
 
-// DomainNeeds compares what a domain needs in DNS with the tables. Addresses are those under which it is reached.
-func DomainNeeds(ctx context.Context, conn Conn, name Domain, addresses []netip.Addr) (Needs, error) {
+// DomainNeeds compares what a domain needs in DNS with the tables. Addresses are those under which it is reached; shown is
+// what services show for its [Hosts].
+func DomainNeeds(ctx context.Context, conn Conn, name Domain, addresses []netip.Addr, shown ...Shown) (Needs, error) {
 	n := Needs{Domain: name}
 	var mail, web bool
 	err := conn.QueryRow(ctx, `select serves_mail, serves_web from domains where name = $1`, string(name)).Scan(&mail, &web)
@@ -71,6 +75,16 @@ func DomainNeeds(ctx context.Context, conn Conn, name Domain, addresses []netip.
 		}
 	}
 	n.wantServices(mail, web, addresses)
+	listens, err := listening(ctx, conn)
+	if err != nil {
+		return n, wrapped(err, "look up the services")
+	}
+	if web {
+		n.wantKeys(string(name), shown, listens, httpsPort)
+	}
+	if mail {
+		n.wantKeys(mailHost(name), shown, listens, smtpPort, imapsPort)
+	}
 	for i := range n.List {
 		n.List[i].compare(n.Zone, there)
 	}
@@ -87,7 +101,7 @@ func (n *Needs) wantServices(mail, web bool, addresses []netip.Addr) {
 		n.wantAddresses(string(n.Domain), addresses, "where the web server is")
 	}
 	if mail {
-		host, priority := "mail."+string(n.Domain), usualPriority
+		host, priority := mailHost(n.Domain), usualPriority
 		n.want(string(n.Domain), Record{Type: "MX", Priority: &priority, Content: host + "."}, "where mail is delivered")
 		n.wantAddresses(host, addresses, "where the mail server is")
 		n.want(string(n.Domain), Record{Type: "TXT", Content: "v=spf1 mx -all"}, "SPF: who may send mail of this domain")
@@ -141,7 +155,7 @@ func (n *Need) compare(zone Domain, there []RecordRow) {
 			continue
 		}
 		n.Have = append(n.Have, r.Content)
-		exact = exact || absoluteContent(zone, r.Record) == n.Content || r.Type == "CNAME"
+		exact = exact || absoluteContent(zone, r.Record) == n.Content || r.Type == "CNAME" || n.Type == "TLSA" && fits(r.Content, n.chain)
 		authority = authority || n.Type == "CAA" && strings.HasPrefix(r.Content, n.Content)
 	}
 	switch {
@@ -150,7 +164,7 @@ func (n *Need) compare(zone Domain, there []RecordRow) {
 	case len(n.Have) == 0:
 	case exact, authority, n.Content == "", n.Type == "MX", n.Type == "TXT", n.Type == "NS": // whoever wrote another one has a reason
 		n.State = Present
-	case n.Type == "CAA", n.Type == "A", n.Type == "AAAA":
+	case n.Type == "CAA", n.Type == "A", n.Type == "AAAA", n.Type == "TLSA":
 		n.State = Differs
 	}
 }

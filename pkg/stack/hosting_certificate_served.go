@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -109,28 +110,65 @@ func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
 	if rest, wild := strings.CutPrefix(name, "*."); wild {
 		name = "any." + rest
 	}
-	dialer := tls.Dialer{Config: &tls.Config{ServerName: name, InsecureSkipVerify: true}} //nolint:gosec // its number is compared
-	conn, err := dialer.DialContext(ctx, "tcp", at.address)
-	var plain tls.RecordHeaderError
+	chain, err := presented(ctx, at.address, name)
 	var network net.Error
 	switch {
-	case errors.As(err, &plain):
-		return ServedData{}
 	case errors.As(err, &network) && network.Timeout():
 		return ServedData{Service: at.service, Address: at.address, Problem: fmt.Sprintf("%s: no answer within %s", at.address, most)}
 	case err != nil:
 		return ServedData{Service: at.service, Address: at.address, Problem: at.address + ": " + err.Error()}
-	}
-	defer func() { _ = conn.Close() }()
-	secure, _ := conn.(*tls.Conn)
-	leaf := secure.ConnectionState().PeerCertificates[0]
-	if leaf.VerifyHostname(name) != nil {
+	case len(chain) == 0:
 		return ServedData{}
 	}
+	leaf := chain[0]
 	serial := leaf.SerialNumber.Text(16)
 	// Of two that are for a name, a service shows the one that ends last.
 	current := serial == c.Serial || c.NotAfter != nil && !leaf.NotAfter.Before(*c.NotAfter)
 	return ServedData{Service: at.service, Address: at.address, Serial: serial, Current: current}
+}
+
+// presented is the certificate that a client is shown that asks for a name, with its chain. It is nothing if the port does not
+// speak TLS, or shows one that is not for that name.
+func presented(ctx context.Context, address, name string) ([]*x509.Certificate, error) {
+	dialer := tls.Dialer{Config: &tls.Config{ServerName: name, InsecureSkipVerify: true}} //nolint:gosec // it is looked at, not believed
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	var plain tls.RecordHeaderError
+	if errors.As(err, &plain) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	secure, _ := conn.(*tls.Conn)
+	chain := secure.ConnectionState().PeerCertificates
+	if chain[0].VerifyHostname(name) != nil {
+		return nil, nil
+	}
+	return chain, nil
+}
+
+// shownFor is what the services that run show for the hosts of a domain. What cannot be looked at is warned of.
+func (s *Stack) shownFor(ctx context.Context, target string, of hosting.Domain) (shown []hosting.Shown) {
+	doors, err := s.doors(ctx)
+	if err != nil {
+		s.Sink.For(target).Warn("which certificates are served was not looked at: " + err.Error())
+		return nil
+	}
+	const most = 3 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	for _, at := range doors {
+		for _, name := range hosting.Hosts(of) {
+			if at.problem != "" {
+				continue
+			}
+			if chain, err := presented(ctx, at.address, name); err == nil && len(chain) > 0 {
+				shown = append(shown, hosting.Shown{Service: at.service, Name: name, Chain: chain})
+			}
+		}
+	}
+	return shown
 }
 
 // awaitServed waits until no service shows an older certificate, and says which still do.

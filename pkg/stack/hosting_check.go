@@ -30,7 +30,7 @@ func (s *Stack) CheckDNS(ctx context.Context, typed, server string) error {
 	var zones []hosting.ServedZone
 	var problems []hosting.Problem
 	err = s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) (err error) {
-		if problems, err = hosting.Check(ctx, conn, of); err == nil {
+		if problems, err = hosting.Check(ctx, conn, of, func(name hosting.Domain) []hosting.Shown { return s.shownFor(ctx, target, name) }); err == nil {
 			zones, err = hosting.ServedZones(ctx, conn, asked.service)
 		}
 		return err

@@ -25,9 +25,10 @@ func (s *Stack) ShowNeeds(ctx context.Context, typed, addresses string, add bool
 			s.Sink.For(target).Warn(fmt.Sprintf("%s is no public address: nobody outside reaches it", address))
 		}
 	}
+	shown := s.shownFor(ctx, target, name)
 	if add {
 		err := s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
-			needs, err := hosting.DomainNeeds(ctx, conn, name, at)
+			needs, err := hosting.DomainNeeds(ctx, conn, name, at, shown...)
 			if err != nil {
 				return ended{}, nil, err
 			}
@@ -46,12 +47,23 @@ func (s *Stack) ShowNeeds(ctx context.Context, typed, addresses string, add bool
 		}
 	}
 	return s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) error {
-		needs, err := hosting.DomainNeeds(ctx, conn, name, at)
-		if err == nil {
-			s.Sink.Result(needsReport(needs))
+		needs, err := hosting.DomainNeeds(ctx, conn, name, at, shown...)
+		if err != nil {
+			return err
 		}
-		return err
+		s.Sink.Result(needsReport(needs))
+		s.warnOfStale(target, needs)
+		return nil
 	})
+}
+
+// warnOfStale tells of TLSA records that do not fit what is served.
+func (s *Stack) warnOfStale(target string, needs hosting.Needs) {
+	for _, n := range needs.List {
+		if stale := n.Stale(needs.Domain, needs.Zone); stale != "" {
+			s.Sink.For(target).Warn(fmt.Sprintf("%s TLSA %s: %s", n.Name, strings.Join(n.Have, ", "), stale))
+		}
+	}
 }
 
 func needsReport(needs hosting.Needs) event.Report {

@@ -69,10 +69,15 @@ func demo(t *testing.T, c *checkout.Checkout) (data stack.DemoData) {
 	return data
 }
 
-// demoRecords asks the example's name server for all that is in the tables.
+// demoRecords asks the example's name server for all that is in the tables, also for the keys of the certificates.
 func demoRecords(t *testing.T, c *checkout.Checkout) {
 	t.Helper()
 	demo := []string{"POSTSTACK_STACK=" + c.Stack(t) + "-demo", "POSTSTACK_DATABASE_TLS=own"}
+	added := c.Mage(t, demo, "dns:records", "example.test", "-add")
+	require.Zero(t, added.Code)
+	for _, name := range []string{"_443._tcp TLSA 3 1 1 ", "_993._tcp.mail TLSA 3 1 1 "} {
+		assert.Contains(t, added.Stderr, "added "+name)
+	}
 	type checked struct {
 		Server   *stack.NameServerData
 		Zones    []stack.ZoneCheckData
@@ -91,10 +96,11 @@ func demoRecords(t *testing.T, c *checkout.Checkout) {
 	assert.Equal(t, "bind", good.Server.Service)
 	require.Len(t, good.Zones, 1)
 	assert.Equal(t, good.Zones[0].Serial, good.Zones[0].ServedSerial)
-	assert.Equal(t, 8, good.Zones[0].Records)
+	assert.Equal(t, 10, good.Zones[0].Records)
 	url := c.Mage(t, demo, "db:url")
 	conn := connect(t, strings.TrimSpace(url.Stdout))
-	_, err := conn.Exec(t.Context(), `insert into dns_records (zone_id, name, type, content) select id, 'bad', 'SSHFP', '4 2 xyz' from dns_zones`)
+	_, err := conn.Exec(t.Context(), `insert into dns_records (zone_id, name, type, content) select id, 'bad', 'SSHFP', '4 2 xyz' from dns_zones;
+		update dns_records set content = '3 1 1 ' || repeat('ab', 32) where name = '_443._tcp'`)
 	require.NoError(t, err)
 	found := map[string]string{}
 	for _, p := range check(1).Problems {
@@ -102,7 +108,8 @@ func demoRecords(t *testing.T, c *checkout.Checkout) {
 	}
 	assert.Contains(t, found[""], "left out: the zone is served as it last was")
 	assert.Contains(t, found["bad SSHFP 4 2 xyz"], "left out: it cannot be served")
-	_, err = conn.Exec(t.Context(), `delete from dns_records where type = 'SSHFP'`)
+	assert.Contains(t, found["_443._tcp TLSA 3 1 1 "+strings.Repeat("ab", 32)], "tables: it does not fit the certificate that is shown")
+	_, err = conn.Exec(t.Context(), `delete from dns_records where type in ('SSHFP', 'TLSA')`)
 	require.NoError(t, err)
 	check(0)
 }

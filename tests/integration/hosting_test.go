@@ -2,18 +2,24 @@ package integration_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/bcrypt"
 
+	certs "github.com/poststack/poststack/pkg/certificate"
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/hosting"
@@ -55,6 +61,7 @@ func hostingTests() map[string]func(*tables) {
 		"an alias says what it needs":          aliasNotes,
 		"records stand beside each other":      recordsBeside,
 		"records that a domain needs":          needs,
+		"keys of the certificates":             keys,
 		"what SQL has put in is found":         checked,
 		"a constraint is told in plain words":  constraints,
 		"two at a time cannot close a circle":  circleRace,
@@ -398,6 +405,69 @@ func needs(x *tables) {
 	x.refuses(err, "there is no domain example.com")
 }
 
+// keys are in TLSA records, of what services show.
+func keys(x *tables) {
+	x.domain("example.org")
+	exec(x.T, x.conn, `insert into services (name, ports) values ('mta', '{25}')`)
+	var shown, later []hosting.Shown
+	for _, list := range []*[]hosting.Shown{&shown, &later} {
+		made, err := certs.SelfSigned(certs.Names{DNS: []string{"example.org", "*.example.org"}}, time.Hour)
+		require.NoError(x, err)
+		pair, err := tls.X509KeyPair(made.Certificate, made.Key)
+		require.NoError(x, err)
+		for service, name := range map[string]string{"nginx": "example.org", "apache": "example.org", "dovecot": "mail.example.org", "mta": "mail.example.org", "bind": "example.org"} {
+			*list = append(*list, hosting.Shown{Service: service, Name: name, Chain: []*x509.Certificate{pair.Leaf}})
+		}
+	}
+	four := netip.MustParseAddr("192.0.2.1")
+	tlsa := func(shown []hosting.Shown) (n hosting.Needs, states map[string]hosting.State) {
+		n, err := hosting.DomainNeeds(x.Context(), x.conn, "example.org", []netip.Addr{four}, shown...)
+		require.NoError(x, err)
+		states = map[string]hosting.State{}
+		for _, need := range n.List {
+			if need.Type == "TLSA" {
+				states[need.Name] = need.State
+			}
+		}
+		return n, states
+	}
+	all := func(s hosting.State) map[string]hosting.State {
+		return map[string]hosting.State{"_443._tcp": s, "_25._tcp.mail": s, "_993._tcp.mail": s}
+	}
+	n, states := tlsa(shown)
+	assert.Equal(x, all(hosting.Missing), states, "where a service listens, each once")
+	_, states = tlsa(nil)
+	assert.Empty(x, states)
+	_, err := hosting.AddNeeds(x.Context(), x.conn, n)
+	require.NoError(x, err)
+	sum := sha256.Sum256(shown[0].Chain[0].RawSubjectPublicKeyInfo)
+	assert.Equal(x, "3 1 1 "+hex.EncodeToString(sum[:]), x.value(`select distinct content from dns_records where type = 'TLSA'`))
+	_, states = tlsa(shown)
+	assert.Equal(x, all(hosting.Present), states)
+	n, states = tlsa(later)
+	assert.Equal(x, all(hosting.Differs), states)
+	added, err := hosting.AddNeeds(x.Context(), x.conn, n)
+	require.NoError(x, err)
+	assert.Empty(x, added, "what is there is not changed")
+
+	check := func(shown []hosting.Shown) []hosting.Problem {
+		problems, err := hosting.Check(x.Context(), x.conn, "", func(of hosting.Domain) []hosting.Shown {
+			assert.Equal(x, hosting.Domain("example.org"), of)
+			return shown
+		})
+		require.NoError(x, err)
+		return problems
+	}
+	assert.Empty(x, check(shown))
+	assert.Empty(x, check(nil), "nothing is shown while no service runs")
+	stale := check(later)
+	require.Len(x, stale, 3)
+	assert.Contains(x, stale[0].Text, "does not fit the certificate that is shown")
+	assert.Contains(x, stale[0].Text, "mage dns:remove example.org _443._tcp TLSA -yes, then mage dns:records example.org -add")
+	exec(x.T, x.conn, `delete from dns_records where type = 'TLSA'`)
+	assert.Empty(x, check(later), "a domain does without")
+}
+
 func checked(x *tables) {
 	require.NoError(x, hosting.AddZone(x.Context(), x.conn, hosting.ZoneOptions{Name: "example.org"}))
 	exec(x.T, x.conn, `delete from dns_records`, `insert into dns_records (zone_id, name, type, priority, content)
@@ -405,7 +475,7 @@ func checked(x *tables) {
 		('@', 'MX', 10, 'mail.example.org'), ('www', 'CNAME', null, 'host.example.net'), ('_imaps._tcp', 'SRV', 0, '1 993 mail.example.org'),
 		('ftp.example.org', 'A', null, '192.0.2.1'), ('a', 'MX', 10, '192.0.2.1'), ('b', 'MX', 10, 'www'), ('c', 'CNAME', null, 'a..'),
 		('x.y', 'A', null, '192.0.2.9'), ('d', 'CNAME', null, 'x.y')) v (n, t, p, c)`)
-	problems, err := hosting.Check(x.Context(), x.conn, "example.org")
+	problems, err := hosting.Check(x.Context(), x.conn, "example.org", nil)
 	require.NoError(x, err)
 	found := map[string]string{}
 	for _, p := range problems {
