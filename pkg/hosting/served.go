@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -44,6 +45,18 @@ type ServedRecord struct {
 type Challenge struct {
 	Name     string
 	Obstacle string // zone or record of somebody else that is in the way; "" if the name is a zone of its own
+}
+
+// Remedy says how to take away what is in the way in a zone, after a semicolon; "" where that is not for this stack to do.
+func (c Challenge) Remedy(zone string) string {
+	const parts = 3 // record NAME TYPE, or zone NAME
+	switch fields := strings.Fields(c.Obstacle); {
+	case len(fields) >= parts && fields[0] == "record":
+		return "; remove it with: mage dns:remove " + zone + " " + fields[1] + " " + fields[2]
+	case len(fields) > 1 && fields[0] == "zone":
+		return "; remove it with: mage dns:zone -remove=" + zone
+	}
+	return ""
 }
 
 // ServedZones are all zones as they are at one moment. The service is the name server's, whose settings count.
@@ -136,4 +149,23 @@ func signedZones(ctx context.Context, tx pgx.Tx, service string, zones []ServedZ
 		zones[i].Signed = one == true && z.Kind != "secondary"
 	}
 	return nil
+}
+
+// ChallengeObstacles says what is in the way of proving by dns-01 that the names of certificates are one's own, and how to take
+// it away.
+func ChallengeObstacles(ctx context.Context, conn Conn, certificates []string) ([]string, error) {
+	type row struct{ Name, Zone, Obstacle string }
+	rows, err := collect[row](ctx, conn, `select c.name, z.name, c.obstacle from dns_challenges c join dns_zones z on z.id = c.zone_id
+		where c.obstacle is not null and c.name in (
+			select '_acme-challenge.' || regexp_replace(covered, '^\*\.', '') from certificates, unnest(names) as covered
+			where directory = any($1) and challenge = 'dns-01' and status <> 'revoked')
+		order by 1`, certificates)
+	if err != nil {
+		return nil, wrapped(err, "look up the challenges")
+	}
+	var notes []string
+	for _, r := range rows {
+		notes = append(notes, r.Name+" cannot be shown to the authority: "+r.Obstacle+" is in the way"+Challenge{r.Name, r.Obstacle}.Remedy(r.Zone))
+	}
+	return notes, nil
 }

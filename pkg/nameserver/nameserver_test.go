@@ -190,7 +190,7 @@ func TestServer_Check_tells(t *testing.T) {
 		"challenges": {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) {
 			z.Challenges = []hosting.Challenge{{Name: "_acme-challenge.a.example.org"}, {Name: "_acme-challenge.b.example.org", Obstacle: "record x CNAME y."}}
 		}, "missing | _acme-challenge.a.example.org | it is no zone of its own yet, as a certificate by dns-01 needs it: the answer is NXDOMAIN\n" +
-			"left out | _acme-challenge.b.example.org | it is no zone of its own, so that no certificate is issued by dns-01: record x CNAME y. is in the way"},
+			"left out | _acme-challenge.b.example.org | it is no zone of its own, so that no certificate is issued by dns-01: record x CNAME y. is in the way; remove it with: mage dns:remove example.org x CNAME"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -199,7 +199,7 @@ func plain(name string) string {
 func (c *check) challenges(ctx context.Context) error {
 	for _, one := range c.zone.Challenges {
 		if one.Obstacle != "" {
-			c.add(hosting.LeftOut, one.Name, "it is no zone of its own, so that no certificate is issued by dns-01: %s is in the way", one.Obstacle)
+			c.add(hosting.LeftOut, one.Name, "it is no zone of its own, so that no certificate is issued by dns-01: %s is in the way%s", one.Obstacle, one.Remedy(c.zone.Name))
 			continue
 		}
 		m, err := c.ask(ctx, "tcp", dns.Fqdn(one.Name), dns.TypeSOA)

@@ -90,7 +90,11 @@ func hostedCertificate(t *testing.T, c *checkout.Checkout) {
 	said := c.OK(t, "certificates:issue", "example.org").Stderr
 	assert.Contains(t, said, "asked for example.org")
 	assert.Contains(t, said, "nobody is connected who has certificates issued; start who does with: mage services:start -of=certbot")
-	c.OK(t, "certificates:issue", "example.org", "-names=*.example.org,Example.ORG")
+	c.OK(t, "dns:add", "example.org", "_acme-challenge", "CNAME", "x.acme.example.net.")
+	assert.Contains(t, c.OK(t, "certificates:issue", "example.org", "-names=*.example.org,Example.ORG").Stderr,
+		"_acme-challenge.example.org cannot be shown to the authority: record _acme-challenge CNAME x.acme.example.net. is in the way; "+
+			"remove it with: mage dns:remove example.org _acme-challenge CNAME")
+	c.OK(t, "dns:remove", "example.org", "_acme-challenge", "CNAME", "-yes")
 	r := c.Mage(t, asked(), "certificates:status")
 	require.Zero(t, r.Code)
 	list, err := json.Marshal(read(t, r.Stdout)[0].Result)
