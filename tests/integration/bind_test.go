@@ -3,11 +3,13 @@ package integration_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -32,14 +34,20 @@ func newNameServer(t *testing.T, e *engine.Engine) *nameServer {
 	t.Helper()
 	w := newStage(t, e)
 	w.sql(`create role web login password 'web-password' in role poststack_bind`)
+	return serveZones(w, "bind", "app")
+}
+
+// serveZones starts a container of the image, with what a database of the stage has.
+func serveZones(w *web, host, of string) *nameServer {
+	w.Helper()
 	var mounts []engine.Mount
-	for name, path := range map[string]string{"state": "/var/lib/bind", "dnskey": "/srv/dnskey"} {
+	for name, path := range map[string]string{host + "-state": "/var/lib/bind", host + "-dnskey": "/srv/dnskey"} {
 		mounts = append(mounts, engine.Mount{Volume: w.volume(name), Target: path})
 	}
 	w.spec = engine.ContainerSpec{
-		Name: w.network + "-bind", Image: bindImage, Labels: container.DisposableLabels(), Network: w.network,
+		Name: w.network + "-" + host, Image: bindImage, Labels: container.DisposableLabels(), Network: w.network, Aliases: []string{host},
 		Env: map[string]string{
-			"PGHOST": "postgres", "PGUSER": "web", "PGDATABASE": "app", "PGPASSFILE": "/etc/poststack-login/pgpass", "PGSSLMODE": "disable",
+			"PGHOST": "postgres", "PGUSER": "web", "PGDATABASE": of, "PGPASSFILE": "/etc/poststack-login/pgpass", "PGSSLMODE": "disable",
 		},
 		Files: []engine.File{{
 			Path: "/etc/poststack-login/pgpass", Mode: 0o400, UID: bindUID, GID: bindUID, Content: []byte("*:*:*:*:web-password\n"),
@@ -48,7 +56,7 @@ func newNameServer(t *testing.T, e *engine.Engine) *nameServer {
 		Confinement: engine.Confinement{Confined: true},
 		Ports:       []engine.Port{{Container: 5353, HostIP: "127.0.0.1"}, {Container: 5353, HostIP: "127.0.0.1", Protocol: "udp"}},
 	}
-	t.Cleanup(func() { w.remove() })
+	w.Cleanup(func() { w.remove() })
 	w.create()
 	return &nameServer{w}
 }
@@ -154,6 +162,7 @@ func TestBind(t *testing.T) {
 				{"keeps a zone with a bad record as it was", (*nameServer).keepsBadZones},
 				{"lets who has the key answer challenges", (*nameServer).takesChallenges},
 				{"signs a zone that asks for it", (*nameServer).signs},
+				{"keeps what another server has", (*nameServer).keepsSecondary},
 				{"changes many zones at once", (*nameServer).changesMany},
 				{"outlives the database", (*nameServer).outlivesDatabase},
 			} {
@@ -340,6 +349,70 @@ func (n *nameServer) signs() {
 	assert.Empty(n, n.checked(), "with signatures that hold")
 	n.sql(`delete from settings`)
 	n.becomes("other.example.", dns.TypeDNSKEY, "")
+}
+
+// inside is the server's address in the network, with its port.
+func (n *nameServer) inside() string {
+	n.Helper()
+	c, err := n.engine.ContainerInspect(n.Context(), string(n.id))
+	require.NoError(n, err)
+	return c.Addresses[n.network] + ":5353"
+}
+
+// keepsSecondary has another server with a database of its own transfer a zone: it is told of changes, and serves on when the
+// one that it has it from has gone, also after a restart.
+func (n *nameServer) keepsSecondary() {
+	n.sql(`create database second`)
+	other := &web{T: n.T, engine: n.engine, network: n.network, db: n.db}
+	config := n.admin.Config()
+	config.Database = "second"
+	admin, err := pgx.ConnectConfig(n.Context(), config)
+	require.NoError(n, err)
+	n.Cleanup(func() { _ = admin.Close(context.WithoutCancel(n.Context())) })
+	other.admin = admin
+	other.schema()
+	second := serveZones(other, "second", "second")
+	second.sql(`insert into settings (service, key, value) values ('bind', 'primaries_port', '5353')`)
+	primary, _, err := net.SplitHostPort(n.inside())
+	require.NoError(n, err)
+	second.sql(`insert into dns_zones (name, kind, primaries, primary_ns, hostmaster)
+		values ('other.example', 'secondary', array[$1::inet], 'ns1.example.net', 'a@example.org')`, primary)
+	second.becomes("other.example.", dns.TypeSOA, "SERVFAIL") // nobody may transfer it yet
+	zones, err := hosting.ServedZones(n.Context(), second.admin, "bind")
+	require.NoError(n, err)
+	_, problems, err := nameserver.Server{UDP: second.address("udp"), TCP: second.address("tcp")}.Check(n.Context(), zones, "")
+	require.NoError(n, err)
+	require.Len(n, problems, 1)
+	assert.Equal(n, "the zone is not served (SERVFAIL): it has not been transferred from "+primary, problems[0].Text)
+
+	n.sql(`insert into settings (service, key, value) values ('bind', 'secondaries', jsonb_build_object('other.example', jsonb_build_array($1::text)))`, second.inside())
+	n.sql(`update dns_records set content = '192.0.2.31' where name = 'new'`)
+	second.becomes("new.other.example.", dns.TypeA, "192.0.2.31")
+	begun := time.Now()
+	n.sql(`update dns_records set content = '192.0.2.32' where name = 'new'`)
+	second.becomes("new.other.example.", dns.TypeA, "192.0.2.32")
+	assert.Less(n, time.Since(begun), time.Minute, "it is told, and does not wait for the refresh of a day")
+	assert.Equal(n, n.serial("other.example."), second.serial("other.example."))
+	assert.Equal(n, "REFUSED", second.answers("example.org.", dns.TypeSOA))
+	transfer := second.exchange("tcp", new(dns.Msg).SetAxfr("other.example."))
+	require.NotNil(n, transfer)
+	assert.Equal(n, dns.RcodeRefused, transfer.Rcode, "nor gives it on")
+
+	require.NoError(n, n.engine.ContainerStop(n.Context(), n.id, time.Minute))
+	assert.Equal(n, "192.0.2.32", second.answers("new.other.example.", dns.TypeA))
+	second.restart()
+	second.becomes("new.other.example.", dns.TypeA, "192.0.2.32")
+	zones, err = hosting.ServedZones(n.Context(), n.admin, "bind")
+	require.NoError(n, err)
+	_, problems, err = nameserver.Server{UDP: second.address("udp"), TCP: second.address("tcp")}.Check(n.Context(), zones, "other.example")
+	require.NoError(n, err)
+	assert.Empty(n, problems, "it has what the tables of the primary have")
+	second.sql(`update dns_zones set enabled = false`)
+	second.becomes("other.example.", dns.TypeSOA, "REFUSED")
+	second.remove()
+	n.start()
+	n.becomes("new.other.example.", dns.TypeA, "192.0.2.32")
+	n.sql(`delete from settings`)
 }
 
 func (n *nameServer) changesMany() {

@@ -89,6 +89,15 @@ func Number(value any) (string, error) {
 	return strconv.FormatUint(n, 10), nil
 }
 
+// Port gives a value that is the number of a port.
+func Port(value any) (string, error) {
+	n, err := strconv.ParseUint(fmt.Sprint(value), 10, 16)
+	if _, isText := value.(string); isText || err != nil || n == 0 {
+		return "", fmt.Errorf("%s is no port", told(value))
+	}
+	return strconv.FormatUint(n, 10), nil
+}
+
 // Flag gives a value that is true or false.
 func Flag(value any) (bool, error) {
 	b, ok := value.(bool)

@@ -146,3 +146,21 @@ func parseLenient(line string) (out []dns.RR) {
 	}
 	return out
 }
+
+func TestEndpoints(t *testing.T) {
+	t.Parallel()
+	list, err := quote.Endpoints([]any{"192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:53"})
+	require.NoError(t, err)
+	assert.Equal(t, []quote.Endpoint{{"192.0.2.1", 0}, {"192.0.2.1", 5353}, {"2001:db8::1", 0}, {"2001:db8::1", 53}}, list)
+	for _, bad := range []any{"192.0.2.1:0", "192.0.2.1:70000", "192.0.2.1; }; evil", "ns1:53", 7, []any{[]any{"192.0.2.1"}}, []any{[]any{}}} {
+		_, err = quote.Endpoints(bad)
+		assert.Error(t, err, bad)
+	}
+	port, err := quote.Port(float64(5353))
+	require.NoError(t, err)
+	assert.Equal(t, "5353", port)
+	for _, bad := range []any{"5353", 0, 65536, -1, nil} {
+		_, err = quote.Port(bad)
+		assert.Error(t, err, bad)
+	}
+}
