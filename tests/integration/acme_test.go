@@ -30,12 +30,13 @@ import (
 // names itself, so that the test says where each leads.
 type authority struct {
 	db        *db.MemoryStore
-	directory string      // its address, for containers
-	host      string      // name of this machine in it
-	root      []byte      // by which its server is trusted
-	away      atomic.Bool // connections are cut
-	hangs     atomic.Bool // connections are taken, and nothing is answered
-	brief     atomic.Bool // what it issues lasts only for seconds
+	directory string                  // its address, for containers
+	host      string                  // name of this machine in it
+	root      []byte                  // by which its server is trusted
+	away      atomic.Bool             // connections are cut
+	hangs     atomic.Bool             // connections are taken, and nothing is answered
+	brief     atomic.Bool             // what it issues lasts only for seconds
+	texts     func(*dns.Msg) *dns.Msg // answers for TXT records, unless it is nil
 
 	mu     sync.Mutex
 	closed map[string]bool // names that lead to where nobody listens
@@ -127,6 +128,11 @@ func (a *authority) resolver(t *testing.T) string {
 	server := &dns.Server{Listener: listener, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) {
 		m := new(dns.Msg)
 		m.SetReply(r)
+		if r.Question[0].Qtype == dns.TypeTXT && a.texts != nil {
+			if answer := a.texts(r.Copy()); answer != nil {
+				m = answer
+			}
+		}
 		if q := r.Question[0]; q.Qtype == dns.TypeA {
 			address := net.IPv4(127, 0, 0, 1)
 			a.mu.Lock()

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -25,9 +26,10 @@ import (
 
 const certbotImage engine.Ref = "localhost/poststack/certbot:latest"
 
-// issuing is certbot's container beside nginx's and the database's, and an authority that both know nothing of.
+// issuing is certbot's container beside nginx's, bind's and the database's, and an authority that they know nothing of.
 type issuing struct {
 	*web
+	zones     *nameServer
 	authority *authority
 	spec      engine.ContainerSpec
 	id        engine.ContainerID
@@ -36,7 +38,14 @@ type issuing struct {
 func newIssuing(t *testing.T, e *engine.Engine) *issuing {
 	t.Helper()
 	w := newWeb(t, e)
-	c := &issuing{web: w, authority: newAuthority(t, w.port(8080))}
+	w.sql(`create role web login password 'web-password' in role poststack_bind`)
+	zones := serveZones(&web{T: t, engine: e, network: w.network, db: w.db, admin: w.admin}, "bind", "app")
+	c := &issuing{web: w, zones: zones, authority: newAuthority(t, w.port(8080))}
+	texts := zones.address("udp")
+	c.authority.texts = func(m *dns.Msg) *dns.Msg {
+		answer, _, _ := new(dns.Client).Exchange(m, texts)
+		return answer
+	}
 	c.sql(`create role issuer login password 'issuer-password' in role poststack_certbot`)
 	state := w.network + "-certbot"
 	require.NoError(t, e.VolumeCreate(t.Context(), state, container.DisposableLabels()))
@@ -55,6 +64,7 @@ func newIssuing(t *testing.T, e *engine.Engine) *issuing {
 			{Volume: state, Target: "/var/lib/certbot"},
 			{Volume: w.network + "-acme", Target: "/srv/acme"},
 			{Volume: w.network + "-certs", Target: "/etc/certs"},
+			{Volume: w.network + "-bind-dnskey", Target: "/srv/dnskey", ReadOnly: true},
 		},
 		ExtraHosts: map[string]string{c.authority.host: "host-gateway"}, ReadOnly: true,
 		Tmpfs:       []engine.Tmpfs{{Path: "/run/certbot", UID: certGroup, GID: certGroup, Mode: 0o700}},
@@ -192,6 +202,7 @@ func TestCertbot(t *testing.T) {
 				test func(*issuing)
 			}{
 				{"has a certificate issued, and deploys it", (*issuing).issues},
+				{"has a wildcard issued through the name server", (*issuing).issuesWildcard},
 				{"renews without a reload, and no handshake fails", (*issuing).renews},
 				{"asks no second time what was refused", (*issuing).asksOnce},
 				{"outlives an end in the middle of an order", (*issuing).isKilled},
@@ -204,10 +215,10 @@ func TestCertbot(t *testing.T) {
 				{"ends in order", (*issuing).ends},
 			} {
 				ok := t.Run(step.name, func(t *testing.T) {
-					c.T, c.web.T = t, t
+					c.T, c.web.T, c.zones.T = t, t, t
 					step.test(c)
 				})
-				c.T, c.web.T = t, t
+				c.T, c.web.T, c.zones.T = t, t, t
 				if !ok {
 					break
 				}
@@ -234,6 +245,20 @@ func (c *issuing) issues() {
 		"the host's own name is in it")
 	assert.Empty(c, c.run("find", "/srv/acme", "-type", "f"), "no answer to a challenge is left")
 	assert.Contains(c, c.run("sh", "-c", "cat /var/lib/certbot/config/accounts/*/*/*/regr.json"), "uri")
+}
+
+// issuesWildcard shows the authority a record in the zone that the name server makes of the same row.
+func (c *issuing) issuesWildcard() {
+	c.sql(`insert into settings (service, key, value) values ('certbot', 'dns_propagation', '1')`)
+	c.sql(`insert into dns_zones (name, primary_ns, hostmaster) values ('w.example', 'ns1.example.net', 'a@example.org')`)
+	c.sql(`insert into domains (name, serves_web) values ('w.example', true), ('shop.w.example', true)`)
+	c.sql(`insert into certificates (domain_id, names, directory, challenge) select id, '{w.example,*.w.example}', 'w', 'dns-01' from domains where name = 'w.example'`)
+	r := c.until("w", isIssued)
+	c.showsSerial("w.example", r.Serial)
+	c.showsSerial("shop.w.example", r.Serial)
+	c.zones.becomes("_acme-challenge.w.example.", dns.TypeTXT, "") // none is left
+	assert.Equal(c, "ns1.example.net.", c.zones.answers("_acme-challenge.w.example.", dns.TypeNS), "the zone stays for the renewal")
+	c.sql(`delete from settings; delete from certificates where directory = 'w'; delete from domains where name like '%w.example'`)
 }
 
 func (c *issuing) renews() {
