@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -28,6 +29,7 @@ type ServedZone struct {
 	Minimum    uint32
 	DefaultTTL uint32
 	Enabled    bool
+	Changed    time.Time // it, or one of its records
 
 	Signed     bool // it is to be
 	Records    []ServedRecord
@@ -62,17 +64,17 @@ func (c Challenge) Remedy(zone string) string {
 // ServedZones are all zones as they are at one moment. The service is the name server's, whose settings count.
 func ServedZones(ctx context.Context, conn Conn, service string) (zones []ServedZone, err error) {
 	err = inTransaction(ctx, conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `set transaction isolation level repeatable read read only`); err != nil {
+		if _, err := tx.Exec(ctx, `set transaction isolation level repeatable read, read only`); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `select id, name, kind, primaries, primary_ns, hostmaster, serial, refresh, retry, expire, minimum, default_ttl, enabled
+		rows, err := tx.Query(ctx, `select id, name, kind, primaries, primary_ns, hostmaster, serial, refresh, retry, expire, minimum, default_ttl, enabled, updated_at
 			from dns_zones order by name`)
 		if err != nil {
 			return err
 		}
 		zones, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (z ServedZone, err error) {
 			err = row.Scan(&z.ID, &z.Name, &z.Kind, &z.Primaries, &z.PrimaryNS, &z.Hostmaster, &z.Serial, &z.Refresh, &z.Retry,
-				&z.Expire, &z.Minimum, &z.DefaultTTL, &z.Enabled)
+				&z.Expire, &z.Minimum, &z.DefaultTTL, &z.Enabled, &z.Changed)
 			return z, err
 		})
 		if err != nil {

@@ -16,10 +16,15 @@ import (
 
 // Server is a name server.
 type Server struct {
-	UDP, TCP string        // addresses with ports
-	Settle   time.Duration // how long it may take until it has what the tables have; they may have changed just now
-	// LeftOut says which zones are not served as the tables have them now, and why; nil for a server that tells nothing.
-	LeftOut func(context.Context) map[string]string
+	UDP, TCP string                     // addresses with ports
+	Settle   time.Duration              // how long it may take until it has what the tables have; they may have changed just now
+	Tells    func(context.Context) Told // nil for a server that tells nothing
+}
+
+// Told is what a server tells of itself.
+type Told struct {
+	LeftOut map[string]string // why zones are not served as the tables have them, by their names
+	Read    time.Time         // when it last read the tables; what has changed later is not in it
 }
 
 // Answered is how a zone was answered for.
@@ -55,11 +60,11 @@ func (s Server) Check(ctx context.Context, zones []hosting.ServedZone, only host
 	settled, cancel := context.WithTimeout(ctx, s.Settle)
 	defer cancel()
 	owned := names(zones)
-	var first map[string]string
-	again := func() map[string]string { return nil }
-	if s.LeftOut != nil {
-		first = s.LeftOut(ctx)
-		again = sync.OnceValue(func() map[string]string { return s.LeftOut(ctx) })
+	var first Told
+	again := func() Told { return Told{} }
+	if s.Tells != nil {
+		first = s.Tells(ctx)
+		again = sync.OnceValue(func() Told { return s.Tells(ctx) })
 	}
 	answered, problems := make([]Answered, len(zones)), make([][]hosting.Problem, len(zones))
 	const most = 8
@@ -70,7 +75,7 @@ func (s Server) Check(ctx context.Context, zones []hosting.ServedZone, only host
 			continue
 		}
 		group.Go(func() (err error) {
-			c := &check{server: s, zone: z, owned: owned, settled: settled, why: first[z.Name], again: again}
+			c := &check{server: s, zone: z, owned: owned, settled: settled, told: first, again: again}
 			defer c.close()
 			answered[i], problems[i], err = c.all(ctx)
 			return err

@@ -183,7 +183,7 @@ func TestServer_Check_tells(t *testing.T) {
 		"a zone that is refused":    {nil, []string{"a A 192.0.2.1"}, func(f *fake, _ *hosting.ServedZone, _ *nameserver.Server) { f.refused = true }, "missing |  | the zone is not served: the answer is REFUSED"},
 		"a zone out of service":     {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Enabled = false }, "differs |  | the zone is out of service in the tables, and is served"},
 		"an old serial":             {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Serial = 8 }, "stale |  | the zone is served with serial 7, and the tables have 8"},
-		"an old serial, and why":    {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, s *nameserver.Server) { z.Serial = 8; s.LeftOut = leftOut }, "left out |  | the zone is served as it last was, with serial 7 and not 8: record 3 is bad"},
+		"an old serial, and why":    {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, s *nameserver.Server) { z.Serial = 8; s.Tells = leftOut }, "left out |  | the zone is served as it last was, with serial 7 and not 8: record 3 is bad"},
 		"other fields of the SOA":   {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Refresh = 90000 }, `differs | @ SOA | it is served as ns1.example.net. first\.last.example.org. 86400 7200 3600000 3600, and the tables have ns1.example.net. first\.last.example.org. 90000 7200 3600000 3600`},
 		"a secondary one":           {nil, nil, func(f *fake, z *hosting.ServedZone, _ *nameserver.Server) { f.refused, z.Kind = true, "secondary" }, "missing |  | the zone is not served (REFUSED): it has not been transferred from "},
 		"what is not signed at all": {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Signed = true }, "unsigned |  | the zone is to be signed (setting dnssec), and has no keys"},
@@ -204,8 +204,8 @@ func TestServer_Check_tells(t *testing.T) {
 	}
 }
 
-func leftOut(context.Context) map[string]string {
-	return map[string]string{"example.org": "record 3 is bad"}
+func leftOut(context.Context) nameserver.Told {
+	return nameserver.Told{LeftOut: map[string]string{"example.org": "record 3 is bad"}, Read: time.Now()}
 }
 
 func TestServer_Check_signatures(t *testing.T) {
@@ -233,12 +233,13 @@ func TestServer_Check_waits(t *testing.T) {
 	f, server := newFake(t, soa, "@ NS ns1.example.net.")
 	z := zone("a A 192.0.2.1")
 	z.Serial, server.Settle = 8, time.Minute
-	server.LeftOut = func(context.Context) map[string]string { // it takes what has changed only then
+	z.Changed = time.Now()
+	server.Tells = func(context.Context) nameserver.Told { // it takes what has changed only then
 		f.serve(t, "a A 192.0.2.1")
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.records["example.org. SOA"][0].(*dns.SOA).Serial = 8
-		return nil
+		return nameserver.Told{LeftOut: map[string]string{"example.org": "of the time before"}, Read: z.Changed.Add(-time.Second)}
 	}
 	assert.Empty(t, told(t, server, z))
 }

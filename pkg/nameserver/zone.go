@@ -19,9 +19,10 @@ type check struct {
 	zone    hosting.ServedZone
 	owned   map[string]bool // names that are zones of their own
 	settled context.Context // ends when the server should have what the tables have
+	told    Told            // before
+	again   func() Told     // asks once more, once for all zones
 	why     string          // the zone is not served as the tables have it; "" if it is, as far as is known
-	again   func() map[string]string
-	tcp     *dns.Conn // kept for the zone; nil until it is used
+	tcp     *dns.Conn       // kept for the zone; nil until it is used
 	keys    []*dns.DNSKEY
 
 	problems []hosting.Problem
@@ -46,8 +47,12 @@ func (c *check) all(ctx context.Context) (Answered, []hosting.Problem, error) {
 	if err != nil {
 		return a, nil, err
 	}
-	if c.why == "" && !c.isCurrent(soa) { // it may not have been known before
-		c.why = c.again()[c.zone.Name]
+	switch {
+	case soa != nil && c.serialFits(soa.Serial) && !c.knows(): // it was so before the last change
+	case c.isCurrent(soa):
+		c.why = c.told.LeftOut[c.zone.Name]
+	default:
+		c.why = c.again().LeftOut[c.zone.Name]
 	}
 	switch {
 	case !c.zone.Enabled:
@@ -127,7 +132,7 @@ func (c *check) isCurrent(soa *dns.SOA) bool {
 	switch {
 	case !c.zone.Enabled:
 		return soa == nil
-	case c.why != "":
+	case c.knows() && c.told.LeftOut[c.zone.Name] != "":
 		return true
 	case c.zone.Kind == "secondary":
 		return soa != nil
@@ -136,9 +141,12 @@ func (c *check) isCurrent(soa *dns.SOA) bool {
 	}
 }
 
-// serialFits tells whether a serial is that of the tables. Signing a zone raises its own (RFC 1982).
+// knows tells whether the server had read the zone as it is when it told of itself.
+func (c *check) knows() bool { return c.told.Read.After(c.zone.Changed) }
+
+// serialFits tells whether a serial is that of the tables. Signing a zone raises its own; serials go round (RFC 1982).
 func (c *check) serialFits(serial uint32) bool {
-	return serial == c.zone.Serial || c.zone.Signed && int32(serial-c.zone.Serial) > 0 //nolint:gosec // serials go round
+	return serial == c.zone.Serial || c.zone.Signed && int32(serial-c.zone.Serial) > 0
 }
 
 // inside asks for all records of a primary zone.

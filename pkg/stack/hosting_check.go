@@ -118,41 +118,54 @@ func (s *Stack) askedNameServer(ctx context.Context, named string) (nameServer, 
 		n.server, err = namedServer(named)
 		return n, err
 	}
-	_, chosen := s.Config.Services[n.service]
-	n.why = "no name server runs here: the tables alone were looked at; ask another one with -server=ADDRESS"
 	if n.service == "" {
+		n.why = noNameServer
 		return n, nil
 	}
+	return s.ownNameServer(ctx, n), nil
+}
+
+const noNameServer = "no name server runs here: the tables alone were looked at; ask another one with -server=ADDRESS"
+
+// ownNameServer is the service of this stack, as it is now.
+func (s *Stack) ownNameServer(ctx context.Context, n nameServer) nameServer {
+	_, chosen := s.Config.Services[n.service]
+	var is ServiceStatus
 	e, err := s.engine(ctx)
-	if err != nil {
-		n.why, n.wrong = "the name server was not asked: "+err.Error(), chosen
-		return n, nil
+	if err == nil {
+		is, err = s.serviceStatus(ctx, e, n.service)
 	}
-	is, err := s.serviceStatus(ctx, e, n.service)
 	switch {
 	case err != nil:
 		n.why, n.wrong = "the name server was not asked: "+err.Error(), chosen
 	case is.State == string(engine.Running):
-		n.server, n.why = s.runningServer(e, is), ""
+		n.server = s.runningServer(e, is)
 	case chosen:
 		n.why, n.wrong = fmt.Sprintf("the name server does not run; start it with: mage services:start -of=%s", n.service), true
+	default:
+		n.why = noNameServer
 	}
-	return n, nil
+	return n
 }
 
 // runningServer is the name server of this stack: where it is published over both protocols, and what it leaves out.
 func (s *Stack) runningServer(e Engine, is ServiceStatus) *nameserver.Server {
 	const settle = 5 * time.Second
-	server := &nameserver.Server{Settle: settle, LeftOut: func(ctx context.Context) map[string]string {
-		out := map[string]string{}
-		if now, err := s.serviceStatus(ctx, e, is.Service); err == nil && now.Tells != nil {
-			for _, row := range now.Tells.LeftOut {
-				if row.Query == "zones" {
-					out[row.Key] = row.Error
-				}
+	server := &nameserver.Server{Settle: settle, Tells: func(ctx context.Context) nameserver.Told {
+		told := nameserver.Told{LeftOut: map[string]string{}}
+		now, err := s.serviceStatus(ctx, e, is.Service)
+		if err != nil || now.Tells == nil {
+			return told
+		}
+		for _, row := range now.Tells.LeftOut {
+			if row.Query == "zones" {
+				told.LeftOut[row.Key] = row.Error
 			}
 		}
-		return out
+		if now.Tells.LastRead != nil {
+			told.Read = *now.Tells.LastRead
+		}
+		return told
 	}}
 	d, err := s.definition(is.Service)
 	if err != nil {

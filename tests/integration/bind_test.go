@@ -131,12 +131,14 @@ func (n *nameServer) checked() (lines []string) {
 	n.Helper()
 	zones, err := hosting.ServedZones(n.Context(), n.admin, "bind")
 	require.NoError(n, err)
-	server := nameserver.Server{UDP: n.address("udp"), TCP: n.address("tcp"), Settle: time.Minute, LeftOut: func(context.Context) map[string]string {
-		out := map[string]string{}
-		for _, row := range n.status().LeftOut {
-			out[row.Key] = row.Error
+	server := nameserver.Server{UDP: n.address("udp"), TCP: n.address("tcp"), Settle: 5 * time.Second, Tells: func(context.Context) nameserver.Told {
+		told := nameserver.Told{LeftOut: map[string]string{}}
+		now := n.status()
+		for _, row := range now.LeftOut {
+			told.LeftOut[row.Key] = row.Error
 		}
-		return out
+		told.Read = *now.LastRead
+		return told
 	}}
 	answered, problems, err := server.Check(n.Context(), zones, "")
 	require.NoError(n, err)
