@@ -50,7 +50,7 @@ func functions(getenv, pair, reach func(string) string) template.FuncMap {
 		"apache": quote.Apache, "apacheRoot": quote.ApacheRoot, "apachePaths": quote.ApachePaths, "apacheMembers": quote.ApacheMembers,
 		"parents": quote.Parents,
 		"zone":    quote.Zone, "zonefile": quote.ZoneFile, "zonename": quote.ZoneName, "zonemailbox": quote.ZoneMailbox,
-		"zonerecord": quote.ZoneRecord, "addresses": quote.Addresses, "endpoints": quote.Endpoints, "port": quote.Port,
+		"zonerecord": quote.ZoneRecord, "ttl": quote.TTL, "addresses": quote.Addresses, "endpoints": quote.Endpoints, "port": quote.Port,
 		"below":       func(value any, roots ...string) (string, error) { return quote.Below(value, roots...) },
 		"setting":     setting,
 		"pair":        pair,

@@ -61,7 +61,7 @@ func (c *check) rows() (out []placed) {
 		if r.TTL != nil {
 			columns["ttl"] = *r.TTL
 		}
-		line, err := quote.ZoneRecord(columns)
+		line, err := quote.ZoneRecord(columns, c.longest())
 		if err != nil {
 			one.refused = err.Error()
 		} else {
@@ -80,6 +80,15 @@ func (c *check) rows() (out []placed) {
 	return out
 }
 
+// longest is the longest TTL that is served: BIND loads no zone to be signed with one of more than a day.
+func (c *check) longest() int {
+	const day, ever = 86400, 1<<31 - 1
+	if c.zone.Signed {
+		return day
+	}
+	return ever
+}
+
 // full is a name of the zone in full.
 func (c *check) full(name string) string {
 	switch {
@@ -95,7 +104,7 @@ func (c *check) full(name string) string {
 // read reads a line of a zone file; nil if it has what only the server knows.
 func (c *check) read(line string) dns.RR {
 	parser := dns.NewZoneParser(strings.NewReader(line+"\n"), c.apex(), "")
-	parser.SetDefaultTTL(c.zone.DefaultTTL)
+	parser.SetDefaultTTL(min(c.zone.DefaultTTL, uint32(c.longest())))
 	rr, ok := parser.Next()
 	if !ok {
 		return nil

@@ -210,9 +210,11 @@ func leftOut(context.Context) nameserver.Told {
 
 func TestServer_Check_signatures(t *testing.T) {
 	t.Parallel()
-	f, server := newFake(t, soa, "@ NS ns1.example.net.", "a A 192.0.2.1", "*.w A 192.0.2.2")
+	f, server := newFake(t, soa, "@ NS ns1.example.net.", "a A 192.0.2.1", "*.w A 192.0.2.2", "long 86400 A 192.0.2.3")
 	f.sign(t)
-	z := zone("a A 192.0.2.1", "*.w A 192.0.2.2")
+	z := zone("a A 192.0.2.1", "*.w A 192.0.2.2", "long A 192.0.2.3")
+	week := 604800
+	z.Records[2].TTL = &week     // no TTL of a signed zone is longer than a day
 	z.Signed, z.Serial = true, 5 // signing raises the serial
 	answered, problems, err := server.Check(t.Context(), []hosting.ServedZone{z}, "")
 	require.NoError(t, err)

@@ -18,20 +18,20 @@ const (
 )
 
 // ZoneRecord writes a row of a table of records as one line of a zone file: its columns id, name, ttl, type, priority and
-// content. Each kind of record has its form, and what does not have it is refused.
-func ZoneRecord(row any) (string, error) {
+// content. Each kind of record has its form, and what does not have it is refused. With most, a TTL is at most that.
+func ZoneRecord(row any, most ...int) (string, error) {
 	columns, ok := row.(map[string]any)
 	if !ok {
 		return "", fmt.Errorf("%s is no record", told(row))
 	}
-	line, err := zoneRecord(columns)
+	line, err := zoneRecord(columns, most)
 	if err != nil {
 		return "", fmt.Errorf("record %v, %v %v: %w", columns["id"], columns["name"], columns["type"], err)
 	}
 	return line, nil
 }
 
-func zoneRecord(columns map[string]any) (string, error) {
+func zoneRecord(columns map[string]any, most []int) (string, error) {
 	name, err := ZoneName(columns["name"])
 	if err != nil {
 		return "", err
@@ -58,7 +58,7 @@ func zoneRecord(columns map[string]any) (string, error) {
 	}
 	ttl := ""
 	if columns["ttl"] != nil {
-		if ttl, err = Number(columns["ttl"]); err != nil {
+		if ttl, err = TTL(columns["ttl"], most...); err != nil {
 			return "", err
 		}
 		ttl += " "

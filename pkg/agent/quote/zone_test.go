@@ -147,6 +147,23 @@ func parseLenient(line string) (out []dns.RR) {
 	return out
 }
 
+func TestZoneRecord_longest(t *testing.T) {
+	t.Parallel()
+	r := row("www", "A", "192.0.2.1")
+	for _, tc := range []struct {
+		ttl  any
+		most []int
+		want string
+	}{{nil, []int{60}, "www IN A "}, {90, []int{60}, "www 60 IN A "}, {30, []int{60}, "www 30 IN A "}, {90, nil, "www 90 IN A "}} {
+		r["ttl"] = tc.ttl
+		line, err := quote.ZoneRecord(r, tc.most...)
+		require.NoError(t, err)
+		assert.Contains(t, line, tc.want)
+	}
+	_, err := quote.TTL("1; evil", 60)
+	assert.Error(t, err)
+}
+
 func TestEndpoints(t *testing.T) {
 	t.Parallel()
 	list, err := quote.Endpoints([]any{"192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:53"})

@@ -8,6 +8,19 @@ import (
 	"strings"
 )
 
+// TTL gives a value that is a time to live in seconds; with most, at most that.
+func TTL(value any, most ...int) (string, error) {
+	text, err := Number(value)
+	if err != nil {
+		return "", err
+	}
+	n, err := strconv.Atoi(text)
+	for _, limit := range most {
+		n = min(n, limit)
+	}
+	return strconv.Itoa(n), err
+}
+
 func addressOf(content string, is func(netip.Addr) bool) (string, error) {
 	address, err := netip.ParseAddr(content)
 	if err != nil || !is(address) || address.Zone() != "" {
