@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -23,9 +24,10 @@ type layer struct {
 }
 
 // engineFlags are those of the layers that need an engine: never from the cache, since the engine's state is
-// no input that go knows, and one package at a time, since they share the engine and the machine.
+// no input that go knows, and one package at a time, since they share the engine and the machine. More tests run side
+// by side than there are processors: each waits for the engine and for servers a third of its time.
 func engineFlags(timeout time.Duration) []string {
-	return []string{"-count=1", "-p=1", "-timeout=" + timeout.String()}
+	return []string{"-count=1", "-p=1", fmt.Sprintf("-parallel=%d", 2*runtime.GOMAXPROCS(0)), "-timeout=" + timeout.String()}
 }
 
 // again has a few tests that fail run once more, each whole: in CI nobody is there to tell a stall of the machine from a

@@ -239,13 +239,17 @@ func TestPostgres(t *testing.T) {
 			e := enginetest.Open(t, kind)
 			for _, tests := range []map[string]func(*postgres){postgresTests(), existingTests()} {
 				for name, test := range tests {
-					t.Run(name, func(t *testing.T) { test(newPostgres(t, e)) })
+					t.Run(name, func(t *testing.T) {
+						t.Parallel()
+						test(newPostgres(t, e))
+					})
 				}
 			}
 			for _, tests := range []map[string]func(*postgres){entrypointTests(), conventionTests()} {
 				for name, test := range tests {
 					t.Run(name, func(t *testing.T) {
 						enginetest.AnyEngine(t)
+						t.Parallel()
 						test(newPostgres(t, e))
 					})
 				}

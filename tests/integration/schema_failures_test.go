@@ -13,14 +13,14 @@ import (
 
 func schemaFailures() []schemaTest {
 	return []schemaTest{
-		{"a failing changeset undoes the good ones before it", secondFails},
-		{"a syntax error is found in its line", syntaxError},
-		{"an edited changeset is refused, and status says the same", editedChangeset},
-		{"a file without the header is refused", headerMissing},
-		{"a changelog that cannot be read is refused", unreadable},
-		{"numbers that are not padded run in another order", unpadded},
-		{"tables that nobody recorded are not touched", standingTables},
-		{"a user who may not create roles is told so", withoutCreateRole},
+		{name: "a failing changeset undoes the good ones before it", run: secondFails},
+		{name: "a syntax error is found in its line", run: syntaxError},
+		{name: "an edited changeset is refused, and status says the same", run: editedChangeset},
+		{name: "a file without the header is refused", run: headerMissing},
+		{name: "a changelog that cannot be read is refused", run: unreadable},
+		{name: "numbers that are not padded run in another order", run: unpadded},
+		{name: "tables that nobody recorded are not touched", run: standingTables},
+		{name: "a user who may not create roles is told so", run: withoutCreateRole, alone: true},
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 func schemaLies() []schemaTest {
-	return []schemaTest{{"what is said of a disturbed update is in the database", noLies}}
+	return []schemaTest{{name: "what is said of a disturbed update is in the database", run: noLies}}
 }
 
 // noLies disturbs updates at random moments and compares what was said with what is there.

@@ -18,12 +18,12 @@ import (
 
 func schemaLocks() []schemaTest {
 	return []schemaTest{
-		{"the lock of a dead migration is released", deadLock},
-		{"a living migration is waited for", livingMigration},
-		{"a living Liquibase of someone else keeps its lock", foreignLiquibase},
-		{"a pooler in transaction mode is refused", pooled},
-		{"a migration that is killed leaves nothing", killed},
-		{"a migration that is cancelled leaves nothing", cancelled},
+		{name: "the lock of a dead migration is released", run: deadLock},
+		{name: "a living migration is waited for", run: livingMigration},
+		{name: "a living Liquibase of someone else keeps its lock", run: foreignLiquibase},
+		{name: "a pooler in transaction mode is refused", run: pooled},
+		{name: "a migration that is killed leaves nothing", run: killed},
+		{name: "a migration that is cancelled leaves nothing", run: cancelled},
 	}
 }
 

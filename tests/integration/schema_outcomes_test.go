@@ -15,14 +15,14 @@ import (
 
 func schemaOutcomes() []schemaTest {
 	return []schemaTest{
-		{"a changeset that ends the transaction is known by what it did", endsTransaction},
-		{"a changeset outside the transaction that fails is partly applied, also for the next run", partlyApplied},
-		{"a lost log is no reason to end", lostLog},
-		{"an idle limit does not end the lock", idleLimits},
-		{"a lost lock ends the update", lostLock},
-		{"a deferred constraint names its changeset", deferred},
-		{"what comes of one transaction is named, and each changeset can have its own", oneTransaction},
-		{"a session that is killed leaves what the database says", killedSession},
+		{name: "a changeset that ends the transaction is known by what it did", run: endsTransaction},
+		{name: "a changeset outside the transaction that fails is partly applied, also for the next run", run: partlyApplied},
+		{name: "a lost log is no reason to end", run: lostLog},
+		{name: "an idle limit does not end the lock", run: idleLimits},
+		{name: "a lost lock ends the update", run: lostLock},
+		{name: "a deferred constraint names its changeset", run: deferred},
+		{name: "what comes of one transaction is named, and each changeset can have its own", run: oneTransaction},
+		{name: "a session that is killed leaves what the database says", run: killedSession},
 	}
 }
 

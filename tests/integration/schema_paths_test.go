@@ -19,10 +19,10 @@ import (
 
 func schemaPaths() []schemaTest {
 	return []schemaTest{
-		{"however the changelog is named, nothing runs twice", spellings},
-		{"another root is refused when it would run changesets twice", otherRoot},
-		{"another schema has a changelog of its own", otherSchema},
-		{"a new database, with a standby", newDatabase},
+		{name: "however the changelog is named, nothing runs twice", run: spellings},
+		{name: "another root is refused when it would run changesets twice", run: otherRoot},
+		{name: "another schema has a changelog of its own", run: otherSchema},
+		{name: "a new database, with a standby", run: newDatabase},
 	}
 }
 

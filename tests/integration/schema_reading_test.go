@@ -12,12 +12,12 @@ import (
 
 func schemaReading() []schemaTest {
 	return []schemaTest{
-		{"a changelog means what Liquibase takes it for", oneReading},
-		{"each state has one word", oneWord},
-		{"what is recorded and in no file is named", recordedElsewhere},
-		{"what Liquibase would read wrongly is refused", misread},
-		{"a failed statement is found in its own line", ownLine},
-		{"a changeset that is passed over is not applied", passedOver},
+		{name: "a changelog means what Liquibase takes it for", run: oneReading},
+		{name: "each state has one word", run: oneWord},
+		{name: "what is recorded and in no file is named", run: recordedElsewhere},
+		{name: "what Liquibase would read wrongly is refused", run: misread},
+		{name: "a failed statement is found in its own line", run: ownLine},
+		{name: "a changeset that is passed over is not applied", run: passedOver},
 	}
 }
 

@@ -32,33 +32,44 @@ func TestSchema(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			e := enginetest.Open(t, kind)
-			owner := startDatabase(t, e)
-			site := &site{engine: e, owner: owner, admin: connect(t, owner)}
+			server := &site{engine: e, owner: startDatabase(t, e), databases: new(atomic.Int32)}
 			for _, test := range slices.Concat(schemaOperations(), schemaLocks(), schemaPaths()) {
-				t.Run(test.name, func(t *testing.T) { test.run(t, site) })
+				t.Run(test.name, func(t *testing.T) { test.run(t, server.visit(t, test)) })
 			}
 			for _, test := range slices.Concat(schemaFailures(), schemaReading(), schemaOutcomes(), schemaLies()) {
 				t.Run(test.name, func(t *testing.T) {
 					enginetest.AnyEngine(t)
-					test.run(t, site)
+					test.run(t, server.visit(t, test))
 				})
 			}
 		})
 	}
 }
 
-// schemaTest is one test, on a database of its own.
+// schemaTest is one test, on a database of its own. Most run side by side, on one server.
 type schemaTest struct {
-	name string
-	run  func(*testing.T, *site)
+	name  string
+	run   func(*testing.T, *site)
+	alone bool // it makes or renames roles that others know: those are the server's
 }
 
-// site is a server and the engine on which Liquibase runs.
+// site is a server, a session of the test's own there, and the engine on which Liquibase runs.
 type site struct {
 	engine    *engine.Engine
 	owner     database.Target
 	admin     *pgx.Conn
-	databases atomic.Int32
+	databases *atomic.Int32
+}
+
+// visit lets a test run beside the others, unless it must be alone, and gives it a session.
+func (s *site) visit(t *testing.T, test schemaTest) *site {
+	t.Helper()
+	if !test.alone {
+		t.Parallel()
+	}
+	own := *s
+	own.admin = connect(t, s.owner)
+	return &own
 }
 
 // fresh makes an empty database.
