@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -161,10 +162,22 @@ func (c *Checkout) Write(t *testing.T, name string, change func(string) string) 
 	})
 }
 
-// buildMage makes the mage command of go.mod's version, as a user installs it. Go's cache makes it cheap.
+// linking is held while the mage command is linked.
+var linking sync.Mutex //nolint:gochecknoglobals // for all tests of a binary
+
+// buildMage makes the mage command of go.mod's version, as a user installs it. Linking takes a second of the processor:
+// where the tests of a binary share a cache for mage, they share the command, too.
 func buildMage(t *testing.T, root string) string {
 	t.Helper()
+	linking.Lock()
+	defer linking.Unlock()
 	path := filepath.Join(t.TempDir(), "mage")
+	if cache := os.Getenv("MAGEFILE_CACHE"); cache != "" {
+		path = filepath.Join(cache, "bin", "mage")
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "github.com/magefile/mage")
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()

@@ -15,6 +15,7 @@ import (
 )
 
 func TestVerifyRuntime(t *testing.T) {
+	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		r := c.OK(t, "verify:runtime")
