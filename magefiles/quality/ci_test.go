@@ -122,6 +122,7 @@ func TestCIRun(t *testing.T) {
 			"- tool mage engine:install test",
 			"- tool mage engine:status",
 			"podman tool mage engine:install test:integration test:e2e",
+			"- tool mage test:race",
 			"- tool mage lint",
 		}, foreground(t, tools))
 		assert.Contains(t, res.Stdout, "govulncheck: left to the GitHub workflow")
@@ -134,10 +135,10 @@ func TestCIRun(t *testing.T) {
 
 	t.Run("a failing part fails the run, after the others", func(t *testing.T) {
 		t.Parallel()
-		for _, part := range []string{"engine:install test", "test:e2e", "mage lint"} {
+		for _, part := range []string{"engine:install test", "test:e2e", "test:race", "mage lint"} {
 			tools, res := run(t, part)
 			assert.Equal(t, 1, res.Code, part)
-			assert.Len(t, foreground(t, tools), 4, part)
+			assert.Len(t, foreground(t, tools), 5, part)
 			assert.Contains(t, res.Stdout, "FAILED", part)
 		}
 	})

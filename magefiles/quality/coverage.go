@@ -24,18 +24,19 @@ const (
 	coverageHTML    = coverageDir + "/index.html"
 )
 
-// CoverUnit is [Project.Unit] that measures how much of pkg/ it runs.
-func (p Project) CoverUnit(ctx context.Context) error { return p.cover(ctx, p.unit) }
+// CoverUnit is [Project.Race] that measures how much of pkg/ it runs.
+func (p Project) CoverUnit(ctx context.Context) error { return p.cover(ctx, "unit", p.race) }
 
 // CoverIntegration is [Project.Integration] that does the same.
-func (p Project) CoverIntegration(ctx context.Context) error { return p.cover(ctx, p.integration) }
+func (p Project) CoverIntegration(ctx context.Context) error { return p.cover(ctx, "integration", p.integration) }
 
 // cover runs a layer and leaves its counters in a directory of its own under coverage/.
-func (p Project) cover(ctx context.Context, find func(context.Context) (layer, error)) error {
+func (p Project) cover(ctx context.Context, name string, find func(context.Context) (layer, error)) error {
 	l, err := find(ctx)
 	if err != nil {
 		return err
 	}
+	l.name = name
 	dir := filepath.Join(p.Root, coverageDir, l.name)
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("clear coverage of %q: %w", l.name, err)

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/poststack/poststack/pkg/runner"
-	"github.com/poststack/poststack/pkg/source"
 )
 
 // layer is a kind of tests and how go test runs it.
@@ -24,35 +24,44 @@ type layer struct {
 }
 
 // engineFlags are those of the layers that need an engine: never from the cache, since the engine's state is
-// no input that go knows, and one package at a time, since they share the engine and the machine. More tests run side
+// no input that go knows, and few packages at a time, since they share the engine and the machine. More tests run side
 // by side than there are processors: each waits for the engine and for servers a third of its time.
-func engineFlags(timeout time.Duration) []string {
-	return []string{"-count=1", "-p=1", fmt.Sprintf("-parallel=%d", 2*runtime.GOMAXPROCS(0)), "-timeout=" + timeout.String()}
+func engineFlags(packages int, timeout time.Duration) []string {
+	return []string{
+		"-count=1", "-vet=off", fmt.Sprintf("-p=%d", packages), fmt.Sprintf("-parallel=%d", 2*runtime.GOMAXPROCS(0)),
+		"-timeout=" + timeout.String(),
+	}
 }
 
 // again has a few tests that fail run once more, each whole: in CI nobody is there to tell a stall of the machine from a
 // fault. What holds only then is named at the end.
 var again = []string{"--rerun-fails=1", "--rerun-fails-max-failures=6", "--rerun-fails-run-root-test"}
 
-// Unit runs the tests that need no engine, those of the shell scripts among them, under the race detector where
-// cgo is available.
-func (p Project) Unit(ctx context.Context) error {
-	l, err := p.unit(ctx)
+// Unit runs the tests that need no engine.
+func (p Project) Unit(ctx context.Context) error { return p.test(ctx, unit()) }
+
+// unit is vetted by lint.
+func unit() layer {
+	return layer{name: "unit", packages: []string{"./pkg/...", "./magefiles/..."}, flags: []string{"-short", "-vet=off", "-timeout=5m"}}
+}
+
+// Race runs the unit tests under the race detector. That takes several times as long, and compiles all that is linked
+// anew.
+func (p Project) Race(ctx context.Context) error {
+	l, err := p.race(ctx)
 	if err != nil {
 		return err
 	}
 	return p.test(ctx, l)
 }
 
-func (p Project) unit(ctx context.Context) (layer, error) {
-	l := layer{name: "unit", packages: []string{"./pkg/...", "./magefiles/..."}, flags: []string{"-short", "-timeout=5m"}}
-	if source.Exists(filepath.Join(p.Root, "tests", "shell")) {
-		l.packages = append(l.packages, "./tests/shell/...")
-	}
+func (p Project) race(ctx context.Context) (layer, error) {
 	cgo, err := p.output(ctx, "go", "env", "CGO_ENABLED")
 	if err != nil {
 		return layer{}, err
 	}
+	l := unit()
+	l.name = "race"
 	if strings.TrimSpace(cgo) == "1" {
 		l.flags = append(l.flags, "-race")
 	} else {
@@ -61,8 +70,8 @@ func (p Project) unit(ctx context.Context) (layer, error) {
 	return l, nil
 }
 
-// Integration runs the tests of single parts against an engine: those in tests/integration, and the packages
-// of pkg/ whose tests use one.
+// Integration runs the tests of single parts against an engine, those in tests/integration and of the packages of pkg/
+// that have some, and beside them those that run the shell scripts of the images without one.
 func (p Project) Integration(ctx context.Context) error {
 	l, err := p.integration(ctx)
 	if err != nil {
@@ -72,31 +81,59 @@ func (p Project) Integration(ctx context.Context) error {
 }
 
 func (p Project) integration(ctx context.Context) (layer, error) {
-	format := `{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}`
-	text, err := p.output(ctx, "go", "list", "-f", format, "./pkg/...")
+	// The contract of pkg/engine, one container after the other, leaves half of the machine to another package.
+	l := layer{name: "integration", flags: engineFlags(2, 30*time.Minute), listed: true}
+	text, err := p.output(ctx, "go", "list", "-f", "{{.ImportPath}} {{.Dir}}", "./pkg/...")
 	if err != nil {
 		return layer{}, err
 	}
-	l := layer{name: "integration", flags: engineFlags(30 * time.Minute), listed: true}
 	for _, line := range lines(text) {
-		fields := strings.Fields(line)
-		if slices.ContainsFunc(fields[1:], func(path string) bool { return strings.HasSuffix(path, "/engine/enginetest") }) {
-			l.packages = append(l.packages, fields[0])
+		name, dir, _ := strings.Cut(line, " ")
+		uses, err := usesEngine(dir)
+		if err != nil {
+			return layer{}, err
 		}
+		if uses {
+			l.packages = append(l.packages, name)
+		}
+	}
+	if p.Getenv("POSTSTACK_TEST_PART") != "engine" {
+		l.packages = append(l.packages, "./tests/shell/...")
 	}
 	l.packages = append(l.packages, "./tests/integration/...")
 	return l, nil
 }
 
+// usesEngine tells whether tests in dir use a real engine: those with the fake one are unit tests.
+func usesEngine(dir string) (bool, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		return false, fmt.Errorf("find tests in %q: %w", dir, err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return false, fmt.Errorf("read test: %w", err)
+		}
+		if realEngine.Match(text) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// realEngine is how a test comes to one.
+var realEngine = regexp.MustCompile(`\benginetest\.(?:Main|ForEach|Kinds|Open)\(`)
+
 // E2E runs the targets in a scratch copy of the checkout, on an engine.
 func (p Project) E2E(ctx context.Context) error {
-	flags := engineFlags(40 * time.Minute)
+	flags := engineFlags(1, 40*time.Minute)
 	return p.test(ctx, layer{name: "e2e", packages: []string{"./tests/e2e/..."}, flags: flags, listed: true})
 }
 
 // Performance compares warm runs with cold ones, on an engine.
 func (p Project) Performance(ctx context.Context) error {
-	flags := engineFlags(40 * time.Minute)
+	flags := engineFlags(1, 40*time.Minute)
 	return p.test(ctx, layer{name: "performance", packages: []string{"./tests/bench/..."}, flags: flags, listed: true})
 }
 

@@ -31,17 +31,25 @@ const (
 func TestProject_Unit(t *testing.T) {
 	t.Parallel()
 	const format = gotestsum + "--format=pkgname-and-test-fails --hide-summary=skipped -- "
+	t.Run("it needs no C compiler", func(t *testing.T) {
+		t.Parallel()
+		run := &fake{answers: []answer{{prefix: gotestsum, stdout: passing}}}
+		p, out := project(t.TempDir(), run, nil)
+		require.NoError(t, p.Unit(t.Context()))
+		assert.Equal(t, []string{format + "-short -vet=off -timeout=5m ./pkg/... ./magefiles/..."}, run.ran(""))
+		assert.Contains(t, out.String(), passing+"unit tests: 1 passed, 0 failed, 0 skipped in ")
+	})
 	for _, tc := range []struct{ name, cgo, want string }{
-		{"with a C compiler the race detector runs", "1\n", format + "-short -timeout=5m -race ./pkg/... ./magefiles/..."},
-		{"without one it does not", "0\n", format + "-short -timeout=5m ./pkg/... ./magefiles/..."},
+		{"with a C compiler the race detector runs", "1\n", format + "-short -vet=off -timeout=5m -race ./pkg/... ./magefiles/..."},
+		{"without one it does not", "0\n", format + "-short -vet=off -timeout=5m ./pkg/... ./magefiles/..."},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			run := &fake{answers: []answer{{prefix: "go env CGO_ENABLED", stdout: tc.cgo}, {prefix: gotestsum, stdout: passing}}}
 			p, out := project(t.TempDir(), run, nil)
-			require.NoError(t, p.Unit(t.Context()))
+			require.NoError(t, p.Race(t.Context()))
 			assert.Equal(t, []string{tc.want}, run.ran(gotestsum))
-			assert.Contains(t, out.String(), passing+"unit tests: 1 passed, 0 failed, 0 skipped in ")
+			assert.Contains(t, out.String(), passing+"race tests: 1 passed, 0 failed, 0 skipped in ")
 		})
 	}
 
@@ -74,7 +82,7 @@ func TestProject_Unit(t *testing.T) {
 		require.NoError(t, p.Unit(t.Context()))
 		assert.Equal(t, []string{
 			gotestsum + "--format=pkgname-and-test-fails --hide-summary=skipped --rerun-fails=1 --rerun-fails-max-failures=6 " +
-				"--rerun-fails-run-root-test --packages=./pkg/... ./magefiles/... -- -short -timeout=5m",
+				"--rerun-fails-run-root-test --packages=./pkg/... ./magefiles/... -- -short -vet=off -timeout=5m",
 		}, run.ran(gotestsum))
 		assert.Contains(t, out.String(), "unit tests: 4 passed, 0 failed, 1 skipped in ")
 		assert.Contains(t, out.String(), "unit tests: held only when they were run again: TestA\n")
@@ -112,16 +120,23 @@ func TestProject_Unit(t *testing.T) {
 
 func TestProject_engineLayers(t *testing.T) {
 	t.Parallel()
-	const packages = "x/pkg/a testing\nx/pkg/b testing x/pkg/engine/enginetest\nx/pkg/c  x/pkg/engine/enginetest testing\n"
+	root := t.TempDir()
+	write(t, root, map[string]string{
+		"a/a_test.go": "fake := enginetest.NewFake()", "b/b_test.go": "enginetest.ForEach(t, test)", "c/c_test.go": "e := enginetest.Open(t, kind)",
+	})
+	var packages string
+	for _, name := range []string{"a", "b", "c", "d"} {
+		packages += "x/pkg/" + name + " " + filepath.Join(root, name) + "\n"
+	}
 	run := &fake{answers: []answer{{prefix: "go list", stdout: packages}, {prefix: gotestsum, stdout: passing}}}
 	p, out := project(t.TempDir(), run, nil)
 	require.NoError(t, p.Integration(t.Context()))
 	require.NoError(t, p.E2E(t.Context()))
 	require.NoError(t, p.Performance(t.Context()))
 	assert.Equal(t, []string{
-		gotestsum + "--format=testname -- -count=1 -p=1 " + parallel + " -timeout=30m0s x/pkg/b x/pkg/c ./tests/integration/...",
-		gotestsum + "--format=testname -- -count=1 -p=1 " + parallel + " -timeout=40m0s ./tests/e2e/...",
-		gotestsum + "--format=testname -- -count=1 -p=1 " + parallel + " -timeout=40m0s ./tests/bench/...",
+		gotestsum + "--format=testname -- -count=1 -vet=off -p=2 " + parallel + " -timeout=30m0s x/pkg/b x/pkg/c ./tests/shell/... ./tests/integration/...",
+		gotestsum + "--format=testname -- -count=1 -vet=off -p=1 " + parallel + " -timeout=40m0s ./tests/e2e/...",
+		gotestsum + "--format=testname -- -count=1 -vet=off -p=1 " + parallel + " -timeout=40m0s ./tests/bench/...",
 	}, run.ran(gotestsum))
 	assert.Contains(t, out.String(), passing+"e2e tests: 1 passed, 0 failed, 0 skipped in ")
 }

@@ -71,6 +71,7 @@ func notRun() map[string]reason {
 		"mage test:e2e":               tests,
 		"mage test:integration":       tests,
 		"mage test:performance":       tests,
+		"mage test:race":              tests,
 		"mage test:unit":              tests,
 		".ci/run":                     tests,
 		"go test -short ./pkg/config": tests,

@@ -9,17 +9,20 @@ import (
 	"github.com/poststack/poststack/magefiles/quality"
 )
 
-// Unit runs the tests that need no engine, with the race detector where a C compiler allows it.
-// Example: mage test:unit
+// Unit runs the tests that need no engine. Example: mage test:unit
 func Unit(ctx context.Context) error { return project(ctx, quality.Project.Unit) }
+
+// Race runs the unit tests under the race detector, where a C compiler allows it. Example: mage test:race
+func Race(ctx context.Context) error { return project(ctx, quality.Project.Race) }
 
 // Browser looks at the report in headless Chromium or Chrome: wide and on a phone, light and dark, and at a trace.
 // Where there is none, root on a machine with apt gets Debian's. It keeps pictures in logs/browser. Example: mage
 // test:browser
 func Browser(ctx context.Context) error { return project(ctx, quality.Project.Browser) }
 
-// Integration runs the tests of single parts against a real engine. POSTSTACK_TEST_ENGINES=podman,docker
-// names the engines; by default it is the detected one. Example: mage test:integration
+// Integration runs the tests of single parts against a real engine, and those of the images' shell scripts.
+// POSTSTACK_TEST_ENGINES=podman,docker names the engines; by default it is the detected one. Example: mage
+// test:integration
 func Integration(ctx context.Context) error { return project(ctx, quality.Project.Integration) }
 
 // E2e runs the targets themselves in a scratch copy, as a user would, on a real engine.
