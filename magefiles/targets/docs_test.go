@@ -58,11 +58,16 @@ func code(text string) []string {
 	return out
 }
 
+var (
+	call = regexp.MustCompile(`(?:^|\(|&& |tool |=\S+ )(?:mage|bin/poststack|go run magefile\.go) ([^,;|&)]*)`)
+	data = regexp.MustCompile(`^(domain|account|alias|dns|certificates):`) // targets with arguments
+)
+
 // called are the targets that a piece of code gives to mage or to the compiled program.
 func called(code string) []string {
 	code, _, _ = strings.Cut(code, "#")
 	var out []string
-	for _, m := range regexp.MustCompile(`(?:^|\(|&& |tool |=\S+ )(?:mage|bin/poststack|go run magefile\.go) ([^,;|&)]*)`).FindAllStringSubmatch(code, -1) {
+	for _, m := range call.FindAllStringSubmatch(code, -1) {
 		words := strings.Fields(m[1])
 		for i, word := range words {
 			option := strings.HasPrefix(word, "-")
@@ -71,7 +76,7 @@ func called(code string) []string {
 			if !option && !argument && !placeholder && unicode.IsLetter(rune(word[0])) {
 				out = append(out, word)
 			}
-			if regexp.MustCompile(`^(domain|account|alias|dns|certificates):`).MatchString(word) {
+			if data.MatchString(word) {
 				break // what follows are its arguments
 			}
 		}
@@ -100,7 +105,7 @@ func TestCalled(t *testing.T) {
 
 func TestDocuments_targets(t *testing.T) {
 	t.Parallel()
-	list, _ := run(t, "tool", "mage", "-l")
+	list, _ := listing(t)
 	targets := listed(t, list)
 	for name, text := range documents(t) {
 		for _, piece := range code(text) {
@@ -115,6 +120,10 @@ func TestDocuments_links(t *testing.T) {
 	t.Parallel()
 	docs := documents(t)
 	link := regexp.MustCompile(`\]\(([^)#\s]*)(#[^)\s]+)?\)`)
+	headings := map[string][]string{}
+	for name, text := range docs {
+		headings[name] = anchors(text)
+	}
 	for name, text := range docs {
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
 			if strings.Contains(m[1], "://") {
@@ -126,7 +135,7 @@ func TestDocuments_links(t *testing.T) {
 			}
 			assert.FileExists(t, filepath.Join("..", "..", filepath.FromSlash(target)), "%s links to %s", name, m[1])
 			if m[2] != "" {
-				assert.Contains(t, anchors(docs[target]), strings.TrimPrefix(m[2], "#"), "%s links to %s", name, m[0])
+				assert.Contains(t, headings[target], strings.TrimPrefix(m[2], "#"), "%s links to %s", name, m[0])
 			}
 		}
 	}
@@ -135,8 +144,9 @@ func TestDocuments_links(t *testing.T) {
 // anchors are the headings of a document as links name them.
 func anchors(text string) []string {
 	var out []string
+	punctuation := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
-		plain := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		plain := punctuation.ReplaceAllString(strings.ToLower(m[1]), "")
 		out = append(out, strings.ReplaceAll(plain, " ", "-"))
 	}
 	return out

@@ -2,11 +2,13 @@ package targets_test
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -56,12 +58,41 @@ func TestProgram_dependencies(t *testing.T) {
 // run runs a program of the go command in the root of the checkout, and returns what it printed.
 func run(t *testing.T, args ...string) (stdout, stderr string) {
 	t.Helper()
+	return runWith(t, nil, args...)
+}
+
+// again is run for mage once it has compiled the targets: it does not ask Go again what has changed since.
+func again(t *testing.T, args ...string) (stdout, stderr string) {
+	t.Helper()
+	listing(t)
+	return runWith(t, []string{"MAGEFILE_HASHFAST=1"}, args...)
+}
+
+func runWith(t *testing.T, env []string, args ...string) (stdout, stderr string) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
-	cmd.Dir = filepath.Join("..", "..")
+	cmd.Dir, cmd.Env = filepath.Join("..", ".."), append(os.Environ(), env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	require.NoError(t, cmd.Run(), "go %v: %s", args, errs.String())
 	return out.String(), errs.String()
+}
+
+// asked is what mage has listed, and what it warned of.
+var asked struct { //nolint:gochecknoglobals // mage takes two seconds of the processor for it, and several tests ask
+	sync.Mutex
+	list, warnings string
+}
+
+// listing is the list of mage.
+func listing(t *testing.T) (list, warnings string) {
+	t.Helper()
+	asked.Lock()
+	defer asked.Unlock()
+	if asked.list == "" {
+		asked.list, asked.warnings = run(t, "tool", "mage", "-l")
+	}
+	return asked.list, asked.warnings
 }
 
 // listed reads the names and lines of mage's list.
@@ -76,7 +107,7 @@ func listed(t *testing.T, list string) map[string]string {
 
 func TestListing(t *testing.T) {
 	t.Parallel()
-	list, warnings := run(t, "tool", "mage", "-l")
+	list, warnings := listing(t)
 	assert.Empty(t, warnings, "mage warns about nothing")
 	targets := listed(t, list)
 
@@ -96,7 +127,7 @@ func TestListing(t *testing.T) {
 		assert.Equal(t, !slices.Contains(workshop, name), compiled[name] != "", "%s is in the compiled program", name)
 	}
 
-	bootstrap, warnings := run(t, "run", "magefile.go", "-l")
+	bootstrap, warnings := again(t, "run", "magefile.go", "-l")
 	assert.Empty(t, warnings)
 	assert.Equal(t, list, bootstrap, "without mage installed the targets are the same")
 }
@@ -120,21 +151,29 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// TestHelp looks at the reference, which lint holds against the sources that mage makes its help of, and at the help
+// itself of a few targets: of each, mage starts once.
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	program := filepath.Join(t.TempDir(), "mage") // mage itself takes a second for each question
-	run(t, "tool", "mage", "-compile", program)
-	list, _ := run(t, "tool", "mage", "-l")
-	for name, line := range listed(t, list) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			help, err := exec.CommandContext(t.Context(), program, "-h", name).CombinedOutput()
-			require.NoError(t, err)
-			assert.Contains(t, string(help), "mage "+strings.ToLower(name), "how to call it")
-			assert.Contains(t, strings.ToLower(string(help)), strings.ToLower(strings.TrimSuffix(line, ".")), "what it does")
-			for _, flag := range want[name] {
-				assert.Contains(t, string(help), flag)
-			}
-		})
+	list, _ := listing(t)
+	reference := documents(t)["docs/targets.md"]
+	targets := listed(t, list)
+	for name, line := range targets {
+		_, section, found := strings.Cut(reference, "\n### "+name+"\n")
+		require.True(t, found, name)
+		section, _, _ = strings.Cut(section, "\n### ")
+		text := strings.ToLower(strings.ReplaceAll(section, "\n", " "))
+		assert.Contains(t, text, strings.ToLower(strings.TrimSuffix(line, ".")), "%s: what it does", name)
+		for _, flag := range want[name] {
+			assert.Contains(t, section, "\n- `"+flag+"` (", name)
+		}
+	}
+	for _, name := range []string{"status", "build:all", "dns:add"} { // nothing, flags, and arguments with flags
+		help, _ := again(t, "tool", "mage", "-h", name)
+		assert.Contains(t, help, "mage "+name, "how to call it")
+		assert.Contains(t, strings.ToLower(help), strings.ToLower(strings.TrimSuffix(targets[name], ".")), "what it does")
+		for _, flag := range want[name] {
+			assert.Contains(t, help, flag)
+		}
 	}
 }
