@@ -114,7 +114,7 @@ func (s *fileSession) Wait(ctx context.Context) (status.Change, error) {
 			s.seen = content
 			return status.Change{Table: "domains", Op: "update", Key: "1"}, nil
 		}
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
 	}
 	return status.Change{}, ctx.Err()
 }
@@ -124,7 +124,7 @@ const daemon = `
 note() { echo "$1 $(cat files/list | tr '\n' ' ')" >>"$TEST_DIR/daemon"; }
 trap 'note reload' HUP; trap 'note user' USR1; trap 'note winch' WINCH; trap 'note quit; exit 5' QUIT
 note start
-while :; do sleep 0.01; done
+while :; do sleep 1 >/dev/null 2>&1 & wait $!; done # a signal ends the wait
 `
 
 const declared = `
@@ -258,7 +258,7 @@ func (r *run) said(line string) {
 		lines := r.daemon()
 		last = lines[len(lines)-1]
 		return last == line
-	}, time.Minute, 5*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	require.True(r, ok, "the daemon said %q, not %q", last, line)
 }
 
@@ -280,7 +280,7 @@ func (r *run) tells(is func(status.Status) bool) status.Status {
 		s, err := status.Read(filepath.Join(r.dir, "status.json"))
 		last = s
 		return err == nil && is(s)
-	}, time.Minute, 5*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	require.True(r, ok, "%+v", last)
 	return last
 }
@@ -341,7 +341,7 @@ func TestAgent_that_may_not_start_without_rows(t *testing.T) {
 	t.Parallel()
 	r := prepare(t, "without: true", "without: false")
 	r.start()
-	require.Eventually(t, func() bool { return strings.Contains(r.log(), "the daemon does not start yet") }, time.Minute, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(r.log(), "the daemon does not start yet") }, time.Minute, 20*time.Millisecond)
 	assert.Equal(t, status.Starting, r.tells(func(status.Status) bool { return true }).State)
 	assert.NoFileExists(t, filepath.Join(r.dir, "daemon"))
 	assert.Zero(t, r.stop(), "it ends at once")
@@ -456,12 +456,12 @@ func TestAgent_reaps_orphans(t *testing.T) {
 	r.rows("a", "1")
 	r.write("daemon.sh", `sh -c 'sleep 0.05 & echo orphan $! >>"$TEST_DIR/daemon"'; while :; do sleep 0.01; done`)
 	r.start()
-	require.Eventually(t, func() bool { return strings.HasPrefix(r.daemon()[0], "orphan ") }, time.Minute, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.HasPrefix(r.daemon()[0], "orphan ") }, time.Minute, 20*time.Millisecond)
 	pid := strings.TrimPrefix(r.daemon()[0], "orphan ")
 	require.Eventually(t, func() bool {
 		_, err := os.Stat("/proc/" + pid)
 		return errors.Is(err, fs.ErrNotExist)
-	}, time.Minute, 5*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 }
 
 func TestAgent_reloads_by_a_command(t *testing.T) {
