@@ -28,7 +28,9 @@ const (
 func (p Project) CoverUnit(ctx context.Context) error { return p.cover(ctx, "unit", p.race) }
 
 // CoverIntegration is [Project.Integration] that does the same.
-func (p Project) CoverIntegration(ctx context.Context) error { return p.cover(ctx, "integration", p.integration) }
+func (p Project) CoverIntegration(ctx context.Context) error {
+	return p.cover(ctx, "integration", p.integration)
+}
 
 // cover runs a layer and leaves its counters in a directory of its own under coverage/.
 func (p Project) cover(ctx context.Context, name string, find func(context.Context) (layer, error)) error {

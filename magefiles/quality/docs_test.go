@@ -1,8 +1,6 @@
 package quality_test
 
 import (
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/magefiles/quality"
-	"github.com/poststack/poststack/pkg/source"
 )
 
 // targetsSource is a package of targets with every way in which one names another.
@@ -150,31 +147,4 @@ func TestProject_Docs_errors(t *testing.T) {
 			require.Error(t, p.Docs(t.Context()))
 		})
 	}
-}
-
-// The generator reads the source on its own: what it finds must be what mage lists.
-func TestProject_Docs_matchesMage(t *testing.T) {
-	t.Parallel()
-	root, err := source.FindRoot(".")
-	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), "go", "tool", "mage", "-l")
-	cmd.Dir = root
-	listing, err := cmd.Output()
-	require.NoError(t, err)
-
-	scratch := t.TempDir()
-	for _, dir := range []string{"magefiles", "go.mod"} {
-		require.NoError(t, exec.CommandContext(t.Context(), "cp", "-r", filepath.Join(root, dir), scratch).Run())
-	}
-	p, _ := project(scratch, &fake{}, nil)
-	require.NoError(t, p.Docs(t.Context()))
-	var documented []string
-	for _, row := range regexp.MustCompile("(?m)^\\| \\[`(\\S+)`]").FindAllStringSubmatch(read(t, scratch, "docs", "targets.md"), -1) {
-		documented = append(documented, row[1])
-	}
-	var listed []string
-	for _, row := range regexp.MustCompile(`(?m)^  (\S+)`).FindAllStringSubmatch(string(listing), -1) {
-		listed = append(listed, row[1])
-	}
-	assert.ElementsMatch(t, listed, documented)
 }

@@ -2,6 +2,7 @@ package targets_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -158,6 +159,11 @@ func TestHelp(t *testing.T) {
 	list, _ := listing(t)
 	reference := documents(t)["docs/targets.md"]
 	targets := listed(t, list)
+	var rows []string
+	for _, row := range regexp.MustCompile("(?m)^\\| \\[`(\\S+)`]").FindAllStringSubmatch(reference, -1) {
+		rows = append(rows, row[1])
+	}
+	assert.ElementsMatch(t, slices.Collect(maps.Keys(targets)), rows, "its generator reads the sources on its own")
 	for name, line := range targets {
 		_, section, found := strings.Cut(reference, "\n### "+name+"\n")
 		require.True(t, found, name)
