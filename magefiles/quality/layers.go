@@ -24,13 +24,9 @@ type layer struct {
 }
 
 // engineFlags are those of the layers that need an engine: never from the cache, since the engine's state is
-// no input that go knows, and few packages at a time, since they share the engine and the machine. More tests run side
-// by side than there are processors: each waits for the engine and for servers a third of its time.
+// no input that go knows, and few packages at a time, since they share the engine and the machine.
 func engineFlags(packages int, timeout time.Duration) []string {
-	return []string{
-		"-count=1", "-vet=off", fmt.Sprintf("-p=%d", packages), fmt.Sprintf("-parallel=%d", 2*runtime.GOMAXPROCS(0)),
-		"-timeout=" + timeout.String(),
-	}
+	return []string{"-count=1", "-vet=off", fmt.Sprintf("-p=%d", packages), "-timeout=" + timeout.String()}
 }
 
 // again has a few tests that fail run once more, each whole: in CI nobody is there to tell a stall of the machine from a
@@ -81,8 +77,10 @@ func (p Project) Integration(ctx context.Context) error {
 }
 
 func (p Project) integration(ctx context.Context) (layer, error) {
-	// The contract of pkg/engine, one container after the other, leaves half of the machine to another package.
+	// The contract of pkg/engine, one container after the other, leaves half of the machine to another package. More tests
+	// run side by side than there are processors: each waits for the engine and for servers a third of its time.
 	l := layer{name: "integration", flags: engineFlags(2, 30*time.Minute), listed: true}
+	l.flags = append(l.flags, fmt.Sprintf("-parallel=%d", 2*runtime.GOMAXPROCS(0)))
 	text, err := p.output(ctx, "go", "list", "-f", "{{.ImportPath}} {{.Dir}}", "./pkg/...")
 	if err != nil {
 		return layer{}, err

@@ -19,7 +19,7 @@ import (
 // gotestsum is how the layers run.
 const gotestsum = "go tool -modfile=tools/gotestsum/go.mod gotestsum --format-hide-empty-pkg "
 
-// parallel is the flag of the layers that wait for an engine.
+// parallel is a flag of the integration layer.
 var parallel = fmt.Sprintf("-parallel=%d", 2*runtime.GOMAXPROCS(0)) //nolint:gochecknoglobals // not known before
 
 // What gotestsum writes last.
@@ -134,9 +134,9 @@ func TestProject_engineLayers(t *testing.T) {
 	require.NoError(t, p.E2E(t.Context()))
 	require.NoError(t, p.Performance(t.Context()))
 	assert.Equal(t, []string{
-		gotestsum + "--format=testname -- -count=1 -vet=off -p=2 " + parallel + " -timeout=30m0s x/pkg/b x/pkg/c ./tests/shell/... ./tests/integration/...",
-		gotestsum + "--format=testname -- -count=1 -vet=off -p=1 " + parallel + " -timeout=40m0s ./tests/e2e/...",
-		gotestsum + "--format=testname -- -count=1 -vet=off -p=1 " + parallel + " -timeout=40m0s ./tests/bench/...",
+		gotestsum + "--format=testname -- -count=1 -vet=off -p=2 -timeout=30m0s " + parallel + " x/pkg/b x/pkg/c ./tests/shell/... ./tests/integration/...",
+		gotestsum + "--format=testname -- -count=1 -vet=off -p=1 -timeout=40m0s ./tests/e2e/...",
+		gotestsum + "--format=testname -- -count=1 -vet=off -p=1 -timeout=40m0s ./tests/bench/...",
 	}, run.ran(gotestsum))
 	assert.Contains(t, out.String(), passing+"e2e tests: 1 passed, 0 failed, 0 skipped in ")
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/poststack/poststack/tests/checkout"
 )
 
+// TestVerifyRuntime is alone: it starts all images side by side, and each has the time of a check to become healthy.
 func TestVerifyRuntime(t *testing.T) {
-	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		r := c.OK(t, "verify:runtime")
