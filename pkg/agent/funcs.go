@@ -40,9 +40,9 @@ func outputs(d declaration.Declaration, funcs template.FuncMap) ([]render.Output
 	return out, nil
 }
 
-// functions are what templates can call. pair gives the directory of the certificate for a name; reach notes the address
+// functions are what templates can call. daemon is its version; pair gives the directory of the certificate for a name; reach notes the address
 // of a server that the daemon will ask.
-func functions(getenv, pair, reach func(string) string) template.FuncMap {
+func functions(daemon version, getenv, pair, reach func(string) string) template.FuncMap {
 	hasIPv6 := exists("/proc/net/if_inet6")
 	return template.FuncMap{
 		"nginx": quote.Nginx, "comment": quote.Comment, "host": quote.Host, "number": quote.Number, "flag": quote.Flag,
@@ -53,6 +53,7 @@ func functions(getenv, pair, reach func(string) string) template.FuncMap {
 		"zonerecord": quote.ZoneRecord, "ttl": quote.TTL, "addresses": quote.Addresses, "endpoints": quote.Endpoints, "port": quote.Port,
 		"below":       func(value any, roots ...string) (string, error) { return quote.Below(value, roots...) },
 		"setting":     setting,
+		"since":       daemon.since,
 		"pair":        pair,
 		"reach":       reach,
 		"environment": getenv,

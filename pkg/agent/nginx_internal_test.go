@@ -24,7 +24,7 @@ func nginxFiles(t *testing.T, domain map[string]any, settings map[string]any) st
 	require.NoError(t, err)
 	same := func(s string) string { return s }
 	var a render.Applier
-	a.Outputs, err = outputs(d, functions(getenv, func(string) string { return "/etc/certs/x" }, same))
+	a.Outputs, err = outputs(d, functions(version{1, 22}, getenv, func(string) string { return "/etc/certs/x" }, same))
 	require.NoError(t, err)
 	dir := filepath.Join(t.TempDir(), "files")
 	require.NoError(t, a.Open(dir))

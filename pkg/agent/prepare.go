@@ -30,7 +30,11 @@ func (a *Agent) prepare() (err error) {
 		}
 		a.pairs = pair.NewStore(d.Pairs.Directory, d.Pairs.Startup, time.Now)
 	}
-	a.files.Outputs, err = outputs(d, functions(a.Getenv, pairOf(a.pairs), a.reached.note))
+	daemon, err := readVersion(d.Version)
+	if err != nil {
+		return err
+	}
+	a.files.Outputs, err = outputs(d, functions(daemon, a.Getenv, pairOf(a.pairs), a.reached.note))
 	if err != nil {
 		return err
 	}

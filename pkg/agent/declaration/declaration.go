@@ -18,6 +18,7 @@ import (
 // Declaration is the file, with ${NAME} in paths and commands replaced by the environment's variable.
 type Declaration struct {
 	Service   string           `yaml:"service"`
+	Version   string           `yaml:"version"` // file that says which version the daemon is of, for templates
 	Prepare   Command          `yaml:"prepare"` // what is done once, before the first files are made
 	Daemon    Daemon           `yaml:"daemon"`
 	Check     Command          `yaml:"check"` // of all files, in the directory that they are prepared in
@@ -136,7 +137,7 @@ func (d *Declaration) expand(getenv func(string) string) {
 			list[i] = expand(list[i])
 		}
 	}
-	for _, path := range []*string{&d.Directory, &d.Kept, &d.Status} {
+	for _, path := range []*string{&d.Version, &d.Directory, &d.Kept, &d.Status} {
 		*path = expand(*path)
 	}
 	if d.Pairs != nil {
