@@ -10,7 +10,7 @@ readonly taken=/run/dovecot/taken
 
 # digest tells one state of the configuration and of the certificates from another.
 digest() {
-  sed -n 's/^ *ssl_\(cert\|key\) = <//p' "${files}/dovecot.conf" | sort -u |
+  sed -n 's/^ *ssl_\(server_\)\?\(cert\|key\)\(_file\)\? = <\?//p' "${files}/dovecot.conf" | sort -u |
     xargs -d '\n' sha256sum "${files}/dovecot.conf" | sha256sum
 }
 
@@ -19,7 +19,7 @@ run() {
   export PGOPTIONS="${PGOPTIONS:-} -c statement_timeout=5s -c default_transaction_read_only=on" PGCONNECT_TIMEOUT=5
   mkdir -p /srv/mail/.tmp /run/dovecot/base
   digest >"${taken}"
-  /usr/sbin/dovecot -F -c "${files}/dovecot.conf" &
+  /usr/sbin/dovecot -F &
   daemon=$!
   trap 'kill -TERM "${daemon}"' TERM
   code=0
