@@ -17,14 +17,20 @@ import (
 )
 
 // nginxFiles renders the files of containers/nginx from one domain with these values.
-func nginxFiles(t *testing.T, domain map[string]any, settings map[string]any) string {
+func nginxFiles(t *testing.T, domain, settings map[string]any) string {
+	t.Helper()
+	return nginxFilesOf(t, version{1, 22}, domain, settings)
+}
+
+// nginxFilesOf are those for that version of nginx.
+func nginxFilesOf(t *testing.T, daemon version, domain, settings map[string]any) string {
 	t.Helper()
 	getenv := func(string) string { return "/etc/certs" }
 	d, err := declaration.Load(filepath.Join("..", "..", "containers", "nginx", "agent.yaml"), getenv)
 	require.NoError(t, err)
 	same := func(s string) string { return s }
 	var a render.Applier
-	a.Outputs, err = outputs(d, functions(version{1, 22}, getenv, func(string) string { return "/etc/certs/x" }, same))
+	a.Outputs, err = outputs(d, functions(daemon, getenv, func(string) string { return "/etc/certs/x" }, same))
 	require.NoError(t, err)
 	dir := filepath.Join(t.TempDir(), "files")
 	require.NoError(t, a.Open(dir))
@@ -138,4 +144,16 @@ func TestNginxFiles(t *testing.T) {
 	assert.Contains(t, text, `a.example.org "/srv/it's ${dollar}5";`)
 	assert.Equal(t, 2, strings.Count(text, "server_name a.example.org;"))
 	assert.Contains(t, text, `set $upstream "http://apache:8080";`)
+}
+
+func TestNginxFiles_speak_HTTP2_as_each_version_is_told(t *testing.T) {
+	t.Parallel()
+	domain, settings := map[string]any{"name": "a.example.org", "web_root": nil}, map[string]any{"index": "x.html"}
+	text := nginxFilesOf(t, version{1, 22, 1}, domain, settings)
+	assert.Contains(t, text, " ssl http2 default_server;")
+	assert.NotContains(t, text, "http2 on;")
+
+	text = nginxFilesOf(t, version{1, 26, 3}, domain, settings)
+	assert.Contains(t, text, " ssl default_server;")
+	assert.Equal(t, 2, strings.Count(text, "http2 on;"), "also the site that has a server of its own")
 }

@@ -451,6 +451,14 @@ func (w *web) readsSettings() {
 	assert.Empty(w, w.site("zzz.example.org").header.Get("Strict-Transport-Security"))
 	assert.Equal(w, "started", w.ask("http", "", "a.example.org", "/").body)
 	assert.Equal(w, http.StatusMovedPermanently, w.ask("http", "", "zzz.example.org", "/").code)
+	for _, name := range []string{"a.example.org", "zzz.example.org"} { // with a server of its own, and with that of all
+		conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", w.port(8443)), &tls.Config{
+			InsecureSkipVerify: true, ServerName: name, NextProtos: []string{"h2", "http/1.1"},
+		})
+		require.NoError(w, err)
+		assert.Equal(w, "h2", conn.ConnectionState().NegotiatedProtocol, name)
+		require.NoError(w, conn.Close())
+	}
 
 	w.sql(`update settings set value = '"1; } evil"' where service = 'nginx' and key = 'hsts'`)
 	s := w.tells(func(s status.Status) bool { return len(s.LeftOut) == 1 })
