@@ -154,7 +154,7 @@ func anchors(text string) []string {
 
 func TestDocuments_settings(t *testing.T) {
 	t.Parallel()
-	known := []string{enginetest.EnvEngines, enginetest.EnvPart, enginetest.EnvRounds, enginetest.EnvSeed}
+	known := []string{enginetest.EnvEngines, enginetest.EnvPart, enginetest.EnvSuite, enginetest.EnvRounds, enginetest.EnvSeed}
 	for _, s := range config.Reference() {
 		known = append(known, s.Env)
 	}

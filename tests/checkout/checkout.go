@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
 )
 
 // Checkout is a scratch copy of this project with a stack of its own.
@@ -45,6 +46,9 @@ func New(t *testing.T, kind engine.Kind) *Checkout {
 	// -trimpath lets the copy use what the checkout's own build has compiled: Go's cache then ignores where
 	// files lie. The copy is no git clone, hence -buildvcs=false.
 	c.env = []string{"POSTSTACK_ENGINE=" + string(kind), "POSTSTACK_STATE_DIR=" + c.State, "GOFLAGS=-trimpath -buildvcs=false"}
+	if suite := os.Getenv(enginetest.EnvSuite); suite != "" {
+		c.env = append(c.env, "POSTSTACK_DEBIAN_SUITE="+suite)
+	}
 	c.mage = buildMage(t, root)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 2*time.Minute)

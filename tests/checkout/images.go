@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -24,13 +25,16 @@ func Builder(e image.Engine, root, logDir string) (*image.Builder, error) {
 		return nil, err
 	}
 	return &image.Builder{
-		Catalogue: images, Engine: e, Runner: runner.Exec{}, Root: root, Suite: "bookworm", CacheDir: cache,
+		Catalogue: images, Engine: e, Runner: runner.Exec{}, Root: root, Suite: Suite(), CacheDir: cache,
 		OpenLog: func(operation string) (image.LogFile, error) {
 			f, err := os.CreateTemp(logDir, operation+"_*.log")
 			return logFile{f}, err
 		},
 	}, nil
 }
+
+// Suite is what [enginetest.EnvSuite] says, or the one that users get.
+func Suite() image.Suite { return image.Suite(cmp.Or(os.Getenv(enginetest.EnvSuite), "bookworm")) }
 
 // logFile is a file with the name that people are told.
 type logFile struct{ *os.File }

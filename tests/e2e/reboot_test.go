@@ -154,7 +154,7 @@ func imagesOf(t *testing.T, c *checkout.Checkout, names ...string) []string {
 	require.NoError(t, err)
 	var refs []string
 	for _, name := range names {
-		digest, err := images.Digest(name, "bookworm")
+		digest, err := images.Digest(name, checkout.Suite())
 		require.NoError(t, err)
 		refs = append(refs, string(image.DigestRef(name, digest)))
 	}

@@ -21,6 +21,9 @@ import (
 // one is tested that the targets would take: that of POSTSTACK_ENGINE, or else the one that is detected.
 const EnvEngines = "POSTSTACK_TEST_ENGINES"
 
+// EnvSuite is the variable that names the Debian suite which images under test stand on; without it, the usual one.
+const EnvSuite = "POSTSTACK_TEST_SUITE"
+
 // EnvPart is the variable that, set to "engine", leaves out what [AnyEngine] marks. The run on a second engine has it.
 const EnvPart = "POSTSTACK_TEST_PART"
 
