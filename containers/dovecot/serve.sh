@@ -1,5 +1,6 @@
 #!/bin/sh
 # dovecot-service run: starts dovecot; the agent does it.
+# dovecot-service check: tries the configuration of the directory that it runs in, and says only what is wrong with it.
 # dovecot-service reload: has dovecot take over what has changed: configuration and certificates by a reload, a lock
 # of an account by ending its sessions. A reload can break logins at that moment, so a changed account causes none.
 # dovecot-service health: ends with 0 if IMAP, over TLS, and LMTP answer.
@@ -44,6 +45,10 @@ dismiss() {
   done
 }
 
+check() {
+  doveconf -c dovecot.conf -n >/dev/null
+}
+
 # started waits until the daemon, which may have been started this moment, can be told anything.
 started() {
   tries=0
@@ -84,9 +89,9 @@ health() {
 }
 
 case "${1:-}" in
-  run | reload | health) "$1" ;;
+  run | check | reload | health) "$1" ;;
   *)
-    echo "usage: dovecot-service run | reload | health" >&2
+    echo "usage: dovecot-service run | check | reload | health" >&2
     exit 2
     ;;
 esac
