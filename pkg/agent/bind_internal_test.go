@@ -22,7 +22,7 @@ func bindFiles(t *testing.T, set map[string][]map[string]any) string {
 	d, err := declaration.Load(filepath.Join("..", "..", "containers", "bind", "agent.yaml"), none)
 	require.NoError(t, err)
 	var a render.Applier
-	a.Outputs, err = outputs(d, functions(none, none, same))
+	a.Outputs, err = outputs(d, functions(version{9, 18}, none, none, same))
 	require.NoError(t, err)
 	dir := filepath.Join(t.TempDir(), "files")
 	require.NoError(t, a.Open(dir))
