@@ -132,12 +132,12 @@ service: test
 daemon:
   run: [/bin/sh, -c, 'cd .. && . ./daemon.sh']
   reload: { signal: SIGHUP }
-  stop: { signal: SIGQUIT, again: SIGKILL, timeout: 2s }
+  stop: { signal: SIGQUIT, again: SIGKILL, timeout: 1m }
 check: { run: [/bin/sh, -c, '! grep -H bad list sites/*'] }
 directory: ${TEST_DIR}/files
 kept: ${TEST_DIR}/kept/rows.json
 status: ${TEST_DIR}/status.json
-start: { wait: 300ms, without: true }
+start: { wait: 1m, without: true }
 bounds: { alone: 30ms, burst: 100ms, ping: 200ms, retry: 50ms }
 queries: { domains: { key: name, sql: select 1 } }
 outputs:
@@ -310,7 +310,7 @@ func TestAgent(t *testing.T) {
 
 func TestAgent_without_the_database(t *testing.T) {
 	t.Parallel()
-	r := prepare(t)
+	r := prepare(t, "wait: 1m", "wait: 300ms")
 	r.start()
 	r.said("start")
 	s := r.tells(func(s status.Status) bool { return s.State == status.Serving })
@@ -339,7 +339,7 @@ func TestAgent_without_the_database(t *testing.T) {
 
 func TestAgent_that_may_not_start_without_rows(t *testing.T) {
 	t.Parallel()
-	r := prepare(t, "without: true", "without: false")
+	r := prepare(t, "wait: 1m, without: true", "wait: 300ms, without: false")
 	r.start()
 	require.Eventually(t, func() bool { return strings.Contains(r.log(), "the daemon does not start yet") }, time.Minute, 20*time.Millisecond)
 	assert.Equal(t, status.Starting, r.tells(func(status.Status) bool { return true }).State)
@@ -432,14 +432,14 @@ func TestAgent_ends_with_the_daemon(t *testing.T) {
 func TestAgent_kills_a_daemon_that_does_not_end(t *testing.T) {
 	t.Parallel()
 	stubborn := "trap '' QUIT; echo start >>$TEST_DIR/daemon; while :; do sleep 0.01; done"
-	r := prepare(t, "again: SIGKILL, timeout: 2s", "again: SIGKILL, timeout: 200ms")
+	r := prepare(t, "timeout: 1m", "timeout: 200ms")
 	r.rows("a", "1")
 	r.write("daemon.sh", stubborn)
 	r.start()
 	r.said("start")
 	assert.Equal(t, 137, r.stop())
 
-	r = prepare(t, "timeout: 2s", "timeout: 60s")
+	r = prepare(t)
 	r.rows("a", "1")
 	r.write("daemon.sh", stubborn)
 	r.start()
