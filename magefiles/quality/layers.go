@@ -31,7 +31,11 @@ func engineFlags(packages int, timeout time.Duration) []string {
 
 // again has a few tests that fail run once more, each whole: in CI nobody is there to tell a stall of the machine from a
 // fault. What holds only then is named at the end.
-var again = []string{"--rerun-fails=1", "--rerun-fails-max-failures=6", "--rerun-fails-run-root-test"}
+func again(packages []string) []string {
+	return []string{
+		"--rerun-fails=1", "--rerun-fails-max-failures=6", "--rerun-fails-run-root-test", "--packages=" + strings.Join(packages, " "), "--",
+	}
+}
 
 // Unit runs the tests that need no engine.
 func (p Project) Unit(ctx context.Context) error { return p.test(ctx, unit()) }
@@ -148,7 +152,7 @@ func (p Project) test(ctx context.Context, l layer, more ...string) error {
 	tool := []string{"tool", "-modfile=tools/gotestsum/go.mod", "gotestsum", "--format-hide-empty-pkg"}
 	what := slices.Concat([]string{"--"}, l.flags, l.packages, more)
 	if p.Getenv("CI") == "true" && len(more) == 0 {
-		what = slices.Concat(again, []string{"--packages=" + strings.Join(l.packages, " "), "--"}, l.flags)
+		what = slices.Concat(again(l.packages), l.flags)
 	}
 	start := time.Now()
 	res, err := p.Runner.Run(ctx, runner.Command{

@@ -77,7 +77,7 @@ func TestProject_Unit(t *testing.T) {
 		t.Parallel()
 		const twice = "DONE 5 tests, 1 skipped, 2 failures in 0.024s\n\n=== Failed\n=== FAIL: pkg/a TestA/sub (0.00s)\n    first\n\n" +
 			"=== FAIL: pkg/a TestA (0.00s)\n\nDONE 2 runs, 8 tests, 1 skipped, 2 failures in 1.026s\n"
-		run := &fake{answers: []answer{{prefix: "go env CGO_ENABLED", stdout: "0\n"}, {prefix: gotestsum, stdout: twice}}}
+		run := &fake{answers: []answer{{prefix: gotestsum, stdout: twice}}}
 		p, out := project(t.TempDir(), run, map[string]string{"CI": "true"})
 		require.NoError(t, p.Unit(t.Context()))
 		assert.Equal(t, []string{

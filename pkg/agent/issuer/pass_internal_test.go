@@ -36,7 +36,7 @@ func working(t *testing.T, script string) *Issuer {
 }
 
 // processes are those of this test binary: a table takes note of every child that ends.
-var processes = sync.OnceValues(func() (*process.Table, error) {
+var processes = sync.OnceValues(func() (*process.Table, error) { //nolint:gochecknoglobals // a process has one
 	table, err := process.NewTable()
 	if err == nil {
 		go table.Reap(context.Background())
