@@ -29,6 +29,7 @@ func (b *bench) examine(t *testing.T, fix bool, check string) ([]doctor.Finding,
 		}
 	}
 	require.NotEmpty(t, found, check)
+	t.Logf("%+v", report.Findings)
 	return found, err
 }
 
