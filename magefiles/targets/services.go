@@ -14,7 +14,7 @@ type Services mg.Namespace
 // Start builds the chosen services, starts them and waits until they are healthy, each after those that it depends on. POSTSTACK_SERVICES chooses. The database is started and migrated before. With -of=NAME it starts that one and what it needs, chosen or not. Settings: those of setup. Example: mage services:start
 func (Services) Start(ctx context.Context, of *string) error {
 	ctx = context.WithValue(ctx, onlyKey{}, orZero(of))
-	return phase(ctx, startChosen, before(checkChosen), buildServices, Schema.Update) // here: phase names who calls it
+	return phase(ctx, startChosen(), before(checkChosen()), buildServices, Schema.Update) // here: phase names who calls it
 }
 
 // onlyKey is the context's key of the service that is meant; "" is all.
@@ -26,12 +26,16 @@ func only(ctx context.Context) string {
 }
 
 func startServices(ctx context.Context) error {
-	return phase(ctx, startChosen, before(checkChosen), buildServices, Schema.Update)
+	return phase(ctx, startChosen(), before(checkChosen()), buildServices, Schema.Update)
 }
 
-func checkChosen(s *stack.Stack, ctx context.Context) error { return s.CheckServices(ctx, only(ctx)) }
+func checkChosen() work {
+	return func(s *stack.Stack, ctx context.Context) error { return s.CheckServices(ctx, only(ctx)) }
+}
 
-func startChosen(s *stack.Stack, ctx context.Context) error { return s.StartServices(ctx, only(ctx)) }
+func startChosen() work {
+	return func(s *stack.Stack, ctx context.Context) error { return s.StartServices(ctx, only(ctx)) }
+}
 
 func buildServices(ctx context.Context) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.BuildServices(ctx, only(ctx)) }, Build.Base)
