@@ -20,9 +20,8 @@ func (e *CertificateError) Error() string { return e.Err.Error() }
 // Unwrap gives the cause.
 func (e *CertificateError) Unwrap() error { return e.Err }
 
-// awaitCertificates waits until somebody has had those certificates issued, renewed or revoked. What will be in the way is told
-// before. One that fails is an error
-// that says why, and what to do.
+// awaitCertificates waits until somebody has had those certificates issued, renewed or revoked. What will be in the way is
+// told before. One that fails is an error that says why, and what to do.
 func (s *Stack) awaitCertificates(ctx context.Context, conn hosting.Conn, target string, names []string) (ended, []string, error) {
 	obstacles, err := hosting.ChallengeObstacles(ctx, conn, names)
 	if err != nil {
