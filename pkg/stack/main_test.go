@@ -2,6 +2,8 @@ package stack_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -89,12 +91,17 @@ func declared(t *testing.T, name string) string {
 	return "service:\n" + section + "\n"
 }
 
-// freePort is a port of 127.0.0.1 on which nothing listens.
+// freePort is a port of 127.0.0.1 on which nothing listens. Those from 32768 on are given to every connection that a
+// program makes: one of them would soon be somebody's. Source: ip(7), ip_local_port_range.
 func freePort(t *testing.T) uint16 {
 	t.Helper()
-	l := listen(t, "127.0.0.1:0")
-	require.NoError(t, l.Close())
-	return portOf(l)
+	for {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)))
+		if err == nil {
+			require.NoError(t, l.Close())
+			return portOf(l)
+		}
+	}
 }
 
 func listen(t *testing.T, address string) net.Listener {
