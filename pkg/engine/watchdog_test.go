@@ -97,7 +97,16 @@ func startDoomed(t *testing.T, kind engine.Kind, image engine.Ref, awaited strin
 	cmd.Args = append([]string{"doomed", string(kind), enginetest.Options(t, kind).CacheDir, string(image)}, args...)
 	temp := t.TempDir()
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "XDG_RUNTIME_DIR=")
-	cmd.Stderr = os.Stderr
+	// Its panic would look like one of this program in what go test prints.
+	said, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = said.Close()
+		if text, err := os.ReadFile(said.Name()); err == nil && t.Failed() {
+			t.Log(string(text))
+		}
+	})
+	cmd.Stderr = said
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	stdout, err := cmd.StdoutPipe()
