@@ -35,7 +35,7 @@ type authority struct {
 	root      []byte                  // by which its server is trusted
 	away      atomic.Bool             // connections are cut
 	hangs     atomic.Bool             // connections are taken, and nothing is answered
-	brief     atomic.Bool             // what it issues lasts only for seconds
+	brief     atomic.Bool             // what it issues lasts only for a minute
 	texts     func(*dns.Msg) *dns.Msg // answers for TXT records, unless it is nil
 
 	mu     sync.Mutex
@@ -57,7 +57,7 @@ func newAuthority(t *testing.T, port uint16) *authority {
 	quiet := log.New(io.Discard, "", 0)
 	validator := va.New(quiet, int(port), 0, false, a.resolver(t), a.db)
 	var handlers []http.Handler
-	for _, seconds := range []uint64{60 * 24 * 3600, 20} {
+	for _, seconds := range []uint64{60 * 24 * 3600, 60} {
 		issuing := ca.New(quiet, a.db, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {ValidityPeriod: seconds}})
 		front := wfe.New(quiet, a.db, validator, issuing, nil, false, false, 0, 0)
 		handlers = append(handlers, front.Handler())
