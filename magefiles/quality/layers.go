@@ -83,7 +83,7 @@ func (p Project) Integration(ctx context.Context) error {
 func (p Project) integration(ctx context.Context) (layer, error) {
 	// The contract of pkg/engine, one container after the other, leaves half of the machine to another package. More tests
 	// run side by side than there are processors: each waits for the engine and for servers a third of its time.
-	l := layer{name: "integration", flags: engineFlags(2, 30*time.Minute), listed: true}
+	l := layer{name: "integration", flags: engineFlags(2, 45*time.Minute), listed: true}
 	l.flags = append(l.flags, fmt.Sprintf("-parallel=%d", 2*runtime.GOMAXPROCS(0)))
 	text, err := p.output(ctx, "go", "list", "-f", "{{.ImportPath}} {{.Dir}}", "./pkg/...")
 	if err != nil {
@@ -129,13 +129,13 @@ var realEngine = regexp.MustCompile(`\benginetest\.(?:Main|ForEach|Kinds|Open)\(
 
 // E2E runs the targets in a scratch copy of the checkout, on an engine.
 func (p Project) E2E(ctx context.Context) error {
-	flags := engineFlags(1, 40*time.Minute)
+	flags := engineFlags(1, 45*time.Minute)
 	return p.test(ctx, layer{name: "e2e", packages: []string{"./tests/e2e/..."}, flags: flags, listed: true})
 }
 
 // Performance compares warm runs with cold ones, on an engine.
 func (p Project) Performance(ctx context.Context) error {
-	flags := engineFlags(1, 40*time.Minute)
+	flags := engineFlags(1, 45*time.Minute)
 	return p.test(ctx, layer{name: "performance", packages: []string{"./tests/bench/..."}, flags: flags, listed: true})
 }
 

@@ -134,9 +134,9 @@ func TestProject_engineLayers(t *testing.T) {
 	require.NoError(t, p.E2E(t.Context()))
 	require.NoError(t, p.Performance(t.Context()))
 	assert.Equal(t, []string{
-		gotestsum + "--format=testname -- -count=1 -vet=off -p=2 -timeout=30m0s " + parallel + " x/pkg/b x/pkg/c ./tests/shell/... ./tests/integration/...",
-		gotestsum + "--format=testname -- -count=1 -vet=off -p=1 -timeout=40m0s ./tests/e2e/...",
-		gotestsum + "--format=testname -- -count=1 -vet=off -p=1 -timeout=40m0s ./tests/bench/...",
+		gotestsum + "--format=testname -- -count=1 -vet=off -p=2 -timeout=45m0s " + parallel + " x/pkg/b x/pkg/c ./tests/shell/... ./tests/integration/...",
+		gotestsum + "--format=testname -- -count=1 -vet=off -p=1 -timeout=45m0s ./tests/e2e/...",
+		gotestsum + "--format=testname -- -count=1 -vet=off -p=1 -timeout=45m0s ./tests/bench/...",
 	}, run.ran(gotestsum))
 	assert.Contains(t, out.String(), passing+"e2e tests: 1 passed, 0 failed, 0 skipped in ")
 }
