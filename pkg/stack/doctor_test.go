@@ -98,7 +98,7 @@ func TestDoctor_outside(t *testing.T) {
 		{engine.ExecResult{Stdout: `{"well": true, "seen": "asked https://ca: trusted"}`}, doctor.Finding{Check: "outside", State: doctor.OK, Seen: "app: asked https://ca: trusted"}},
 		{
 			engine.ExecResult{Stdout: `{"seen": "asked https://ca: nobody trusts it", "remedy": "set acme.root"}`},
-			doctor.Finding{Check: "outside", State: doctor.Problem, Seen: "app: asked https://ca: nobody trusts it", Remedy: "set acme.root"},
+			doctor.Finding{Check: "outside", State: doctor.Warning, Seen: "app: asked https://ca: nobody trusts it", Remedy: "set acme.root"},
 		},
 		{
 			engine.ExecResult{Code: 1, Stderr: "it is gone\n"},

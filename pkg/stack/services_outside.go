@@ -78,7 +78,8 @@ func (s *Stack) checkOutside(ctx context.Context) []doctor.Finding {
 		case found != nil && found.Well:
 			out = append(out, finding(doctor.OK, "", "%s: %s", name, found.Seen))
 		case found != nil:
-			out = append(out, finding(doctor.Problem, found.Remedy, "%s: %s", name, found.Seen))
+			// What is served stays as it is for weeks: nothing is broken yet.
+			out = append(out, finding(doctor.Warning, found.Remedy, "%s: %s", name, found.Seen))
 		}
 	}
 	return out
