@@ -21,7 +21,6 @@ import (
 
 // TestLifecycle starts and stops the database under conditions that people have.
 func TestLifecycle(t *testing.T) {
-	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		e := enginetest.Open(t, kind)
