@@ -40,8 +40,8 @@ func outputs(d declaration.Declaration, funcs template.FuncMap) ([]render.Output
 	return out, nil
 }
 
-// functions are what templates can call. daemon is its version; pair gives the directory of the certificate for a name; reach notes the address
-// of a server that the daemon will ask.
+// functions are what templates can call. daemon is its version; pair gives the directory of the certificate for a name;
+// reach notes the address of a server that the daemon will ask.
 func functions(daemon version, getenv, pair, reach func(string) string) template.FuncMap {
 	hasIPv6 := exists("/proc/net/if_inet6")
 	return template.FuncMap{

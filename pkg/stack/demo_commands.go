@@ -36,8 +36,6 @@ func (s *Stack) demoCommands(ctx context.Context, data DemoData) ([]DemoCommand,
 	if p := port("dovecot", 1993); p != 0 {
 		add("the mailbox over IMAPS; curl asks for the password", "curl --cacert '%s' --resolve %s:%d:127.0.0.1 -u %s 'imaps://%[2]s:%[3]d/INBOX?ALL'",
 			data.Authority, mailHost, p, data.Accounts[0].Address)
-	}
-	if p := port("dovecot", 1993); p != 0 {
 		add("the mail in it", "curl --cacert '%s' --resolve %s:%d:127.0.0.1 -u %s 'imaps://%[2]s:%[3]d/INBOX;MAILINDEX=1'",
 			data.Authority, mailHost, p, data.Accounts[0].Address)
 	}
