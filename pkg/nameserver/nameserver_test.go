@@ -95,7 +95,7 @@ func (f *fake) answer(network string, r *dns.Msg) *dns.Msg {
 			m.Answer = append(m.Answer[:len(m.Answer):len(m.Answer)], signature)
 		}
 	}
-	return m
+	return m.Copy() // it is sent while the test may already change the records
 }
 
 // sign makes the zone one that is signed.
@@ -197,7 +197,9 @@ func TestServer_Check_tells(t *testing.T) {
 			f, server := newFake(t, append([]string{soa}, tc.served...)...)
 			z := zone(tc.rows...)
 			if tc.change != nil {
+				f.mu.Lock()
 				tc.change(f, &z, &server)
+				f.mu.Unlock()
 			}
 			assert.Equal(t, tc.want, told(t, server, z))
 		})
