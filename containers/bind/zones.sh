@@ -27,11 +27,23 @@ prepare() {
   fi
 }
 
-# zones_in lists the zone files of a list that are there.
-zones_in() { sed -n -E 's,^(added|changed) zones/,,p' "$1"; }
+# read_list reads a list: the files of zones that are there, those of them that BIND has already, journals of others, and
+# whether what names the zones has changed. It takes no other program: each would cost more than all the rest of this.
+read_list() {
+  local how path
+  zones=() known=() journals=() configured=
+  while read -r how path; do
+    case $how:$path in
+      removed:zones/*) ;;
+      changed:zones/*) zones+=("${path#zones/}") known+=("${path#zones/}") ;;
+      added:zones/*) zones+=("${path#zones/}") ;;
+      added:challenges/* | removed:challenges/*) journals+=("$path.jnl") ;;
+      *.conf) configured=yes ;;
+    esac
+  done <"$1"
+}
 
-# zone_of is the name of the zone of a file.
-zone_of() { printf '%s' "${1//%//}"; }
+# A zone's file has its name, with % for what cannot be in a file's name: ${file//%//}.
 
 # complain prints what a checker says without what is well, and the row that a line of a zone file is made of.
 complain() {
@@ -47,18 +59,20 @@ complain() {
 
 # check tries the files of the directory that it runs in.
 check() {
-  local zones zone said status=0
-  said=$(named-checkconf named.conf 2>&1) || complain "$said" || status=1
-  mapfile -t zones < <(zones_in "$1")
+  local zones known journals configured zone said status=0
+  read_list "$1"
+  if [[ -n $configured ]]; then
+    said=$(named-checkconf named.conf 2>&1) || complain "$said" || status=1
+    link_signed
+  fi
   if ((${#zones[@]} > few)); then
     said=$(named-checkconf -z check.conf 2>&1) || complain "$said" || status=1
   else
     for zone in "${zones[@]}"; do
       said=$(named-checkzone -k ignore -i none -m ignore -M ignore -S ignore -T ignore -W ignore -r ignore \
-        "$(zone_of "$zone")" "zones/$zone" 2>&1) || complain "zones/$zone: $said" || status=1
+        "${zone//%//}" "zones/$zone" 2>&1) || complain "zones/$zone: $said" || status=1
     done
   fi
-  link_signed
   return "$status"
 }
 
@@ -70,45 +84,57 @@ link_signed() {
   done < <(sed -n -E "s,^  file \"$signed/(.+)\";$,\\1,p" zones.conf)
 }
 
-control() { rndc -s 127.0.0.1 -p 9953 -k /run/named/rndc.key "$@"; }
+# control has BIND do something. It may have been started just now.
+control() {
+  local tries said
+  for ((tries = 0; tries < 100; tries++)); do
+    ! said=$(rndc -s 127.0.0.1 -p 9953 -k /run/named/rndc.key "$@" 2>&1) || return 0
+    [[ $said == *"connect failed"* ]] || break
+    sleep 0.05
+  done
+  die "rndc $*: $said"
+}
 
-# serial_in is the serial in a zone file; serial_served is what BIND has of it.
-serial_in() { awk '$3 == "SOA" { print $6; exit }' "zones/$1"; }
-serial_served() { control zonestatus "$1" 2>/dev/null | awk '$1 == "serial:" { print $2; exit }'; }
+# serial_in is the serial in a zone's file.
+serial_in() {
+  local type serial
+  while read -r _ _ type _ _ serial _; do
+    [[ $type != SOA ]] || break
+  done <"zones/$1"
+  printf '%s' "$serial"
+}
 
 # await waits until a zone is served as its file has it: rndc only asks for that.
 await() {
-  local zone tries want
-  zone=$(zone_of "$1") want=$(serial_in "$1")
+  local tries want
+  want=$(serial_in "$1")
   for ((tries = 0; tries < 100; tries++)); do
-    [[ $(serial_served "$zone") != "$want" ]] || return 0
-    sleep 0.05
+    [[ ! $(rndc -s 127.0.0.1 -p 9953 -k /run/named/rndc.key zonestatus "${1//%//}" 2>/dev/null) =~ (^|$'\n')"serial: $want"($|$'\n') ]] || return 0
+    sleep 0.02
   done
-  die "zone $zone is not served with serial $want"
+  die "zone ${1//%//} is not served with serial $want"
 }
 
 # reload has BIND take the files over.
 reload() {
-  local zones zone tries
-  for ((tries = 0; tries < 100; tries++)); do # it may have been started just now
-    ! control status >/dev/null 2>&1 || break
-    sleep 0.05
-  done
-  mapfile -t zones < <(zones_in "$1")
+  local zones known journals configured zone
+  read_list "$1"
   # The journal of what was there before under that name is of no use.
-  sed -n -E 's,^(added|removed) (challenges/.+)$,\2.jnl,p' "$1" | xargs -r -d '\n' rm -f
+  if ((${#journals[@]} > 0)); then
+    rm -f -- "${journals[@]}"
+  fi
   if ((${#zones[@]} > few)); then
-    control reload >/dev/null
+    control reload
     await "${zones[0]}"
     await "${zones[-1]}"
     return
   fi
-  if grep -q '\.conf$' "$1"; then
-    control reconfig >/dev/null
+  if [[ -n $configured ]]; then
+    control reconfig
   fi
-  while IFS= read -r zone; do
-    control reload "$(zone_of "$zone")" >/dev/null
-  done < <(sed -n 's,^changed zones/,,p' "$1")
+  for zone in "${known[@]}"; do
+    control reload "${zone//%//}"
+  done
   for zone in "${zones[@]}"; do
     await "$zone"
   done
