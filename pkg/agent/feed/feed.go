@@ -31,7 +31,7 @@ type Session interface {
 type Bounds struct {
 	Connect time.Duration // for a connection
 	Read    time.Duration // for one reading
-	Alone   time.Duration // that a change is waited for to have company, if none came for a while
+	Alone   time.Duration // without a change after which it is quiet
 	Burst   time.Duration // between two readings while changes go on
 	Ping    time.Duration // between two questions whether the database is there
 	Full    time.Duration // between two readings, also when nothing was told
@@ -129,17 +129,19 @@ func (f *Feed) await(ctx context.Context, session Session, until time.Time) erro
 	return nil
 }
 
-// settle waits after a change. One that comes alone hardly waits; those that come one after the other are gathered, so
-// that a daemon never has to take over more than so many changes in a second.
+// settle waits after a change until it is quiet. What one transaction tells comes at once, and hardly waits; those that
+// come one after the other are gathered, so that a daemon never has to take over more than so many changes in a second.
 func (f *Feed) settle(ctx context.Context, session Session) error {
 	if end := f.read.Add(f.Bounds.Burst); time.Now().Before(end) {
 		return f.gather(ctx, session, end)
 	}
-	company, err := f.wait(ctx, session, f.Bounds.Alone)
-	if err != nil || !company {
-		return err
+	for end := time.Now().Add(f.Bounds.Burst); time.Now().Before(end); {
+		company, err := f.wait(ctx, session, f.Bounds.Alone)
+		if err != nil || !company {
+			return err
+		}
 	}
-	return f.gather(ctx, session, time.Now().Add(f.Bounds.Burst))
+	return nil
 }
 
 // gather takes note of changes until that time.

@@ -185,6 +185,19 @@ func TestFeed_reads_at_once_and_after_a_change(t *testing.T) {
 	})
 }
 
+func TestFeed_reads_a_commit_of_many_rows_as_soon_as_one_of_one(t *testing.T) {
+	t.Parallel()
+	follow(t, nil, func(s *server, f *follower) {
+		time.Sleep(time.Second)
+		for range 100 { // what a transaction tells comes at once
+			s.change("x")
+		}
+		time.Sleep(30 * time.Millisecond)
+		assert.Equal(t, 2, f.count())
+		assert.Len(t, f.last().Rows["q"], 100)
+	})
+}
+
 func TestFeed_gathers_a_burst(t *testing.T) {
 	t.Parallel()
 	follow(t, nil, func(s *server, f *follower) {
