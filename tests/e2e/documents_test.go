@@ -147,6 +147,7 @@ func (r *reader) follow(c command) {
 		kind.check(r, c)
 		return
 	}
+	require.NotContains(r, c.text, "go test ", "%s: tests do not run within this one; list it in notRun", c.document)
 	r.done[c.text] = true
 	if strings.HasPrefix(c.text, "git clone ") { // every document begins anew, at the same place: it is one stack
 		require.NoError(r, os.RemoveAll(r.c.Dir))
