@@ -85,8 +85,8 @@ func (s *Stack) Demo(ctx context.Context) error {
 			return ended{}, err
 		}
 		err = s.onTables(ctx, func(ctx context.Context, conn hosting.Conn) error {
-			fresh, err := s.demoTables(ctx, conn, &data)
-			if err == nil && fresh {
+			err := s.demoTables(ctx, conn, &data)
+			if err == nil {
 				err = s.demoMail(ctx, e)
 			}
 			if err == nil {

@@ -20,54 +20,56 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/hosting"
-	"github.com/poststack/poststack/pkg/secret"
 )
 
-// demoTables has the domain, its records, two accounts and an alias, and tells whether the domain is new.
-func (s *Stack) demoTables(ctx context.Context, conn hosting.Conn, data *DemoData) (fresh bool, err error) {
+// demoTables has the domain, its records, two accounts and an alias.
+func (s *Stack) demoTables(ctx context.Context, conn hosting.Conn, data *DemoData) error {
 	name := hosting.Domain(demoDomain)
-	there, err := hosting.Domains(ctx, conn)
-	if err != nil {
-		return false, err
+	domains, err := hosting.Domains(ctx, conn)
+	if err == nil && !slices.ContainsFunc(domains, func(d hosting.DomainRow) bool { return d.Name == name }) {
+		_, err = hosting.AddDomain(ctx, conn, name, hosting.DomainOptions{Mail: true, Web: true, DNS: true})
 	}
-	fresh = !slices.ContainsFunc(there, func(d hosting.DomainRow) bool { return d.Name == name })
-	if fresh {
-		if _, err := hosting.AddDomain(ctx, conn, name, hosting.DomainOptions{Mail: true, Web: true, DNS: true}); err != nil {
-			return false, err
-		}
+	if err != nil {
+		return err
 	}
 	needs, err := hosting.DomainNeeds(ctx, conn, name, []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})})
 	if err == nil {
 		_, err = hosting.AddNeeds(ctx, conn, needs)
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
-	for _, local := range []string{"ada", "grace"} {
-		of := hosting.Address{Local: local, Domain: name}
-		password := hosting.GeneratePassword()
-		s.Secrets.Add(password.Reveal())
-		if err := demoAccount(ctx, conn, of, password); err != nil {
-			return false, err
-		}
-		data.Accounts = append(data.Accounts, PasswordData{Address: of.String(), Password: password.Reveal()})
+	if err := s.demoAccounts(ctx, conn, data); err != nil {
+		return err
 	}
-	if fresh {
+	aliases, err := hosting.Aliases(ctx, conn, name)
+	if err == nil && len(aliases) == 0 {
 		_, err = hosting.AddAlias(ctx, conn, hosting.Address{Local: "sales", Domain: name}, hosting.Address{Local: "ada", Domain: name})
 	}
-	return fresh, err
+	return err
 }
 
-// demoAccount has an account with that password.
-func demoAccount(ctx context.Context, conn hosting.Conn, of hosting.Address, password secret.Value) error {
-	accounts, err := hosting.Accounts(ctx, conn, of.Domain)
+// demoAccounts has two accounts, each with a new password.
+func (s *Stack) demoAccounts(ctx context.Context, conn hosting.Conn, data *DemoData) error {
+	there, err := hosting.Accounts(ctx, conn, demoDomain)
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(accounts, func(a hosting.AccountRow) bool { return a.Address == of.String() }) {
-		return hosting.SetPassword(ctx, conn, of, password)
+	for _, local := range []string{"ada", "grace"} {
+		of := hosting.Address{Local: local, Domain: demoDomain}
+		password := hosting.GeneratePassword()
+		s.Secrets.Add(password.Reveal())
+		if slices.ContainsFunc(there, func(a hosting.AccountRow) bool { return a.Address == of.String() }) {
+			err = hosting.SetPassword(ctx, conn, of, password)
+		} else {
+			err = hosting.AddAccount(ctx, conn, of, hosting.AccountOptions{Password: password})
+		}
+		if err != nil {
+			return err
+		}
+		data.Accounts = append(data.Accounts, PasswordData{Address: of.String(), Password: password.Reveal()})
 	}
-	return hosting.AddAccount(ctx, conn, of, hosting.AccountOptions{Password: password})
+	return nil
 }
 
 // demoPage has a page on the volume that the web servers share.
@@ -84,9 +86,21 @@ func (s *Stack) demoPage(ctx context.Context, e Engine) error {
 	})
 }
 
-// demoMail has a mail delivered to both accounts, to one by its alias, as another mail server would.
+// demoMail has a mail delivered to those accounts that have none, to one by its alias, as another mail server would.
 func (s *Stack) demoMail(ctx context.Context, e Engine) error {
-	recipients := []string{"sales@" + demoDomain, "grace@" + demoDomain}
+	var recipients []string
+	for _, to := range []struct{ account, address string }{{"ada", "sales"}, {"grace", "grace"}} {
+		said, err := s.inService(ctx, e, "dovecot", "doveadm", "mailbox", "status", "-u", to.account+"@"+demoDomain, "messages", "INBOX")
+		if err != nil {
+			return fmt.Errorf("count the mail of %s: %w", to.account, err)
+		}
+		if strings.TrimSpace(said) == "INBOX messages=0" {
+			recipients = append(recipients, to.address+"@"+demoDomain)
+		}
+	}
+	if len(recipients) == 0 {
+		return nil
+	}
 	script := "LHLO localhost\r\nMAIL FROM:<poststack@" + demoDomain + ">\r\n"
 	for _, to := range recipients {
 		script += "RCPT TO:<" + to + ">\r\n"

@@ -60,7 +60,7 @@ type group struct {
 // groups are all comparisons. The set-ups come late, since a reset gives the database another password.
 func groups() []group {
 	return []group{
-		sizes(), floors(), firstQueries(), updates(), templates(), memory(), served(), setups(), builds(),
+		sizes(), floors(), firstQueries(), updates(), templates(), memory(), serviceSizes(), agents(), served(), underLoad(), serviceSetups(), setups(), builds(),
 	}
 }
 

@@ -46,8 +46,9 @@ volumes: { data: {} }
 
 // peers are what Poststack is compared with. They are made at most once, and only when they are asked for.
 type peers struct {
-	asked bool
-	dir   string // where what was fetched is kept
+	asked   bool
+	dir     string   // where what was fetched is kept
+	program []string // how compose is called, once it is there
 }
 
 func newPeers(t *testing.T, asked bool) *peers {
@@ -95,12 +96,8 @@ func (p *peers) compose(t *testing.T) (warm, fresh *bench.Probe, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	program, err := p.prepareCompose(t.Context())
-	if err != nil {
-		return nil, nil, fmt.Errorf("build docker compose: %w", err)
-	}
-	if err := p.buildLiquibase(t.Context(), docker, t.TempDir()); err != nil {
-		return nil, nil, fmt.Errorf("build stock Liquibase: %w", err)
+	if err := p.prepare(t, docker); err != nil {
+		return nil, nil, err
 	}
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
@@ -111,13 +108,34 @@ func (p *peers) compose(t *testing.T) (warm, fresh *bench.Probe, err error) {
 	if err := os.WriteFile(filepath.Join(dir, "compose.yaml"), []byte(text), 0o644); err != nil {
 		return nil, nil, err
 	}
-	run := func(args ...string) func(context.Context) error {
-		all := slices.Concat(program[1:], []string{"--project-name", "poststack-bench", "--project-directory", dir}, args)
-		return func(ctx context.Context) error { return must(exec.CommandContext(ctx, program[0], all...)) }
-	}
+	run := p.project(dir, nil)
 	down, up := run("down", "--volumes"), run("run", "--rm", "-T", "migrate")
 	t.Cleanup(func() { _ = down(context.WithoutCancel(t.Context())) })
 	return bench.Timed("compose", nil, up), bench.Timed("compose", down, up), up(t.Context())
+}
+
+// prepare has compose itself and stock Liquibase be there.
+func (p *peers) prepare(t *testing.T, docker *engine.Engine) (err error) {
+	t.Helper()
+	if p.program, err = p.prepareCompose(t.Context()); err != nil {
+		return fmt.Errorf("build docker compose: %w", err)
+	}
+	if err := p.buildLiquibase(t.Context(), docker, t.TempDir()); err != nil {
+		return fmt.Errorf("build stock Liquibase: %w", err)
+	}
+	return nil
+}
+
+// project gives the commands of the compose file in a directory.
+func (p *peers) project(dir string, env []string) func(args ...string) func(context.Context) error {
+	return func(args ...string) func(context.Context) error {
+		all := slices.Concat(p.program[1:], []string{"--project-name", "poststack-bench", "--project-directory", dir}, args)
+		return func(ctx context.Context) error {
+			cmd := exec.CommandContext(ctx, p.program[0], all...)
+			cmd.Env = append(os.Environ(), env...)
+			return must(cmd)
+		}
+	}
 }
 
 // prepareCompose finds the installed plugin, or builds compose from its Go module. It returns how to call it.
