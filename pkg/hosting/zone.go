@@ -19,6 +19,25 @@ type ZoneOptions struct {
 	domain *int64 // that the zone belongs to
 }
 
+// servers are its name servers.
+func (o ZoneOptions) servers() []Domain {
+	if len(o.Servers) == 0 {
+		return []Domain{"ns1." + o.Name}
+	}
+	return o.Servers
+}
+
+// Lacks says what a new zone still needs before it can be served.
+func (o ZoneOptions) Lacks() (notes []string) {
+	if len(o.Primaries) > 0 {
+		return nil
+	}
+	for _, server := range o.servers() {
+		notes = append(notes, targetNotes(o.Name, Record{Name: "@", Type: "NS", Content: string(server) + "."}, nil)...)
+	}
+	return notes
+}
+
 // AddZone adds a zone, with the NS records of its name servers.
 func AddZone(ctx context.Context, conn Conn, o ZoneOptions) error {
 	err := inTransaction(ctx, conn, func(tx pgx.Tx) error {
@@ -42,10 +61,7 @@ func AddZone(ctx context.Context, conn Conn, o ZoneOptions) error {
 }
 
 func insertZone(ctx context.Context, tx pgx.Tx, o ZoneOptions) error {
-	servers := o.Servers
-	if len(servers) == 0 {
-		servers = []Domain{"ns1." + o.Name}
-	}
+	servers := o.servers()
 	hostmaster := o.Hostmaster
 	if hostmaster == "" {
 		hostmaster = "hostmaster@" + string(o.Name)

@@ -27,7 +27,11 @@ func (s *Stack) AddZone(ctx context.Context, typed ZoneOptions) error {
 		if kept := o.Name.Kept(typed.Name); kept != "" {
 			notes = append(notes, kept)
 		}
-		return ended{Outcome: event.Done, Text: "added zone " + o.Name.String()}, notes, hosting.AddZone(ctx, conn, o)
+		err := hosting.AddZone(ctx, conn, o)
+		if err == nil {
+			notes = append(notes, o.Lacks()...)
+		}
+		return ended{Outcome: event.Done, Text: "added zone " + o.Name.String()}, notes, err
 	})
 }
 
