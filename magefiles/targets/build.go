@@ -67,10 +67,14 @@ func buildStages(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).BuildStages)
 }
 
-// Images lists the images with their tags, size, age and digest, and whether they are current. It builds nothing.
-// Example: mage images
-func Images(ctx context.Context) error {
-	return phase(ctx, (*stack.Stack).Images)
+// Images lists the images with their tags, size, age and digest, and whether they are current. It builds nothing. With -sbom=NAME it prints what one is made of, as a bill of materials in CycloneDX's JSON: Debian's packages, what was fetched for it, and the modules of Go programs. Example: mage images -sbom=postgres
+func Images(ctx context.Context, sbom *string) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
+		if sbom != nil {
+			return s.BillOfMaterials(ctx, *sbom)
+		}
+		return s.Images(ctx)
+	})
 }
 
 // isSet reads one of mage's optional flags.

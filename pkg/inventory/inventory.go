@@ -49,10 +49,12 @@ type Layer struct {
 
 // Package is a Debian package that is installed in an image.
 type Package struct {
-	Name      string
-	Version   string
-	SizeBytes int64 // as the package says it: what dpkg was told to leave out counts too
-	Inherited bool  // the parent has it too, in the same version
+	Name         string
+	Version      string
+	Architecture string
+	Source       string // NAME@VERSION of its source package; without a part that is the same, "" if both are
+	SizeBytes    int64  // as the package says it: what dpkg was told to leave out counts too
+	Inherited    bool   // the parent has it too, in the same version
 }
 
 // Database is the database in use.

@@ -33,7 +33,8 @@ func (s *Stack) packages(ctx context.Context, e Engine, id engine.ImageID) ([]in
 	dir := filepath.Join(s.Config.CacheDir, "packages")
 	path := filepath.Join(dir, strings.TrimPrefix(string(id), "sha256:")+".json")
 	var list []inventory.Package
-	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &list) == nil {
+	whole := func() bool { return len(list) == 0 || list[0].Architecture != "" } // lists once had no architecture
+	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &list) == nil && whole() {
 		return list, nil
 	}
 	status, err := s.fileOf(ctx, e, id, dpkgStatus)
@@ -92,6 +93,10 @@ func installed(status []byte) []inventory.Package {
 			p.Name = value
 		case "Version":
 			p.Version = value
+		case "Architecture":
+			p.Architecture = value
+		case "Source": // its version is in parentheses if it is another one
+			p.Source = strings.TrimSuffix(strings.Replace(value, " (", "@", 1), ")")
 		case "Installed-Size":
 			kib, err := strconv.ParseInt(value, 10, 64)
 			if err == nil && kib > 0 {

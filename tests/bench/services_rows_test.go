@@ -88,6 +88,7 @@ func (s *site) agentMemory(ctx context.Context) (most float64, err error) {
 
 // agentProcessor is the time of the processor, in user and in kernel. Source: proc(5), /proc/pid/stat: ticks of 10 ms.
 func (s *site) agentProcessor(ctx context.Context) (most float64, err error) {
+	const idle = 10 * time.Second
 	const ticks = `awk '{ print $14 + $15 }' /proc/1/stat`
 	before, err := s.ofAgents(ctx, ticks)
 	if err != nil {
@@ -96,7 +97,7 @@ func (s *site) agentProcessor(ctx context.Context) (most float64, err error) {
 	select {
 	case <-ctx.Done():
 		return 0, ctx.Err()
-	case <-time.After(10 * time.Second):
+	case <-time.After(idle):
 	}
 	after, err := s.ofAgents(ctx, ticks)
 	for name := range after {

@@ -65,6 +65,10 @@ func servicesTell(t *testing.T, c *checkout.Checkout) {
 	require.Zero(t, r.Code, r.Stderr)
 	require.Len(t, read(t, r.Stdout), 3)
 	assert.Contains(t, c.Mage(t, nil, "services:status", "-of=nginx").Stdout, "serving")
+	made := c.OK(t, "images", "-sbom=nginx").Stdout
+	for _, of := range []string{"pkg:deb/debian/nginx@", "pkg:golang/github.com/jackc/pgx/v5@", "pkg:golang/std@"} {
+		assert.Contains(t, made, of)
+	}
 }
 
 // published is the port of this machine that a container's has.
