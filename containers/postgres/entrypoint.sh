@@ -37,7 +37,7 @@ step_down() {
   make_run_directory
   make_data_directory
   make_wal_directory
-  export HOME=/var/lib/postgresql
+  export HOME=/var/lib/postgresql POSTGRES_PASSWORD # only root may be able to read its file
   exec "${postgres[@]}" "$BASH" "${BASH_SOURCE[0]}" "$@"
 }
 

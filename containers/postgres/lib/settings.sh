@@ -27,7 +27,7 @@ from_file() {
   value=$(<"$file")
   value=${value%$'\r'}
   [[ -n $value ]] || die 66 "$file_var: $file is empty"
-  export "$var=$value"
+  printf -v "$var" '%s' "$value"
   unset "$file_var"
 }
 
@@ -51,6 +51,7 @@ load_settings() {
   done
   POSTGRES_INITDB_ARGS=${POSTGRES_INITDB_ARGS-}
   POSTGRES_INITDB_ARGS=${POSTGRES_INITDB_ARGS//[$'\n\r']/ } # a block of YAML has line ends
+  export -n POSTGRES_PASSWORD # of the programs that are run here, only init scripts get it
   export POSTGRES_USER=${POSTGRES_USER:-postgres}
   export POSTGRES_DB=${POSTGRES_DB:-$POSTGRES_USER}
   POSTGRES_HOST_AUTH_METHOD=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}
