@@ -168,8 +168,9 @@ func Holder(ctx context.Context, e Engine, port engine.Port) string {
 	return "another program"
 }
 
-// echoTime is how long a connection to ourselves may take.
-const echoTime = 250 * time.Millisecond
+// echoTime is how long a connection to ourselves may take. The kernel needs no time for it; a process to which a busy
+// machine gives no processor for a while does.
+const echoTime = 2 * time.Second
 
 // PortFree tells whether nothing has the port of this machine's address or of all addresses. Being able to listen does
 // not say it all: an engine publishes ports by firewall rules too, and those of a container that died without the
