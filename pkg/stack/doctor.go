@@ -65,7 +65,10 @@ func (s *Stack) Doctor(ctx context.Context, fix bool) error {
 // checks are all of them, in the order of the table.
 func (s *Stack) checks() []doctor.Check {
 	cfg := s.Config
-	network := doctor.Network{Mirrors: image.Mirrors(image.Suite(cfg.DebianSuite))}
+	network := s.Network
+	if network.Mirrors == nil {
+		network.Mirrors = image.Mirrors(image.Suite(cfg.DebianSuite))
+	}
 	password := doctor.Secret{What: "password", Path: s.passwordFile(), Mode: 0o600, Ours: true}
 	if cfg.Database.PasswordFile != "" {
 		password = doctor.Secret{What: "password file", Path: cfg.Database.PasswordFile, Mode: 0o600}

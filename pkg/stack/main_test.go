@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/poststack/poststack/pkg/config"
+	"github.com/poststack/poststack/pkg/doctor"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/event"
@@ -199,7 +200,8 @@ func (b *bench) openWith(t *testing.T, j *journal) (*stack.Stack, context.Contex
 			}
 			return ""
 		},
-		System: engine.System{Known: true, Systemd: b.enabled},
+		System:  engine.System{Known: true, Systemd: b.enabled},
+		Network: doctor.Network{Mirrors: []string{}}, // what a mirror answers is for the tests of doctor
 		Runner: runner.Func(func(_ context.Context, c runner.Command) (runner.Result, error) {
 			if c.Program == "systemctl" {
 				return runner.Result{Stdout: "enabled\n"}, nil

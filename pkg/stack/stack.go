@@ -14,6 +14,7 @@ import (
 	"github.com/poststack/poststack/pkg/config"
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/doctor"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
@@ -63,6 +64,7 @@ type Options struct {
 	Getenv  func(string) string // nil is os.Getenv
 	System  engine.System       // what starts with the machine; the zero value asks this one
 	Engine  Engine              // nil opens one when a phase first needs it
+	Network doctor.Network      // where doctor asks for mirrors; the zero value is this machine's, and those of its Debian
 	Term    Terminal            // for psql and shells; only they need it
 	Stdin   *os.File            // where Reset asks; nil is os.Stdin
 	Asked   string              // the target that the user asked for, as mage lists it
