@@ -160,20 +160,22 @@ func before() map[string]string {
 // nothing is left to check.
 func nothing(*reader, command) {}
 
-// namesTests checks that a call of go test names a package and a test that are there.
+// namesTests checks that a call of go test names a package and tests that are there.
 func namesTests(r *reader, c command) {
-	m := regexp.MustCompile(`go test .*?(?:-run '(\w+)\S*' )?\./(\S+)$`).FindStringSubmatch(c.text)
+	m := regexp.MustCompile(`go test .*?(?:-run '([\w|]+)\S*' )?\./(\S+)$`).FindStringSubmatch(c.text)
 	if m == nil {
 		return
 	}
 	files, err := filepath.Glob(filepath.Join(r.c.Dir, filepath.FromSlash(m[2]), "*_test.go"))
 	assert.NoError(r, err)
 	assert.NotEmpty(r, files, "%s: %s", c.document, c.text)
-	found := m[1] == ""
+	var all strings.Builder
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		assert.NoError(r, err)
-		found = found || strings.Contains(string(text), "func "+m[1]+"(")
+		all.Write(text)
 	}
-	assert.True(r, found, "%s: %s: there is no such test", c.document, c.text)
+	for name := range strings.SplitSeq(m[1], "|") {
+		assert.True(r, name == "" || strings.Contains(all.String(), "func "+name+"("), "%s: %s: there is no %s", c.document, c.text, name)
+	}
 }
