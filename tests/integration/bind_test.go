@@ -61,27 +61,29 @@ func serveZones(w *web, host, of string) *nameServer {
 	return &nameServer{w}
 }
 
-// exchange asks once; nil if there is no answer.
+// exchange asks until there is an answer; nil if none has come within a minute. A datagram for a server that does not listen
+// yet is lost, and nobody says so.
 func (n *nameServer) exchange(network string, m *dns.Msg) *dns.Msg {
-	client := dns.Client{Net: network, Timeout: 10 * time.Second}
-	answer, _, err := client.ExchangeContext(n.Context(), m, n.address(network))
-	if err != nil {
-		return nil
+	const lost, tick = time.Second, 10 * time.Millisecond
+	ctx, cancel := context.WithTimeout(n.Context(), time.Minute)
+	defer cancel()
+	client := dns.Client{Net: network, Timeout: lost}
+	for {
+		if answer, _, err := client.ExchangeContext(ctx, m, n.address(network)); err == nil {
+			return answer
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(tick):
+		}
 	}
-	return answer
 }
 
 // address is where the port is published for a protocol.
 func (n *nameServer) address(network string) string {
 	n.Helper()
-	c, err := n.engine.ContainerInspect(n.Context(), string(n.id))
-	require.NoError(n, err)
-	for _, p := range c.Ports {
-		if p.Container == 5353 && (p.Protocol == "udp") == (network == "udp") {
-			return fmt.Sprintf("127.0.0.1:%d", p.Host)
-		}
-	}
-	return ""
+	return fmt.Sprintf("127.0.0.1:%d", n.published(5353, map[string]string{"udp": engine.UDP}[network]))
 }
 
 func (n *nameServer) ask(name string, kind uint16) *dns.Msg {
@@ -113,7 +115,7 @@ func (n *nameServer) answers(name string, kind uint16) string {
 func (n *nameServer) becomes(name string, kind uint16, want string) {
 	n.Helper()
 	var got string
-	ok := assert.Eventually(n, func() bool { got = n.answers(name, kind); return got == want }, time.Minute, 10*time.Millisecond)
+	ok := assert.Eventually(n, func() bool { got = n.answers(name, kind); return got == want }, time.Minute, 50*time.Millisecond)
 	require.True(n, ok, "%s is %s, not %s; the container said:\n%s\n%+v", name, got, want, n.logs(), n.status())
 }
 

@@ -49,8 +49,8 @@ type web struct {
 	spec    engine.ContainerSpec
 	network string
 	id      engine.ContainerID
-	ports   map[uint16]uint16 // by those inside, as they are published; nil before they are asked for
-	pages   string            // where the files of a site are, which is %s
+	ports   []engine.Port // as they are published; nil before they are asked for
+	pages   string        // where the files of a site are, which is %s
 }
 
 func newWeb(t *testing.T, e *engine.Engine) *web {
@@ -160,8 +160,11 @@ func (w *web) restart() {
 	w.start()
 }
 
-// port is where a port of the container is published. The engine is asked once for each start: it is slow to answer.
-func (w *web) port(inside uint16) uint16 {
+// port is where a port of the container is published, and published the same for a protocol. The engine is asked once for each
+// start: it is slow to answer.
+func (w *web) port(inside uint16) uint16 { return w.published(inside, "") }
+
+func (w *web) published(inside uint16, protocol string) uint16 {
 	w.Helper()
 	if w.ports == nil {
 		c, err := w.engine.ContainerInspect(w.Context(), string(w.id))
@@ -169,12 +172,14 @@ func (w *web) port(inside uint16) uint16 {
 		if c.State != engine.Running {
 			return 0
 		}
-		w.ports = map[uint16]uint16{}
-		for _, p := range c.Ports {
-			w.ports[p.Container] = p.Host
+		w.ports = c.Ports
+	}
+	for _, p := range w.ports {
+		if p.Container == inside && p.Protocol == protocol {
+			return p.Host
 		}
 	}
-	return w.ports[inside]
+	return 0
 }
 
 // hangUp has the agent look at all that the database tells nothing of.
