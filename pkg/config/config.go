@@ -43,6 +43,7 @@ type Config struct {
 	ACME     ACME
 
 	Stack       string // part of every container's, volume's and network's name
+	PortOffset  uint16 // added to the numbers from which free ports are looked for
 	DebianSuite string
 	ArtifactDir string // absolute directory that is searched for artifacts before they are downloaded; may be empty
 

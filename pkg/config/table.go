@@ -112,6 +112,13 @@ func stackOptions() []option {
 		},
 		{
 			Setting: Setting{
+				Key: "port_offset", Env: "POSTSTACK_PORT_OFFSET", Default: "0", Allowed: "a whole number from 0 to 50000",
+				Help: "Added to the ports that free ones are looked for from, for stacks that take turns: 1000 makes 5432 6432",
+			},
+			set: whole(func(c *Config, n int) { c.PortOffset = uint16(n) }, 0, 50000),
+		},
+		{
+			Setting: Setting{
 				Key: "debian_suite", Env: "POSTSTACK_DEBIAN_SUITE", Default: "bookworm", Allowed: "a suite's name such as bookworm or trixie",
 				Help: "Debian suite that the images are built on",
 			},

@@ -23,6 +23,7 @@ func TestLoad_Values(t *testing.T) {
 		{"POSTSTACK_ENGINE", []string{"auto", "Docker", "podman"}, []string{"lxc", "docker ", "auto,podman"}},
 		{"POSTSTACK_OUTPUT", []string{"live", "plain", "quiet"}, []string{"verbose"}},
 		{"LOG_LEVEL", []string{"trace", "INFO"}, []string{"warning!", "5"}},
+		{"POSTSTACK_PORT_OFFSET", []string{"0", "50000"}, []string{"-1", "50001", "1e3"}},
 		{"POSTSTACK_LOG_KEEP", []string{"1", "1000000"}, []string{"0", "-1", "1e3", "0x10", "99999999999999999999"}},
 		{
 			"DOMAIN",

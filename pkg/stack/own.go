@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -196,11 +197,24 @@ func (s *Stack) choosePort(ctx context.Context, r event.Reporter, declared uint1
 	if !errors.Is(err, errNotSetUp) {
 		return port, err
 	}
-	port, err = service.NextPort(engine.Port{HostIP: service.Loopback, Host: declared})
-	if err == nil && port != declared {
-		r.Notice(fmt.Sprintf("port %d is taken: this stack's database gets port %d", declared, port))
+	from, err := s.offset(declared)
+	if err != nil {
+		return 0, err
+	}
+	port, err = service.NextPort(engine.Port{HostIP: service.Loopback, Host: from})
+	if err == nil && port != from {
+		r.Notice(fmt.Sprintf("port %d is taken: this stack's database gets port %d", from, port))
 	}
 	return port, err
+}
+
+// offset is from where on a free port is looked for that is declared.
+func (s *Stack) offset(declared uint16) (uint16, error) {
+	from := int(declared) + int(s.Config.PortOffset)
+	if from > math.MaxUint16 {
+		return 0, &UsageError{Reason: fmt.Sprintf("port_offset: %d and the %d that is declared are no port; choose a lower one", s.Config.PortOffset, declared)}
+	}
+	return uint16(from), nil
 }
 
 // rememberPort keeps the port once a container has it, also one that was set: a URL that people have written down

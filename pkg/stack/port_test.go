@@ -91,6 +91,24 @@ func TestStartDatabase_port_choice(t *testing.T) {
 	assert.Equal(t, b.config.Database.Port, spec.Ports[0].Host, "a port that is set wins")
 }
 
+func TestStartDatabase_port_offset(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	b.config.Database.Port, b.config.PortOffset = 0, 20000
+	serve(t, b.engine)
+	_, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	spec, _ := b.engine.Spec(containerName)
+	chosen := spec.Ports[0].Host
+	assert.InDelta(t, 25432, chosen, 50, "the first that is free from there")
+
+	b.config.PortOffset = 0
+	s, ctx, _ := b.open(t)
+	target, err := s.Target(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, chosen, target.Port, "what was chosen stays")
+}
+
 // first holds the first port from 5432 that is free, until the test ends. Tests beside this one look for ports, too:
 // one that is taken for a moment is not passed over.
 func first(t *testing.T) uint16 {

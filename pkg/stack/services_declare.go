@@ -137,7 +137,9 @@ func (s *Stack) servicePorts(kind engine.Kind, d image.Definition) (found map[ui
 				continue
 			}
 			fresh = true
-			host, err = service.NextPort(service.Ports([]image.ServicePort{p}, set.Listen, map[uint16]uint16{p.Port: p.Host})...)
+			if host, err = s.offset(p.Host); err == nil {
+				host, err = service.NextPort(service.Ports([]image.ServicePort{p}, set.Listen, map[uint16]uint16{p.Port: host})...)
+			}
 		}
 		if err != nil {
 			return nil, false, err
