@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,13 +29,15 @@ type Checkout struct {
 	kind  engine.Kind
 	env   []string // over the environment of the tests
 	mage  string
+
+	offset int // of its ports, see portOffset
 }
 
 // New copies the files that git knows or would add, so that a file nobody committed to is missed here
 // and not by the first user. Its stack is removed when the test ends.
 func New(t *testing.T, kind engine.Kind) *Checkout {
 	t.Helper()
-	c := &Checkout{Dir: filepath.Join(t.TempDir(), "checkout"), State: t.TempDir(), kind: kind}
+	c := &Checkout{Dir: filepath.Join(t.TempDir(), "checkout"), State: t.TempDir(), kind: kind, offset: portOffset(t)}
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	require.NoError(t, err)
 	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -45,7 +49,10 @@ func New(t *testing.T, kind engine.Kind) *Checkout {
 	}
 	// -trimpath lets the copy use what the checkout's own build has compiled: Go's cache then ignores where
 	// files lie. The copy is no git clone, hence -buildvcs=false.
-	c.env = []string{"POSTSTACK_ENGINE=" + string(kind), "POSTSTACK_STATE_DIR=" + c.State, "GOFLAGS=-trimpath -buildvcs=false"}
+	c.env = []string{
+		"POSTSTACK_ENGINE=" + string(kind), "POSTSTACK_STATE_DIR=" + c.State, "GOFLAGS=-trimpath -buildvcs=false",
+		portOffsetEnv(c.offset),
+	}
 	if suite := os.Getenv(enginetest.EnvSuite); suite != "" {
 		c.env = append(c.env, "POSTSTACK_DEBIAN_SUITE="+suite)
 	}
@@ -58,6 +65,46 @@ func New(t *testing.T, kind engine.Kind) *Checkout {
 		}
 	})
 	return c
+}
+
+// Beside is a second checkout that looks for ports where the first one does, as two of a user.
+func (c *Checkout) Beside(t *testing.T) *Checkout {
+	t.Helper()
+	other := New(t, c.kind)
+	other.env = append(other.env, portOffsetEnv(c.offset))
+	return other
+}
+
+// portOffsetEnv is the variable that sets where ports are looked for.
+func portOffsetEnv(offset int) string { return fmt.Sprintf("POSTSTACK_PORT_OFFSET=%d", offset) }
+
+// Ranges of ports: how many there are, and how far apart they begin.
+const (
+	PortRanges = 11
+	PortRange  = 2000
+)
+
+// taken are the ranges of ports that checkouts of this binary have.
+var taken struct { //nolint:gochecknoglobals // for all tests of a binary
+	sync.Mutex
+	ranges [PortRanges]bool
+}
+
+// portOffset is for a range of ports that no other checkout has while the test runs: one that is stopped and started finds
+// its ports free. The first range is that of users. All are below those that connections get (ip(7), ip_local_port_range).
+func portOffset(t *testing.T) int {
+	t.Helper()
+	taken.Lock()
+	defer taken.Unlock()
+	free := slices.Index(taken.ranges[:], false)
+	require.GreaterOrEqual(t, free, 0, "at most %d checkouts at a time", PortRanges)
+	taken.ranges[free] = true
+	t.Cleanup(func() {
+		taken.Lock()
+		defer taken.Unlock()
+		taken.ranges[free] = false
+	})
+	return PortRange * free
 }
 
 // copyFile copies a file with its mode, and a link as a link. One that was deleted and not yet committed is none.

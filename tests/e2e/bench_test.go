@@ -15,6 +15,7 @@ import (
 
 // TestBench measures the rows that take seconds, without any peer. The checkout's stack is not even set up.
 func TestBench(t *testing.T) {
+	t.Parallel()
 	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)

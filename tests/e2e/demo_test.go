@@ -22,6 +22,7 @@ import (
 
 // TestDemo serves the example, does what it says is to be tried, serves it again with another authority, and removes it.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		t.Cleanup(func() { assert.NoError(t, c.Command(context.WithoutCancel(t.Context()), nil, "demo", "-remove").Run()) })

@@ -17,6 +17,7 @@ import (
 
 // TestDoctor looks over a stack that runs, then one with planted problems.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		c.OK(t, "setup")

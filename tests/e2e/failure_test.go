@@ -121,6 +121,7 @@ func brokenChangeset(t *testing.T, c *checkout.Checkout) {
 
 // TestUsage gives settings and arguments that are wrong: each is refused before anything happens.
 func TestUsage(t *testing.T) {
+	t.Parallel()
 	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
@@ -154,6 +155,7 @@ func TestUsage(t *testing.T) {
 
 // TestExternalDatabase migrates a server that is not Poststack's, and starts none of its own.
 func TestExternalDatabase(t *testing.T) {
+	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		theirs := checkout.New(t, kind)
 		theirs.OK(t, "db:start")

@@ -18,6 +18,7 @@ import (
 
 // TestHosting runs the targets that fill the tables, as docs/hosting.md has them and beyond.
 func TestHosting(t *testing.T) {
+	t.Parallel()
 	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)

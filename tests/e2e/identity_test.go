@@ -23,6 +23,7 @@ type owned struct {
 
 // TestIdentity is about whose a stack is, on which engine, and what becomes of its container.
 func TestIdentity(t *testing.T) {
+	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		o := &owned{c: checkout.New(t, kind), kind: kind, engine: enginetest.Open(t, kind)}
 		o.c.OK(t, "install")

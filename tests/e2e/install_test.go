@@ -16,6 +16,7 @@ import (
 
 // TestInstall compiles the targets that run the stack into one program and uses that.
 func TestInstall(t *testing.T) {
+	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		c.OK(t, "install")

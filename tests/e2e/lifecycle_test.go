@@ -21,13 +21,14 @@ import (
 
 // TestLifecycle starts and stops the database under conditions that people have.
 func TestLifecycle(t *testing.T) {
+	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		e := enginetest.Open(t, kind)
 		t.Run("a volume with foreign entries is used beside them, or refused by name", func(t *testing.T) { foreignVolume(t, kind, e) })
 		t.Run("a port whose connections are led elsewhere is refused", func(t *testing.T) { divertedPort(t, c) })
 		t.Run("two set-ups at once take turns", func(t *testing.T) { twoAtOnce(t, c) })
-		t.Run("two checkouts do not meet", func(t *testing.T) { twoCheckouts(t, kind, c, e) })
+		t.Run("two checkouts do not meet", func(t *testing.T) { twoCheckouts(t, c, e) })
 		t.Run("a client that never leaves does not hold up the stop", func(t *testing.T) { stayingClient(t, c, e) })
 	})
 }
@@ -143,10 +144,10 @@ func divertedPort(t *testing.T, c *checkout.Checkout) {
 }
 
 // twoCheckouts sets another checkout up beside c, and takes it away again.
-func twoCheckouts(t *testing.T, kind engine.Kind, c *checkout.Checkout, e *engine.Engine) {
+func twoCheckouts(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	t.Helper()
 	c.OK(t, "setup")
-	other := checkout.New(t, kind)
+	other := c.Beside(t)
 	other.OK(t, "setup")
 	assert.NotEqual(t, c.Stack(t), other.Stack(t))
 	assert.NotEqual(t, c.URL(t), other.URL(t), "another port, another password")

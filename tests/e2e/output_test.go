@@ -22,6 +22,7 @@ import (
 
 // TestOutput looks at what machines get to read: documents, and the log of GitHub Actions.
 func TestOutput(t *testing.T) {
+	t.Parallel()
 	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)

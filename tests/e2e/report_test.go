@@ -16,6 +16,7 @@ import (
 
 // TestReport draws the report of a checkout before its set-up and after it.
 func TestReport(t *testing.T) {
+	t.Parallel()
 	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)

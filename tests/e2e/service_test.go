@@ -23,6 +23,7 @@ import (
 // TestService adds a folder to the checkout, and nothing else: a web server with a port, a volume and a secret, which
 // depends on PostgreSQL.
 func TestService(t *testing.T) {
+	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		e := enginetest.Open(t, kind)

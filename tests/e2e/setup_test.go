@@ -52,6 +52,7 @@ func outcome(r checkout.Result, phase string) string {
 
 // TestSetup follows a user from nothing to a migrated database and back, on each engine.
 func TestSetup(t *testing.T) {
+	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		name := c.Stack(t)

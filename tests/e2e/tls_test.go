@@ -26,6 +26,7 @@ const encrypted = `select ssl from pg_stat_ssl where pid = pg_backend_pid()`
 // TestTLS takes a database through its certificates: none, one of the own authority, a renewed one, one of a directory,
 // and none again.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		s := &secured{Checkout: checkout.New(t, kind), engine: enginetest.Open(t, kind)}
 		s.name = "poststack-" + s.Stack(t)

@@ -18,6 +18,7 @@ import (
 
 // TestTrace records runs: one that ends well, one that is interrupted, and one whose file cannot be written.
 func TestTrace(t *testing.T) {
+	t.Parallel()
 	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		s := &site{c: checkout.New(t, kind), kind: kind, engine: enginetest.Open(t, kind)}
