@@ -17,6 +17,7 @@ import (
 
 // TestAddingAService does what docs/adding-a-service.md says, with the files as they stand there.
 func TestAddingAService(t *testing.T) {
+	t.Parallel()
 	enginetest.AnyEngine(t)
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "adding-a-service.md"))
 	require.NoError(t, err)

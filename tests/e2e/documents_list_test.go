@@ -125,7 +125,7 @@ func notRun() map[string]reason {
 		"mage verify:liquibase":                                            verified,
 		"mage demo":                                                        {"TestDemo runs it", nothing},
 		"mage demo -remove":                                                {"TestDemo runs it", nothing},
-		"mage build:all -force":                                            {"TestSequence runs it", nothing},
+		"mage build:all -force":                                            {"TestSequence_builds runs it", nothing},
 		"psql ended with status …":                                         name,
 		"psql of the image cannot reach …":                                 name,
 		"go tool mage: fork/exec …: exec format error":                     name,

@@ -20,6 +20,7 @@ import (
 // TestSequence names several targets in one call, where a later one undoes what an earlier one did or asks for more,
 // and looks at the engine and the database itself for what the last ones promise.
 func TestSequence(t *testing.T) {
+	t.Parallel()
 	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
@@ -40,11 +41,16 @@ func TestSequence(t *testing.T) {
 				assert.Equal(t, tc.want, found(t, c, e))
 			})
 		}
-		t.Run("build:postgres build:all -force", func(t *testing.T) {
-			r := c.OK(t, "build:postgres", "build:all", "-force")
-			assert.Len(t, regexp.MustCompile(`(?m)^\w+\s+build:base\s+unchanged in`).FindAllString(r.Stderr, -1), 1, "for the first target")
-			assert.Len(t, regexp.MustCompile(`(?m)^\w+\s+build:base\s+done in`).FindAllString(r.Stderr, -1), 1, "for the second")
-		})
+	})
+}
+
+// TestSequence_builds is alone: it makes the images anew that other tests use.
+func TestSequence_builds(t *testing.T) {
+	enginetest.AnyEngine(t)
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
+		r := checkout.New(t, kind).OK(t, "build:postgres", "build:all", "-force")
+		assert.Len(t, regexp.MustCompile(`(?m)^\w+\s+build:base\s+unchanged in`).FindAllString(r.Stderr, -1), 1, "for the first target")
+		assert.Len(t, regexp.MustCompile(`(?m)^\w+\s+build:base\s+done in`).FindAllString(r.Stderr, -1), 1, "for the second")
 	})
 }
 
