@@ -31,6 +31,7 @@ func DisposableLabels() map[string]string { return session.Labels() }
 type Engine interface {
 	ContainerCreate(ctx context.Context, spec engine.ContainerSpec) (engine.ContainerID, error)
 	ContainerStart(ctx context.Context, id engine.ContainerID) error
+	ContainerWait(ctx context.Context, id engine.ContainerID) (int, error)
 	ContainerStop(ctx context.Context, id engine.ContainerID, timeout time.Duration) error
 	ContainerRemove(ctx context.Context, id engine.ContainerID) error
 	ContainerInspect(ctx context.Context, nameOrID string) (engine.Container, error)

@@ -20,6 +20,8 @@ type Service struct {
 	// Unhashed names the environment variables that may change without the container being made anew, such
 	// as LOG_LEVEL: nobody wants a database restarted for a line more on the console.
 	Unhashed []string
+	// Rehearsal comes before a running container is replaced.
+	Rehearsal Rehearsal
 }
 
 // Change is what [Ensure] did to have the container running.
@@ -105,7 +107,7 @@ func (s Service) restart(ctx context.Context, e Engine, c engine.Container) (eng
 }
 
 // Replace stops and removes the container, if there is one, and makes it anew. Volumes stay as they are. What
-// the new one needs is made or refused before the old one is stopped.
+// the new one needs is made or refused before the old one is stopped; one that runs serves on if the rehearsal fails.
 func Replace(ctx context.Context, e Engine, s Service) (engine.Container, error) {
 	found, err := Find(ctx, e, s.Spec.Name)
 	there := found.ID != ""
@@ -117,6 +119,11 @@ func Replace(ctx context.Context, e Engine, s Service) (engine.Container, error)
 	}
 	if err := prepare(ctx, e, s); err != nil {
 		return engine.Container{}, err
+	}
+	if found.State == engine.Running {
+		if err := s.rehearse(ctx, e); err != nil {
+			return engine.Container{}, err
+		}
 	}
 	if there {
 		if err := Remove(ctx, e, found, s.Spec.StopTimeout); err != nil {
