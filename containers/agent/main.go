@@ -17,11 +17,12 @@ import (
 	"github.com/poststack/poststack/pkg/agent/status"
 )
 
-const usage = `usage: agent [run | check | status | health]
-  run     start the service, and keep its files as the database wants them
-  check   try the templates without any row, with the service's own checker
-  status  print what the running agent tells of itself, as JSON
-  health  end with 0 if the service serves, and say in one line how it is
+const usage = `usage: agent [run | check | rehearse | status | health]
+  run       start the service, and keep its files as the database wants them
+  check     try the templates without any row, with the service's own checker
+  rehearse  try them with the rows of the database, and end with 0 if all would be served that is served now
+  status    print what the running agent tells of itself, as JSON
+  health    end with 0 if the service serves, and say in one line how it is
 `
 
 // where is the declaration of the image, unless AGENT_DECLARATION names another.
@@ -46,6 +47,8 @@ func run(args []string, stdout, stderr *os.File) int {
 		code, err = serve(d, stdout, stderr)
 	case command == "check":
 		code, err = 0, newAgent(d, stdout, stderr).Try(context.Background())
+	case command == "rehearse":
+		code, err = 0, newAgent(d, stdout, stderr).Rehearse(context.Background())
 	case command == "status", command == "health":
 		code, err = 0, tell(d, command, stdout)
 	default:

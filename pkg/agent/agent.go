@@ -133,7 +133,7 @@ func (a *Agent) startWithout(ctx context.Context) error {
 	if d.Kept != "" {
 		kept, err := rows.Load(d.Kept)
 		if err == nil && kept != nil {
-			err = a.takeKept(ctx, kept)
+			err = a.take(ctx, a.complete(kept), status.Kept, nil) // queries may have been added since
 			if err == nil {
 				return nil
 			}
@@ -145,21 +145,7 @@ func (a *Agent) startWithout(ctx context.Context) error {
 	if !d.Start.Without {
 		return errors.New("the database does not answer, and no rows are kept")
 	}
-	empty := rows.Set{}
-	for name := range d.Queries {
-		empty[name] = []rows.Row{}
-	}
-	return a.take(ctx, empty, status.None, nil)
-}
-
-// takeKept takes over the rows of an earlier run. Queries may have been added since.
-func (a *Agent) takeKept(ctx context.Context, kept rows.Set) error {
-	for name := range a.Declaration.Queries {
-		if kept[name] == nil {
-			kept[name] = []rows.Row{}
-		}
-	}
-	return a.take(ctx, kept, status.Kept, nil)
+	return a.take(ctx, a.complete(nil), status.None, nil)
 }
 
 // attend passes signals on until the daemon ends, and gives its status.

@@ -47,9 +47,12 @@ func child(path string) int {
 			Declaration: d, Open: database.open, Getenv: os.Getenv, Environ: os.Environ(),
 			Stdout: os.Stdout, Stderr: os.Stderr, Log: os.Stderr, Signals: signals,
 		}
-		if os.Getenv("AGENT_TEST_TRY") != "" {
+		switch {
+		case os.Getenv("AGENT_TEST_TRY") != "":
 			code, err = 0, a.Try(context.Background())
-		} else {
+		case os.Getenv("AGENT_TEST_REHEARSE") != "":
+			code, err = 0, a.Rehearse(context.Background())
+		default:
 			code, err = a.Run(context.Background())
 		}
 	}

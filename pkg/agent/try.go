@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/poststack/poststack/pkg/agent/rows"
 )
 
 // Try tries the declaration and its templates without any row, with the daemon's own checker, in a directory of its own.
@@ -29,10 +27,6 @@ func (a *Agent) Try(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go a.table.Reap(ctx)
-	empty := rows.Set{}
-	for name := range a.Declaration.Queries {
-		empty[name] = []rows.Row{}
-	}
-	_, err = a.files.Apply(ctx, empty)
+	_, err = a.files.Apply(ctx, a.complete(nil))
 	return err
 }
