@@ -13,10 +13,11 @@ die() {
   exit 1
 }
 
-# prepare makes the directories of the volume and the keys. The key for challenges is shared with those in certgroup.
+# prepare makes the directories of the volume and the keys. The key for challenges is shared with those in certgroup. In a
+# rehearsal the volumes are those of the container that runs, and cannot be written to.
 prepare() {
   umask 077
-  mkdir -p /var/lib/bind/keys /var/lib/bind/secondary "$signed"
+  [[ ! -w /var/lib/bind ]] || mkdir -p /var/lib/bind/keys /var/lib/bind/secondary "$signed"
   rndc-confgen -a -A hmac-sha256 -k rndc-key -c /run/named/rndc.key 2>/dev/null || die "make a key for rndc in /run/named"
   if [[ ! -s /srv/dnskey/acme.key ]]; then
     [[ -w /srv/dnskey ]] || die "/srv/dnskey belongs to $(stat -c %u:%g /srv/dnskey), not to bind: the key for challenges cannot be made"
@@ -79,6 +80,7 @@ check() {
 # link_signed lets BIND read the files of zones that it signs, and keep what it makes of them on the volume.
 link_signed() {
   local zone
+  [[ -w $signed ]] || return 0 # in a rehearsal, which serves nothing
   while IFS= read -r zone; do
     [[ -L $signed/$zone ]] || ln -s "$files/zones/$zone" "$signed/$zone"
   done < <(sed -n -E "s,^  file \"$signed/(.+)\";$,\\1,p" zones.conf)

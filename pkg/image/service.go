@@ -33,6 +33,9 @@ type Service struct {
 	// Health is asked, in order, until each check answers. Without one, a service is healthy when it runs.
 	Health []Check `yaml:"health"`
 	Reload *Reload `yaml:"reload"` // nil if it cannot take a changed configuration without a restart
+	// Rehearse is a command that ends with 0 if a new container would serve what the running one serves; none if nothing
+	// tells before it is tried. It is run in a container of its own, before the running one is replaced.
+	Rehearse []string `yaml:"rehearse"`
 	// Status is a command in its container that prints how it is, as the agent does; none if nothing tells.
 	Status []string `yaml:"status"`
 	// Outside is a command in its container that asks what the service needs from outside of the stack, and prints what came of

@@ -66,7 +66,9 @@ func (s Stack) Declare(of image.Definition, run Run) (container.Service, error) 
 		return container.Service{}, err
 	}
 	run.Login.put(&spec, d.Database)
-	return container.Service{Owner: s.Owner, Role: of.Name, Unhashed: d.Lenient, Spec: spec}, nil
+	return container.Service{
+		Owner: s.Owner, Role: of.Name, Unhashed: d.Lenient, Spec: spec, Rehearsal: container.Rehearsal{Command: d.Rehearse},
+	}, nil
 }
 
 // environment puts the variables that a service declares into its container. What names ports names those that the

@@ -35,6 +35,7 @@ func shop(t *testing.T) image.Definition {
 		Secrets:     []image.ServiceSecret{{Name: "token", Path: "/run/secrets/token", Owner: "33:44"}},
 		Environment: map[string]string{"DOMAIN": "shop.${domain}", "PRICE": "$5", "AT": "${domain}:${port.443}"},
 		Lenient:     []string{"DOMAIN"},
+		Rehearse:    []string{"shop", "try"},
 	}}
 }
 
@@ -53,6 +54,7 @@ func TestDeclare(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "shop", got.Role)
 	assert.Equal(t, []string{"DOMAIN"}, got.Unhashed)
+	assert.Equal(t, []string{"shop", "try"}, got.Rehearsal.Command)
 	assert.Equal(t, engine.ContainerSpec{
 		Name: "poststack-s-shop", Image: "shop:1", Network: "poststack-s", Aliases: []string{"shop"},
 		Confinement: engine.Confinement{Confined: true, Capabilities: []string{"NET_BIND_SERVICE"}, Processes: 2048, Memory: 256 << 20},

@@ -142,6 +142,42 @@ func TestStartServices_that_ends(t *testing.T) {
 	require.ErrorContains(t, err, `container "poststack-s-app" exited with status 64: no setting`)
 }
 
+// A service that runs is not stopped for one that would not serve.
+func TestStartServices_whose_rehearsal_fails(t *testing.T) {
+	t.Parallel()
+	b := servicesBench(t)
+	path := filepath.Join(b.config.Root, "containers", "web", "image.yaml")
+	section := "service: { ports: [{ port: 80, host: 18080 }], rehearse: [try, it], environment: { COLOUR: %s } }\n"
+	write(t, path, "description: x\nparent: base-debian\n"+fmt.Sprintf(section, "red"))
+	b.config.Services = map[string]config.Service{"web": {}}
+	code := 1
+	b.engine.Behave = func(spec engine.ContainerSpec) enginetest.Outcome {
+		return enginetest.Outcome{Exits: len(spec.Entrypoint) > 0, Code: code, Stderr: "unknown setting\n"}
+	}
+	_, err := b.phase(t, of((*stack.Stack).StartServices, ""))
+	require.NoError(t, err, "there is nothing to lose yet")
+	write(t, path, "description: x\nparent: base-debian\n"+fmt.Sprintf(section, "blue"))
+	_, err = b.phase(t, of((*stack.Stack).StartServices, ""))
+	require.ErrorContains(t, err, "does not take what it is to serve: unknown setting; the running container serves on: mend what is named")
+	assert.Equal(t, 1, stack.ExitStatus(err))
+	assert.Equal(t, "red", b.variable(t, "web", "COLOUR"))
+	web, err := b.engine.ContainerInspect(t.Context(), "poststack-s-web")
+	require.NoError(t, err)
+	assert.Equal(t, engine.Running, web.State)
+
+	_, err = b.phase(t, of((*stack.Stack).StopServices, "web"))
+	require.NoError(t, err)
+	_, err = b.phase(t, of((*stack.Stack).StartServices, ""))
+	require.NoError(t, err, "as the error says")
+	assert.Equal(t, "blue", b.variable(t, "web", "COLOUR"))
+
+	code = 0
+	write(t, path, "description: x\nparent: base-debian\n"+fmt.Sprintf(section, "green"))
+	j, err := b.phase(t, of((*stack.Stack).StartServices, ""))
+	require.NoError(t, err)
+	assert.Contains(t, j.last(t, event.PhaseEnded).Text, "web replaced")
+}
+
 func TestServices_unknown(t *testing.T) {
 	t.Parallel()
 	_, err := servicesBench(t).phase(t, of((*stack.Stack).StopServices, "postgres"))
