@@ -83,9 +83,18 @@ reload() {
 }
 
 health() {
-  agent health
-  curl -sSk --max-time 2 --ssl-reqd imap://127.0.0.1:1143/ -X CAPABILITY | grep -q AUTH=PLAIN
-  printf 'LHLO localhost\r\nQUIT\r\n' | nc -w 2 127.0.0.1 1024 | grep -q '^220 '
+  said=$(agent health)
+  curl -sSk --max-time 2 --ssl-reqd imap://127.0.0.1:1143/ -X CAPABILITY | grep -q AUTH=PLAIN ||
+    unhealthy "IMAP does not answer at port 1143"
+  printf 'LHLO localhost\r\nQUIT\r\n' | nc -w 2 127.0.0.1 1024 | grep -q '^220 ' || unhealthy "LMTP does not answer at port 1024"
+  echo "${said}"
+}
+
+# unhealthy says what does not answer, and what the agent knows: dovecot 2.3 greets nobody while the machine of the database
+# refuses connections.
+unhealthy() {
+  echo "$1; ${said}" >&2
+  exit 1
 }
 
 case "${1:-}" in
