@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/emersion/go-imap"
 	imapclient "github.com/emersion/go-imap/client"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -87,8 +89,8 @@ func (m mailbox) fill() {
 // deliver hands a mail over as another server does.
 func (m mailbox) deliver(to string) {
 	m.Helper()
-	out, err := m.engine.ContainerExec(m.Context(), m.container().ID, engine.ExecSpec{Command: []string{"sh", "-c",
-		`printf 'LHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<%s>\r\nDATA\r\nSubject: delivered\r\n\r\nhello\r\n.\r\nQUIT\r\n' "$0" | nc -w 10 127.0.0.1 1024`, to}})
+	const talk = `printf 'LHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<%s>\r\nDATA\r\nSubject: delivered\r\n\r\nhello\r\n.\r\nQUIT\r\n' "$0" | nc -w 10 127.0.0.1 1024`
+	out, err := m.engine.ContainerExec(m.Context(), m.container().ID, engine.ExecSpec{Command: []string{"sh", "-c", talk, to}})
 	require.NoError(m, err)
 	require.Contains(m, out.Stdout, "250 2.0.0 <"+to+">", out.Stderr)
 }
@@ -174,10 +176,9 @@ func TestAnotherSuite(t *testing.T) {
 		t.Skipf("%s names no other suite than the usual one", enginetest.EnvSuite)
 	}
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
-		theirs := checkout.New(t, kind)
-		theirs.OK(t, "db:start")
 		c := checkout.New(t, kind)
-		database := "DATABASE_URL=" + theirs.URL(t)
+		c.OK(t, "build:postgres")
+		database := "DATABASE_URL=" + somebodysDatabase(t, enginetest.Open(t, kind))
 		usual := []string{database, "POSTSTACK_DEBIAN_SUITE=" + string(usualSuite)}
 		other := []string{database}
 		m := newMailbox(t, kind, c, usual)
@@ -196,6 +197,29 @@ func TestAnotherSuite(t *testing.T) {
 			before = m.tells()
 		}
 	})
+}
+
+// somebodysDatabase is a server that the containers of services reach too.
+func somebodysDatabase(t *testing.T, e *engine.Engine) (url string) {
+	t.Helper()
+	id, err := e.ContainerCreate(t.Context(), engine.ContainerSpec{
+		Image: "localhost/poststack/postgres:latest", Labels: container.DisposableLabels(), Env: map[string]string{"POSTGRES_PASSWORD": "theirs"},
+		Ports: []engine.Port{{Container: 5432, HostIP: "0.0.0.0"}},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, e.ContainerRemove(context.WithoutCancel(t.Context()), id)) })
+	require.NoError(t, e.ContainerStart(t.Context(), id))
+	found, err := e.ContainerInspect(t.Context(), string(id))
+	require.NoError(t, err)
+	url = fmt.Sprintf("postgres://postgres:theirs@127.0.0.1:%d/postgres?sslmode=disable", published(found, 5432))
+	require.Eventually(t, func() bool {
+		conn, err := pgx.Connect(t.Context(), url)
+		if err == nil {
+			err = conn.Close(t.Context())
+		}
+		return err == nil
+	}, time.Minute, 100*time.Millisecond)
+	return url
 }
 
 // usualSuite is the one that users get without a setting.
