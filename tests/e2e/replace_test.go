@@ -116,8 +116,9 @@ func (m mailbox) tells() string {
 	quota, err := m.engine.ContainerExec(m.Context(), m.container().ID, engine.ExecSpec{Command: []string{"doveadm", "-f", "tab", "quota", "get", "-u", "ada@example.org"}})
 	require.NoError(m, err)
 	for line := range strings.Lines(quota.Stdout) {
-		if f := strings.Split(line, "\t"); len(f) > 4 && f[1] == "STORAGE" {
-			fmt.Fprintf(&out, "quota %s of %s\n", f[2], f[3])
+		f := strings.Split(line, "\t")
+		if at := slices.Index(f, "STORAGE"); at >= 0 && at+2 < len(f) {
+			fmt.Fprintf(&out, "quota %s of %s\n", f[at+1], f[at+2])
 		}
 	}
 	return out.String()
@@ -185,6 +186,7 @@ func TestAnotherSuite(t *testing.T) {
 		m.fill()
 		m.deliver("ada+bills@example.org")
 		before := m.tells()
+		require.Regexp(t, `quota \d+ of 1024\n$`, before)
 		version := m.version()
 		for _, env := range [][]string{other, usual, other} {
 			r := c.Mage(t, env, "setup")
