@@ -51,7 +51,7 @@ load_settings() {
   done
   POSTGRES_INITDB_ARGS=${POSTGRES_INITDB_ARGS-}
   POSTGRES_INITDB_ARGS=${POSTGRES_INITDB_ARGS//[$'\n\r']/ } # a block of YAML has line ends
-  export -n POSTGRES_PASSWORD # of the programs that are run here, only init scripts get it
+  export -n POSTGRES_PASSWORD                               # of the programs that are run here, only init scripts get it
   export POSTGRES_USER=${POSTGRES_USER:-postgres}
   export POSTGRES_DB=${POSTGRES_DB:-$POSTGRES_USER}
   POSTGRES_HOST_AUTH_METHOD=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}
