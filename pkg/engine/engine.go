@@ -24,6 +24,7 @@ type Options struct {
 	Want       string              // auto, podman or docker; "" is auto
 	Runner     runner.Runner       // runs the engine's command line; nil is [runner.Exec]
 	Getenv     func(string) string // the environment; required
+	Volumes    string              // a file with the names of volumes to remove when this process dies, one a line; need not be there
 	CacheDir   string              // remembers what the probe found and holds podman's configuration; required
 	RuntimeDir string              // where podman's socket goes; "" is XDG_RUNTIME_DIR, or else the temporary directory
 	Report     event.Reporter

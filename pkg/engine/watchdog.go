@@ -70,6 +70,7 @@ func (e *Engine) watchdogCommand(stdin *os.File) runner.Command {
 		"WATCH_SCRATCH=" + e.scratch(),
 		"WATCH_TEMP=" + os.TempDir(),
 		"WATCH_STAGING=" + filepath.Join(e.opts.CacheDir, "staging"),
+		"WATCH_VOLUMES=" + e.opts.Volumes,
 	}, e.cli.env...)
 	store, service := "", ""
 	if e.service != nil {

@@ -8,6 +8,7 @@
 #   WATCH_SCRATCH  where its builds work
 #   WATCH_TEMP     where its other temporary files are
 #   WATCH_STAGING  where the contexts of its builds are
+#   WATCH_VOLUMES  a file with the names of volumes that are nobody's yet, one a line
 #   WATCH_STORE    podman: where containers are kept
 #   WATCH_SERVICE  podman: the directory of the API's socket
 set -u
@@ -88,6 +89,10 @@ others() {
     found=$(limit "$@" "$thing" ls --quiet --filter "label=$WATCH_LABEL")
     for name in $found; do limit "$@" "$thing" rm "$name"; done
   done
+  if [ -r "$WATCH_VOLUMES" ]; then
+    while read -r name; do limit "$@" volume rm "$name" </dev/null; done <"$WATCH_VOLUMES"
+    rm -f -- "$WATCH_VOLUMES"
+  fi
 }
 
 # mounted tells whether something is mounted at a directory or below, or that cannot be told. The kernel writes a
