@@ -26,6 +26,31 @@ func (DB) Url(ctx context.Context, passfile *bool) error { //nolint:revive // ma
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.PrintURL(ctx, isSet(passfile)) })
 }
 
+// Backup writes the database in use into one file, as it is at one moment, while it is used. The file is compressed and
+// has checksums, and is encrypted where the settings name recipients. With -verify it is restored on trial and compared;
+// with -keep=7 older backups of this database that Poststack has made there are deleted afterwards, all but the newest 7;
+// -to=DIR is another directory than that of the settings. The image of PostgreSQL is built for it only with DATABASE_URL
+// set. Settings: DATABASE_URL, POSTSTACK_BACKUP_DIR, POSTSTACK_BACKUP_RECIPIENTS, POSTSTACK_BACKUP_IDENTITY. Example:
+// mage db:backup -verify
+func (DB) Backup(ctx context.Context, to *string, verify *bool, keep *int) error {
+	o := stack.BackupOptions{To: orZero(to), Verify: isSet(verify), Keep: orZero(keep)}
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Backup(ctx, o) }, external(Build.Postgres))
+}
+
+// Backups lists the backups in the directory of the settings, the newest first. With -check each is read whole and
+// compared with its checksums, which needs no key. Setting: POSTSTACK_BACKUP_DIR. Example: mage db:backups -check
+func (DB) Backups(ctx context.Context, check *bool) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Backups(ctx, isSet(check)) })
+}
+
+// Restore replaces Poststack's own database by a backup, after a question; -yes asks nothing. FILE is a path, or a name
+// that db:backups lists. The backup is checked, restored into a new volume and compared, while the present database
+// serves; only then does it take its place, and services that run use it. Settings: POSTSTACK_BACKUP_DIR,
+// POSTSTACK_BACKUP_IDENTITY. Example: mage db:restore FILE
+func (DB) Restore(ctx context.Context, file string, yes *bool) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Restore(ctx, file, isSet(yes)) }, own(Build.Postgres))
+}
+
 // Verify checks what was built and started.
 type Verify mg.Namespace
 

@@ -119,6 +119,9 @@ func own(need any) any {
 	return needIf{need, func(s *stack.Stack) bool { return !s.External() }}
 }
 
+// external is a need with DATABASE_URL set only: what runs has what it was made of already.
+func external(need any) any { return needIf{need, (*stack.Stack).External} }
+
 // chosen is a need where the settings choose services.
 func chosen(need any) any { return needIf{need, (*stack.Stack).StartsServices} }
 

@@ -49,6 +49,7 @@ type Config struct {
 
 	Database Database
 	Schema   Schema
+	Backup   Backup
 	Timeout  Timeout
 
 	StateDir string // absolute; what must outlive the checkout's clean-up. No other stack uses it
@@ -82,6 +83,13 @@ type Schema struct {
 	Transaction string
 }
 
+// Backup is where backups go, and who can read them.
+type Backup struct {
+	Dir        string // absolute; "" is backups in StateDir
+	Recipients string // age's: "age1…", several with blanks between, or the absolute path of a file of them; "" encrypts nothing
+	Identity   string // absolute path of the file with which encrypted backups are opened; may be empty
+}
+
 // Timeout is how long each kind of operation may take. All are positive.
 type Timeout struct {
 	Build, Pull, Start, Connect, Schema, Stop time.Duration
@@ -98,6 +106,9 @@ type Setting struct {
 	Value   string // masked if Secret
 	Source  string // "default", "poststack.yaml:12" or "environment LOG_LEVEL"
 }
+
+// BackupDir is where backups are.
+func (c Config) BackupDir() string { return cmp.Or(c.Backup.Dir, filepath.Join(c.StateDir, "backups")) }
 
 // LogDir is where logs are written.
 func (c Config) LogDir() string { return filepath.Join(c.Root, "logs") }

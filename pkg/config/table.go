@@ -24,7 +24,7 @@ type setter func(c *Config, s scope, raw string) (string, error)
 
 // options is the table. Its order is that of config:show and of the documentation.
 func options() []option {
-	return slices.Concat(generalOptions(), serviceOptions(), acmeOptions(), stackOptions(), databaseOptions(), schemaOptions(), timeoutOptions())
+	return slices.Concat(generalOptions(), serviceOptions(), acmeOptions(), stackOptions(), databaseOptions(), schemaOptions(), backupOptions(), timeoutOptions())
 }
 
 func generalOptions() []option {

@@ -3,6 +3,7 @@
 package service
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -20,6 +21,7 @@ type Stack struct {
 	Name    string
 	Owner   container.Owner
 	Setting func(key string) (string, bool) // the value of a setting, by its key in poststack.yaml
+	Volumes map[string]string               // those that stand for others, by what a service calls these
 }
 
 // Run is what one run of a service is told.
@@ -50,7 +52,8 @@ func (s Stack) Declare(of image.Definition, run Run) (container.Service, error) 
 		Ports: Ports(d.Ports, run.Listen, run.Ports), ReadOnly: d.ReadOnly, Groups: d.Groups,
 	}
 	for _, v := range d.Volumes {
-		spec.Mounts = append(spec.Mounts, engine.Mount{Volume: s.Volume(v.Name), Target: v.Path, ReadOnly: v.ReadOnly})
+		name := cmp.Or(s.Volumes[v.Name], v.Name)
+		spec.Mounts = append(spec.Mounts, engine.Mount{Volume: s.Volume(name), Target: v.Path, ReadOnly: v.ReadOnly})
 	}
 	for _, t := range d.Tmpfs {
 		spec.Tmpfs = append(spec.Tmpfs, t.Spec())

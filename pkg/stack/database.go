@@ -34,34 +34,44 @@ func (s *Stack) StartDatabase(ctx context.Context) error {
 			return ended{}, err
 		}
 		s.sayNotes(r)
-		declared, target, err := s.ownService(ctx, e, r)
-		if err != nil {
-			return ended{}, err
+		how, err := s.startOwn(ctx, e, r)
+		if err == nil {
+			err = s.settle(ctx, e, r)
 		}
-		volumes := &volumeWatch{Engine: e, data: s.volumeName(), had: s.hasData(e.Info().Kind)}
-		c, change, served, err := s.haveOwn(ctx, volumes, r, &declared)
-		if err != nil {
-			return ended{}, err
-		}
-		target.Port = declared.Spec.Ports[0].Host
-		if err := s.rememberPort(ctx, target.Port); err != nil {
-			return ended{}, err
-		}
-		if volumes.made {
-			s.standBy(ctx, e, target)
-		}
-		s.sayChange(r, e.Info().Kind, c.Name, change)
-		kept := change == container.Kept && c.KeptUp
-		renewed, err := s.readyWith(ctx, e, c, target, change, served)
-		if err = s.keepUp(ctx, r, e, c.Name, kept, err); err != nil {
-			return ended{}, err
-		}
-		text := fmt.Sprintf("%s on 127.0.0.1:%d", declared.Spec.Name, target.Port)
-		if change == container.Kept {
-			return sayRenewed(text, renewed), nil
-		}
-		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s, %s", text, change)}, nil
+		return how, err
 	})
+}
+
+// startOwn has the own database running on its volume, and waits until it answers.
+func (s *Stack) startOwn(ctx context.Context, e Engine, r event.Reporter) (ended, error) {
+	kind := e.Info().Kind
+	declared, target, err := s.ownService(ctx, e, r)
+	if err != nil {
+		return ended{}, err
+	}
+	volumes := &volumeWatch{Engine: e, data: s.volumeName(kind), had: s.hasData(kind)}
+	c, change, served, err := s.haveOwn(ctx, volumes, r, &declared)
+	if err != nil {
+		return ended{}, err
+	}
+	target.Port = declared.Spec.Ports[0].Host
+	if err := s.rememberPort(ctx, target.Port); err != nil {
+		return ended{}, err
+	}
+	if volumes.made {
+		s.standBy(ctx, e, target)
+	}
+	s.sayChange(r, kind, c.Name, change)
+	kept := change == container.Kept && c.KeptUp
+	renewed, err := s.readyWith(ctx, e, c, target, change, served)
+	if err = s.keepUp(ctx, r, e, c.Name, kept, err); err != nil {
+		return ended{}, err
+	}
+	text := fmt.Sprintf("%s on 127.0.0.1:%d", declared.Spec.Name, target.Port)
+	if change == container.Kept {
+		return sayRenewed(text, renewed), nil
+	}
+	return ended{Outcome: event.Done, Text: fmt.Sprintf("%s, %s", text, change)}, nil
 }
 
 // haveOwn has the container of the own database running. served tells that it showed its certificate to clients already.

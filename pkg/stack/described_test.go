@@ -26,7 +26,7 @@ func TestData_described(t *testing.T) {
 	var s schemaNode
 	require.NoError(t, json.Unmarshal(text, &s))
 	for name, value := range map[string]any{
-		"account": stack.AccountData{}, "alias": stack.AliasData{}, "certificate": stack.CertificateData{}, "changeset": stack.ChangesetData{},
+		"account": stack.AccountData{}, "alias": stack.AliasData{}, "backup": stack.BackupData{}, "restored": stack.RestoredData{}, "certificate": stack.CertificateData{}, "changeset": stack.ChangesetData{},
 		"checked_image": stack.ImageChecks{}, "demo": stack.DemoData{}, "doctor": stack.DoctorReport{}, "domain": stack.DomainData{}, "engines": []stack.EngineData{},
 		"image": stack.ImageData{}, "images": []stack.ListedImage{}, "logs": stack.LogsReport{}, "migration": stack.MigrationData{}, "need": stack.NeedData{},
 		"password": stack.PasswordData{}, "record": stack.RecordData{}, "removed": stack.RemovedData{}, "schema": stack.SchemaData{}, "server": stack.ServerData{},

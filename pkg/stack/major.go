@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/poststack/poststack/pkg/container"
@@ -30,7 +31,7 @@ func (e *MajorError) Error() string {
 // own data directory tells the one version, the packages of the image the other; where either is silent, the image's
 // entrypoint is left to judge.
 func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Service, c engine.Container) error {
-	if c.ID == "" || service.Declares(c) {
+	if c.ID == "" || service.Declares(c) || !mounts(c, s.volumeName(e.Info().Kind)) {
 		return nil
 	}
 	img, err := e.ImageInspect(ctx, service.Spec.Image)
@@ -50,9 +51,14 @@ func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Serv
 		return err
 	}
 	if major := strings.TrimSpace(string(has)); wants != "" && major != wants {
-		return &MajorError{Container: c.Name, Volume: s.volumeName(), Has: major, Image: service.Spec.Image, Wants: wants}
+		return &MajorError{Container: c.Name, Volume: s.volumeName(e.Info().Kind), Has: major, Image: service.Spec.Image, Wants: wants}
 	}
 	return nil
+}
+
+// mounts tells whether a container has that volume: one that a restore is about to replace has another.
+func mounts(c engine.Container, volume string) bool {
+	return slices.ContainsFunc(c.Mounts, func(m engine.Mount) bool { return m.Volume == volume })
 }
 
 // dataDir is where a container of the image keeps its database, whose volume is at mounted.

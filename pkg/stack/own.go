@@ -54,10 +54,9 @@ func (s *Stack) setting(key string) (value string, known bool) {
 	return value, known
 }
 
-// containerName, networkName and volumeName are those of the own database.
+// containerName and networkName are those of the own database.
 func (s *Stack) containerName() string { return s.services().Container(postgresImage) }
 func (s *Stack) networkName() string   { return s.services().Network() }
-func (s *Stack) volumeName() string    { return s.services().Volume("data") }
 
 // errNotSetUp is a request for the own database before there is one.
 var errNotSetUp = errors.New("this stack has no database yet: run mage setup, or set DATABASE_URL")
@@ -111,6 +110,11 @@ func (s *Stack) ownService(ctx context.Context, e Engine, r event.Reporter) (con
 		return declared, database.Target{}, err
 	}
 	stack := s.services()
+	data, err := s.dataVolume(e.Info().Kind)
+	if err != nil {
+		return declared, database.Target{}, err
+	}
+	stack.Volumes = map[string]string{place.data.Name: data}
 	password, err := s.havePassword(ctx, e)
 	if err == nil {
 		stack.Owner, err = s.makeOwner(e.Info().Kind)

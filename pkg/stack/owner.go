@@ -97,7 +97,7 @@ func (s *Stack) check(e Engine, kind, name string, labels map[string]string) err
 func (s *Stack) refuseForeign(ctx context.Context, e Engine) error {
 	c, errC := e.ContainerInspect(ctx, s.containerName())
 	n, errN := e.NetworkInspect(ctx, s.networkName())
-	v, errV := e.VolumeInspect(ctx, s.volumeName())
+	v, errV := e.VolumeInspect(ctx, s.volumeName(e.Info().Kind))
 	for _, thing := range []struct {
 		err        error
 		kind, name string

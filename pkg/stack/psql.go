@@ -139,28 +139,34 @@ func (s *Stack) insidePsql(ctx context.Context, target database.Target, args []s
 
 // imagePsql runs psql in a disposable container of PostgreSQL's image.
 func (s *Stack) imagePsql(ctx context.Context, target database.Target, args []string) error {
-	const passFile = "/run/poststack/pgpass"
 	if target.Socket() != "" {
 		return &UsageError{Reason: fmt.Sprintf("psql of the image cannot reach %s: install psql, Debian's package postgresql-client", target.Place())}
 	}
-	place, err := s.declaredDatabase()
+	spec, target, err := s.clientSpec(target)
 	if err != nil {
 		return err
 	}
-	uid, gid := place.password.IDs() // the image's user runs psql, too
+	return s.disposable(ctx, postgresImage, spec, engine.ExecSpec{
+		Command: append(append([]string{"psql"}, args...), "--dbname="+target.Redacted()), Env: s.screen(),
+	})
+}
+
+// clientSpec is a container for client programs of target, which it shares the network with, and target as they name it.
+func (s *Stack) clientSpec(target database.Target) (engine.ContainerSpec, database.Target, error) {
+	const passFile = "/run/poststack/pgpass"
 	spec := engine.ContainerSpec{Env: map[string]string{"PGPASSFILE": passFile}, HostNetwork: true}
+	place, err := s.declaredDatabase()
+	if err != nil {
+		return spec, target, err
+	}
+	uid, gid := place.password.IDs() // the image's user runs psql, too
 	if pass := target.PassFile(); pass != nil {
 		spec.Files = append(spec.Files, engine.File{Path: passFile, Mode: 0o600, UID: uid, GID: gid, Content: pass})
 	}
 	target.PassPath = ""
 	target, files, err := clientFiles(target, uid, gid)
-	if err != nil {
-		return err
-	}
 	spec.Files = append(spec.Files, files...)
-	return s.disposable(ctx, postgresImage, spec, engine.ExecSpec{
-		Command: append(append([]string{"psql"}, args...), "--dbname="+target.Redacted()), Env: s.screen(),
-	})
+	return spec, target, err
 }
 
 // clientFiles are the certificates of target for the container's user of those IDs, and target with their places there. libpq reads

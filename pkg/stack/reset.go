@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 )
 
@@ -88,7 +89,8 @@ func (s *Stack) forget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paths := []string{port, s.passFile(), filepath.Join(s.servicesDir(), filepath.Ext(port)[1:])}
+	kind := engine.Kind(filepath.Ext(port)[1:])
+	paths := []string{port, s.dataFile(kind), s.journalFile(kind), s.passFile(), filepath.Join(s.servicesDir(), string(kind))}
 	if others, err := filepath.Glob(filepath.Join(s.Config.StateDir, "port.*")); err == nil && len(others) <= 1 {
 		paths = append(paths, s.passwordFile(), s.ownerFile(), s.keyFile(), s.servicesDir(), s.authorityDir())
 	}

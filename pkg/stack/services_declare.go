@@ -100,9 +100,14 @@ func servicePair(a certificate.Authority) ([]byte, error) {
 	return slices.Concat(key, chain), nil
 }
 
+// secretPath is where a secret of a service is kept.
+func (s *Stack) secretPath(name, wanted string) string {
+	return filepath.Join(s.servicesDir(), "secret."+name+"."+wanted)
+}
+
 // serviceSecret is a random word: made once, and kept.
 func (s *Stack) serviceSecret(name, wanted string) (secret.Value, error) {
-	path := filepath.Join(s.servicesDir(), "secret."+name+"."+wanted)
+	path := s.secretPath(name, wanted)
 	word, err := readWord(path)
 	value := secret.Value(word)
 	if err == nil && word == "" {

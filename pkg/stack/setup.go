@@ -90,7 +90,7 @@ func (s *Stack) Down(ctx context.Context) error {
 		if stopped == 0 {
 			return ended{Outcome: event.Unchanged, Text: "nothing was running"}, nil
 		}
-		return ended{Outcome: event.Done, Text: fmt.Sprintf("%d stopped; the data stays in volume %s; start again with: %s", stopped, s.volumeName(), starter)}, nil
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("%d stopped; the data stays in volume %s; start again with: %s", stopped, s.volumeName(e.Info().Kind), starter)}, nil
 	})
 }
 

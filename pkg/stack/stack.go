@@ -177,7 +177,7 @@ func (s *Stack) openEngine(ctx context.Context, then func(context.Context, Engin
 func (s *Stack) engineOptions(r event.Reporter) engine.Options {
 	return engine.Options{
 		Want: s.wantedEngine(), Runner: s.Runner, Getenv: s.Getenv, Secrets: s.Secrets, Report: r,
-		CacheDir: s.Config.CacheDir,
+		CacheDir: s.Config.CacheDir, Volumes: s.unfinishedFile(),
 	}
 }
 

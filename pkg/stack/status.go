@@ -106,7 +106,7 @@ func (s *Stack) Status(ctx context.Context) error {
 		row("certificates", c.String(), c.more())
 	}
 	if report.VolumeBytes > 0 {
-		row("data", units.HumanSize(float64(report.VolumeBytes)), s.volumeName())
+		row("data", units.HumanSize(float64(report.VolumeBytes)), s.volumeName(s.engineOnce.value.Info().Kind))
 	}
 	s.Sink.Result(table)
 	return nil
@@ -202,7 +202,7 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 		at := s.afterReboot(ctx, e, running)
 		report.Reboot = &RebootStatus{ComeBack: at.Returns, Why: at.Why, Remedy: at.Remedy}
 	}
-	used, err := e.VolumeUsage(ctx, s.volumeName())
+	used, err := e.VolumeUsage(ctx, s.volumeName(e.Info().Kind))
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return err
 	}

@@ -21,7 +21,8 @@ func elsewhere() map[string]string {
 	return map[string]string{
 		"psql": terminal, "shell": terminal,
 		"completion": "what it prints is a script", "engine:install": "it changes the machine",
-		"demo": "TestDemo holds its document to the schema", "certificates:renew": issuer, "certificates:revoke": issuer,
+		"db:restore": "TestBackup reads its document, and that of db:backup",
+		"demo":       "TestDemo holds its document to the schema", "certificates:renew": issuer, "certificates:revoke": issuer,
 		"build:all": described, "db:url": described, "images": described, "schema:update": described, "verify:db": described,
 		"dns:check":      "TestHosting runs it; what it finds depends on the name server",
 		"verify:runtime": "TestVerifyRuntime runs it; it gives what verify:base gives, for more images",
@@ -33,7 +34,7 @@ func everyTarget(t *testing.T, c *checkout.Checkout) {
 	t.Helper()
 	var commands []string
 	for _, line := range []string{
-		"setup", "schema:init", "schema:status", "db:start", "engine:status", "config:show",
+		"setup", "schema:init", "schema:status", "db:start", "engine:status", "config:show", "db:backup", "db:backups -check",
 		"domain:add example.org -mail -web -dns", "domain:list", "domain:disable example.org", "domain:enable example.org",
 		"account:add ada@example.org -generate", "account:list", "account:password ada@example.org -generate",
 		"account:disable ada@example.org", "account:enable ada@example.org",

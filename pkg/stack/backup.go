@@ -1,0 +1,90 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"github.com/poststack/poststack/pkg/backup"
+	"github.com/poststack/poststack/pkg/event"
+)
+
+// BackupOptions say where a backup goes, and what else is done.
+type BackupOptions struct {
+	To     string // directory; "" is the one of the settings
+	Verify bool   // restore it on trial
+	Keep   int    // of the stack's backups of this database there; 0 keeps all
+}
+
+// BackupData is a backup as a value for machines.
+type BackupData struct {
+	File      string    `json:"file"`
+	Created   time.Time `json:"created"` // when the database was as it is in it
+	Bytes     int64     `json:"bytes"`
+	Stack     string    `json:"stack"`
+	Database  string    `json:"database"`
+	Server    string    `json:"server"`
+	Schema    string    `json:"schema"` // fingerprint
+	Encrypted bool      `json:"encrypted"`
+	Checked   string    `json:"checked,omitempty"` // "whole", or why not; empty if it was not read
+}
+
+// backupName is the name of a file that is made here.
+func backupName(stack string, created time.Time) string {
+	return stack + "_" + created.UTC().Format("20060102T150405.000Z") + ".tar"
+}
+
+// Backup writes the database in use into one file, while it is used. It starts nothing.
+func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
+	return s.run(ctx, "db:backup", Database, func(ctx context.Context, r event.Reporter) (ended, error) {
+		if o.Keep < 0 {
+			return ended{}, &UsageError{Reason: fmt.Sprintf("-keep=%d: it is how many backups stay, from 1", o.Keep)}
+		}
+		b, err := s.newBackup(ctx, r, o)
+		if err != nil {
+			return ended{}, err
+		}
+		s.sayNotes(r)
+		made, err := b.make(ctx)
+		if err != nil {
+			return ended{}, err
+		}
+		text := fmt.Sprintf("%s, %s, %d tables with %d rows, %s", made.path, units.HumanSize(float64(made.bytes)),
+			len(made.rows), rowsOf(made.rows), encryption(made.header))
+		if o.Verify {
+			if err := b.verify(ctx, made.path); err != nil {
+				return ended{}, fmt.Errorf("verify %s, which stays: %w", made.path, err)
+			}
+			text += ", restored on trial and equal"
+		}
+		pruned, err := s.prune(b.dir, made.header, o.Keep)
+		if err != nil {
+			return ended{}, err
+		}
+		for _, path := range pruned {
+			r.Notice(fmt.Sprintf("deleted %s: the newest %d stay", path, o.Keep))
+		}
+		data := backupData(made.path, made.bytes, made.header)
+		if o.Verify {
+			data.Checked = wholeBackup
+		}
+		return ended{Outcome: event.Done, Text: text, Data: data}, nil
+	})
+}
+
+// encryption says whether others can read a backup.
+func encryption(h backup.Header) string {
+	if h.Encrypted {
+		return "encrypted"
+	}
+	return "not encrypted"
+}
+
+func backupData(path string, size int64, h backup.Header) BackupData {
+	return BackupData{
+		File: path, Created: h.Created, Bytes: size, Stack: h.Stack, Database: h.Database, Server: h.Server,
+		Schema: h.Schema, Encrypted: h.Encrypted,
+	}
+}

@@ -1,0 +1,105 @@
+package stack
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// client is a container that has PostgreSQL's client programs, and how they name the database.
+type client struct {
+	*Stack
+	engine Engine
+	id     engine.ContainerID
+	dbname string
+}
+
+// client starts a disposable container of an image for programs that ask target. The password goes in as a file.
+func (s *Stack) client(ctx context.Context, e Engine, ref engine.Ref, target database.Target) (*client, error) {
+	spec, target, err := s.clientSpec(target)
+	if err != nil {
+		return nil, err
+	}
+	spec.Image, spec.Entrypoint, spec.Command = ref, []string{"sleep"}, []string{"infinity"}
+	spec.Labels = container.DisposableLabels()
+	spec.Labels[container.LabelRole] = postgresImage
+	c := &client{Stack: s, engine: e, dbname: target.Redacted()}
+	if c.id, err = e.ContainerCreate(ctx, spec); err != nil {
+		return nil, err
+	}
+	if err := e.ContainerStart(ctx, c.id); err != nil {
+		return nil, errors.Join(err, c.close(ctx))
+	}
+	return c, nil
+}
+
+// close removes the container, also after ctx has ended.
+func (c *client) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+	defer cancel()
+	return c.engine.ContainerRemove(ctx, c.id)
+}
+
+// counted runs the program $@ and tells the digest of what it printed as the last line of stderr: engines have been
+// seen to lose the end of a stream, with an exit status of 0.
+const counted = `set -o pipefail
+exec 3> >(sha256sum >&2)
+digest=$!
+"$@" | tee /dev/fd/3 || { code=$?; kill "$digest"; exit "$code"; }
+exec 3>&-
+wait "$digest"`
+
+// run runs a program and passes on what it prints, which is known to be all of it when run returns nil.
+func (c *client) run(ctx context.Context, out io.Writer, program ...string) error {
+	command := c.engine.ExecCommand(c.id, engine.ExecSpec{
+		Command: append(append([]string{"bash", "-c", counted, program[0]}, program...), "--no-password", "--dbname="+c.dbname),
+	}, false)
+	of := sha256.New()
+	command.Stdout = io.MultiWriter(of, out)
+	res, err := c.Runner.Run(ctx, command)
+	if err != nil {
+		return fmt.Errorf("run %s: %w", program[0], err)
+	}
+	lines := strings.Fields(res.Stderr)
+	if len(lines) < 2 || lines[len(lines)-2] != hex.EncodeToString(of.Sum(nil)) {
+		return fmt.Errorf("run %s: %s passed on something else than it printed", program[0], c.engine.Info().Kind)
+	}
+	return nil
+}
+
+// feed runs a program that reads in. A failure of in is the error then: the program only sees it end early.
+func (c *client) feed(ctx context.Context, in io.Reader, program ...string) error {
+	source := &source{from: in}
+	command := c.engine.ExecCommand(c.id, engine.ExecSpec{Command: append(program, "--no-password", "--dbname="+c.dbname)}, false)
+	command.Stdin = source
+	_, err := c.Runner.Run(ctx, command)
+	if source.err != nil {
+		return source.err
+	}
+	if err != nil {
+		return fmt.Errorf("run %s: %w", program[0], err)
+	}
+	return nil
+}
+
+// source remembers why it could not be read.
+type source struct {
+	from io.Reader
+	err  error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.from.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,140 @@
+package stack
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"github.com/poststack/poststack/pkg/backup"
+	"github.com/poststack/poststack/pkg/event"
+)
+
+// wholeBackup is what is said of a backup that is as it was written.
+const wholeBackup = "whole"
+
+// Backups lists the backups in the directory of the settings, the newest first; with check each is read and compared
+// with its checksums, and one that is damaged is a failure.
+func (s *Stack) Backups(ctx context.Context, check bool) error {
+	dir := s.Config.BackupDir()
+	found, err := backupsIn(dir)
+	if err != nil {
+		return s.failure("db:backups", Unexpected, err)
+	}
+	report := event.Report{Header: []string{"file", "made", "size", "database", "schema", "encrypted"}}
+	if check {
+		report.Header = append(report.Header, "checked")
+	}
+	bad := 0
+	for i := range found {
+		b := &found[i]
+		row := []string{
+			filepath.Base(b.File), b.Created.Local().Format(time.DateTime), units.HumanSize(float64(b.Bytes)),
+			fmt.Sprintf("%s, PostgreSQL %s", b.Database, b.Server), b.Schema[:min(12, len(b.Schema))], yesNo(b.Encrypted),
+		}
+		if check {
+			if b.Checked = checked(ctx, b.File); ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if b.Checked != wholeBackup {
+				bad++
+			}
+			row = append(row, b.Checked)
+		}
+		report.Rows = append(report.Rows, row)
+	}
+	report.Data = found
+	report.Text = "in " + dir + ":"
+	if len(found) == 0 {
+		report.Header, report.Text = nil, fmt.Sprintf("there is no backup in %s; mage db:backup makes one", dir)
+	}
+	s.Sink.Result(report)
+	if bad > 0 {
+		return s.failure("db:backups", Unexpected, fmt.Errorf("%d of %d backups cannot be used", bad, len(found)))
+	}
+	return nil
+}
+
+// checked reads a backup and says whether it is whole.
+func checked(ctx context.Context, path string) string {
+	file, err := os.Open(path)
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = file.Close() }()
+	if _, err := backup.Check(during{ctx, file}); err != nil {
+		return err.Error()
+	}
+	return wholeBackup
+}
+
+// backupsIn are the backups in a directory, the newest first. What is none is left out.
+func backupsIn(dir string) ([]BackupData, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("list backups: %w", err)
+	}
+	found := []BackupData{}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || !info.Mode().IsRegular() || filepath.Ext(entry.Name()) != ".tar" {
+			continue
+		}
+		path := filepath.Join(dir, entry.Name())
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("list backups: %w", err)
+		}
+		h, err := backup.ReadHeader(file)
+		_ = file.Close()
+		if err == nil {
+			found = append(found, backupData(path, info.Size(), h))
+		}
+	}
+	slices.SortFunc(found, func(a, b BackupData) int {
+		return cmp.Or(b.Created.Compare(a.Created), strings.Compare(b.File, a.File))
+	})
+	return found, nil
+}
+
+// prune deletes all but the newest backups of one database that this stack has made, and returns which. A file that was
+// given another name is people's own.
+func (s *Stack) prune(dir string, of backup.Header, keep int) (deleted []string, err error) {
+	if keep == 0 {
+		return nil, nil
+	}
+	found, err := backupsIn(dir)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(b BackupData) bool {
+		return b.Stack != of.Stack || b.Database != of.Database || filepath.Base(b.File) != backupName(b.Stack, b.Created)
+	})
+	for _, old := range found[min(keep, len(found)):] {
+		if err := os.Remove(old.File); err != nil {
+			return deleted, fmt.Errorf("delete old backup: %w", err)
+		}
+		deleted = append(deleted, old.File)
+	}
+	return deleted, nil
+}
+
+// during is a file that is read for as long as ctx lasts.
+type during struct {
+	ctx  context.Context //nolint:containedctx // a reader has no parameter for it
+	file *os.File
+}
+
+func (d during) Read(p []byte) (int, error) {
+	if d.ctx.Err() != nil {
+		return 0, context.Cause(d.ctx)
+	}
+	return d.file.Read(p)
+}

@@ -1,0 +1,190 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/poststack/poststack/pkg/backup"
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/session"
+)
+
+// taking is a backup being made.
+type taking struct {
+	*Stack
+	report event.Reporter
+	keys   keys
+	engine Engine
+	target database.Target
+	image  engine.Ref // with the programs
+	dir    string
+}
+
+// newBackup has what a backup needs.
+func (s *Stack) newBackup(ctx context.Context, r event.Reporter, o BackupOptions) (b *taking, err error) {
+	b = &taking{Stack: s, report: r, dir: s.Config.BackupDir()}
+	if o.To != "" {
+		b.dir = o.To
+	}
+	if b.dir, err = filepath.Abs(b.dir); err != nil {
+		return nil, &UsageError{Reason: err.Error()}
+	}
+	if b.keys, err = s.keys(); err != nil {
+		return nil, err
+	}
+	if o.Verify && len(b.keys.recipients) > 0 && len(b.keys.identities) == 0 {
+		return nil, &UsageError{Reason: "-verify reads the backup again: set backup.identity (POSTSTACK_BACKUP_IDENTITY) to a file that opens it"}
+	}
+	if b.engine, err = s.engine(ctx); err != nil {
+		return nil, err
+	}
+	if b.target, err = s.Target(ctx); err != nil {
+		return nil, err
+	}
+	if b.target.Socket() != "" {
+		return nil, &UsageError{Reason: "DATABASE_URL names a socket, which pg_dump of the image cannot reach: name the server's host and port"}
+	}
+	if s.External() {
+		b.image, err = s.imageRef(postgresImage)
+		return b, err
+	}
+	running, err := s.runningDatabase(ctx)
+	b.image = engine.Ref(running.Image)
+	return b, err
+}
+
+// taken is a backup that is whole, in its place.
+type taken struct {
+	path   string
+	bytes  int64
+	header backup.Header
+	rows   map[string]int64
+}
+
+// make writes the backup under another name, and gives it its own when all of it is on the disk.
+func (b *taking) make(ctx context.Context) (made taken, err error) {
+	if err := os.MkdirAll(b.dir, 0o700); err != nil {
+		return made, &UsageError{Reason: fmt.Sprintf("make directory for backups: %v; choose another with POSTSTACK_BACKUP_DIR", err)}
+	}
+	session.SweepTemp(b.dir, "unfinished")                        // of runs that were killed
+	file, err := os.CreateTemp(b.dir, session.Temp("unfinished")) // mode 0600
+	if err != nil {
+		return made, &UsageError{Reason: fmt.Sprintf("write backup: %v; choose another directory with POSTSTACK_BACKUP_DIR", err)}
+	}
+	defer func() { // it is not there any more if all went well
+		_ = file.Close()
+		_ = os.Remove(file.Name())
+	}()
+	b.report.Step("reading " + b.target.Place())
+	if made, err = b.write(ctx, file); err != nil {
+		return made, fmt.Errorf("back up %s: %w", b.target.Place(), err)
+	}
+	info, err := file.Stat()
+	if err == nil {
+		err = file.Sync()
+	}
+	if err == nil {
+		made.bytes = info.Size()
+		made.path = filepath.Join(b.dir, backupName(made.header.Stack, made.header.Created))
+		err = os.Rename(file.Name(), made.path)
+	}
+	if err == nil {
+		err = syncDir(b.dir)
+	}
+	if err != nil {
+		return made, fmt.Errorf("write backup: %w", err)
+	}
+	return made, nil
+}
+
+// write writes the database into out, as it is at one moment.
+func (b *taking) write(ctx context.Context, out io.Writer) (made taken, err error) {
+	c, err := b.client(ctx, b.engine, b.image, b.target)
+	if err != nil {
+		return made, err
+	}
+	defer func() { err = errors.Join(err, c.close(ctx)) }()
+	err = b.sessions.Use(ctx, b.target, func(ctx context.Context, conn *pgx.Conn) error {
+		return atOneMoment(ctx, conn, func(moment snapshot) (err error) {
+			made, err = b.members(ctx, c, moment, out)
+			return err
+		})
+	})
+	return made, err
+}
+
+// members writes the members. The rows are counted while they are dumped.
+func (b *taking) members(ctx context.Context, c *client, moment snapshot, out io.Writer) (made taken, err error) {
+	if made.header, err = moment.header(ctx); err != nil {
+		return made, err
+	}
+	made.header.Poststack, made.header.Created, made.header.Stack = version(), time.Now(), b.Config.Stack
+	roles, err := moment.roles(ctx, !b.External(), b.loginRoles())
+	if err != nil {
+		return made, err
+	}
+	var text bytes.Buffer
+	if err := c.run(ctx, &text, "pg_dump", "--schema-only", "--snapshot="+moment.id); err != nil {
+		return made, err
+	}
+	schema := backup.Schema(text.Bytes())
+	made.header.Schema = backup.Fingerprint(schema)
+	w, err := backup.Create(out, made.header, b.keys.recipients)
+	if err == nil {
+		err = w.Member(rolesMember, plain(roles))
+	}
+	if err == nil {
+		err = w.Member(schemaMember, plain(string(schema)))
+	}
+	if err != nil {
+		return made, err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		made.rows, err = countRows(ctx, moment.tx)
+		return err
+	})
+	group.Go(func() error {
+		return w.Member(dumpMember, func(out io.Writer) error {
+			return c.run(ctx, out, "pg_dump", "--format=custom", "--snapshot="+moment.id)
+		})
+	})
+	if err := group.Wait(); err != nil {
+		return made, err
+	}
+	made.header.Encrypted = len(b.keys.recipients) > 0
+	return made, w.Close(made.rows)
+}
+
+// loginRoles are the roles that services of this stack sign in as.
+func (s *Stack) loginRoles() []string {
+	names := []string{}
+	images, err := s.catalogue()
+	if err != nil {
+		return names
+	}
+	for _, name := range declaredServices(images) {
+		names = append(names, s.loginRole(name))
+	}
+	return names
+}
+
+// version is that of this program, as far as the compiler knew it.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}

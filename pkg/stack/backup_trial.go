@@ -1,0 +1,250 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/poststack/poststack/pkg/backup"
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/secret"
+	"github.com/poststack/poststack/pkg/service"
+)
+
+// trial is a server of its own on an empty volume, which a backup is restored into and compared with.
+type trial struct {
+	*Stack
+	report   event.Reporter
+	engine   Engine
+	image    engine.Ref
+	volume   string // the engine's name of it
+	password secret.Value
+	keys     keys
+
+	c      engine.Container
+	target database.Target
+}
+
+// verify restores a backup into a volume that is removed afterwards.
+func (b *taking) verify(ctx context.Context, path string) (err error) {
+	t := &trial{
+		Stack: b.Stack, report: b.report, engine: b.engine, image: b.image, keys: b.keys,
+		volume: "poststack-disposable-" + strings.ToLower(rand.Text()[:12]), password: secret.Value(rand.Text()),
+	}
+	if err := b.engine.VolumeCreate(ctx, t.volume, container.DisposableLabels()); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.dropVolume(ctx)) }()
+	return t.with(ctx, func(ctx context.Context) error { return t.load(ctx, path) })
+}
+
+// dropVolume removes the volume, also after ctx has ended.
+func (t *trial) dropVolume(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+	defer cancel()
+	return t.engine.VolumeRemove(ctx, t.volume)
+}
+
+// with has the server running while do lasts. It is stopped in order if do went well.
+func (t *trial) with(ctx context.Context, do func(context.Context) error) (err error) {
+	spec, err := t.spec()
+	if err != nil {
+		return err
+	}
+	id, err := t.engine.ContainerCreate(ctx, spec)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+		defer cancel()
+		err = errors.Join(err, t.engine.ContainerRemove(ctx, id))
+	}()
+	if err := t.engine.ContainerStart(ctx, id); err != nil {
+		return err
+	}
+	if t.c, err = t.engine.ContainerInspect(ctx, string(id)); err != nil {
+		return err
+	}
+	if len(t.c.Ports) == 0 {
+		return service.Alive(t.engine, id)(ctx)
+	}
+	t.target.Port = t.c.Ports[0].Host
+	if err := t.await(ctx, t.engine, t.c, t.target); err != nil {
+		return err
+	}
+	if err := do(ctx); err != nil {
+		return err
+	}
+	return t.stop(ctx, id)
+}
+
+// stop ends the server as people end theirs: what it leaves needs no recovery.
+func (t *trial) stop(ctx context.Context, id engine.ContainerID) error {
+	if err := t.engine.ContainerStop(ctx, id, t.Config.Timeout.Stop); err != nil {
+		return err
+	}
+	c, err := t.engine.ContainerInspect(ctx, string(id))
+	if err == nil && c.ExitCode != 0 {
+		err = fmt.Errorf("stop the restored database: it %s", container.Fault(c))
+	}
+	return err
+}
+
+// spec is the own database's container, apart from what others would see of it.
+func (t *trial) spec() (spec engine.ContainerSpec, err error) {
+	definition, err := t.definition(postgresImage)
+	if err != nil {
+		return spec, err
+	}
+	place, err := t.declaredDatabase()
+	if err != nil {
+		return spec, err
+	}
+	t.Secrets.Add(t.password.Reveal())
+	declared, err := t.services().Declare(definition, service.Run{
+		Image: t.image, StopTimeout: t.Config.Timeout.Stop, Secrets: map[string][]byte{place.password.Name: []byte(t.password.Reveal())},
+	})
+	spec = declared.Spec
+	spec.Name, spec.Network, spec.Aliases = "", "", nil
+	spec.Labels = container.DisposableLabels()
+	spec.Labels[container.LabelRole] = postgresImage
+	spec.Mounts = []engine.Mount{{Volume: t.volume, Target: place.data.Path}}
+	spec.Ports = []engine.Port{{Container: place.port.Port, HostIP: service.Loopback}}
+	t.target = database.Target{
+		Host: service.Loopback, User: t.Config.Database.User, Password: t.password, Database: t.Config.Database.Name,
+		SSLMode: "disable", ConnectTimeout: database.DefaultConnectTimeout,
+	}
+	return spec, err
+}
+
+// load restores a backup, and compares what is there then with what it says.
+func (t *trial) load(ctx context.Context, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	conn, err := t.target.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	inside := &client{Stack: t.Stack, engine: t.engine, id: t.c.ID, dbname: localName(t.target)}
+	owner, err := headerOf(path)
+	if err != nil {
+		return err
+	}
+	var schema []byte
+	m, err := backup.Read(during{ctx, file}, t.keys.identities, func(name string, r io.Reader) (err error) {
+		switch name {
+		case rolesMember:
+			return t.makeRoles(ctx, conn, owner.User, r)
+		case schemaMember:
+			schema, err = io.ReadAll(r)
+			return err
+		case dumpMember:
+			return inside.feed(ctx, r, "pg_restore", "--exit-on-error")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := t.compare(ctx, conn, inside, m, schema); err != nil {
+		return err
+	}
+	return t.finish(ctx, conn, m.Header.User)
+}
+
+// localName is how programs in the server's container name the database: over its socket, with the login that is there.
+func localName(t database.Target) string {
+	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
+	return fmt.Sprintf("user='%s' dbname='%s'", quote.Replace(t.User), quote.Replace(t.Database))
+}
+
+// makeRoles makes the roles that the dump grants to. One of another name than ours who owned the database owns it until
+// [trial.finish]: grants are compared as they were.
+func (t *trial) makeRoles(ctx context.Context, conn *pgx.Conn, owner string, r io.Reader) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if owner != t.target.User {
+		text = append(text, fmt.Sprintf("create role %s;\n", pgx.Identifier{owner}.Sanitize())...)
+	}
+	if _, err := conn.PgConn().Exec(ctx, string(text)).ReadAll(); err != nil {
+		return fmt.Errorf("make roles: %w", err)
+	}
+	return nil
+}
+
+// compare holds the restored database to the backup: the rows of each table, and the text of the schema where both were
+// written by the same version.
+func (t *trial) compare(ctx context.Context, conn *pgx.Conn, inside *client, m backup.Manifest, schema []byte) error {
+	t.report.Step("comparing what was restored")
+	var here backup.Header
+	err := atOneMoment(ctx, conn, func(moment snapshot) (err error) {
+		if here, err = moment.header(ctx); err != nil {
+			return err
+		}
+		rows, err := countRows(ctx, moment.tx)
+		if err != nil {
+			return err
+		}
+		if differ := rowsDiffer(m.Rows, rows); differ != "" {
+			return fmt.Errorf("what was restored is not what was backed up: %s", differ)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if here.Major != m.Header.Major {
+		t.report.Notice(fmt.Sprintf("the backup is of PostgreSQL %s and this is %s: rows were compared, the text of the schema cannot be", m.Header.Server, here.Server))
+		return nil
+	}
+	var text bytes.Buffer
+	if err := inside.run(ctx, &text, "pg_dump", "--schema-only"); err != nil {
+		return err
+	}
+	if wanted, found := backup.Difference(schema, backup.Schema(text.Bytes())); wanted != found {
+		return fmt.Errorf("the schema that was restored is not the one that was backed up: %q instead of %q", found, wanted)
+	}
+	return nil
+}
+
+// finish gives the database to our own user, and has it know its rows as a database that has been used does.
+func (t *trial) finish(ctx context.Context, conn *pgx.Conn, owner string) error {
+	statements := []string{"analyze"}
+	if owner != t.target.User {
+		from, to := pgx.Identifier{owner}.Sanitize(), pgx.Identifier{t.target.User}.Sanitize()
+		statements = append(statements, "reassign owned by "+from+" to "+to, "drop owned by "+from, "drop role "+from)
+	}
+	for _, statement := range statements {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("finish the restored database: %w", err)
+		}
+	}
+	return nil
+}
+
+// headerOf reads what a backup says of itself.
+func headerOf(path string) (backup.Header, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return backup.Header{}, err
+	}
+	defer func() { _ = file.Close() }()
+	return backup.ReadHeader(file)
+}
