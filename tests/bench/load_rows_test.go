@@ -80,14 +80,14 @@ func (d *demonstration) underLoad(ctx context.Context) (float64, error) {
 	}
 	asking, stop := context.WithCancel(ctx)
 	var clients sync.WaitGroup
-	slowest, failed := make([]time.Duration, 4), make([]error, 4)
+	slowest, failed := make([]time.Duration, 4), make([]error, 5)
 	for i, client := range []func() (ask func(context.Context) error, end func(), err error){d.overHTTPS, d.overDNS("udp"), d.overDNS("tcp"), d.overIMAP} {
 		clients.Go(func() { slowest[i], failed[i] = keepAsking(asking, client) })
 	}
-	err = d.disturb(ctx)
+	failed[4] = d.disturb(ctx)
 	stop()
 	clients.Wait()
-	if err := errors.Join(append(failed, err)...); err != nil {
+	if err := errors.Join(failed...); err != nil {
 		return 0, err
 	}
 	if after, err := d.serial(ctx); err != nil || after == before {

@@ -115,14 +115,16 @@ type change struct {
 }
 
 // row is one change beside n domains, and the time until it is served.
-func (v *visitors) row(service string, n int, goal float64, make func() change) bench.Row {
+func (v *visitors) row(service string, n int, goal float64, next func() change) bench.Row {
 	fill := func(ctx context.Context) error {
 		err := v.fill(ctx, n)
 		time.Sleep(time.Second) // within half a second after another one, a change would be gathered with it
 		return err
 	}
-	return bench.Row{Name: servedName(service, n), Unit: bench.Seconds, Goal: goal,
-		Ours: bench.Timed("an SQL commit", fill, func(ctx context.Context) error { return v.commit(ctx, make()) })}
+	return bench.Row{
+		Name: servedName(service, n), Unit: bench.Seconds, Goal: goal,
+		Ours: bench.Timed("an SQL commit", fill, func(ctx context.Context) error { return v.commit(ctx, next()) }),
+	}
 }
 
 // all is a change of everything beside a thousand domains, after another one.
@@ -166,7 +168,8 @@ func (v *visitors) fill(ctx context.Context, n int) error {
 		return err
 	}
 	last := fmt.Sprintf("d%d.example.org", n)
-	return v.commit(ctx, change{fmt.Sprintf(`insert into domains (name, serves_web, serves_mail) select 'd' || i || '.example.org', true, true from generate_series(1, %d) i;
+	return v.commit(ctx, change{
+		fmt.Sprintf(`insert into domains (name, serves_web, serves_mail) select 'd' || i || '.example.org', true, true from generate_series(1, %d) i;
 		insert into dns_zones (domain_id, name, primary_ns, hostmaster) select id, name, 'ns1.example.net', 'admin@example.org' from domains;
 		insert into dns_records (zone_id, name, type, content) select id, '@', 'NS', 'ns1.example.net.' from dns_zones;
 		insert into dns_records (zone_id, name, type, content) select id, 'h' || i, 'A', '192.0.2.' || i from dns_zones, generate_series(1, 8) i;
@@ -174,23 +177,28 @@ func (v *visitors) fill(ctx context.Context, n int) error {
 		insert into accounts (domain_id, local_part, password_hash) select id, 'first', '%s' from domains;`, n, hash),
 		func(ctx context.Context) bool {
 			return v.asks(ctx, last) == http.StatusMovedPermanently && v.text(last) == "first"
-		}})
+		},
+	})
 }
 
 // addSite adds one.
 func (v *visitors) addSite() change {
 	v.changes++
 	name := fmt.Sprintf("new%d.example.org", v.changes)
-	return change{fmt.Sprintf(`delete from domains where name like 'new%%'; insert into domains (name, serves_web) values ('%s', true)`, name),
-		func(ctx context.Context) bool { return v.asks(ctx, name) == http.StatusMovedPermanently }}
+	return change{
+		fmt.Sprintf(`delete from domains where name like 'new%%'; insert into domains (name, serves_web) values ('%s', true)`, name),
+		func(ctx context.Context) bool { return v.asks(ctx, name) == http.StatusMovedPermanently },
+	}
 }
 
 // changeZone changes a record of one.
 func (v *visitors) changeZone() change {
 	v.changes++
 	text := fmt.Sprintf("change %d", v.changes)
-	return change{fmt.Sprintf(`update dns_records set content = '%s' where type = 'TXT' and zone_id = (select id from dns_zones where name = 'd1.example.org')`, text),
-		func(context.Context) bool { return v.text("d1.example.org") == text }}
+	return change{
+		fmt.Sprintf(`update dns_records set content = '%s' where type = 'TXT' and zone_id = (select id from dns_zones where name = 'd1.example.org')`, text),
+		func(context.Context) bool { return v.text("d1.example.org") == text },
+	}
 }
 
 // hash is that of the password "bench".
@@ -200,7 +208,8 @@ const hash = "$2y$04$DAWrx.5/db84fwBEs8fAFO2U9pV73IJbsw1i5Zbsz/BMkcqahLSsO"
 func (v *visitors) addAccount() change {
 	v.changes++
 	name := fmt.Sprintf("new%d", v.changes)
-	return change{fmt.Sprintf(`insert into accounts (domain_id, local_part, password_hash) select id, '%s', '%s' from domains where name = 'd1.example.org'`, name, hash),
+	return change{
+		fmt.Sprintf(`insert into accounts (domain_id, local_part, password_hash) select id, '%s', '%s' from domains where name = 'd1.example.org'`, name, hash),
 		func(context.Context) bool {
 			c, err := client.DialTLS(fmt.Sprintf("127.0.0.1:%d", v.ports["dovecot"]), &tls.Config{InsecureSkipVerify: true})
 			if err != nil {
@@ -208,7 +217,8 @@ func (v *visitors) addAccount() change {
 			}
 			defer func() { _ = c.Terminate() }()
 			return c.Login(name+"@d1.example.org", "bench") == nil
-		}}
+		},
+	}
 }
 
 func (v *visitors) disableSites() change {

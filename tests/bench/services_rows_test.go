@@ -70,7 +70,7 @@ func (s *site) ofAgents(ctx context.Context, script string) (all map[string]floa
 		if err != nil {
 			return nil, err
 		}
-		if all[name], err = strconv.ParseFloat(strings.TrimSpace(string(r.Stdout)), 64); err != nil {
+		if all[name], err = strconv.ParseFloat(strings.TrimSpace(r.Stdout), 64); err != nil {
 			return nil, fmt.Errorf("ask %s: %w", name, err)
 		}
 	}
