@@ -223,3 +223,25 @@ func TestSchema(t *testing.T) {
 	assert.Equal(t, "create table t ();", wanted)
 	assert.Equal(t, "create table t (a int);", found)
 }
+
+// FuzzRead damages a backup: what is read of it is what was written, or it is refused.
+func FuzzRead(f *testing.F) {
+	for _, at := range []uint16{0, 1, 100, 156, 257, 512, 600, 1024, 4096} {
+		f.Add(at, byte(1), uint16(0))
+		f.Add(at, byte(0), at)
+	}
+	want := map[string]string{"roles.sql": "", "schema.sql": "create table t ();\n", "database.dump": strings.Repeat("PGDMP", 100)}
+	f.Fuzz(func(t *testing.T, at uint16, change byte, cut uint16) {
+		file := written(t, want)
+		file[int(at)%len(file)] ^= change
+		file = file[:len(file)-int(cut)%len(file)]
+		_, checked := backup.Check(bytes.NewReader(file))
+		m, members, err := read(file)
+		if err != nil {
+			return
+		}
+		assert.NoError(t, checked, "one reading takes it, and the other does not")
+		assert.Equal(t, want, members)
+		assert.Equal(t, header().Database, m.Header.Database)
+	})
+}

@@ -182,3 +182,24 @@ func TestLoadCatalogue_accepts_the_images_of_the_checkout(t *testing.T) {
 		assert.Len(t, string(digest), 64)
 	}
 }
+
+// FuzzLoadCatalogue reads any image.yaml: it is a definition, or an error that says where.
+func FuzzLoadCatalogue(f *testing.F) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "containers", "*", "image.yaml"))
+	require.NoError(f, err)
+	require.NotEmpty(f, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(string(text))
+	}
+	for _, text := range []string{"", "description: x\n", "description: &a [*a]\n", "{", "service: {ports: [{port: 99999999999}]}\n", "\xff", "description: x\nservice:\n  volumes: [{}]\n"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		_, err := image.LoadCatalogue(tree(t, map[string]string{"x/image.yaml": text, "x/Dockerfile": plainDockerfile}))
+		if err != nil {
+			assert.ErrorContains(t, err, "containers/x/", "it says where")
+		}
+	})
+}
