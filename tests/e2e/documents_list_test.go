@@ -80,6 +80,7 @@ func notRun() map[string]reason {
 		"POSTSTACK_TEST_ENGINES=podman go test -count=1 -run 'TestContract' ./pkg/engine":                                               tests,
 		"POSTSTACK_TEST_SUITE=trixie go test -count=1 -run 'TestNginx|TestApache|TestBind|TestDovecot|TestCertbot' ./tests/integration": tests,
 		"POSTSTACK_TEST_SUITE=trixie go test -count=1 -run 'TestVerifyRuntime' ./tests/e2e":                                             tests,
+		"POSTSTACK_TEST_SUITE=trixie go test -count=1 -run 'TestAnotherSuite' ./tests/e2e":                                              tests,
 		"mage bench":                      measures,
 		"mage bench -rows=size -rounds=1": measures,
 		"mage bench -peers -curves":       measures,
