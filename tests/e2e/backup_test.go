@@ -22,6 +22,7 @@ import (
 
 // TestBackup backs a database up, loses things, and has them back.
 func TestBackup(t *testing.T) {
+	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		b := &backedUp{Checkout: checkout.New(t, kind), engine: enginetest.Open(t, kind)}
 		r := b.Mage(t, nil, "db:backup")

@@ -21,6 +21,7 @@ import (
 // TestSecrets looks for the secrets of a stack wherever others can look: in the arguments and the environment of every
 // process of this machine, those in containers too, while the targets run, and in all that they print, write and make.
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		c.Write(t, "poststack.yaml", func(string) string { return "services: [nginx, dovecot]\n" })
