@@ -189,7 +189,11 @@ func (r *reader) fill(text string) string {
 	if strings.Contains(text, "USER:PASSWORD@HOST") {
 		text = strings.ReplaceAll(text, "postgresql://USER:PASSWORD@HOST:5432/DATABASE", r.c.URL(r.T))
 	}
+	name := "postgres"
+	if strings.Contains(text, "services:") {
+		name = "nginx"
+	}
 	return regexp.MustCompile(`\b(PATH|TARGET|NAME)\b`).ReplaceAllStringFunc(text, func(word string) string {
-		return map[string]string{"PATH": r.c.Dir, "TARGET": "status", "NAME": "postgres"}[word]
+		return map[string]string{"PATH": r.c.Dir, "TARGET": "status", "NAME": name}[word]
 	})
 }
