@@ -9,7 +9,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
 )
@@ -28,24 +27,10 @@ func (s *Stack) client(ctx context.Context, e Engine, ref engine.Ref, target dat
 	if err != nil {
 		return nil, err
 	}
-	spec.Image, spec.Entrypoint, spec.Command = ref, []string{"sleep"}, []string{"infinity"}
-	spec.Labels = container.DisposableLabels()
-	spec.Labels[container.LabelRole] = postgresImage
+	spec.Image = ref
 	c := &client{Stack: s, engine: e, dbname: target.Redacted()}
-	if c.id, err = e.ContainerCreate(ctx, spec); err != nil {
-		return nil, err
-	}
-	if err := e.ContainerStart(ctx, c.id); err != nil {
-		return nil, errors.Join(err, c.close(ctx))
-	}
-	return c, nil
-}
-
-// close removes the container, also after ctx has ended.
-func (c *client) close(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
-	defer cancel()
-	return c.engine.ContainerRemove(ctx, c.id)
+	c.id, err = startIdle(ctx, e, postgresImage, spec)
+	return c, err
 }
 
 // counted runs the program $@ and tells the digest of what it printed as the last line of stderr: engines have been

@@ -115,7 +115,7 @@ func (b *taking) write(ctx context.Context, out io.Writer) (made taken, err erro
 	if err != nil {
 		return made, err
 	}
-	defer func() { err = errors.Join(err, c.close(ctx)) }()
+	defer func() { err = errors.Join(err, removeIdle(ctx, c.engine, c.id)) }()
 	err = b.sessions.Use(ctx, b.target, func(ctx context.Context, conn *pgx.Conn) error {
 		return atOneMoment(ctx, conn, func(moment snapshot) (err error) {
 			made, err = b.members(ctx, c, moment, out)

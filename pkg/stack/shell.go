@@ -111,20 +111,32 @@ func (s *Stack) disposable(ctx context.Context, name string, spec engine.Contain
 	} else if err != nil {
 		return err
 	}
-	spec.Entrypoint, spec.Command = []string{"sleep"}, []string{"infinity"}
-	spec.Labels = container.DisposableLabels()
-	spec.Labels[container.LabelRole] = name
-	id, err := e.ContainerCreate(ctx, spec)
+	id, err := startIdle(ctx, e, name, spec)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
-		defer cancel()
-		err = errors.Join(err, e.ContainerRemove(ctx, id))
-	}()
-	if err := e.ContainerStart(ctx, id); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, removeIdle(ctx, e, id)) }()
 	return s.attach(ctx, program.Command[0], e.ExecCommand(id, program, s.Term.Interactive()))
+}
+
+// startIdle starts a disposable container that does nothing, for programs to run in; [removeIdle] ends it.
+func startIdle(ctx context.Context, e Engine, role string, spec engine.ContainerSpec) (engine.ContainerID, error) {
+	spec.Entrypoint, spec.Command = []string{"sleep"}, []string{"infinity"}
+	spec.Labels = container.DisposableLabels()
+	spec.Labels[container.LabelRole] = role
+	id, err := e.ContainerCreate(ctx, spec)
+	if err != nil {
+		return "", err
+	}
+	if err := e.ContainerStart(ctx, id); err != nil {
+		return "", errors.Join(err, removeIdle(ctx, e, id))
+	}
+	return id, nil
+}
+
+// removeIdle removes the container, also after ctx has ended.
+func removeIdle(ctx context.Context, e Engine, id engine.ContainerID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+	defer cancel()
+	return e.ContainerRemove(ctx, id)
 }
