@@ -34,8 +34,9 @@ type Prober interface {
 type Options struct {
 	Interval time.Duration // between the end of one probe and the next, at least [MinInterval]; 0 is [DefaultInterval]
 
-	// Alive is asked every interval, also while a probe runs. An error means that what is awaited has ended
-	// (a container that exited): Wait returns it at once. It must not report troubles of the asking itself.
+	// Alive is asked every interval, also while a probe runs, but no more often than every [DefaultInterval]: it is a
+	// request to an engine, which may keep the engine from what is awaited. An error means that what is awaited has
+	// ended (a container that exited): Wait returns it at once. It must not report troubles of the asking itself.
 	Alive func(ctx context.Context) error
 
 	// Final picks the refusals that no waiting cures, such as a wrong password: Wait returns them at once.
@@ -113,6 +114,7 @@ type wait struct {
 	options Options
 	start   time.Time
 	refusal error
+	asked   time.Time // when Alive was asked last
 }
 
 // probe asks once. cause is why the wait is over without an answer.
@@ -129,7 +131,7 @@ func (w *wait) probe(ctx context.Context) (yes bool, cause error) {
 			}
 			w.note(ctx, err)
 			return false, nil
-		case <-time.After(w.options.Interval):
+		case <-time.After(max(w.options.Interval, DefaultInterval)):
 			if cause := w.gone(ctx); cause != nil {
 				cancel()
 				<-answer //nolint:errcheck // says no more than that it was cancelled
@@ -168,9 +170,10 @@ func (w *wait) gone(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if w.options.Alive == nil {
+	if w.options.Alive == nil || time.Since(w.asked) < DefaultInterval {
 		return nil
 	}
+	w.asked = time.Now()
 	err := w.options.Alive(ctx)
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,12 +18,16 @@ import (
 const probeInterval = 25 * time.Millisecond
 
 // InOrder does something for each service once it is done for those that it needs; what need not wait goes side by side.
-// Needs that are not among names count as met. The first failure ends it.
-func InOrder(ctx context.Context, names []string, needs func(string) []string, do func(context.Context, string) error) error {
+// Needs that are not among names count as met. do may call met before it returns: others then need not wait for the
+// rest of it. The first failure ends it.
+func InOrder(
+	ctx context.Context, names []string, needs func(string) []string, do func(ctx context.Context, name string, met func()) error,
+) error {
 	group, ctx := errgroup.WithContext(ctx)
-	done := map[string]chan struct{}{}
+	done, met := map[string]chan struct{}{}, map[string]func(){}
 	for _, name := range names {
 		done[name] = make(chan struct{})
+		met[name] = sync.OnceFunc(func() { close(done[name]) })
 	}
 	for _, name := range names {
 		group.Go(func() error {
@@ -36,9 +41,9 @@ func InOrder(ctx context.Context, names []string, needs func(string) []string, d
 					return context.Cause(ctx)
 				}
 			}
-			err := do(ctx, name)
+			err := do(ctx, name, met[name])
 			if err == nil {
-				close(done[name])
+				met[name]()
 			}
 			return err
 		})
@@ -46,7 +51,8 @@ func InOrder(ctx context.Context, names []string, needs func(string) []string, d
 	return group.Wait()
 }
 
-// Await waits until every health check of a service answers in its container, in order.
+// Await waits until every health check of a service answers in its container: first what a connection asks, then what
+// takes a process in the container, which is dear to ask of one that does not listen yet.
 func (r Runner) Await(ctx context.Context, d image.Service, id engine.ContainerID) error {
 	place := Place{
 		Inspect: func(ctx context.Context) (engine.Container, error) { return r.Engine.ContainerInspect(ctx, string(id)) },
@@ -55,16 +61,35 @@ func (r Runner) Await(ctx context.Context, d image.Service, id engine.ContainerI
 			return r.Engine.ContainerExec(ctx, id, engine.ExecSpec{Command: command, User: user})
 		},
 	}
+	var connections, processes []image.Check
 	for _, check := range d.Health {
-		p, err := place.Prober(ctx, check)
-		if err == nil {
-			err = health.Wait(ctx, p, health.Options{Interval: probeInterval, Alive: place.Alive, Final: Final})
+		if check.Exec == nil {
+			connections = append(connections, check)
+		} else {
+			processes = append(processes, check)
 		}
-		if err != nil {
+	}
+	for _, checks := range [][]image.Check{connections, processes} {
+		if err := place.awaitAll(ctx, checks); err != nil {
 			return err
 		}
 	}
 	return place.Alive(ctx)
+}
+
+// awaitAll waits for several health checks side by side.
+func (p Place) awaitAll(ctx context.Context, checks []image.Check) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, check := range checks {
+		group.Go(func() error {
+			prober, err := p.Prober(ctx, check)
+			if err != nil {
+				return err
+			}
+			return health.Wait(ctx, prober, health.Options{Interval: probeInterval, Alive: p.Alive, Final: Final})
+		})
+	}
+	return group.Wait()
 }
 
 // Reload has a service that runs take a changed configuration.

@@ -20,7 +20,7 @@ func TestInOrder(t *testing.T) {
 	var mu sync.Mutex
 	var done []string
 	beside := make(chan struct{})
-	err := service.InOrder(t.Context(), names, func(name string) []string { return needs[name] }, func(_ context.Context, name string) error {
+	err := service.InOrder(t.Context(), names, func(name string) []string { return needs[name] }, func(_ context.Context, name string, _ func()) error {
 		switch name { // who need not wait for each other run side by side: each waits here until the other has begun
 		case "app":
 			beside <- struct{}{}
@@ -42,7 +42,7 @@ func TestInOrder_failure_ends_what_waits_and_what_runs(t *testing.T) {
 	broken := errors.New("broken")
 	err := service.InOrder(t.Context(), []string{"app", "dns", "web"}, func(name string) []string {
 		return map[string][]string{"web": {"app"}}[name]
-	}, func(ctx context.Context, name string) error {
+	}, func(ctx context.Context, name string, _ func()) error {
 		switch name {
 		case "app":
 			return broken
@@ -55,4 +55,21 @@ func TestInOrder_failure_ends_what_waits_and_what_runs(t *testing.T) {
 		}
 	})
 	require.Equal(t, broken, err)
+}
+
+func TestInOrder_goes_on_when_a_need_is_met(t *testing.T) {
+	t.Parallel()
+	begun := make(chan struct{})
+	err := service.InOrder(t.Context(), []string{"app", "web"}, func(name string) []string {
+		return map[string][]string{"web": {"app"}}[name]
+	}, func(_ context.Context, name string, met func()) error {
+		if name == "web" {
+			close(begun)
+			return nil
+		}
+		met()
+		<-begun // the rest of it goes beside what waited
+		return nil
+	})
+	require.NoError(t, err)
 }

@@ -111,7 +111,7 @@ func (s *Stack) buildThese(ctx context.Context, images *image.Catalogue, names, 
 	}
 	slices.Sort(names)
 	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return slices.Contains(before, name) })
-	return service.InOrder(ctx, names, needs, func(ctx context.Context, name string) error {
+	return service.InOrder(ctx, names, needs, func(ctx context.Context, name string, _ func()) error {
 		return s.build(ctx, "build:"+name, name)
 	})
 }

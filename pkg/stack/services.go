@@ -27,14 +27,25 @@ func (s *Stack) StartServices(ctx context.Context, only string) error {
 	return s.eachService(ctx, serviceWork{phase: "services:start", only: only, needs: true, do: s.startService})
 }
 
-func (s *Stack) startService(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
+func (s *Stack) startService(ctx context.Context, e Engine, r event.Reporter, name string, met func()) (ServiceData, error) {
 	d, err := s.definition(name)
 	if err != nil {
 		return ServiceData{}, err
 	}
-	declared, c, change, err := s.haveService(ctx, e, r, d)
+	owner, err := s.claim(ctx, e)
 	if err != nil {
 		return ServiceData{}, err
+	}
+	login, err := s.serviceLogin(ctx, d)
+	if err != nil {
+		return ServiceData{}, err
+	}
+	declared, c, change, err := s.haveService(ctx, e, r, d, owner, login)
+	if err != nil {
+		return ServiceData{}, err
+	}
+	if change == container.Kept { // it served before this run: whether it still does is asked beside what needs it
+		met()
 	}
 	err = s.awaitService(ctx, e, r, d, c, change == container.Kept && c.KeptUp)
 	return ServiceData{Service: name, State: string(change), Ports: portsOf(declared.Spec.Ports)}, err
@@ -58,11 +69,11 @@ func (s *Stack) awaitService(ctx context.Context, e Engine, r event.Reporter, d 
 // haveService has the container of a service running. One is made after the other: they share the owner, the network and
 // the free ports of this machine. Becoming healthy, which takes longer, is waited for side by side.
 func (s *Stack) haveService(
-	ctx context.Context, e Engine, r event.Reporter, d image.Definition,
+	ctx context.Context, e Engine, r event.Reporter, d image.Definition, owner container.Owner, login *service.Login,
 ) (container.Service, engine.Container, container.Change, error) {
 	s.making.Lock()
 	defer s.making.Unlock()
-	declared, runner, err := s.declare(ctx, e, r, d)
+	declared, runner, err := s.declare(e, r, d, owner, login)
 	if err != nil {
 		return declared, engine.Container{}, "", err
 	}
@@ -80,7 +91,7 @@ func (s *Stack) haveService(
 
 // ReloadServices has running services take a changed configuration, and asks whether they are healthy with it.
 func (s *Stack) ReloadServices(ctx context.Context, only string) error {
-	reload := func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
+	reload := func(ctx context.Context, e Engine, r event.Reporter, name string, _ func()) (ServiceData, error) {
 		return s.reloadService(ctx, e, r, name, only != "")
 	}
 	return s.eachService(ctx, serviceWork{phase: "services:reload", only: only, do: reload})
@@ -128,7 +139,7 @@ func (s *Stack) StopServices(ctx context.Context, only string) error {
 	return s.eachService(ctx, serviceWork{phase: "services:stop", only: only, backwards: true, do: s.stopService})
 }
 
-func (s *Stack) stopService(ctx context.Context, e Engine, _ event.Reporter, name string) (ServiceData, error) {
+func (s *Stack) stopService(ctx context.Context, e Engine, _ event.Reporter, name string, _ func()) (ServiceData, error) {
 	c, err := s.serviceContainer(ctx, e, name)
 	if err != nil || c.ID == "" {
 		return ServiceData{}, err
@@ -145,7 +156,8 @@ type serviceWork struct {
 	only      string // the one that is meant; "" is all
 	needs     bool   // also for what that one depends on
 	backwards bool   // those first that others do not need
-	do        func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error)
+	// do works on one service; it may call met as soon as those that wait for it may go on.
+	do func(ctx context.Context, e Engine, r event.Reporter, name string, met func()) (ServiceData, error)
 }
 
 // eachService does something for services in the order of their dependencies, and tells what was done.
@@ -168,8 +180,8 @@ func (s *Stack) eachService(ctx context.Context, work serviceWork) error {
 		}
 		var mu sync.Mutex
 		done := []ServiceData{}
-		err = service.InOrder(ctx, names, work.waits(images, names), func(ctx context.Context, name string) error {
-			data, err := work.do(ctx, e, r, name)
+		err = service.InOrder(ctx, names, work.waits(images, names), func(ctx context.Context, name string, met func()) error {
+			data, err := work.do(ctx, e, r, name, met)
 			if err != nil {
 				return fmt.Errorf("service %s: %w", name, err)
 			}

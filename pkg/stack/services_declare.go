@@ -22,28 +22,35 @@ import (
 	"github.com/poststack/poststack/pkg/service"
 )
 
+// claim is the owner of what the stack makes. Nothing is made in a stack that is somebody else's.
+func (s *Stack) claim(ctx context.Context, e Engine) (container.Owner, error) {
+	s.making.Lock()
+	defer s.making.Unlock()
+	owner, err := s.owner(e.Info().Kind)
+	if err == nil && owner.ID == "" {
+		err = s.refuseForeign(ctx, e)
+	}
+	if err != nil {
+		return owner, err
+	}
+	return s.makeOwner(e.Info().Kind)
+}
+
 // declare is a service's container, and who has it running.
 func (s *Stack) declare(
-	ctx context.Context, e Engine, r event.Reporter, d image.Definition,
+	e Engine, r event.Reporter, d image.Definition, owner container.Owner, login *service.Login,
 ) (container.Service, service.Runner, error) {
 	name := d.Name
 	runner := service.Runner{
 		Engine: e, Report: r, Remedy: fmt.Sprintf("choose another in poststack.yaml (services, %s, ports)", name),
 	}
-	run := service.Run{StopTimeout: s.Config.Timeout.Stop, Secrets: map[string][]byte{}, Listen: s.Config.Services[name].Listen}
+	run := service.Run{
+		StopTimeout: s.Config.Timeout.Stop, Secrets: map[string][]byte{}, Listen: s.Config.Services[name].Listen, Login: login,
+	}
 	stack := s.services()
+	stack.Owner = owner
 	var err error
 	if run.Image, err = s.imageRef(name); err != nil {
-		return container.Service{}, runner, err
-	}
-	stack.Owner, err = s.owner(e.Info().Kind)
-	if err == nil && stack.Owner.ID == "" { // nothing is made in a stack that is somebody else's
-		err = s.refuseForeign(ctx, e)
-	}
-	if err == nil {
-		stack.Owner, err = s.makeOwner(e.Info().Kind)
-	}
-	if err != nil {
 		return container.Service{}, runner, err
 	}
 	for _, wanted := range d.Service.Secrets {
@@ -52,9 +59,6 @@ func (s *Stack) declare(
 		}
 	}
 	if run.Ports, runner.Movable, err = s.servicePorts(e.Info().Kind, d); err != nil {
-		return container.Service{}, runner, err
-	}
-	if run.Login, err = s.serviceLogin(ctx, d); err != nil {
 		return container.Service{}, runner, err
 	}
 	runner.Moved = func(declared *container.Service) error { return stack.Moved(declared, d) }

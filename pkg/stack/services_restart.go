@@ -10,7 +10,7 @@ import (
 // RestartServices stops running services and starts them again as they are, each after those that it depends on, and
 // waits until they are healthy.
 func (s *Stack) RestartServices(ctx context.Context, only string) error {
-	restart := func(ctx context.Context, e Engine, r event.Reporter, name string) (ServiceData, error) {
+	restart := func(ctx context.Context, e Engine, r event.Reporter, name string, _ func()) (ServiceData, error) {
 		return s.restartService(ctx, e, r, name, only != "")
 	}
 	return s.eachService(ctx, serviceWork{phase: "services:restart", only: only, do: restart})

@@ -141,10 +141,10 @@ func TestStartDatabase_TLS_that_the_server_does_not_take(t *testing.T) {
 	t.Parallel()
 	s := newSecured(t)
 	s.start(t)
-	s.deaf, s.config.Timeout.Start = true, 100*time.Millisecond
+	s.deaf, s.config.Timeout.Start = true, time.Second
 	require.NoError(t, os.Remove(filepath.Join(s.config.StateDir, "tls", "fullchain.pem")))
 	_, err := s.phase(t, (*stack.Stack).StartDatabase)
-	require.ErrorContains(t, err, "take the certificate into use did not end within 100ms")
+	require.ErrorContains(t, err, "take the certificate into use did not end within 1s")
 	require.ErrorContains(t, err, "the database serves the certificate with serial")
 	assert.Equal(t, 5, stack.ExitStatus(err))
 }
