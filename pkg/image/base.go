@@ -150,13 +150,17 @@ func inspectBase(ctx context.Context, store Engine, ref engine.Ref) (Base, error
 	if err != nil {
 		return Base{}, err
 	}
+	return baseOf(ref, img), nil
+}
+
+func baseOf(ref engine.Ref, img engine.Image) Base {
 	base := Base{Ref: ref, ID: img.ID}
 	for _, d := range img.Digests {
 		if _, digest, ok := strings.Cut(string(d), "@"); ok {
 			base.Digest = digest
 		}
 	}
-	return base, nil
+	return base
 }
 
 // BaseError is a Debian that could be had neither from a registry nor from this machine's package sources.

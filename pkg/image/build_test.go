@@ -140,6 +140,23 @@ func TestBuild_of_a_child(t *testing.T) {
 	assert.NotEqual(t, base.ID, web.ID)
 }
 
+func TestBuild_on_what_this_run_has_built(t *testing.T) {
+	t.Parallel()
+	dir := family(t)
+	b, fake, _ := newBuilder(t, dir)
+	base := build(t, b, "base", image.Options{})
+	b.Known = func(name string) (image.Result, bool) { return base, name == "base" }
+	asked := len(fake.Calls())
+	build(t, b, "web", image.Options{})
+	assert.NotContains(t, strings.Join(fake.Calls()[asked:], "\n"), base.DigestRef)
+	assert.Equal(t, string(base.ID), fake.Builds()[1].Labels[image.LabelBaseID])
+
+	rewrite(t, dir, "base/entrypoint.sh", "#!/bin/sh\necho other\n")
+	reload(t, b, dir)
+	_, err := b.Build(t.Context(), "web", image.Options{}, event.Reporter{})
+	require.ErrorAs(t, err, new(*image.ParentError), "its files have changed since")
+}
+
 func TestBuild_only_what_changed(t *testing.T) {
 	t.Parallel()
 	dir := family(t)

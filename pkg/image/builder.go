@@ -47,6 +47,10 @@ type Builder struct {
 	Timeout     time.Duration // of one image's build, with its downloads; 0 is none
 	PullTimeout time.Duration // of the attempt to pull Debian; 0 is 30 s
 	Now         func() time.Time
+
+	// Known gives what was built or found in this run, so that it need not be asked for again by each image that stands
+	// on it; nil knows of nothing.
+	Known func(name string) (Result, bool)
 }
 
 // Options of one build.
@@ -71,6 +75,8 @@ type Result struct {
 	Steps       int
 	Log         string        // path of the build's log relative to the checkout; "" when skipped
 	StepTimes   []engine.Step // in order; empty when skipped
+
+	base Base // what stands on it stands on
 }
 
 // plan is what is known of an image before it is built.
@@ -167,6 +173,6 @@ func (b *Builder) upToDate(ctx context.Context, p *plan, o Options) (Result, boo
 func (p plan) result(img engine.Image) Result {
 	return Result{
 		Name: p.def.Name, Ref: LatestRef(p.def.Name), DigestRef: DigestRef(p.def.Name, p.digest),
-		ID: img.ID, InputDigest: p.digest, SizeBytes: img.SizeBytes,
+		ID: img.ID, InputDigest: p.digest, SizeBytes: img.SizeBytes, base: baseOf(DigestRef(p.def.Name, p.digest), img),
 	}
 }

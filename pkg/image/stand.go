@@ -69,6 +69,11 @@ func (b *Builder) stored(ctx context.Context, name string) (Base, error) {
 	if err != nil {
 		return Base{}, err
 	}
+	if b.Known != nil {
+		if res, ok := b.Known(name); ok && res.InputDigest == digest {
+			return res.base, nil
+		}
+	}
 	return inspectBase(ctx, b.Engine, DigestRef(name, digest))
 }
 

@@ -152,7 +152,7 @@ func (s *Stack) builder(ctx context.Context) (*image.Builder, error) {
 		Catalogue: images, Engine: e, Runner: s.Runner, Root: s.Config.Root, CacheDir: s.Config.CacheDir,
 		OpenLog:     func(operation string) (image.LogFile, error) { return s.Logs.Container(operation) },
 		ArtifactDir: s.Config.ArtifactDir, Suite: image.Suite(s.Config.DebianSuite),
-		Timeout: s.Config.Timeout.Build, PullTimeout: s.Config.Timeout.Pull,
+		Timeout: s.Config.Timeout.Build, PullTimeout: s.Config.Timeout.Pull, Known: s.known,
 	}, nil
 }
 
@@ -166,13 +166,18 @@ func (s *Stack) remember(res image.Result) {
 	s.built[res.Name] = res
 }
 
+// known is what this run built of that name, or found current.
+func (s *Stack) known(name string) (image.Result, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	res, ok := s.built[name]
+	return res, ok
+}
+
 // imageRef names the image that this run built or found current, or else the image of these inputs, whether
 // it is built or not.
 func (s *Stack) imageRef(name string) (engine.Ref, error) {
-	s.mu.Lock()
-	res, ok := s.built[name]
-	s.mu.Unlock()
-	if ok {
+	if res, ok := s.known(name); ok {
 		return res.DigestRef, nil
 	}
 	images, err := s.catalogue()
