@@ -15,6 +15,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/health"
 	"github.com/poststack/poststack/pkg/secret"
@@ -53,12 +54,15 @@ func startDatabase(t *testing.T, server container.Server) database.Target {
 	return target
 }
 
-// startServer is startDatabase for those who also need the server's container.
+// startServer is startDatabase for those who also need the server's container. It keeps its data in memory and waits for
+// no disk: what these tests ask, a disk has no part in.
 func startServer(t *testing.T, server container.Server) (*container.Disposable, database.Target) {
 	t.Helper()
 	c, err := container.StartDisposable(t.Context(), server, container.DisposableSpec{
 		Image: "localhost/poststack/postgres:latest", Ports: []uint16{5432},
-		Env: map[string]string{"POSTGRES_USER": "app", "POSTGRES_DB": "mail", "POSTGRES_PASSWORD": hardPassword().Reveal()},
+		Env:     map[string]string{"POSTGRES_USER": "app", "POSTGRES_DB": "mail", "POSTGRES_PASSWORD": hardPassword().Reveal()},
+		Command: []string{"postgres", "-c", "fsync=off", "-c", "max_wal_size=128MB"},
+		Tmpfs:   []engine.Tmpfs{{Path: "/var/lib/postgresql"}},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, c.Close()) })
