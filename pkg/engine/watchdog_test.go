@@ -215,10 +215,10 @@ func TestWatchdog_build(t *testing.T) {
 		defer func() { assert.NoError(t, e.ImageRemove(t.Context(), image+"-built")) }()
 
 		c := startDoomed(t, kind, image, "", "build", dir)
-		require.NotEmpty(t, enginetest.AwaitProcesses(base, true), "the RUN step has begun")
+		require.NotEmpty(t, awaitProcesses(base, true), "the RUN step has begun")
 		require.NoError(t, c.cmd.Process.Signal(syscall.SIGKILL))
 		start := time.Now()
-		assert.Eventually(t, func() bool { return len(enginetest.Processes(base)) == 0 }, time.Minute, 20*time.Millisecond, "processes left behind")
+		assert.Eventually(t, func() bool { return len(processes(base)) == 0 }, time.Minute, 20*time.Millisecond, "processes left behind")
 		t.Logf("processes gone after %s", time.Since(start))
 		assert.Eventually(t, func() bool { return len(enginetest.Notes(base)) == 0 }, time.Minute, 20*time.Millisecond, "working containers left behind")
 		t.Logf("working containers gone after %s", time.Since(start))

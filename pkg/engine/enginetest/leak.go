@@ -209,3 +209,18 @@ func (s *Suite) files() []string {
 	slices.Sort(left)
 	return left
 }
+
+// Notes finds the working containers that buildah noted the run's base image for, in the usual store.
+func Notes(mark string) []string {
+	home, _ := os.UserHomeDir() // without one only the other store is looked at
+	var out []string
+	for _, root := range []string{"/var/lib/containers/storage", filepath.Join(home, ".local/share/containers/storage")} {
+		files, _ := filepath.Glob(filepath.Join(root, "*-containers", "*", "userdata", "buildah.json"))
+		for _, f := range files {
+			if note, err := os.ReadFile(f); err == nil && strings.Contains(string(note), mark) {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}

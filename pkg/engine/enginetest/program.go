@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,16 +36,23 @@ func Program(tb testing.TB) string {
 	return out
 }
 
+// importer is what makes an image of an archive, and removes it.
+type importer interface {
+	ImageImport(ctx context.Context, rootfs io.Reader, ref engine.Ref, changes []string) (engine.ImageID, error)
+	ImageRemove(ctx context.Context, ref engine.Ref) error
+}
+
 // ProgramImage makes an image of the program alone until the test ends.
-func ProgramImage(tb testing.TB, e API) engine.Ref {
+func ProgramImage(tb testing.TB, e importer) engine.Ref {
 	tb.Helper()
 	ref := engine.Ref("localhost/poststack-program-" + strings.ToLower(rand.Text()[:8]) + ":1")
-	importProgram(tb, e, ref)
+	ImportProgram(tb, e, ref)
 	tb.Cleanup(func() { require.NoError(tb, e.ImageRemove(context.WithoutCancel(tb.Context()), ref)) })
 	return ref
 }
 
-func importProgram(tb testing.TB, e API, ref engine.Ref, changes ...string) {
+// ImportProgram makes an image of the program alone, with changes such as "ENV A=b", which the caller removes.
+func ImportProgram(tb testing.TB, e importer, ref engine.Ref, changes ...string) {
 	tb.Helper()
 	_, err := e.ImageImport(tb.Context(), rootfs(tb), ref, append(changes, `ENTRYPOINT ["/program"]`))
 	require.NoError(tb, err, "import the image of the contract")

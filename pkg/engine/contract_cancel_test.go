@@ -1,4 +1,4 @@
-package enginetest
+package engine_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
 )
 
 func (s *suite) cancelCases() []testCase {
@@ -62,7 +63,7 @@ func (s *suite) cancelStart(ctx context.Context, t *testing.T) {
 		}
 		require.NoError(t, s.ContainerRemove(ctx, id))
 	}
-	assert.Empty(t, AwaitProcesses(s.name, false), "processes left behind")
+	assert.Empty(t, awaitProcesses(s.name, false), "processes left behind")
 }
 
 func (s *suite) cancelBuild(ctx context.Context, t *testing.T) {
@@ -72,7 +73,7 @@ func (s *suite) cancelBuild(ctx context.Context, t *testing.T) {
 	spec.OnStep = func(st engine.Step) {
 		if strings.HasPrefix(st.Text, "RUN") && st.Duration == 0 {
 			go func() {
-				AwaitProcesses(s.name, true)
+				awaitProcesses(s.name, true)
 				cancel()
 			}()
 		}
@@ -81,46 +82,31 @@ func (s *suite) cancelBuild(ctx context.Context, t *testing.T) {
 	_, err := s.Build(ctx, spec)
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Less(t, time.Since(start), time.Minute)
-	assert.Empty(t, AwaitProcesses(s.name, false), "processes left behind")
-	assert.Empty(t, Notes(s.name), "working containers left behind")
+	assert.Empty(t, awaitProcesses(s.name, false), "processes left behind")
+	assert.Empty(t, enginetest.Notes(s.name), "working containers left behind")
 	_, err = s.ImageInspect(context.WithoutCancel(ctx), spec.Tags[0])
 	require.ErrorIs(t, err, engine.ErrNotFound)
 }
 
-// AwaitProcesses waits up to a minute until there are processes of the RUN step, or none any more, and
+// awaitProcesses waits up to a minute until there are processes of the RUN step, or none any more, and
 // returns those there are.
-func AwaitProcesses(mark string, want bool) []string {
+func awaitProcesses(mark string, want bool) []string {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		found := Processes(mark)
+		found := processes(mark)
 		if (len(found) > 0) == want || time.Now().After(deadline) {
 			return found
 		}
 	}
 }
 
-// Processes finds the programs of a RUN step, also in other name spaces, by an argument of theirs.
-func Processes(mark string) []string {
+// processes finds the programs of a RUN step, also in other name spaces, by an argument of theirs.
+func processes(mark string) []string {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well-formed
 	var out []string
 	for _, f := range files {
 		line, err := os.ReadFile(f)
 		if err == nil && strings.HasPrefix(string(line), "/program\x00") && strings.Contains(string(line), mark) {
 			out = append(out, strings.ReplaceAll(string(line), "\x00", " "))
-		}
-	}
-	return out
-}
-
-// Notes finds the working containers that buildah noted the run's base image for, in the usual store.
-func Notes(mark string) []string {
-	home, _ := os.UserHomeDir() // without one only the other store is looked at
-	var out []string
-	for _, root := range []string{"/var/lib/containers/storage", filepath.Join(home, ".local/share/containers/storage")} {
-		files, _ := filepath.Glob(filepath.Join(root, "*-containers", "*", "userdata", "buildah.json"))
-		for _, f := range files {
-			if note, err := os.ReadFile(f); err == nil && strings.Contains(string(note), mark) {
-				out = append(out, f)
-			}
 		}
 	}
 	return out
