@@ -7,9 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/poststack/poststack/pkg/config"
-	"github.com/poststack/poststack/pkg/source"
+	"github.com/poststack/poststack/pkg/runner"
 )
 
 // page is a generated document.
@@ -18,25 +19,21 @@ type page struct {
 	text string
 }
 
-// pages generates every document from the code, and the part of one that is from measurements.
+// pages generates every document that is from the code alone.
 func (p Project) pages() ([]page, error) {
 	targets, err := readTargets(p.Root)
 	if err != nil {
 		return nil, err
 	}
-	pages := []page{
+	return []page{
 		{"docs/targets.md", targetsPage(targets)},
 		{"docs/configuration.md", configurationPage(config.Reference())},
-	}
-	if !source.Exists(filepath.Join(p.Root, benchPage)) {
-		return pages, nil
-	}
-	performance, err := p.performancePage()
-	return append(pages, performance), err
+	}, nil
 }
 
-// Docs writes the generated documents, those that change.
-func (p Project) Docs(context.Context) error {
+// Docs writes the generated documents, those that change. The kept measurements are written by the test that compares
+// them.
+func (p Project) Docs(ctx context.Context) error {
 	pages, err := p.pages()
 	if err != nil {
 		return err
@@ -59,6 +56,15 @@ func (p Project) Docs(context.Context) error {
 		}
 		p.say("wrote %s", doc.path)
 	}
+	res, err := p.Runner.Run(ctx, runner.Command{
+		Program: "go", Args: []string{"test", "-short", "-count=1", "-run=^TestDocument$", "./tests/bench"}, Dir: p.Root,
+		Env: []string{"POSTSTACK_BENCH_WRITE=yes"}, Stderr: p.Stderr,
+	})
+	if err != nil {
+		p.say("%s", strings.TrimSpace(res.Stdout))
+		return brief(res, err)
+	}
+	p.say("docs/performance.md is current")
 	return nil
 }
 

@@ -111,7 +111,7 @@ func TestProject_Docs(t *testing.T) {
 		}
 	})
 
-	assert.Equal(t, "wrote docs/targets.md\nwrote docs/configuration.md\n", out.String())
+	assert.Equal(t, "wrote docs/targets.md\nwrote docs/configuration.md\ndocs/performance.md is current\n", out.String())
 }
 
 func TestProject_Docs_again(t *testing.T) {
@@ -122,7 +122,7 @@ func TestProject_Docs_again(t *testing.T) {
 	require.NoError(t, p.Lint(t.Context()))
 	out.Reset()
 	require.NoError(t, p.Docs(t.Context()))
-	assert.Equal(t, "docs/targets.md is current\ndocs/configuration.md is current\n", out.String())
+	assert.Equal(t, "docs/targets.md is current\ndocs/configuration.md is current\ndocs/performance.md is current\n", out.String())
 
 	write(t, root, map[string]string{"magefiles/targets/targets.go": strings.Replace(targetsSource, "own(Build.Base)", "DB.URL", 1)})
 	err := p.Lint(t.Context())

@@ -42,7 +42,7 @@ func (p Project) Unit(ctx context.Context) error { return p.test(ctx, unit()) }
 
 // unit is vetted by lint.
 func unit() layer {
-	return layer{name: "unit", packages: []string{"./pkg/...", "./magefiles/..."}, flags: []string{"-short", "-vet=off", "-timeout=5m"}}
+	return layer{name: "unit", packages: []string{"./pkg/...", "./magefiles/...", "./tests/bench"}, flags: []string{"-short", "-vet=off", "-timeout=5m"}}
 }
 
 // Race runs the unit tests under the race detector. That takes several times as long, and compiles all that is linked

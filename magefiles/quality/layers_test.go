@@ -36,12 +36,12 @@ func TestProject_Unit(t *testing.T) {
 		run := &fake{answers: []answer{{prefix: gotestsum, stdout: passing}}}
 		p, out := project(t.TempDir(), run, nil)
 		require.NoError(t, p.Unit(t.Context()))
-		assert.Equal(t, []string{format + "-short -vet=off -timeout=5m ./pkg/... ./magefiles/..."}, run.ran(""))
+		assert.Equal(t, []string{format + "-short -vet=off -timeout=5m ./pkg/... ./magefiles/... ./tests/bench"}, run.ran(""))
 		assert.Contains(t, out.String(), passing+"unit tests: 1 passed, 0 failed, 0 skipped in ")
 	})
 	for _, tc := range []struct{ name, cgo, want string }{
-		{"with a C compiler the race detector runs", "1\n", format + "-short -vet=off -timeout=5m -race ./pkg/... ./magefiles/..."},
-		{"without one it does not", "0\n", format + "-short -vet=off -timeout=5m ./pkg/... ./magefiles/..."},
+		{"with a C compiler the race detector runs", "1\n", format + "-short -vet=off -timeout=5m -race ./pkg/... ./magefiles/... ./tests/bench"},
+		{"without one it does not", "0\n", format + "-short -vet=off -timeout=5m ./pkg/... ./magefiles/... ./tests/bench"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -82,7 +82,7 @@ func TestProject_Unit(t *testing.T) {
 		require.NoError(t, p.Unit(t.Context()))
 		assert.Equal(t, []string{
 			gotestsum + "--format=pkgname-and-test-fails --hide-summary=skipped --rerun-fails=1 --rerun-fails-max-failures=6 " +
-				"--rerun-fails-run-root-test --packages=./pkg/... ./magefiles/... -- -short -vet=off -timeout=5m",
+				"--rerun-fails-run-root-test --packages=./pkg/... ./magefiles/... ./tests/bench -- -short -vet=off -timeout=5m",
 		}, run.ran(gotestsum))
 		assert.Contains(t, out.String(), "unit tests: 4 passed, 0 failed, 1 skipped in ")
 		assert.Contains(t, out.String(), "unit tests: held only when they were run again: TestA\n")

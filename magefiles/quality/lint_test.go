@@ -38,6 +38,7 @@ func TestProject_Lint(t *testing.T) {
 		root, run := sources(t), &fake{}
 		p, out := project(root, run, nil)
 		require.NoError(t, p.Docs(t.Context()))
+		run.lines = nil
 		require.NoError(t, p.Lint(t.Context()), out)
 		scripts := " .ci/run containers/a/entrypoint.sh containers/a/files/helper containers/a/files/settings.sh"
 		assert.Equal(t, []string{

@@ -47,7 +47,7 @@ func TestProgram_dependencies(t *testing.T) {
 	packages := strings.Fields(list)
 	require.Contains(t, packages, "github.com/poststack/poststack/pkg/stack")
 	for _, part := range []string{
-		"github.com/poststack/poststack/magefiles/quality", "github.com/poststack/poststack/magefiles/bench",
+		"github.com/poststack/poststack/magefiles/quality",
 		"github.com/poststack/poststack/magefiles/workshop", "github.com/magefile/mage/parse", "golang.org/x/perf",
 		"github.com/chromedp", "github.com/stretchr/testify", "testing",
 	} {

@@ -18,7 +18,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/magefiles/bench"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/tests/checkout"
@@ -29,10 +28,8 @@ type options struct {
 	rounds int            // of every row
 	rows   *regexp.Regexp // the names of those to measure
 	peers  bool           // measure peers that have to be fetched or built
-	out    string         // where the result goes
-	chart  string         // where the chart goes
-	kept   string         // the result that was kept before
 	check  bool           // fail when a row got worse
+	keep   bool           // keep the result as the one that later runs are held against
 	curves bool           // measure growths too
 }
 
@@ -44,8 +41,7 @@ func optionsOf(t *testing.T) options {
 	require.NoError(t, err)
 	return options{
 		rounds: rounds, rows: rows, peers: os.Getenv("POSTSTACK_BENCH_PEERS") != "",
-		out: os.Getenv("POSTSTACK_BENCH_OUT"), chart: os.Getenv("POSTSTACK_BENCH_CHART"),
-		kept: os.Getenv("POSTSTACK_BENCH_KEPT"), check: os.Getenv("POSTSTACK_BENCH_CHECK") != "",
+		check: os.Getenv("POSTSTACK_BENCH_CHECK") != "", keep: os.Getenv("POSTSTACK_BENCH_KEEP") != "",
 		curves: os.Getenv("POSTSTACK_BENCH_CURVES") != "",
 	}
 }
@@ -54,7 +50,7 @@ func optionsOf(t *testing.T) options {
 type group struct {
 	rows    []string // their names, in order
 	stack   bool     // they need the site's checkout, set up
-	prepare func(*site) []bench.Row
+	prepare func(*site) []Row
 }
 
 // groups are all comparisons. The set-ups come late, since a reset gives the database another password.
@@ -77,7 +73,7 @@ type site struct {
 	c       *checkout.Checkout // nil unless a group needs it
 	program string             // the compiled targets
 	peers   *peers
-	result  *bench.Result
+	result  *Result
 }
 
 // TestBench measures every row on every engine under test, and prints and keeps the result. Each group is a test
@@ -86,12 +82,12 @@ func TestBench(t *testing.T) {
 	o := optionsOf(t)
 	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	result := &bench.Result{Started: time.Now(), Revision: revision(t), Machine: machine(), Rounds: o.rounds}
+	result := &Result{Started: time.Now(), Revision: revision(t), Machine: machine(), Rounds: o.rounds}
 	p := newPeers(t, o.peers)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		s := &site{T: t, kind: kind, engine: enginetest.Open(t, kind), peers: p, result: result}
 		result.Machine.Engines = append(result.Machine.Engines, fmt.Sprintf("%s %s", kind, s.engine.Info().Version))
-		require.NoError(t, checkout.BuildAll(ctx, s.engine, filepath.Join("..", "..")))
+		require.NoError(t, checkout.BuildAll(ctx, s.engine, root()))
 		s.measureAll(ctx, o)
 	})
 	require.NoError(t, ctx.Err(), "nothing is kept of a run that was interrupted")
@@ -130,7 +126,7 @@ func (s *site) setUp() {
 // measure prepares a group and measures those of its rows. A row that there is no measurement of stands in the
 // result all the same.
 func (s *site) measure(ctx context.Context, g group, names []string, rounds int) {
-	done := map[string]bench.Measured{}
+	done := map[string]Measured{}
 	s.Run(g.rows[0], func(t *testing.T) {
 		at := *s
 		at.T = t
@@ -153,7 +149,7 @@ func (s *site) measure(ctx context.Context, g group, names []string, rounds int)
 	for _, name := range names {
 		m, ok := done[name]
 		if !ok {
-			m = bench.Row{Name: name, Engine: string(s.kind)}.Broken(errors.New("it could not be prepared"))
+			m = Row{Name: name, Engine: string(s.kind)}.Broken(errors.New("it could not be prepared"))
 		}
 		s.result.Rows = append(s.result.Rows, m)
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/magefiles/bench"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/tests/checkout"
@@ -18,20 +17,20 @@ func builds() group {
 	return group{
 		rows:  []string{"one file of postgres changed → rebuilt", "cold build of all images"},
 		stack: true,
-		prepare: func(s *site) []bench.Row {
+		prepare: func(s *site) []Row {
 			b, err := checkout.Builder(s.engine, s.c.Dir, s.TempDir())
 			require.NoError(s, err)
 			change := s.edits("containers/postgres/entrypoint.sh")
-			return []bench.Row{
+			return []Row{
 				{
-					Name: "one file of postgres changed → rebuilt", Unit: bench.Seconds, Goal: 0.15,
-					Ours: bench.Timed("build:postgres", change, s.compiled(nil, "build:postgres")),
-					Peer: bench.Timed("its full build", nil, rebuild(b, "postgres")),
+					Name: "one file of postgres changed → rebuilt", Unit: Seconds, Goal: 0.15,
+					Ours: Timed("build:postgres", change, s.compiled(nil, "build:postgres")),
+					Peer: Timed("its full build", nil, rebuild(b, "postgres")),
 				},
 				{
-					Name: "cold build of all images", Unit: bench.Seconds, Goal: 0.7,
-					Ours: bench.Timed("build:all", nil, s.compiled(nil, "build:all", "-force", "-noCache")),
-					Peer: bench.Timed("one after the other", nil, rebuild(b, b.Catalogue.Names()...)),
+					Name: "cold build of all images", Unit: Seconds, Goal: 0.7,
+					Ours: Timed("build:all", nil, s.compiled(nil, "build:all", "-force", "-noCache")),
+					Peer: Timed("one after the other", nil, rebuild(b, b.Catalogue.Names()...)),
 				},
 			}
 		},

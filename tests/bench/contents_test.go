@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/poststack/poststack/magefiles/bench"
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/image"
@@ -19,8 +18,8 @@ import (
 var contentsScript string
 
 // contents tell what the bytes of the images are, once: they are the same on every engine.
-func (s *site) contents(ctx context.Context) ([]bench.Content, error) {
-	var all []bench.Content
+func (s *site) contents(ctx context.Context) ([]Content, error) {
+	var all []Content
 	base, err := s.files(ctx, "base-debian")
 	if err != nil {
 		return nil, err
@@ -34,9 +33,9 @@ func (s *site) contents(ctx context.Context) ([]bench.Content, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := bench.Content{Image: name, Bytes: img.SizeBytes}
+		c := Content{Image: name, Bytes: img.SizeBytes}
 		shared, rest := int64(0), img.SizeBytes
-		var own []bench.Part
+		var own []Part
 		for part, size := range files {
 			rest -= size
 			if name != "base-debian" {
@@ -44,13 +43,13 @@ func (s *site) contents(ctx context.Context) ([]bench.Content, error) {
 				shared, size = shared+inherited, size-inherited
 			}
 			if size > 0 {
-				own = append(own, bench.Part{Name: part, Bytes: size})
+				own = append(own, Part{Name: part, Bytes: size})
 			}
 		}
 		if shared > 0 {
-			c.Parts = append(c.Parts, bench.Part{Name: "base-debian, shared", Bytes: shared})
+			c.Parts = append(c.Parts, Part{Name: "base-debian, shared", Bytes: shared})
 		}
-		c.Parts = append(append(c.Parts, bench.Largest(own, 12)...), bench.Part{Name: "replaced or removed by a later layer, and the layers themselves", Bytes: rest})
+		c.Parts = append(append(c.Parts, Largest(own, 12)...), Part{Name: "replaced or removed by a later layer, and the layers themselves", Bytes: rest})
 		all = append(all, c)
 	}
 	return all, nil

@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/magefiles/bench"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/tests/checkout"
@@ -23,7 +22,7 @@ import (
 // growth is curves that are prepared together, and only when they are asked for.
 type growth struct {
 	names   []string
-	prepare func(*site) []bench.Growth
+	prepare func(*site) []Growth
 }
 
 // growths are all curves. They call the compiled program or less: mage's own start, the same for every size, would
@@ -59,7 +58,7 @@ func (s *site) grow(ctx context.Context, g growth, o options) {
 // updateCurves are migrations on the stack's own server, with changelogs of different lengths.
 func updateCurves() growth {
 	names := []string{"update of an empty database", "update with nothing pending"}
-	return growth{names: names, prepare: func(s *site) []bench.Growth {
+	return growth{names: names, prepare: func(s *site) []Growth {
 		v := s.stackServer()
 		sizes := []int{1, 10, 100, 1000}
 		run := func(size int, name string) func(context.Context) error {
@@ -70,12 +69,12 @@ func updateCurves() growth {
 			require.NoError(s, v.recreate(s.Context(), current(size)))
 			require.NoError(s, run(size, current(size))(s.Context()))
 		}
-		return []bench.Growth{
-			{Name: names[0], Per: "changeset", Sizes: sizes, At: func(size int) *bench.Probe {
-				return bench.Timed("schema:update", func(ctx context.Context) error { return v.recreate(ctx, "bench") }, run(size, "bench"))
+		return []Growth{
+			{Name: names[0], Per: "changeset", Sizes: sizes, At: func(size int) *Probe {
+				return Timed("schema:update", func(ctx context.Context) error { return v.recreate(ctx, "bench") }, run(size, "bench"))
 			}},
-			{Name: names[1], Per: "changeset", Sizes: sizes, At: func(size int) *bench.Probe {
-				return bench.Timed("schema:update", nil, run(size, current(size)))
+			{Name: names[1], Per: "changeset", Sizes: sizes, At: func(size int) *Probe {
+				return Timed("schema:update", nil, run(size, current(size)))
 			}},
 		}
 	}}
@@ -84,7 +83,7 @@ func updateCurves() growth {
 // imageCurves are builds of small images on our base, in a catalogue of their own.
 func imageCurves() growth {
 	names := []string{"build with nothing changed", "build from the layer cache"}
-	return growth{names: names, prepare: func(s *site) []bench.Growth {
+	return growth{names: names, prepare: func(s *site) []Growth {
 		root := s.TempDir()
 		sizes := []int{1, 3, 10}
 		require.NoError(s, os.CopyFS(filepath.Join(root, "containers", "base-debian"), os.DirFS(filepath.Join("..", "..", "containers", "base-debian"))))
@@ -93,9 +92,9 @@ func imageCurves() growth {
 		}
 		b, err := checkout.Builder(s.engine, root, s.TempDir())
 		require.NoError(s, err)
-		built := func(o image.Options) func(size int) *bench.Probe {
-			return func(size int) *bench.Probe {
-				return bench.Timed("build", nil, func(ctx context.Context) error {
+		built := func(o image.Options) func(size int) *Probe {
+			return func(size int) *Probe {
+				return Timed("build", nil, func(ctx context.Context) error {
 					for n := range size {
 						if _, err := b.Build(ctx, smallName(n), o, event.Reporter{}); err != nil {
 							return err
@@ -114,7 +113,7 @@ func imageCurves() growth {
 				_ = s.engine.ImageRemove(ctx, res.DigestRef)
 			})
 		}
-		return []bench.Growth{
+		return []Growth{
 			{Name: names[0], Per: "image", Sizes: sizes, At: built(image.Options{})},
 			{Name: names[1], Per: "image", Sizes: sizes, At: built(image.Options{Force: true})},
 		}
@@ -139,7 +138,7 @@ func (s *site) smallImage(root string, n int) {
 // copyCurves are databases for tests from one migrated template, one after the other.
 func copyCurves() growth {
 	names := []string{"test databases from a template"}
-	return growth{names: names, prepare: func(s *site) []bench.Growth {
+	return growth{names: names, prepare: func(s *site) []Growth {
 		v := s.disposableServer()
 		s.template(v)
 		c := s.copies(v)
@@ -153,8 +152,8 @@ func copyCurves() growth {
 				return nil
 			}
 		}
-		return []bench.Growth{{Name: names[0], Per: "database", Sizes: []int{1, 10, 100}, At: func(size int) *bench.Probe {
-			return bench.Timed("copies", each(size, drop), each(size, copyTemplate))
+		return []Growth{{Name: names[0], Per: "database", Sizes: []int{1, 10, 100}, At: func(size int) *Probe {
+			return Timed("copies", each(size, drop), each(size, copyTemplate))
 		}}}
 	}}
 }

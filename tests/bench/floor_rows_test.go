@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/magefiles/bench"
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/image"
@@ -23,14 +22,14 @@ import (
 func floors() group {
 	return group{
 		rows: []string{"engine: run true, port published", "engine: run true, host network", "initdb --no-sync", "server start"},
-		prepare: func(s *site) []bench.Row {
+		prepare: func(s *site) []Row {
 			ours := image.LatestRef("postgres")
 			inside := s.inside(ours)
-			row := func(name string, probe *bench.Probe) bench.Row {
-				return bench.Row{Name: name, Unit: bench.Seconds, Ours: probe}
+			row := func(name string, probe *Probe) Row {
+				return Row{Name: name, Unit: Seconds, Ours: probe}
 			}
 			host := func(spec *engine.ContainerSpec) { spec.Ports, spec.HostNetwork = nil, true }
-			return []bench.Row{
+			return []Row{
 				row("engine: run true, port published", s.runTrue(ours, s.ended, nil)),
 				row("engine: run true, host network", s.runTrue(ours, s.ended, host)),
 				row("initdb --no-sync", inside("rm -rf /tmp/data", "initdb --no-sync -D /tmp/data")),
@@ -43,9 +42,9 @@ func floors() group {
 }
 
 // runTrue is what the engine takes to run a program that ends at once, until reached.
-func (s *site) runTrue(ref engine.Ref, reached step, change func(*engine.ContainerSpec)) *bench.Probe {
+func (s *site) runTrue(ref engine.Ref, reached step, change func(*engine.ContainerSpec)) *Probe {
 	volume := s.volume("true")
-	return &bench.Probe{
+	return &Probe{
 		What:    "run true",
 		Prepare: func(ctx context.Context) error { return s.newVolume(ctx, volume) },
 		Measure: func(ctx context.Context) (float64, error) {
@@ -70,15 +69,15 @@ func (s *site) started(context.Context, engine.ContainerID) error { return nil }
 
 // inside makes probes of what commands take in a container of the image, by the container's own clock: what the
 // engine takes to start a program there does not count.
-func (s *site) inside(ref engine.Ref) func(prepare, work string) *bench.Probe {
+func (s *site) inside(ref engine.Ref) func(prepare, work string) *Probe {
 	id, err := s.engine.ContainerCreate(s.Context(), engine.ContainerSpec{
 		Image: ref, Entrypoint: []string{"sleep"}, Command: []string{"infinity"}, Labels: container.DisposableLabels(),
 	})
 	require.NoError(s, err)
 	s.Cleanup(func() { require.NoError(s, s.engine.ContainerRemove(context.WithoutCancel(s.Context()), id)) })
 	require.NoError(s, s.engine.ContainerStart(s.Context(), id))
-	return func(prepare, work string) *bench.Probe {
-		return &bench.Probe{What: "in the image", Measure: func(ctx context.Context) (float64, error) {
+	return func(prepare, work string) *Probe {
+		return &Probe{What: "in the image", Measure: func(ctx context.Context) (float64, error) {
 			script := fmt.Sprintf("{ %s; } >/dev/null 2>&1; a=$EPOCHREALTIME; { %s; } >/dev/null 2>&1 || exit; echo $a $EPOCHREALTIME", prepare, work)
 			res, err := s.engine.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"bash", "-c", script}})
 			if err != nil {

@@ -19,7 +19,6 @@ import (
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/magefiles/bench"
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/stack"
 )
@@ -31,9 +30,9 @@ func underLoad() group {
 	return group{
 		rows:  []string{name},
 		stack: true,
-		prepare: func(s *site) []bench.Row {
+		prepare: func(s *site) []Row {
 			d := s.demo()
-			return []bench.Row{{Name: name, Unit: bench.Seconds, Goal: 1, Ours: &bench.Probe{What: "over HTTPS, DNS and IMAP", Measure: d.underLoad}}}
+			return []Row{{Name: name, Unit: Seconds, Goal: 1, Ours: &Probe{What: "over HTTPS, DNS and IMAP", Measure: d.underLoad}}}
 		},
 	}
 }

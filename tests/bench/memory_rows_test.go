@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/poststack/poststack/magefiles/bench"
 )
 
 // memory tells the most memory that a process had, resident.
@@ -23,17 +21,17 @@ func memory() group {
 	return group{
 		rows:  []string{"memory of our own process in setup", "memory of Liquibase in an update"},
 		stack: true,
-		prepare: func(s *site) []bench.Row {
+		prepare: func(s *site) []Row {
 			server := s.stackServer()
 			env := s.changelogEnv(server, 10, "bench")
-			return []bench.Row{
+			return []Row{
 				{
-					Name: "memory of our own process in setup", Unit: bench.Megabytes, Goal: 60,
-					Ours: &bench.Probe{What: "poststack setup", Measure: s.peakOfSetup},
+					Name: "memory of our own process in setup", Unit: Megabytes, Goal: 60,
+					Ours: &Probe{What: "poststack setup", Measure: s.peakOfSetup},
 				},
 				{
-					Name: "memory of Liquibase in an update", Unit: bench.Megabytes, Goal: 160,
-					Ours: &bench.Probe{
+					Name: "memory of Liquibase in an update", Unit: Megabytes, Goal: 160,
+					Ours: &Probe{
 						What:    "java",
 						Prepare: func(ctx context.Context) error { return server.recreate(ctx, "bench") },
 						Measure: func(ctx context.Context) (float64, error) { return s.peakOfJava(ctx, env) },

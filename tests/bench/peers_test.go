@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/magefiles/bench"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 )
@@ -86,7 +85,7 @@ func (p *peers) officialPostgres(ctx context.Context, e *engine.Engine) (engine.
 
 // compose is the same work through docker compose, the official image and stock Liquibase: with everything
 // running, and from a fresh volume. It runs on docker, whichever engine it is compared with.
-func (p *peers) compose(t *testing.T) (warm, fresh *bench.Probe, err error) {
+func (p *peers) compose(t *testing.T) (warm, fresh *Probe, err error) {
 	t.Helper()
 	docker, err := p.docker(t)
 	if err != nil {
@@ -111,7 +110,7 @@ func (p *peers) compose(t *testing.T) (warm, fresh *bench.Probe, err error) {
 	run := p.project(dir, nil)
 	down, up := run("down", "--volumes"), run("run", "--rm", "-T", "migrate")
 	t.Cleanup(func() { _ = down(context.WithoutCancel(t.Context())) })
-	return bench.Timed("compose", nil, up), bench.Timed("compose", down, up), up(t.Context())
+	return Timed("compose", nil, up), Timed("compose", down, up), up(t.Context())
 }
 
 // prepare has compose itself and stock Liquibase be there.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/poststack/poststack/magefiles/bench"
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/image"
@@ -22,18 +21,18 @@ import (
 func firstQueries() group {
 	return group{
 		rows: []string{"postgres image, fresh volume → first query", "postgres image, existing volume → first query"},
-		prepare: func(s *site) []bench.Row {
+		prepare: func(s *site) []Row {
 			ours := image.LatestRef("postgres")
 			official, err := s.peers.officialPostgres(s.Context(), s.engine)
-			row := func(name string, goal float64, existing bool) bench.Row {
+			row := func(name string, goal float64, existing bool) Row {
 				return against(
-					bench.Row{
-						Name: name, Unit: bench.Seconds, Goal: goal,
+					Row{
+						Name: name, Unit: Seconds, Goal: goal,
 						Ours: s.firstQuery("ours", ours, existing), OursFloor: s.startTrue(ours),
 					}, s.firstQuery("official image", official, existing), s.startTrue(official), err,
 				)
 			}
-			return []bench.Row{
+			return []Row{
 				row("postgres image, fresh volume → first query", 0.65, false),
 				row("postgres image, existing volume → first query", 0.6, true),
 			}
@@ -41,14 +40,14 @@ func firstQueries() group {
 	}
 }
 
-func (s *site) startTrue(ref engine.Ref) *bench.Probe {
+func (s *site) startTrue(ref engine.Ref) *Probe {
 	p := s.runTrue(ref, s.started, nil)
 	p.What = "true has started"
 	return p
 }
 
 // firstQuery has a container answer, on a volume that is new each time, or holds the data of its last run.
-func (s *site) firstQuery(what string, ref engine.Ref, existing bool) *bench.Probe {
+func (s *site) firstQuery(what string, ref engine.Ref, existing bool) *Probe {
 	volume := s.volume(fmt.Sprintf("%.4s-%t", what, existing))
 	filled := false
 	prepare := func(ctx context.Context) error {
@@ -62,7 +61,7 @@ func (s *site) firstQuery(what string, ref engine.Ref, existing bool) *bench.Pro
 		}
 		return err
 	}
-	return &bench.Probe{What: what, Prepare: prepare, Measure: func(ctx context.Context) (float64, error) {
+	return &Probe{What: what, Prepare: prepare, Measure: func(ctx context.Context) (float64, error) {
 		return s.run(ctx, spec(ref, volume), s.answers)
 	}}
 }

@@ -9,8 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"github.com/poststack/poststack/magefiles/bench"
 )
 
 // must runs a program, and fails with what it printed.
@@ -40,14 +38,14 @@ func (s *site) command(ctx context.Context, env []string, args ...string) *exec.
 }
 
 // noop is the floor of every target: mage's own start.
-func (s *site) noop() *bench.Probe {
-	return bench.Timed("a target that does nothing", nil, s.mage(nil, "noop"))
+func (s *site) noop() *Probe {
+	return Timed("a target that does nothing", nil, s.mage(nil, "noop"))
 }
 
 // against compares a row with a peer, or tells why that is missing.
-func against(r bench.Row, peer, floor *bench.Probe, err error) bench.Row {
+func against(r Row, peer, floor *Probe, err error) Row {
 	if err != nil {
-		r.Missing = bench.Reason(err)
+		r.Missing = Reason(err)
 		return r
 	}
 	r.Peer, r.PeerFloor = peer, floor

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -14,37 +15,36 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/stretchr/testify/require"
-
-	"github.com/poststack/poststack/magefiles/bench"
 )
 
-// report prints the table, keeps the result and its chart, and tells what got worse.
-func report(t *testing.T, r bench.Result, o options) {
+// report prints the table, writes the result and its chart, tells what got worse, and keeps what is to be kept.
+func report(t *testing.T, r Result, o options) {
 	t.Helper()
-	kept, _, err := bench.Read(o.kept)
+	kept, _, err := Read(filepath.Join(root(), keptResult))
 	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(filepath.Join(root(), filepath.Dir(latestResult)), 0o755))
 	if len(r.Rows) > 0 {
-		show(bench.Header(), r.Table())
+		show(Header(), r.Table())
 	}
 	for _, note := range r.Notes() {
 		fmt.Fprintln(os.Stdout, note)
 	}
 	if len(r.Curves) > 0 {
-		show(bench.CurveHeader(), r.CurveTable())
+		show(CurveHeader(), r.CurveTable())
 	}
-	if o.out != "" {
-		require.NoError(t, r.Write(o.out))
-	}
-	if o.chart != "" {
-		svg, err := r.Chart(kept)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(o.chart, []byte(svg), 0o644))
-	}
-	for _, worse := range bench.Regressions(kept, r) {
+	require.NoError(t, r.Write(filepath.Join(root(), latestResult)))
+	svg, err := r.Chart(kept)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(root(), latestChart), []byte(svg), 0o644))
+	for _, worse := range Regressions(kept, r) {
 		fmt.Fprintln(os.Stdout, "worse than kept:", worse)
 		if o.check {
 			t.Errorf("worse than kept: %s", worse)
 		}
+	}
+	if o.keep && !t.Failed() {
+		require.NoError(t, keep(root(), r))
+		fmt.Fprintf(os.Stdout, "kept as %s, and in %s\n", keptResult, document)
 	}
 }
 
@@ -67,8 +67,8 @@ func cells(line []string) table.Row {
 }
 
 // machine is what can be told of this machine without help.
-func machine() bench.Machine {
-	m := bench.Machine{Processors: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH}
+func machine() Machine {
+	m := Machine{Processors: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if found := regexp.MustCompile(`(?m)^model name\s*:\s*(.*)$`).FindSubmatch(text); found != nil {
 			m.Model = string(found[1])

@@ -8,8 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
-
-	"github.com/poststack/poststack/magefiles/bench"
 )
 
 // updates compare migrations of databases on the stack's own server.
@@ -17,7 +15,7 @@ func updates() group {
 	return group{
 		rows:  []string{"schema:update, 10 changesets", "schema:update, none pending", "schema:status, changelog edited, compiled"},
 		stack: true,
-		prepare: func(s *site) []bench.Row {
+		prepare: func(s *site) []Row {
 			v := s.stackServer()
 			update := s.mage(s.changelogEnv(v, 10, "bench"), "schema:update")
 			empty := func(name string) func(context.Context) error {
@@ -31,19 +29,19 @@ func updates() group {
 			if err == nil {
 				err = stock(s.Context())
 			}
-			return []bench.Row{
-				against(bench.Row{
-					Name: "schema:update, 10 changesets", Unit: bench.Seconds, Goal: 1.0 / 3,
-					Ours: bench.Timed("schema:update", empty("bench"), update), OursFloor: s.noop(),
-				}, bench.Timed("stock liquibase update", empty("peer"), stock), nil, err),
-				against(bench.Row{
-					Name: "schema:update, none pending", Unit: bench.Seconds, Goal: 1.0 / 30,
-					Ours: bench.Timed("schema:update", nil, update), OursFloor: s.noop(),
-				}, bench.Timed("stock liquibase update", nil, stock), nil, err),
-				against(bench.Row{
-					Name: "schema:status, changelog edited, compiled", Unit: bench.Seconds, Goal: 0.35,
-					Ours: bench.Timed("schema:status", s.edits("bench10/root.yaml"), s.compiled(s.changelogEnv(v, 10, "bench"), "schema:status")),
-				}, bench.Timed("stock liquibase status", nil, liquibase.command("status")), nil, err),
+			return []Row{
+				against(Row{
+					Name: "schema:update, 10 changesets", Unit: Seconds, Goal: 1.0 / 3,
+					Ours: Timed("schema:update", empty("bench"), update), OursFloor: s.noop(),
+				}, Timed("stock liquibase update", empty("peer"), stock), nil, err),
+				against(Row{
+					Name: "schema:update, none pending", Unit: Seconds, Goal: 1.0 / 30,
+					Ours: Timed("schema:update", nil, update), OursFloor: s.noop(),
+				}, Timed("stock liquibase update", nil, stock), nil, err),
+				against(Row{
+					Name: "schema:status, changelog edited, compiled", Unit: Seconds, Goal: 0.35,
+					Ours: Timed("schema:status", s.edits("bench10/root.yaml"), s.compiled(s.changelogEnv(v, 10, "bench"), "schema:status")),
+				}, Timed("stock liquibase status", nil, liquibase.command("status")), nil, err),
 			}
 		},
 	}
@@ -54,16 +52,16 @@ func templates() group {
 	return group{
 		rows:  []string{"test database from a migrated template"},
 		stack: true,
-		prepare: func(s *site) []bench.Row {
+		prepare: func(s *site) []Row {
 			v := s.disposableServer()
 			migrate := s.template(v)
 			c := s.copies(v)
-			return []bench.Row{{
-				Name: "test database from a migrated template", Unit: bench.Seconds, Goal: 0.05,
-				Ours: bench.Timed("a copy",
+			return []Row{{
+				Name: "test database from a migrated template", Unit: Seconds, Goal: 0.05,
+				Ours: Timed("a copy",
 					func(ctx context.Context) error { return drop(ctx, c, "copy") },
 					func(ctx context.Context) error { return copyTemplate(ctx, c, "copy") }),
-				Peer: bench.Timed("schema:update", func(ctx context.Context) error { return v.recreate(ctx, "bench") }, migrate),
+				Peer: Timed("schema:update", func(ctx context.Context) error { return v.recreate(ctx, "bench") }, migrate),
 			}}
 		},
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/miekg/dns"
 	"github.com/stretchr/testify/require"
 
-	"github.com/poststack/poststack/magefiles/bench"
 	"github.com/poststack/poststack/pkg/engine"
 )
 
@@ -29,15 +28,15 @@ func served() group {
 		}
 	}
 	g.rows = append(g.rows, "commit → all 1000 sites served by nginx", "commit → all 1000 zones served by bind")
-	g.prepare = func(s *site) []bench.Row {
+	g.prepare = func(s *site) []Row {
 		v := s.visitors("nginx,bind,dovecot")
-		var rows []bench.Row
+		var rows []Row
 		for n, goal := range map[int]float64{1: 0.3, 100: 0.4, 1000: 0.8} {
 			rows = append(rows, v.row("nginx", n, goal, v.addSite), v.row("bind", n, goal, v.changeZone), v.row("dovecot", n, goal, v.addAccount))
 		}
 		return inOrder(g.rows, append(rows,
-			bench.Row{Name: g.rows[9], Unit: bench.Seconds, Goal: 3, Ours: v.all(v.disableSites, v.enableSites)},
-			bench.Row{Name: g.rows[10], Unit: bench.Seconds, Goal: 3, Ours: v.all(v.changeZones, v.changeZones)},
+			Row{Name: g.rows[9], Unit: Seconds, Goal: 3, Ours: v.all(v.disableSites, v.enableSites)},
+			Row{Name: g.rows[10], Unit: Seconds, Goal: 3, Ours: v.all(v.changeZones, v.changeZones)},
 		))
 	}
 	return g
@@ -48,8 +47,8 @@ func servedName(service string, domains int) string {
 }
 
 // inOrder are the rows as their names stand.
-func inOrder(names []string, rows []bench.Row) []bench.Row {
-	sorted := make([]bench.Row, 0, len(rows))
+func inOrder(names []string, rows []Row) []Row {
+	sorted := make([]Row, 0, len(rows))
 	for _, name := range names {
 		for _, r := range rows {
 			if r.Name == name {
@@ -115,21 +114,21 @@ type change struct {
 }
 
 // row is one change beside n domains, and the time until it is served.
-func (v *visitors) row(service string, n int, goal float64, next func() change) bench.Row {
+func (v *visitors) row(service string, n int, goal float64, next func() change) Row {
 	fill := func(ctx context.Context) error {
 		err := v.fill(ctx, n)
 		time.Sleep(time.Second) // within half a second after another one, a change would be gathered with it
 		return err
 	}
-	return bench.Row{
-		Name: servedName(service, n), Unit: bench.Seconds, Goal: goal,
-		Ours: bench.Timed("an SQL commit", fill, func(ctx context.Context) error { return v.commit(ctx, next()) }),
+	return Row{
+		Name: servedName(service, n), Unit: Seconds, Goal: goal,
+		Ours: Timed("an SQL commit", fill, func(ctx context.Context) error { return v.commit(ctx, next()) }),
 	}
 }
 
 // all is a change of everything beside a thousand domains, after another one.
-func (v *visitors) all(before, after func() change) *bench.Probe {
-	return bench.Timed("an SQL commit", func(ctx context.Context) error {
+func (v *visitors) all(before, after func() change) *Probe {
+	return Timed("an SQL commit", func(ctx context.Context) error {
 		if err := v.fill(ctx, 1000); err != nil {
 			return err
 		}

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/poststack/poststack/magefiles/bench"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/image"
 )
@@ -26,13 +25,13 @@ func serviceSizes() group {
 	for name := range strings.SplitSeq(hosting, ",") {
 		g.rows = append(g.rows, "size of "+name+" above the base")
 	}
-	g.prepare = func(s *site) (rows []bench.Row) {
+	g.prepare = func(s *site) (rows []Row) {
 		size := func(ctx context.Context, name string) (float64, error) {
 			img, err := s.engine.ImageInspect(ctx, image.LatestRef(name))
 			return float64(img.SizeBytes) / 1e6, err
 		}
 		for i, name := range strings.Split(hosting, ",") {
-			rows = append(rows, bench.Row{Name: g.rows[i], Unit: bench.Megabytes, Goal: 70, Ours: &bench.Probe{What: name, Measure: func(ctx context.Context) (float64, error) {
+			rows = append(rows, Row{Name: g.rows[i], Unit: Megabytes, Goal: 70, Ours: &Probe{What: name, Measure: func(ctx context.Context) (float64, error) {
 				whole, err := size(ctx, name)
 				base, baseErr := size(ctx, "base-debian")
 				return whole - base, errors.Join(err, baseErr)
@@ -48,11 +47,11 @@ func agents() group {
 	return group{
 		rows:  []string{"memory of an agent", "processor of an agent in 10 s of idleness"},
 		stack: true,
-		prepare: func(s *site) []bench.Row {
+		prepare: func(s *site) []Row {
 			s.chosen(hosting)
-			return []bench.Row{
-				{Name: "memory of an agent", Unit: bench.Megabytes, Goal: 20, Ours: &bench.Probe{What: "the largest", Measure: s.agentMemory}},
-				{Name: "processor of an agent in 10 s of idleness", Unit: bench.Seconds, Goal: 0.02, Ours: &bench.Probe{What: "the busiest", Measure: s.agentProcessor}},
+			return []Row{
+				{Name: "memory of an agent", Unit: Megabytes, Goal: 20, Ours: &Probe{What: "the largest", Measure: s.agentMemory}},
+				{Name: "processor of an agent in 10 s of idleness", Unit: Seconds, Goal: 0.02, Ours: &Probe{What: "the busiest", Measure: s.agentProcessor}},
 			}
 		},
 	}
@@ -112,17 +111,17 @@ func serviceSetups() group {
 		"setup with five services, fresh volumes", "setup with five services, nothing changed",
 		"setup with five services, fresh volumes, beside compose", "setup with five services, nothing changed, beside compose",
 	}}
-	g.prepare = func(s *site) []bench.Row {
+	g.prepare = func(s *site) []Row {
 		warmPeer, freshPeer, err := s.peers.composeServices(s.T)
 		s.chosen(hosting)
 		with, alone, reset := s.mage([]string{"POSTSTACK_SERVICES=" + hosting}, "setup"), s.mage(nil, "setup"), s.mage(nil, "reset", "-yes")
 		anew := func(ctx context.Context) error { return errors.Join(reset(ctx), alone(ctx)) }
-		fresh, warm := bench.Timed("mage setup", reset, with), bench.Timed("mage setup", with, with)
-		return []bench.Row{
-			{Name: g.rows[0], Unit: bench.Seconds, Goal: 2, Ours: fresh, OursFloor: s.noop(), Peer: bench.Timed("the database alone", reset, alone), PeerFloor: s.noop()},
-			{Name: g.rows[1], Unit: bench.Seconds, Goal: 1.6, Ours: warm, OursFloor: s.noop(), Peer: bench.Timed("the database alone", anew, alone), PeerFloor: s.noop()},
-			against(bench.Row{Name: g.rows[2], Unit: bench.Seconds, Goal: 0.6, Ours: fresh, OursFloor: s.noop()}, freshPeer, nil, err),
-			against(bench.Row{Name: g.rows[3], Unit: bench.Seconds, Goal: 0.1, Ours: warm, OursFloor: s.noop()}, warmPeer, nil, err),
+		fresh, warm := Timed("mage setup", reset, with), Timed("mage setup", with, with)
+		return []Row{
+			{Name: g.rows[0], Unit: Seconds, Goal: 2, Ours: fresh, OursFloor: s.noop(), Peer: Timed("the database alone", reset, alone), PeerFloor: s.noop()},
+			{Name: g.rows[1], Unit: Seconds, Goal: 1.6, Ours: warm, OursFloor: s.noop(), Peer: Timed("the database alone", anew, alone), PeerFloor: s.noop()},
+			against(Row{Name: g.rows[2], Unit: Seconds, Goal: 0.6, Ours: fresh, OursFloor: s.noop()}, freshPeer, nil, err),
+			against(Row{Name: g.rows[3], Unit: Seconds, Goal: 0.1, Ours: warm, OursFloor: s.noop()}, warmPeer, nil, err),
 		}
 	}
 	return g
@@ -130,7 +129,7 @@ func serviceSetups() group {
 
 // composeServices is the same work through docker compose: the daemons of the same packages with plain configurations.
 // Where the engine has no official image of PostgreSQL, it takes ours.
-func (p *peers) composeServices(t *testing.T) (warm, fresh *bench.Probe, err error) {
+func (p *peers) composeServices(t *testing.T) (warm, fresh *Probe, err error) {
 	t.Helper()
 	docker, err := p.docker(t)
 	if err != nil {
@@ -151,5 +150,5 @@ func (p *peers) composeServices(t *testing.T) (warm, fresh *bench.Probe, err err
 		[]string{"POSTGRES=" + string(postgres), "LIQUIBASE=" + stockLiquibase, "CHANGELOGS=" + filepath.Join(root, "changelogs")})
 	down, up := run("down", "--volumes"), run(append([]string{"up", "--detach", "--wait", "db"}, strings.Split(hosting, ",")...)...)
 	t.Cleanup(func() { _ = down(context.WithoutCancel(t.Context())) })
-	return bench.Timed("compose", up, up), bench.Timed("compose", down, up), up(t.Context())
+	return Timed("compose", up, up), Timed("compose", down, up), up(t.Context())
 }

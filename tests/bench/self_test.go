@@ -12,14 +12,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/poststack/poststack/magefiles/bench"
 )
 
 // probe gives the values one after the other, and notes its turns in order.
-func probe(what string, order *[]string, values ...float64) *bench.Probe {
+func probe(what string, order *[]string, values ...float64) *Probe {
 	next := 0
-	return &bench.Probe{What: what, Measure: func(context.Context) (float64, error) {
+	return &Probe{What: what, Measure: func(context.Context) (float64, error) {
 		*order = append(*order, what)
 		next++
 		return values[next-1], nil
@@ -29,8 +27,8 @@ func probe(what string, order *[]string, values ...float64) *bench.Probe {
 func TestRow_Measure(t *testing.T) {
 	t.Parallel()
 	var order []string
-	row := bench.Row{
-		Name: "work", Engine: "podman", Unit: bench.Seconds, Goal: 0.5,
+	row := Row{
+		Name: "work", Engine: "podman", Unit: Seconds, Goal: 0.5,
 		Ours: probe("ours", &order, 3, 4, 6), OursFloor: probe("floor", &order, 1, 1, 1),
 		Peer: probe("peer", &order, 10, 12, 10),
 	}
@@ -80,14 +78,14 @@ func TestRow_Measure_in_the_noise(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var order []string
-			m, err := bench.Row{
-				Name: "work", Engine: "docker", Unit: bench.Seconds, Goal: 1,
+			m, err := Row{
+				Name: "work", Engine: "docker", Unit: Seconds, Goal: 1,
 				Ours: probe("ours", &order, tc.ours...), OursFloor: probe("floor", &order, tc.oursFloor...),
 				Peer: probe("peer", &order, tc.peer...), PeerFloor: probe("floor", &order, tc.peerFloor...),
 			}.Measure(t.Context(), len(tc.ours))
 			require.NoError(t, err)
 			assert.Equal(t, tc.undecided, m.Undecided)
-			result := bench.Result{Rows: []bench.Measured{m}}
+			result := Result{Rows: []Measured{m}}
 			_, err = json.Marshal(result)
 			require.NoError(t, err, "JSON knows neither NaN nor infinity")
 			if tc.ratios == nil {
@@ -96,7 +94,7 @@ func TestRow_Measure_in_the_noise(t *testing.T) {
 				assert.False(t, decided)
 				assert.Equal(t, "undecided", result.Table()[0][8])
 				assert.Equal(t, []string{"undecided, since " + tc.undecided + ": work (docker)"}, result.Notes()[:1])
-				assert.Empty(t, bench.Regressions(result, result))
+				assert.Empty(t, Regressions(result, result))
 				return
 			}
 			assert.Equal(t, tc.ratios, m.Ratio.Values)
@@ -109,14 +107,14 @@ func TestRow_Measure_a_peer_that_breaks(t *testing.T) {
 	t.Parallel()
 	var order []string
 	turns := 0
-	peer := bench.Timed("compose", func(context.Context) error {
+	peer := Timed("compose", func(context.Context) error {
 		if turns++; turns == 2 {
 			return errors.New("no room\n  left")
 		}
 		return nil
 	}, func(context.Context) error { return nil })
-	m, err := bench.Row{
-		Name: "work", Unit: bench.Seconds, Goal: 1, Ours: probe("ours", &order, 1, 2, 3), Peer: peer, PeerFloor: probe("floor", &order, 1, 2, 3),
+	m, err := Row{
+		Name: "work", Unit: Seconds, Goal: 1, Ours: probe("ours", &order, 1, 2, 3), Peer: peer, PeerFloor: probe("floor", &order, 1, 2, 3),
 	}.Measure(t.Context(), 3)
 	require.NoError(t, err)
 	assert.Equal(t, []float64{1, 2, 3}, m.Ours.Values, "ours goes on")
@@ -128,21 +126,21 @@ func TestRow_Measure_a_peer_that_breaks(t *testing.T) {
 
 func TestReason(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "a b", bench.Reason(errors.New("a\n\tb")))
-	assert.Len(t, []rune(bench.Reason(errors.New(strings.Repeat("ö", 500)))), 160)
+	assert.Equal(t, "a b", Reason(errors.New("a\n\tb")))
+	assert.Len(t, []rune(Reason(errors.New(strings.Repeat("ö", 500)))), 160)
 }
 
 func TestRow_Measure_without_a_peer(t *testing.T) {
 	t.Parallel()
 	var order []string
-	row := bench.Row{Name: "size", Unit: bench.Megabytes, Goal: 400, Ours: probe("image", &order, 405)}
+	row := Row{Name: "size", Unit: Megabytes, Goal: 400, Ours: probe("image", &order, 405)}
 	m, err := row.Measure(t.Context(), 1)
 	require.NoError(t, err)
 	met, decided := m.Met()
 	assert.False(t, met)
 	assert.True(t, decided)
 
-	row = bench.Row{Name: "setup", Goal: 0.3, Missing: "docker compose is not installed", Ours: probe("ours", &order, 1)}
+	row = Row{Name: "setup", Goal: 0.3, Missing: "docker compose is not installed", Ours: probe("ours", &order, 1)}
 	m, err = row.Measure(t.Context(), 1)
 	require.NoError(t, err)
 	_, decided = m.Met()
@@ -152,14 +150,14 @@ func TestRow_Measure_without_a_peer(t *testing.T) {
 func TestRow_Measure_failures(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("no room")
-	row := bench.Row{Name: "work", Ours: bench.Timed("ours", nil, func(context.Context) error { return broken })}
+	row := Row{Name: "work", Ours: Timed("ours", nil, func(context.Context) error { return broken })}
 	m, err := row.Measure(t.Context(), 1)
 	require.ErrorIs(t, err, broken)
 	require.EqualError(t, err, `measure "work", ours: no room`)
 	assert.Equal(t, "no room", m.Failed)
 	_, decided := m.Met()
 	assert.False(t, decided)
-	assert.Equal(t, []string{"work", "", "failed: no room", "", "", "", "", "", "failed"}, bench.Result{Rows: []bench.Measured{m}}.Table()[0])
+	assert.Equal(t, []string{"work", "", "failed: no room", "", "", "", "", "", "failed"}, Result{Rows: []Measured{m}}.Table()[0])
 
 	row.Ours.Prepare = func(context.Context) error { return errors.New("no image") }
 	_, err = row.Measure(t.Context(), 1)
@@ -172,15 +170,15 @@ func TestRow_Measure_failures(t *testing.T) {
 }
 
 // measured is a row with that ratio in eight rounds, with some noise.
-func measured(t *testing.T, name string, ratio float64) bench.Measured {
+func measured(t *testing.T, name string, ratio float64) Measured {
 	t.Helper()
 	var order []string
 	var ours, peer []float64
 	for i := range 8 {
 		ours, peer = append(ours, ratio*(1+float64(i%4)/100)), append(peer, 1)
 	}
-	m, err := bench.Row{
-		Name: name, Engine: "docker", Unit: bench.Seconds, Goal: 0.3,
+	m, err := Row{
+		Name: name, Engine: "docker", Unit: Seconds, Goal: 0.3,
 		Ours: probe("ours", &order, ours...), Peer: probe("compose", &order, peer...),
 	}.Measure(t.Context(), 8)
 	require.NoError(t, err)
@@ -189,11 +187,11 @@ func measured(t *testing.T, name string, ratio float64) bench.Measured {
 
 func TestRegressions(t *testing.T) {
 	t.Parallel()
-	before := bench.Result{Rows: []bench.Measured{measured(t, "same", 0.2), measured(t, "worse", 0.2), measured(t, "better", 0.2)}}
-	now := bench.Result{Rows: []bench.Measured{
+	before := Result{Rows: []Measured{measured(t, "same", 0.2), measured(t, "worse", 0.2), measured(t, "better", 0.2)}}
+	now := Result{Rows: []Measured{
 		measured(t, "same", 0.201), measured(t, "worse", 0.3), measured(t, "better", 0.1), measured(t, "new", 9),
 	}}
-	found := bench.Regressions(before, now)
+	found := Regressions(before, now)
 	require.Len(t, found, 1)
 	assert.Equal(t, "worse on docker: 0.304, was 0.203", found[0].String())
 }
@@ -201,12 +199,12 @@ func TestRegressions(t *testing.T) {
 func TestResult_Write(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "latest.json")
-	_, ok, err := bench.Read(path)
+	_, ok, err := Read(path)
 	require.NoError(t, err)
 	assert.False(t, ok, "nothing is kept yet")
-	want := bench.Result{Revision: "abc", Rounds: 8, Rows: []bench.Measured{measured(t, "work", 0.2)}}
+	want := Result{Revision: "abc", Rounds: 8, Rows: []Measured{measured(t, "work", 0.2)}}
 	require.NoError(t, want.Write(path))
-	got, ok, err := bench.Read(path)
+	got, ok, err := Read(path)
 	require.NoError(t, err)
 	assert.True(t, ok)
 	assert.Equal(t, want, got)
@@ -215,23 +213,23 @@ func TestResult_Write(t *testing.T) {
 func TestResult_Table(t *testing.T) {
 	t.Parallel()
 	var order []string
-	missing, err := bench.Row{
-		Name: "warm", Engine: "podman", Unit: bench.Seconds, Goal: 0.03, Missing: "docker compose is not there",
+	missing, err := Row{
+		Name: "warm", Engine: "podman", Unit: Seconds, Goal: 0.03, Missing: "docker compose is not there",
 		Ours: probe("setup", &order, 0.5), OursFloor: probe("no-op", &order, 0.4),
 	}.Measure(t.Context(), 1)
 	require.NoError(t, err)
-	rows := bench.Result{Rows: []bench.Measured{measured(t, "work", 0.2), missing}}.Table()
+	rows := Result{Rows: []Measured{measured(t, "work", 0.2), missing}}.Table()
 	assert.Equal(t, [][]string{
 		{"work", "docker", "0.200 / 0.203 / 0.206 s", "", "compose: 1.00 / 1.00 / 1.00 s", "", "0.200 / 0.203 / 0.206", "≤ 0.300", "met"},
 		{"warm", "podman", "0.500 / 0.500 / 0.500 s", "no-op: 0.400 s", "missing: docker compose is not there", "", "", "≤ 0.030", "undecided"},
 	}, rows)
-	assert.Len(t, bench.Header(), len(rows[0]))
+	assert.Len(t, Header(), len(rows[0]))
 }
 
 func TestResult_Chart(t *testing.T) {
 	t.Parallel()
-	now := bench.Result{Rows: []bench.Measured{measured(t, "a <b> & c", 0.2), measured(t, "slow", 9)}}
-	svg, err := now.Chart(bench.Result{Rows: []bench.Measured{measured(t, "a <b> & c", 0.25)}})
+	now := Result{Rows: []Measured{measured(t, "a <b> & c", 0.2), measured(t, "slow", 9)}}
+	svg, err := now.Chart(Result{Rows: []Measured{measured(t, "a <b> & c", 0.25)}})
 	require.NoError(t, err)
 	decoder := xml.NewDecoder(strings.NewReader(svg))
 	for {

@@ -11,17 +11,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/poststack/poststack/magefiles/bench"
 )
 
 // grown is a curve of work that takes a fixed time and some for each piece.
-func grown(t *testing.T, name, engine string) bench.Curve {
+func grown(t *testing.T, name, engine string) Curve {
 	t.Helper()
-	c, err := bench.Growth{
+	c, err := Growth{
 		Name: name, Engine: engine, Per: "changeset", Sizes: []int{1, 10, 1000},
-		At: func(size int) *bench.Probe {
-			return &bench.Probe{What: name, Measure: func(context.Context) (float64, error) { return 0.5 + float64(size)/100, nil }}
+		At: func(size int) *Probe {
+			return &Probe{What: name, Measure: func(context.Context) (float64, error) { return 0.5 + float64(size)/100, nil }}
 		},
 	}.Measure(t.Context(), 2)
 	require.NoError(t, err)
@@ -31,8 +29,8 @@ func grown(t *testing.T, name, engine string) bench.Curve {
 func TestGrowth_Measure(t *testing.T) {
 	t.Parallel()
 	var order []int
-	growth := bench.Growth{Name: "copies", Per: "database", Sizes: []int{1, 10}, At: func(size int) *bench.Probe {
-		return &bench.Probe{Measure: func(context.Context) (float64, error) {
+	growth := Growth{Name: "copies", Per: "database", Sizes: []int{1, 10}, At: func(size int) *Probe {
+		return &Probe{Measure: func(context.Context) (float64, error) {
 			order = append(order, size)
 			if len(order) > 4 {
 				return 0, errors.New("no room")
@@ -50,18 +48,18 @@ func TestGrowth_Measure(t *testing.T) {
 
 func TestResult_CurveTable(t *testing.T) {
 	t.Parallel()
-	rows := bench.Result{Curves: []bench.Curve{grown(t, "update", "podman")}}.CurveTable()
+	rows := Result{Curves: []Curve{grown(t, "update", "podman")}}.CurveTable()
 	assert.Equal(t, [][]string{
 		{"update", "podman", "1 changeset", "0.510 / 0.510 / 0.510", "510 ms"},
 		{"update", "podman", "10 changesets", "0.600 / 0.600 / 0.600", "60.0 ms"},
 		{"update", "podman", "1000 changesets", "10.5 / 10.5 / 10.5", "10.5 ms"},
 	}, rows)
-	assert.Len(t, bench.CurveHeader(), len(rows[0]))
+	assert.Len(t, CurveHeader(), len(rows[0]))
 }
 
 func TestResult_Plot(t *testing.T) {
 	t.Parallel()
-	svg, err := bench.Result{Curves: []bench.Curve{grown(t, "a <b>", "podman"), grown(t, "a <b>", "docker")}}.Plot()
+	svg, err := Result{Curves: []Curve{grown(t, "a <b>", "podman"), grown(t, "a <b>", "docker")}}.Plot()
 	require.NoError(t, err)
 	for decoder := xml.NewDecoder(strings.NewReader(svg)); ; {
 		_, err := decoder.Token()
@@ -75,26 +73,26 @@ func TestResult_Plot(t *testing.T) {
 	assert.Contains(t, svg, `points="70.0,`, "one is at the left edge")
 	assert.Contains(t, svg, " 630.0,", "a thousand at the right one")
 
-	svg, err = bench.Result{}.Plot()
+	svg, err = Result{}.Plot()
 	require.NoError(t, err)
 	assert.Empty(t, svg, "without curves there is nothing to draw")
 }
 
 func TestLargest(t *testing.T) {
 	t.Parallel()
-	parts := []bench.Part{{"a", 1}, {"b", 5}, {"c", 3}, {"d", 4}}
-	assert.Equal(t, []bench.Part{{"b", 5}, {"d", 4}, {"2 smaller ones", 4}}, bench.Largest(parts, 2))
-	assert.Equal(t, []bench.Part{{"b", 5}, {"d", 4}, {"c", 3}, {"a", 1}}, bench.Largest(parts, 4))
+	parts := []Part{{"a", 1}, {"b", 5}, {"c", 3}, {"d", 4}}
+	assert.Equal(t, []Part{{"b", 5}, {"d", 4}, {"2 smaller ones", 4}}, Largest(parts, 2))
+	assert.Equal(t, []Part{{"b", 5}, {"d", 4}, {"c", 3}, {"a", 1}}, Largest(parts, 4))
 }
 
 func TestResult_Markdown(t *testing.T) {
 	t.Parallel()
-	text := bench.Result{
+	text := Result{
 		Started: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC), Revision: "abc", Rounds: 8,
-		Machine:  bench.Machine{Processors: 2, Model: "Fast", System: "linux/amd64", Engines: []string{"docker 20.10"}, Load: 0.1},
-		Rows:     []bench.Measured{measured(t, "a | b", 0.2)},
-		Curves:   []bench.Curve{grown(t, "update", "docker")},
-		Contents: []bench.Content{{Image: "postgres", Bytes: 400e6, Parts: []bench.Part{{"perl", 100e6}, {"the rest", 300e6}}}},
+		Machine:  Machine{Processors: 2, Model: "Fast", System: "linux/amd64", Engines: []string{"docker 20.10"}, Load: 0.1},
+		Rows:     []Measured{measured(t, "a | b", 0.2)},
+		Curves:   []Curve{grown(t, "update", "docker")},
+		Contents: []Content{{Image: "postgres", Bytes: 400e6, Parts: []Part{{"perl", 100e6}, {"the rest", 300e6}}}},
 	}.Markdown()
 	assert.Contains(t, text, "Measured on 2026-11-25, linux/amd64, 2 processors (Fast), load 0.10 before, with docker 20.10; 8 rounds of each row, revision abc.\n")
 	assert.Contains(t, text, "\n### On docker\n\n| work | ours (min / median / max) |")

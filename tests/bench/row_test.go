@@ -1,6 +1,6 @@
 // Package bench compares Poststack with what people use for the same work. Machines differ and so do minutes:
 // only what was measured by turns in one run is compared, pair by pair, and only ratios are kept.
-package bench
+package bench_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package bench
+package bench_test
 
 import (
 	"fmt"
@@ -20,7 +20,7 @@ func (r Result) Markdown() string {
 		for i, line := range lines {
 			lines[i] = slices.Delete(line, 1, 2)
 		}
-		table(&text, slices.Delete(Header(), 1, 2), lines)
+		markdownTable(&text, slices.Delete(Header(), 1, 2), lines)
 	}
 	if notes := r.Notes(); len(notes) > 0 {
 		text.WriteString("\n")
@@ -30,7 +30,7 @@ func (r Result) Markdown() string {
 	}
 	if len(r.Curves) > 0 {
 		text.WriteString("\n### As work grows\n\n![The same as a picture](benchmarks/curves.svg)\n\n")
-		table(&text, CurveHeader(), r.CurveTable())
+		markdownTable(&text, CurveHeader(), r.CurveTable())
 	}
 	r.contents(&text)
 	return text.String()
@@ -46,7 +46,7 @@ func (r Result) contents(text *strings.Builder) {
 			lines = append(lines, []string{p.Name, megabytes(p.Bytes), share})
 		}
 		lines = append(lines, []string{"**all of it**", megabytes(c.Bytes), ""})
-		table(text, []string{"part", "MB", "share"}, lines)
+		markdownTable(text, []string{"part", "MB", "share"}, lines)
 	}
 }
 
@@ -61,8 +61,8 @@ func (r Result) engines() []string {
 	return names
 }
 
-// table writes a table of Markdown.
-func table(text *strings.Builder, header []string, lines [][]string) {
+// markdownTable writes a table of Markdown.
+func markdownTable(text *strings.Builder, header []string, lines [][]string) {
 	rows := append([][]string{header, slices.Repeat([]string{"---"}, len(header))}, lines...)
 	for _, row := range rows {
 		cells := make([]string, len(row))
