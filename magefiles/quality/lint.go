@@ -106,8 +106,7 @@ func (p Project) system(ctx context.Context, program string, args ...string) err
 	if err == nil || errors.As(err, &ran) || ctx.Err() != nil {
 		return err
 	}
-	var exit *runner.ExitError
-	if errors.As(err, &exit) {
+	if _, ok := errors.AsType[*runner.ExitError](err); ok {
 		return err
 	}
 	return &MissingError{Program: program, Err: err}

@@ -149,8 +149,7 @@ func exit(err error) error {
 	if err == nil {
 		return nil
 	}
-	var has status
-	if errors.As(err, &has) {
+	if has, ok := errors.AsType[status](err); ok {
 		return has
 	}
 	var told *interrupt.Error

@@ -174,8 +174,7 @@ func syntaxProblem(err error) Problem {
 
 // withoutPath is the reason alone of an error about a file that is named already.
 func withoutPath(err error) string {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathErr.Err
 	}
 	return "cannot be read: " + err.Error()

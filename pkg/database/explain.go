@@ -63,8 +63,7 @@ func (t Target) rank(e *ConnectError) int {
 
 // classify explains one attempt, by SQLSTATE, then by type.
 func (t Target) classify(err error) *ConnectError {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return t.explainSQL(pg)
 	}
 	var (

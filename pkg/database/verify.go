@@ -83,8 +83,7 @@ func closeConn(ctx context.Context, conn *pgx.Conn) {
 
 // explainQuery explains an error after the login.
 func (t Target) explainQuery(err error) error {
-	var ours *ConnectError
-	if errors.As(err, &ours) {
+	if ours, ok := errors.AsType[*ConnectError](err); ok {
 		return ours
 	}
 	return t.classify(err)

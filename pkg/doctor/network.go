@@ -149,8 +149,7 @@ func Clock(ahead time.Duration, other string) Finding {
 
 // short is an error without the address, which the line has already.
 func short(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -163,8 +163,7 @@ func (e *Engine) probeBuild(ctx context.Context, tag Ref) (err error) {
 // nextWorkaround picks the first workaround not yet in force whose signs the error shows.
 func nextWorkaround(all []workaround, inForce []string, err error) (workaround, bool) {
 	text := err.Error()
-	var failed *BuildError
-	if errors.As(err, &failed) { // its last lines say more than the last one
+	if failed, ok := errors.AsType[*BuildError](err); ok { // its last lines say more than the last one
 		text += strings.Join(failed.Tail, " ")
 	}
 	text = strings.ToLower(text)

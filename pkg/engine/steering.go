@@ -75,8 +75,7 @@ func mislead(remedy string, err error) error {
 
 // remedyFor is what cures err; "" is installing an engine.
 func remedyFor(err error) string {
-	var setting *settingError
-	if errors.As(err, &setting) {
+	if setting, ok := errors.AsType[*settingError](err); ok {
 		return setting.remedy
 	}
 	return ""

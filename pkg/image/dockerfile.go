@@ -23,8 +23,7 @@ const baseArg = "BASE_IMAGE"
 func checkDockerfile(text []byte, others []string, p *problems) dockerfile.File {
 	checkDirectives(text, p)
 	file, err := dockerfile.Parse(text)
-	var wrong *dockerfile.SyntaxError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*dockerfile.SyntaxError](err); ok {
 		p.add(wrong.Line, "%w", wrong.Err)
 		return file
 	}

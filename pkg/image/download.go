@@ -178,8 +178,7 @@ func (d *download) append(body io.Reader) (err error) {
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
 	_, err = io.Copy(out, body)
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
 		return backoff.Permanent(err) // the disk, not the network
 	}
 	return err
@@ -205,8 +204,7 @@ func (d *download) checkStatus(resp *http.Response, offset int64) error {
 // permanentConnect marks errors of getting a connection, which are not tried again: the next source is
 // nearer than a server that cannot be reached, or is not trusted.
 func permanentConnect(err error) error {
-	var request *url.Error
-	if errors.As(err, &request) {
+	if request, ok := errors.AsType[*url.Error](err); ok {
 		err = request.Err // without the address, which the caller names
 	}
 	var dial *net.OpError

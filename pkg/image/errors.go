@@ -53,8 +53,7 @@ func (e *BuildError) Where() (file string, line int) {
 // newBuildError takes the step and its output over from the engine's error.
 func newBuildError(name, log string, err error) *BuildError {
 	out := &BuildError{Image: name, Log: log, Err: err}
-	var failed *engine.BuildError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*engine.BuildError](err); ok {
 		out.Step, out.Tail = failed.Step, failed.Tail
 		if failed.Err != nil {
 			out.Err = failed.Err

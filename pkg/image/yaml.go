@@ -62,8 +62,7 @@ func decode(data []byte, out any, p *problems) *yaml.Node {
 // syntax notes an error of the YAML library, which starts with "yaml: line N:" or holds several "line N:".
 func (p *problems) syntax(err error) {
 	lines := []string{strings.TrimPrefix(err.Error(), "yaml: ")}
-	var typeErr *yaml.TypeError
-	if errors.As(err, &typeErr) {
+	if typeErr, ok := errors.AsType[*yaml.TypeError](err); ok {
 		lines = typeErr.Errors
 	}
 	for _, text := range lines {

@@ -138,8 +138,7 @@ func display(root, full string) string {
 
 // reason is the system's own reason, without the call and the path, which stand elsewhere.
 func reason(err error) string {
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
 		return failed.Err.Error()
 	}
 	return err.Error()

@@ -53,8 +53,7 @@ func (m *Migrator) exclude(ctx context.Context, conn *pgx.Conn, op Operation) (r
 
 // heldBy names the holder of a lock that could not be taken.
 func heldBy(err error) (string, error) {
-	var held *database.LockedError
-	if errors.As(err, &held) {
+	if held, ok := errors.AsType[*database.LockedError](err); ok {
 		return holders(held.Holders), nil
 	}
 	return "", err

@@ -95,8 +95,7 @@ func watch(ctx context.Context, conn *pgx.Conn) (held context.Context, stop func
 // change has Liquibase do what may change the database, and tells what has become of it.
 func (m *Migrator) change(ctx context.Context, p *run, r recorded, in Invocation) (Result, error) {
 	err := p.do(ctx, in)
-	var failed *Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*Error](err); ok {
 		failed.Outcome = p.settle(ctx, r)
 		p.explain(failed, r)
 	}
@@ -122,8 +121,7 @@ func (p *run) after(ctx context.Context, conn *pgx.Conn) (State, error) {
 
 // as names the operation in an error that arose in reading the changelog.
 func as(op Operation, err error) error {
-	var failed *Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*Error](err); ok {
 		failed.Op = op
 	}
 	return err

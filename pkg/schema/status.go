@@ -48,8 +48,7 @@ func (m *Migrator) state(ctx context.Context, c *Changelog, r recorded) (State, 
 			m.keep(c, r.server, reading)
 		}
 	}
-	var failed *Error
-	if errors.As(problem, &failed) {
+	if failed, ok := errors.AsType[*Error](problem); ok {
 		if failed.Kind == Crashed || failed.Kind == Connection {
 			return State{}, failed
 		}

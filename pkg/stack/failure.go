@@ -150,12 +150,10 @@ func (s *Stack) failure(phase string, class Class, err error) *PhaseError {
 	if errors.As(err, &refused) || errors.Is(err, errNotSetUp) {
 		class = Database
 	}
-	var issue *CertificateError
-	if errors.As(err, &issue) {
+	if _, ok := errors.AsType[*CertificateError](err); ok {
 		class = Unexpected
 	}
-	var tables *hosting.SchemaError
-	if errors.As(err, &tables) {
+	if _, ok := errors.AsType[*hosting.SchemaError](err); ok {
 		class = SchemaWork
 	}
 	return &PhaseError{Phase: phase, Class: class, Err: err, Log: s.logOf(err), secrets: s.Secrets}

@@ -36,8 +36,7 @@ func (s *Stack) onTables(ctx context.Context, do func(context.Context, hosting.C
 
 // asUsage makes a request that was refused one that cannot be met as it was put.
 func asUsage(err error) error {
-	var refusal *hosting.RefusedError
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*hosting.RefusedError](err); ok {
 		return &UsageError{Reason: refusal.Reason}
 	}
 	return err

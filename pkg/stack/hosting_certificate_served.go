@@ -132,8 +132,7 @@ func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
 func presented(ctx context.Context, address, name string) ([]*x509.Certificate, error) {
 	dialer := tls.Dialer{Config: &tls.Config{ServerName: name, InsecureSkipVerify: true}} //nolint:gosec // it is looked at, not believed
 	conn, err := dialer.DialContext(ctx, "tcp", address)
-	var plain tls.RecordHeaderError
-	if errors.As(err, &plain) {
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return nil, nil
 	}
 	if err != nil {

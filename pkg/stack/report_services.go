@@ -51,8 +51,7 @@ func (s *Stack) hostingFacts(ctx context.Context, inv *inventory.Inventory) erro
 		}
 		return err
 	})
-	var without *hosting.SchemaError
-	if errors.As(err, &without) {
+	if _, ok := errors.AsType[*hosting.SchemaError](err); ok {
 		return nil // the state of the schema tells of it
 	}
 	if err != nil {

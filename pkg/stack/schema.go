@@ -156,8 +156,7 @@ func (s *Stack) readSchema(ctx context.Context) (schema.State, error) {
 // engineWithLiquibase returns the engine if Liquibase's image is in it, and nil if not.
 func (s *Stack) engineWithLiquibase(ctx context.Context) (Engine, error) {
 	e, err := s.engine(ctx)
-	var unusable *engine.UnusableError
-	if errors.As(err, &unusable) {
+	if _, ok := errors.AsType[*engine.UnusableError](err); ok {
 		s.Sink.For("schema:status").Warn("no engine works: a changelog that Liquibase has not read yet cannot be read")
 		return nil, nil //nolint:nilnil // no engine is an answer
 	}

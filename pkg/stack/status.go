@@ -233,8 +233,7 @@ func (s *Stack) answers(ctx context.Context, target database.Target) (answers, s
 	defer cancel()
 	conn, err := target.Connect(limited)
 	if err != nil {
-		var refused *database.ConnectError
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*database.ConnectError](err); ok {
 			return refused.Reason, "unknown"
 		}
 		return err.Error(), "unknown"

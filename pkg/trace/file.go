@@ -52,8 +52,7 @@ func refusal(path string, err error) error { return fmt.Errorf("write trace %q: 
 
 // cause is what went wrong without the name of a temporary file.
 func cause(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err
 	}
 	return err

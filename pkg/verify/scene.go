@@ -184,8 +184,8 @@ func (s *scene) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	var problems []error
-	for i := len(s.cleanup) - 1; i >= 0; i-- {
-		if err := s.cleanup[i](ctx); err != nil && !errors.Is(err, engine.ErrNotFound) {
+	for _, v := range slices.Backward(s.cleanup) {
+		if err := v(ctx); err != nil && !errors.Is(err, engine.ErrNotFound) {
 			problems = append(problems, fmt.Errorf("clean up: %w", err))
 		}
 	}
