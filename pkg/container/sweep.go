@@ -3,44 +3,60 @@ package container
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/session"
 )
 
-// Sweep removes the disposable containers, networks and volumes whose owner is dead, of every stack on this engine. It
-// returns their names.
-func Sweep(ctx context.Context, e Engine) ([]string, error) {
-	disposable := map[string]string{LabelDisposable: "true"}
-	containers, listed := e.ContainerList(ctx, disposable)
-	swept, err := sweep(containers, listed,
-		func(c engine.Container) (name, owner string) { return c.Name, c.Labels[LabelSession] },
-		func(c engine.Container) error { return e.ContainerRemove(ctx, c.ID) })
-	networks, listed := e.NetworkList(ctx, disposable)
-	sweptNetworks, networkErr := sweep(networks, listed,
-		func(n engine.Network) (name, owner string) { return n.Name, n.Labels[LabelSession] },
-		func(n engine.Network) error { return e.NetworkRemove(ctx, n.Name) })
-	volumes, listed := e.VolumeList(ctx, disposable)
-	sweptVolumes, volumeErr := sweep(volumes, listed,
-		func(v engine.Volume) (name, owner string) { return v.Name, v.Labels[LabelSession] },
-		func(v engine.Volume) error { return e.VolumeRemove(ctx, v.Name) })
-	return slices.Concat(swept, sweptNetworks, sweptVolumes), errors.Join(err, networkErr, volumeErr)
+// leftover is a disposable thing whose owner is dead.
+type leftover struct {
+	name   string
+	remove func() error
 }
 
-// sweep removes those of things whose owner is dead, and goes on after a failure. listed is what listing them said.
-func sweep[T any](things []T, listed error, label func(T) (name, owner string), remove func(T) error) (swept []string, err error) {
-	problems := []error{listed}
-	for _, thing := range things {
-		name, owner := label(thing)
-		if session.Alive(owner) {
-			continue
+// leftovers lists the disposable containers, networks and volumes whose owner is dead, of every stack on this engine, in
+// the order in which they can be removed. An error tells of what could not be listed.
+func leftovers(ctx context.Context, e Engine) (found []leftover, err error) {
+	label := map[string]string{LabelDisposable: "true"}
+	note := func(name string, labels map[string]string, remove func() error) {
+		if !session.Alive(labels[LabelSession]) {
+			found = append(found, leftover{name, remove})
 		}
-		if err := remove(thing); err != nil && !errors.Is(err, engine.ErrNotFound) {
-			problems = append(problems, err)
-			continue
-		}
-		swept = append(swept, name)
 	}
-	return swept, errors.Join(problems...)
+	containers, err := e.ContainerList(ctx, label)
+	for _, c := range containers {
+		note(c.Name, c.Labels, func() error { return e.ContainerRemove(ctx, c.ID) })
+	}
+	networks, errN := e.NetworkList(ctx, label)
+	for _, n := range networks {
+		note(n.Name, n.Labels, func() error { return e.NetworkRemove(ctx, n.Name) })
+	}
+	volumes, errV := e.VolumeList(ctx, label)
+	for _, v := range volumes {
+		note(v.Name, v.Labels, func() error { return e.VolumeRemove(ctx, v.Name) })
+	}
+	return found, errors.Join(err, errN, errV)
+}
+
+// Leftovers names what [Sweep] would remove.
+func Leftovers(ctx context.Context, e Engine) (names []string, err error) {
+	found, err := leftovers(ctx, e)
+	for _, l := range found {
+		names = append(names, l.name)
+	}
+	return names, err
+}
+
+// Sweep removes the disposable containers, networks and volumes whose owner is dead, of every stack on this engine, and
+// goes on after a failure. It returns their names.
+func Sweep(ctx context.Context, e Engine) (swept []string, err error) {
+	found, err := leftovers(ctx, e)
+	for _, l := range found {
+		if failed := l.remove(); failed != nil && !errors.Is(failed, engine.ErrNotFound) {
+			err = errors.Join(err, failed)
+			continue
+		}
+		swept = append(swept, l.name)
+	}
+	return swept, err
 }
