@@ -134,12 +134,8 @@ func TestProject_Docs_again(t *testing.T) {
 func TestProject_Docs_errors(t *testing.T) {
 	t.Parallel()
 	for name, files := range map[string]map[string]string{
-		"source that does not parse":      {"magefiles/targets/targets.go": "package targets\nfunc {"},
-		"an import that does not parse":   {"magefiles/main.go": "package main\nimport ("},
-		"a go.mod without a module":       {"go.mod": "go 1.26\n"},
-		"targets outside of the module":   {"go.mod": "module example.org/other\n"},
-		"a document that cannot be made":  {"docs": "a file"},
-		"an imported folder that is none": {"magefiles/main.go": "package main\nimport (\n\t//mage:import\n\t_ \"example.org/stack/absent\"\n)\n"},
+		"source that does not parse":     {"magefiles/targets/targets.go": "package targets\nfunc {"},
+		"a document that cannot be made": {"docs": "a file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

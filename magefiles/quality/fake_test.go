@@ -85,14 +85,10 @@ func checkout(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
 	write(t, root, map[string]string{
-		"go.mod": "module example.org/stack\n\ngo 1.26\n",
-		"go.sum": "",
-		"magefiles/main.go": "//go:build mage\n\npackage main\n\nimport (\n" +
-			"\t//mage:import\n\t_ \"example.org/stack/magefiles/targets\"\n" +
-			"\t//mage:import test\n\t_ \"example.org/stack/magefiles/workshop/testing\"\n)\n",
-		"magefiles/program/magefile.go": "//go:build mage\n\npackage main\n\nimport (\n" +
-			"\t//mage:import\n\t_ \"example.org/stack/magefiles/targets\"\n)\n",
-		"pkg/thing/thing.go": "package thing\n",
+		"go.mod":                         "module example.org/stack\n\ngo 1.26\n",
+		"go.sum":                         "",
+		"pkg/thing/thing.go":             "package thing\n",
+		"magefiles/workshop/workshop.go": "// Package workshop holds targets.\npackage workshop\n",
 		"magefiles/workshop/testing/testing.go": "// Package testing holds targets.\npackage testing\n\n" +
 			"// Unit runs the quick tests. Example: mage test:unit\nfunc Unit() error { return nil }\n",
 		"magefiles/targets/targets.go": "// Package targets holds targets.\npackage targets\n\n// Setup does it all.\nfunc Setup() error { return nil }\n",

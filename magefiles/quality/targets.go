@@ -3,16 +3,12 @@ package quality
 import (
 	"cmp"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/magefile/mage/parse"
@@ -34,36 +30,32 @@ type need struct {
 	Own  bool // only with Poststack's own database
 }
 
+// folder is a package of targets.
+type folder struct {
+	path    string // below magefiles
+	alias   string // that mage lists its targets under
+	program bool   // the compiled program has them
+}
+
+// folders are those that magefiles/main.go imports.
+func folders() []folder {
+	return []folder{{path: "targets", program: true}, {path: "workshop"}, {path: "workshop/testing", alias: "test"}}
+}
+
 // readTargets returns the targets of the magefiles folder below root, by name. It parses and runs nothing, so
 // it works on code that does not compile.
 func readTargets(root string) ([]target, error) {
-	imports, err := readImports(filepath.Join(root, "magefiles"))
-	if err != nil {
-		return nil, err
-	}
-	compiled, err := readImports(filepath.Join(root, "magefiles", "program"))
-	if err != nil {
-		return nil, err
-	}
-	module, err := modulePath(root)
-	if err != nil {
-		return nil, err
-	}
 	var packages []targetPackage
 	elsewhere := map[string]string{}
-	for _, imp := range imports {
-		rel, ok := strings.CutPrefix(imp.path, module+"/")
-		if !ok {
-			return nil, fmt.Errorf("read targets of %q: it is not in module %q", imp.path, module)
-		}
-		found, err := readPackage(filepath.Join(root, filepath.FromSlash(rel)), imp.alias)
+	for _, f := range folders() {
+		found, err := readPackage(filepath.Join(root, "magefiles", filepath.FromSlash(f.path)), f.alias)
 		if err != nil {
 			return nil, err
 		}
-		found.program = slices.Contains(compiled, imp)
+		found.program = f.program
 		packages = append(packages, found)
 		for source, listed := range found.graph.targets {
-			elsewhere[path.Base(imp.path)+"."+source] = listed
+			elsewhere[path.Base(f.path)+"."+source] = listed
 		}
 	}
 	var all []target
@@ -72,63 +64,6 @@ func readTargets(root string) ([]target, error) {
 	}
 	slices.SortFunc(all, func(a, b target) int { return cmp.Compare(a.Name, b.Name) })
 	return all, nil
-}
-
-// mageImport is a package whose targets mage lists, under alias if that is not "".
-type mageImport struct{ path, alias string }
-
-// readImports finds the imports that are marked by a comment //mage:import.
-func readImports(dir string) ([]mageImport, error) {
-	names, err := goFiles(dir)
-	if err != nil {
-		return nil, err
-	}
-	var imports []mageImport
-	for _, name := range names {
-		mode := parser.ImportsOnly | parser.ParseComments
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, mode)
-		if err != nil {
-			return nil, fmt.Errorf("read imports: %w", err)
-		}
-		for _, spec := range file.Imports {
-			alias, ok := importTag(spec.Doc)
-			if !ok {
-				continue
-			}
-			imported, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				return nil, fmt.Errorf("read import %s: %w", spec.Path.Value, err)
-			}
-			imports = append(imports, mageImport{imported, alias})
-		}
-	}
-	return imports, nil
-}
-
-// importTag returns what follows mage:import in a comment.
-func importTag(doc *ast.CommentGroup) (alias string, ok bool) {
-	if doc == nil {
-		return "", false
-	}
-	for _, c := range doc.List {
-		if rest, ok := strings.CutPrefix(c.Text, "//mage:import"); ok {
-			return strings.TrimSpace(rest), true
-		}
-	}
-	return "", false
-}
-
-// modulePath returns the path that the go.mod of root declares.
-func modulePath(root string) (string, error) {
-	data, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	if err != nil {
-		return "", fmt.Errorf("read module path: %w", err)
-	}
-	match := regexp.MustCompile(`(?m)^module\s+(\S+)`).FindSubmatch(data)
-	if match == nil {
-		return "", fmt.Errorf("read module path of %q: no module line", filepath.Join(root, "go.mod"))
-	}
-	return string(match[1]), nil
 }
 
 // targetPackage is what the source of one package of targets says.
