@@ -97,14 +97,14 @@ type Timeout struct {
 
 // Setting is one row of the table, and in a loaded configuration also its value.
 type Setting struct {
-	Key     string // in poststack.yaml: "log.level" is level below log
-	Env     string
-	Default string // in words, in angle brackets, when it depends on the machine
-	Allowed string
-	Help    string
-	Secret  bool
-	Value   string // masked if Secret
-	Source  string // "default", "poststack.yaml:12" or "environment LOG_LEVEL"
+	Key     string `json:"key"`         // in poststack.yaml: "log.level" is level below log
+	Value   string `json:"value"`       // masked if Secret
+	Source  string `json:"source"`      // "default", "poststack.yaml:12" or "environment LOG_LEVEL"
+	Env     string `json:"environment"` // the variable that sets it
+	Default string `json:"-"`           // in words, in angle brackets, when it depends on the machine
+	Allowed string `json:"-"`
+	Help    string `json:"-"`
+	Secret  bool   `json:"-"`
 }
 
 // BackupDir is where backups are.

@@ -3,7 +3,6 @@ package stack
 import (
 	"time"
 
-	"github.com/poststack/poststack/pkg/config"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/image"
 )
@@ -93,23 +92,6 @@ func enginesData(found []engine.Candidate) []EngineData {
 			Endpoint: c.Info.Endpoint, Rootless: c.Info.Rootless, StorageDriver: c.Info.StorageDriver,
 			Workarounds: append([]string{}, c.Info.Workarounds...),
 		})
-	}
-	return list
-}
-
-// SettingData is a setting and its value.
-type SettingData struct {
-	Key         string `json:"key"`
-	Value       string `json:"value"` // as it is written in poststack.yaml; masked if it is secret
-	Source      string `json:"source"`
-	Environment string `json:"environment"` // the variable that sets it
-}
-
-// settingsData are settings as a value for machines.
-func settingsData(settings []config.Setting) []SettingData {
-	list := make([]SettingData, 0, len(settings))
-	for _, s := range settings {
-		list = append(list, SettingData{Key: s.Key, Value: s.Value, Source: s.Source, Environment: s.Env})
 	}
 	return list
 }

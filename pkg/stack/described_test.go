@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/poststack/poststack/pkg/config"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -30,7 +31,7 @@ func TestData_described(t *testing.T) {
 		"checked_image": stack.ImageChecks{}, "demo": stack.DemoData{}, "doctor": stack.DoctorReport{}, "domain": stack.DomainData{}, "engines": []stack.EngineData{},
 		"image": stack.ImageData{}, "images": []stack.ListedImage{}, "logs": stack.LogsReport{}, "migration": stack.MigrationData{}, "need": stack.NeedData{},
 		"password": stack.PasswordData{}, "record": stack.RecordData{}, "removed": stack.RemovedData{}, "schema": stack.SchemaData{}, "server": stack.ServerData{},
-		"service_done": stack.ServiceData{}, "services": []stack.ServiceStatus{}, "settings": []stack.SettingData{}, "setup": stack.ReadyData{},
+		"service_done": stack.ServiceData{}, "services": []stack.ServiceStatus{}, "settings": []config.Setting{}, "setup": stack.ReadyData{},
 		"status": stack.StatusReport{}, "url": stack.URLData{}, "zone": stack.ZoneData{},
 	} {
 		require.NotNil(t, s.Defs[name], name)

@@ -9,7 +9,7 @@ import (
 // ShowConfig reports every setting, its value and where it came from.
 func (s *Stack) ShowConfig(context.Context) error {
 	settings := s.Config.Settings()
-	report := event.Report{Header: []string{"setting", "value", "from", "environment"}, Data: settingsData(settings)}
+	report := event.Report{Header: []string{"setting", "value", "from", "environment"}, Data: settings}
 	for _, set := range settings {
 		report.Rows = append(report.Rows, []string{set.Key, set.Value, set.Source, set.Env})
 	}
