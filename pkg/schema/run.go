@@ -117,7 +117,7 @@ func (p *run) ran(e Event) {
 		p.m.Report.Warn(fmt.Sprintf("changeset %s of %s %s", e.Changeset, e.File, text))
 	}
 	p.applied = append(p.applied, Applied{
-		File: e.File, Changeset: e.ID, Author: e.Author, Type: kind, Duration: time.Duration(e.Millis) * time.Millisecond,
+		File: e.File, Changeset: e.ID, Author: e.Author, Type: kind, Seconds: (time.Duration(e.Millis) * time.Millisecond).Seconds(),
 	})
 }
 

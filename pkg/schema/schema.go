@@ -80,11 +80,11 @@ func (m *Migrator) Stand(ctx context.Context) (*Standby, error) {
 
 // Applied is a changeset that ran, or was rolled back.
 type Applied struct {
-	File      string // Liquibase's FILENAME
-	Changeset string // its id
-	Author    string
-	Type      string // EXECUTED, RERAN, MARK_RAN, FAILED (failOnError:false), SKIPPED (precondition), ROLLED_BACK
-	Duration  time.Duration
+	File      string  `json:"file"` // Liquibase's FILENAME
+	Changeset string  `json:"id"`
+	Author    string  `json:"author"`
+	Type      string  `json:"type"` // EXECUTED, RERAN, MARK_RAN, FAILED (failOnError:false), SKIPPED (precondition), ROLLED_BACK
+	Seconds   float64 `json:"seconds"`
 }
 
 // Result is an operation that succeeded.

@@ -74,25 +74,12 @@ type ReadyData struct {
 // MigrationData is what a schema operation did.
 type MigrationData struct {
 	State   schema.StateKind `json:"state"`
-	Applied []AppliedData    `json:"applied"` // in order; empty when there was nothing to do
-}
-
-// AppliedData is a changeset that ran.
-type AppliedData struct {
-	File    string  `json:"file"`
-	ID      string  `json:"id"`
-	Author  string  `json:"author"`
-	Type    string  `json:"type"` // Liquibase's word: EXECUTED, RERAN, MARK_RAN …
-	Seconds float64 `json:"seconds"`
+	Applied []schema.Applied `json:"applied"` // in order; empty when there was nothing to do
 }
 
 // migrationData is the result of a schema operation as a value for machines.
 func migrationData(res schema.Result) MigrationData {
-	data := MigrationData{State: res.State.Kind, Applied: make([]AppliedData, 0, len(res.Applied))}
-	for _, a := range res.Applied {
-		data.Applied = append(data.Applied, AppliedData{File: a.File, ID: a.Changeset, Author: a.Author, Type: a.Type, Seconds: a.Duration.Seconds()})
-	}
-	return data
+	return MigrationData{State: res.State.Kind, Applied: append([]schema.Applied{}, res.Applied...)}
 }
 
 // ServerData is a database server that was verified.
