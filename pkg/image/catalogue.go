@@ -83,14 +83,14 @@ func loadDefinition(dir, name string) (Definition, dockerfile.File, error) {
 	if err != nil {
 		return Definition{}, file, fmt.Errorf("read image %q: %w", name, err)
 	}
-	var f definitionFile
-	if root := decode(data, &f, p); root != nil && len(p.list) == 0 {
-		f.validate(root, p)
+	d := Definition{Name: name, Dir: folder}
+	if root := decode(data, &d, p); root != nil && len(p.list) == 0 {
+		d.validate(root, p)
 		if len(p.list) == 0 {
-			f.Service.checkSources(folder, root, p)
+			d.Service.checkSources(folder, root, p)
 		}
 	}
-	stages := keys(f.Stages)
+	stages := keys(d.Stages)
 	docker := &problems{file: filepath.ToSlash(filepath.Join(filepath.Base(dir), name, dockerfileName))}
 	text, err := os.ReadFile(filepath.Join(folder, dockerfileName))
 	if err != nil {
@@ -101,7 +101,7 @@ func loadDefinition(dir, name string) (Definition, dockerfile.File, error) {
 	if err := errors.Join(p.err(), docker.err()); err != nil {
 		return Definition{}, file, err
 	}
-	return f.definition(name, folder), file, nil
+	return d, file, nil
 }
 
 // sort orders the names, parents first and otherwise by name, and refuses unknown parents and cycles.

@@ -10,24 +10,24 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// validate notes what is wrong with the values of f. What other images must hold against it (its parent) is
+// validate notes what is wrong with the values of d. What other images must hold against it (its parent) is
 // checked by the catalogue.
-func (f *definitionFile) validate(root *yaml.Node, p *problems) {
+func (d *Definition) validate(root *yaml.Node, p *problems) {
 	switch {
-	case f.Description == "":
+	case d.Description == "":
 		p.add(root.Line, "description is missing: say in one line what the image is")
-	case strings.Contains(strings.TrimSpace(f.Description), "\n"):
+	case strings.Contains(strings.TrimSpace(d.Description), "\n"):
 		p.add(lineOf(root, "description"), "description must be one line")
 	}
-	for _, name := range keys(f.Args) {
-		f.validateArg(name, lineOf(root, "args", name), p)
+	for _, name := range keys(d.Args) {
+		d.validateArg(name, lineOf(root, "args", name), p)
 	}
-	for _, name := range keys(f.Stages) {
-		if _, ok := f.Args[name]; ok || name == baseArg || !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
+	for _, name := range keys(d.Stages) {
+		if _, ok := d.Args[name]; ok || name == baseArg || !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
 			p.add(lineOf(root, "stages", name), "stages: %q is not a build argument of its own", name)
 		}
 	}
-	for i, v := range f.Environment {
+	for i, v := range d.Environment {
 		line := lineOf(root, "environment", i)
 		if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(v.Name) {
 			p.add(line, "environment: name %q is not the name of a variable", v.Name)
@@ -36,32 +36,32 @@ func (f *definitionFile) validate(root *yaml.Node, p *problems) {
 			p.add(line, "environment: help of %q is missing", v.Name)
 		}
 	}
-	if s := f.Stop.Signal; s != "" && !signalName.MatchString(s) {
+	if s := d.Stop.Signal; s != "" && !signalName.MatchString(s) {
 		p.add(lineOf(root, "stop", "signal"), "stop.signal %q is not a signal such as SIGTERM", s)
 	}
-	if f.Stop.Timeout < 0 {
-		p.add(lineOf(root, "stop", "timeout"), "stop.timeout %s is negative", f.Stop.Timeout)
+	if d.Stop.Timeout < 0 {
+		p.add(lineOf(root, "stop", "timeout"), "stop.timeout %s is negative", d.Stop.Timeout)
 	}
-	if c := f.Stop.ExitCode; c < 0 || c > 255 {
+	if c := d.Stop.ExitCode; c < 0 || c > 255 {
 		p.add(lineOf(root, "stop", "exit_code"), "stop.exit_code %d is not within 0 to 255", c)
 	}
-	if _, err := regexp.Compile(f.Stop.Log); err != nil {
+	if _, err := regexp.Compile(d.Stop.Log); err != nil {
 		p.add(lineOf(root, "stop", "log"), "stop.log is not a regular expression: %v", err)
 	}
-	f.validateArtifacts(root, p)
-	f.Service.validate(child(root, "service"), p)
-	f.Runtime.validate(child(root, "runtime"), p)
+	d.validateArtifacts(root, p)
+	d.Service.validate(child(root, "service"), p)
+	d.Runtime.validate(child(root, "runtime"), p)
 }
 
 // validateArg checks one build argument: its name, and that no variable but [SuiteVariable] is meant.
-func (f *definitionFile) validateArg(name string, line int, p *problems) {
+func (d *Definition) validateArg(name string, line int, p *problems) {
 	if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
 		p.add(line, "args: %q is not the name of a build argument", name)
 	}
 	if name == baseArg {
 		p.add(line, "args: %s is set by the builder", baseArg)
 	}
-	value := strings.ReplaceAll(f.Args[name], SuiteVariable, "")
+	value := strings.ReplaceAll(d.Args[name], SuiteVariable, "")
 	if strings.Contains(value, "${") {
 		p.add(line, "args: %s holds an unknown variable: only %s is known", name, SuiteVariable)
 	}
@@ -71,16 +71,16 @@ func (f *definitionFile) validateArg(name string, line int, p *problems) {
 }
 
 // validateArtifacts checks sources and files of every artifact.
-func (f *definitionFile) validateArtifacts(root *yaml.Node, p *problems) {
+func (d *Definition) validateArtifacts(root *yaml.Node, p *problems) {
 	targets := map[string]bool{}
-	for i, a := range f.Artifacts {
+	for i, a := range d.Artifacts {
 		line := lineOf(root, "artifacts", i)
 		if !regexp.MustCompile(`^[a-z0-9]+([._-][a-z0-9]+)*$`).MatchString(a.Name) {
 			p.add(line, "artifacts: name %q must be lower-case letters, digits, '.', '_' and '-'", a.Name)
 		}
 		compiled := false
 		for j, s := range a.Sources {
-			validateSource(Source{URL: s.URL, NPM: s.NPM, Go: s.Go}, lineOf(root, "artifacts", i, "sources", j), p)
+			validateSource(s, lineOf(root, "artifacts", i, "sources", j), p)
 			compiled = compiled || s.Go != ""
 		}
 		if compiled && (len(a.Sources) != 1 || len(a.Files) != 1 || a.Version != "") {
@@ -97,7 +97,7 @@ func (f *definitionFile) validateArtifacts(root *yaml.Node, p *problems) {
 		}
 		for j, file := range a.Files {
 			at := lineOf(root, "artifacts", i, "files", j)
-			validateFile(ArtifactFile{Path: file.Path, SHA256: file.SHA256, To: file.To}, compiled, at, p)
+			validateFile(file, compiled, at, p)
 			if targets[file.To] {
 				p.add(at, "artifacts: two files go to %q", file.To)
 			}
