@@ -1,5 +1,5 @@
-// Command dockerlint checks Dockerfiles: the rules of docker's own linter, without a daemon, and the subset
-// that every builder Poststack supports understands.
+// Command dockerlint checks Dockerfiles by the rules of docker's own linter, without a daemon. That they keep to what
+// every builder Poststack supports understands is seen to where they are read, in pkg/image.
 //
 //	go run -C tools/dockerlint . -root ../.. containers/postgres/Dockerfile
 //
@@ -60,7 +60,7 @@ func (f Finding) String() string {
 
 // check returns what is wrong with the Dockerfile data, by line.
 func check(ctx context.Context, name string, data []byte) []Finding {
-	found := slices.Concat(portable(name, data), official(ctx, name, data))
+	found := official(ctx, name, data)
 	slices.SortStableFunc(found, func(a, b Finding) int { return cmp.Compare(a.Line, b.Line) })
 	return found
 }
