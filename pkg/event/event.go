@@ -2,7 +2,10 @@
 // values; package present turns them into what a person sees. Nothing here does any work.
 package event
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Kind tells what an [Event] reports.
 type Kind string
@@ -47,8 +50,22 @@ type Event struct {
 
 // Place is a file of the checkout, and a line in it.
 type Place struct {
-	File string // relative to the checkout, with slashes
-	Line int    // from 1; 0 if it is not known
+	File string `json:"file"`           // relative to the checkout, with slashes
+	Line int    `json:"line,omitempty"` // from 1; 0 if it is not known
+}
+
+// Blame is the file that err says is to blame; zero if none is.
+func Blame(err error) Place {
+	var with interface {
+		Where() (file string, line int)
+	}
+	if !errors.As(err, &with) {
+		return Place{}
+	}
+	if file, line := with.Where(); file != "" {
+		return Place{File: file, Line: line}
+	}
+	return Place{}
 }
 
 // Report is what a target was asked for: text, a table, or both. Data is the same as a value for machines.

@@ -19,7 +19,7 @@ type Document struct {
 	Outcome    event.Outcome `json:"outcome"` // done if any phase changed something
 	ExitStatus int           `json:"exit_status"`
 	Error      string        `json:"error,omitempty"` // one line
-	Place      *Place        `json:"place,omitempty"` // the file that is to blame for the error
+	Place      event.Place   `json:"place,omitzero"`  // the file that is to blame for the error
 	Log        string        `json:"log,omitempty"`   // path relative to the checkout
 	Phases     []Phase       `json:"phases"`          // in the order in which they began
 	Messages   []Message     `json:"messages"`        // notices and warnings, in order
@@ -35,15 +35,9 @@ type Phase struct {
 	Text    string        `json:"text,omitempty"`
 	Log     string        `json:"log,omitempty"`
 	Detail  []string      `json:"detail,omitempty"` // more about a failure
-	Place   *Place        `json:"place,omitempty"`  // the file that is to blame for a failure
+	Place   event.Place   `json:"place,omitzero"`   // the file that is to blame for a failure
 	Steps   []Step        `json:"steps"`
 	Data    any           `json:"data,omitempty"` // what it made, such as an image with its steps and size
-}
-
-// Place is a file of the checkout, and a line in it.
-type Place struct {
-	File string `json:"file"`
-	Line int    `json:"line,omitempty"` // from 1
 }
 
 // Step is what a phase said it was doing, and when it began that.

@@ -109,15 +109,11 @@ func (g *github) close() {
 }
 
 // fail tells of the error that ended the run, unless a phase has told of it.
-func (g *github) fail(target, text string, at *Place) {
+func (g *github) fail(target, text string, at event.Place) {
 	if g.told {
 		return
 	}
-	p := event.Place{}
-	if at != nil {
-		p = event.Place(*at)
-	}
-	g.say(command("error", target, p, text))
+	g.say(command("error", target, at, text))
 }
 
 // mask has the runner mask the secrets of a result in all that follows: a step that uses $(mage db:url) may show its

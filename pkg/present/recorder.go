@@ -1,7 +1,6 @@
 package present
 
 import (
-	"errors"
 	"strings"
 	"time"
 
@@ -66,15 +65,7 @@ func (r *recorder) result(report *event.Report) {
 // end takes over how a phase ended.
 func (p *Phase) end(e event.Event) {
 	p.Seconds, p.Outcome, p.Text, p.Log = e.Elapsed.Seconds(), e.Outcome, e.Text, e.Log
-	p.Detail, p.Data, p.Place = e.Detail, e.Data, place(e.Place)
-}
-
-// place is p, or nil for none.
-func place(p event.Place) *Place {
-	if p.File == "" {
-		return nil
-	}
-	return &Place{File: p.File, Line: p.Line}
+	p.Detail, p.Data, p.Place = e.Detail, e.Data, e.Place
 }
 
 // close returns the whole run. Phases that have not ended were cut off with it.
@@ -89,7 +80,7 @@ func (r *recorder) close(end End) Document {
 	}
 	d.Outcome = d.outcome()
 	if end.Err != nil {
-		d.Error, d.Place = oneLine(end.Err), blame(end.Err)
+		d.Error, d.Place = oneLine(end.Err), event.Blame(end.Err)
 		if d.Outcome = event.Failed; end.Status > 128 {
 			d.Outcome = event.Cancelled
 		}
@@ -120,16 +111,4 @@ func oneLine(err error) string {
 		}
 	}
 	return strings.Join(lines, "; ")
-}
-
-// blame is the file that err says is to blame, or nil.
-func blame(err error) *Place {
-	var with interface {
-		Where() (file string, line int)
-	}
-	if !errors.As(err, &with) {
-		return nil
-	}
-	file, line := with.Where()
-	return place(event.Place{File: file, Line: line})
 }

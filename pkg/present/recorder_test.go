@@ -81,7 +81,7 @@ func TestView_Close_document(t *testing.T) {
 		assert.Equal(t, "schema:update: 2 problems; - a; - b", d.Error)
 		assert.Equal(t, event.Failed, d.Outcome)
 		assert.Equal(t, 6, d.ExitStatus)
-		where := &present.Place{File: "changelogs/050_a,b.sql", Line: 3}
+		where := event.Place{File: "changelogs/050_a,b.sql", Line: 3}
 		assert.Equal(t, where, d.Place)
 		assert.Equal(t, where, d.Phases[0].Place)
 		assert.Equal(t, []string{"more"}, d.Phases[0].Detail)

@@ -168,18 +168,6 @@ func (s *Stack) logOf(err error) string {
 	return s.Logs.Path()
 }
 
-// place finds the file of the checkout that err blames.
-func place(err error) event.Place {
-	var with interface {
-		Where() (file string, line int)
-	}
-	if !errors.As(err, &with) {
-		return event.Place{}
-	}
-	file, line := with.Where()
-	return event.Place{File: file, Line: line}
-}
-
 // interrupted tells whether err only says that the run had ended already.
 func interrupted(ctx context.Context, err error) bool {
 	cause := context.Cause(ctx)

@@ -49,7 +49,7 @@ func (s *Stack) run(ctx context.Context, phase string, class Class, do task) err
 	case err != nil:
 		failed := s.failure(phase, class, err)
 		end.Outcome, end.Text, end.Detail, end.Log = event.Failed, failed.summary(), failed.details(), failed.Log
-		end.Place = place(err)
+		end.Place = event.Blame(err)
 		err = failed
 	}
 	s.Sink.Send(end)
