@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -110,14 +111,7 @@ func checkKeys(n *yaml.Node, t reflect.Type, path string, p *problems) {
 }
 
 // keys gives the keys of m, sorted.
-func keys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
-}
+func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // suggest names the known word that is nearest to got, or all of them when none is near.
 func suggest(got string, known []string) string {
