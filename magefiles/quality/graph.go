@@ -24,7 +24,7 @@ type graph struct {
 func newGraph(dir string, files []string, funcs parse.Functions) (graph, error) {
 	g := graph{targets: map[string]string{}, bodies: map[string]*ast.FuncDecl{}}
 	for _, f := range funcs {
-		g.targets[sourceName(f.Receiver, f.Name)] = listedName(f.TargetName())
+		g.targets[sourceName(f.Receiver, f.Name)] = listedName(f)
 	}
 	for _, name := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, name), nil, parser.SkipObjectResolution)

@@ -7,11 +7,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/magefile/mage/parse"
+
+	"github.com/poststack/poststack/pkg/source"
 )
 
 // target is a mage target as its source declares it.
@@ -97,7 +98,7 @@ func (p targetPackage) targets(elsewhere map[string]string) []target {
 	all := make([]target, 0, len(p.funcs))
 	for _, f := range p.funcs {
 		all = append(all, target{
-			Name: listedName(f.TargetName()), Synopsis: f.Synopsis, Comment: withoutName(f.Comment, f.Name),
+			Name: listedName(f), Synopsis: f.Synopsis, Comment: withoutName(f.Comment, f.Name),
 			Flags: f.Args, Needs: p.graph.needs(f.Receiver, f.Name), Program: p.program,
 		})
 	}
@@ -128,21 +129,7 @@ func goFiles(dir string) ([]string, error) {
 	return names, nil
 }
 
-// listedName writes a target's name as mage lists it: Build:NoCache is build:noCache, Verify:DB is verify:db.
-func listedName(name string) string {
-	parts := strings.Split(name, ":")
-	for i, part := range parts {
-		parts[i] = lowerFirst(part)
-	}
-	return strings.Join(parts, ":")
-}
-
-// lowerFirst puts the first word of a name in lower case; a word is AAAA or Aaaa before the next capital.
-func lowerFirst(name string) string {
-	for _, word := range []string{`^(\p{Lu}\P{Lu}+)(\p{Lu}.*)$`, `^(\p{Lu}+)(\p{Lu}\P{Lu}.*)$`} {
-		if m := regexp.MustCompile(word).FindStringSubmatch(name); m != nil {
-			return strings.ToLower(m[1]) + m[2]
-		}
-	}
-	return strings.ToLower(name)
+// listedName is the name under which mage lists a target.
+func listedName(f *parse.Function) string {
+	return source.TargetName(strings.Split(f.TargetName(), ":"))
 }

@@ -1,9 +1,10 @@
 package targets
 
 import (
-	"regexp"
 	"runtime"
 	"strings"
+
+	"github.com/poststack/poststack/pkg/source"
 )
 
 // caller is the name of the target that called phase, as mage lists it.
@@ -20,22 +21,5 @@ func caller() string {
 // listed is the name under which mage lists a function of Go: "…/targets.DB.Url" is "db:url".
 func listed(function string) string {
 	name := function[strings.LastIndexByte(function, '/')+1:]
-	words := strings.Split(name, ".")[1:]
-	for i, word := range words {
-		words[i] = lowerFirst(word)
-	}
-	return strings.Join(words, ":")
-}
-
-// lowerFirst is a word as mage writes it: PreCommit is preCommit, DB is db. Source: lowerFirstWord of mage 1.17.2.
-func lowerFirst(word string) string {
-	for _, pattern := range []string{
-		`^([[:upper:]][^[:upper:]]+)([[:upper:]].*)$`,
-		`^([[:upper:]]+)([[:upper:]][^[:upper:]].*)$`,
-	} {
-		if m := regexp.MustCompile(pattern).FindStringSubmatch(word); m != nil {
-			return strings.ToLower(m[1]) + m[2]
-		}
-	}
-	return strings.ToLower(word)
+	return source.TargetName(strings.Split(name, ".")[1:])
 }
