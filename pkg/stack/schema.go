@@ -108,7 +108,8 @@ func (s *Stack) migrator(target database.Target, e Engine, r event.Reporter) (*s
 		if err != nil {
 			return nil, err
 		}
-		o.Own, run.NetworkOf, o.Inside = true, s.containerName(), insideTarget(target, place.port.Port)
+		o.Own, run.NetworkOf, o.Inside = true, s.containerName(), target
+		o.Inside.Port = place.port.Port // in its network, by the name that its certificate has
 	}
 	o.Liquibase = run
 	return schema.New(o), nil

@@ -132,20 +132,14 @@ func (s *Stack) withTLS(target database.Target) (database.Target, error) {
 	return target, nil
 }
 
-// insideTarget is the own database as it is reached in the network of its container, by the name that its certificate
-// has.
-func insideTarget(target database.Target, port uint16) database.Target {
-	target.Port = port
-	return target
-}
-
 // atHome is the own database as it is reached by a program in its container.
 func (s *Stack) atHome(target database.Target, port uint16) database.Target {
 	if target.SSLRootCert == "" {
 		return target.WithHost("localhost", port)
 	}
 	target.SSLRootCert = path.Join(s.Config.CertPath, certificate.RootFile)
-	return insideTarget(target, port)
+	target.Port = port
+	return target
 }
 
 // modeInNetwork is how the own database is asked for by its name in the stack's network, which a certificate of the
