@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -31,8 +30,6 @@ type DisposableSpec struct {
 	Image    engine.Ref // must be in the engine's store: it is never pulled
 	Command  []string
 	Env      map[string]string
-	Labels   map[string]string // beside the session's
-	User     string
 	Groups   []int             // beside the user's own
 	Ports    []uint16          // published on free ports of 127.0.0.1
 	Volumes  map[string]string // volume → path
@@ -63,10 +60,9 @@ func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Dispo
 	}
 	options := &dockertest.RunOptions{
 		Name:       "poststack-disposable-" + strings.ToLower(rand.Text()[:12]),
-		Repository: name, Tag: tag, Cmd: spec.Command, User: spec.User, Env: environment(spec.Env),
+		Repository: name, Tag: tag, Cmd: spec.Command, Env: environment(spec.Env),
 		Labels: DisposableLabels(), PortBindings: map[docker.Port][]docker.PortBinding{},
 	}
-	maps.Copy(options.Labels, spec.Labels)
 	for _, port := range spec.Ports {
 		key := docker.Port(fmt.Sprintf("%d/tcp", port))
 		options.ExposedPorts = append(options.ExposedPorts, string(key))

@@ -164,7 +164,7 @@ func containerOf(r container.InspectResponse) Container {
 		Created: parseTime(r.Created), Addresses: map[string]string{},
 	}
 	if s := r.State; s != nil {
-		out.State, out.ExitCode, out.OOMKilled, out.Error = stateOf(s.Status), s.ExitCode, s.OOMKilled, s.Error
+		out.State, out.ExitCode, out.OOMKilled = stateOf(s.Status), s.ExitCode, s.OOMKilled
 		out.Started, out.Finished = parseTime(s.StartedAt), parseTime(s.FinishedAt)
 	}
 	if r.HostConfig != nil {

@@ -56,7 +56,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	unusable := &UnusableError{Want: o.Want}
+	unusable := &UnusableError{}
 	for _, kind := range o.order() {
 		e, err := open(ctx, o, kind)
 		if err == nil {

@@ -81,10 +81,7 @@ func (o Options) reject(kind Kind, err error) Rejection {
 }
 
 // UnusableError tells that no engine can be used. Error lists every candidate with its reason and the remedy.
-type UnusableError struct {
-	Want     string // what was asked for: auto, podman or docker
-	Rejected []Rejection
-}
+type UnusableError struct{ Rejected []Rejection }
 
 // Error names each engine that was tried, why it was rejected, and what to do.
 func (e *UnusableError) Error() string {

@@ -139,7 +139,7 @@ func TestInstall_where_a_setting_misleads(t *testing.T) {
 	h := &host{}
 	o := h.options(t, "podman", engine.System{Root: true, Release: bookworm})
 	o.Works = func(context.Context) error {
-		return &engine.UnusableError{Want: "podman", Rejected: []engine.Rejection{{
+		return &engine.UnusableError{Rejected: []engine.Rejection{{
 			Kind: engine.Podman, Reason: "CONTAINER_HOST=unix:///x does not answer", Remedy: "unset CONTAINER_HOST",
 		}}}
 	}

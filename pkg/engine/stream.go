@@ -50,7 +50,7 @@ func orDiscard(w io.Writer) io.Writer {
 // status than 0 is no error. When ctx ends first the call returns; the API has no way to end the command.
 func (e *Engine) ContainerExec(ctx context.Context, id ContainerID, spec ExecSpec) (ExecResult, error) {
 	created, err := e.api.ExecCreate(ctx, string(id), client.ExecCreateOptions{
-		Cmd: spec.Command, User: spec.User, Env: envList(spec.Env), WorkingDir: spec.Dir,
+		Cmd: spec.Command, User: spec.User, Env: envList(spec.Env),
 		AttachStdout: true, AttachStderr: true,
 	})
 	if err != nil {

@@ -21,9 +21,6 @@ func (e *Engine) ExecCommand(id ContainerID, spec ExecSpec, tty bool) runner.Com
 	if spec.User != "" {
 		args = append(args, "--user", spec.User)
 	}
-	if spec.Dir != "" {
-		args = append(args, "--workdir", spec.Dir)
-	}
 	for _, kv := range envList(spec.Env) {
 		args = append(args, "--env", kv)
 	}

@@ -181,8 +181,7 @@ type Container struct {
 	State     State // other states of the engines are passed through
 	ExitCode  int
 	OOMKilled bool
-	KeptUp    bool   // the engine starts it again by itself
-	Error     string // why it did not start, in the engine's words
+	KeptUp    bool // the engine starts it again by itself
 	Created   time.Time
 	Started   time.Time
 	Finished  time.Time
@@ -198,7 +197,6 @@ type ExecSpec struct {
 	Command []string
 	User    string
 	Env     map[string]string
-	Dir     string
 }
 
 // ExecResult is how it ended.
@@ -218,7 +216,6 @@ type LogOptions struct {
 type Volume struct {
 	Name       string
 	Labels     map[string]string
-	Created    time.Time
 	Mountpoint string
 }
 

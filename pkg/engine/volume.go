@@ -65,7 +65,7 @@ func (e *Engine) VolumeRemove(ctx context.Context, name string) error {
 }
 
 func volumeOf(v volume.Volume) Volume {
-	return Volume{Name: v.Name, Labels: v.Labels, Created: parseTime(v.CreatedAt), Mountpoint: v.Mountpoint}
+	return Volume{Name: v.Name, Labels: v.Labels, Mountpoint: v.Mountpoint}
 }
 
 // labelFilters refuses an empty selection: it would select everybody's objects.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
 )
@@ -18,7 +17,7 @@ func (f *Fake) VolumeCreate(ctx context.Context, name string, labels map[string]
 	}
 	defer f.mu.Unlock()
 	if _, ok := f.volumes[name]; !ok {
-		f.volumes[name] = engine.Volume{Name: name, Labels: maps.Clone(labels), Created: time.Now()}
+		f.volumes[name] = engine.Volume{Name: name, Labels: maps.Clone(labels)}
 	}
 	return nil
 }
