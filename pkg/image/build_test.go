@@ -417,7 +417,7 @@ func TestImages(t *testing.T) {
 	got, err := b.Images(t.Context())
 	require.NoError(t, err)
 	require.Len(t, got, 3)
-	assert.Equal(t, image.Status{Name: "mail", Description: "another"}, got[1])
+	assert.Equal(t, image.Status{Name: "mail", Description: "another", Tags: []engine.Ref{}}, got[1])
 	assert.Equal(t, "base", got[0].Name)
 	assert.True(t, got[0].Built && got[0].Current)
 	assert.Equal(t, base.ID, got[0].ID)

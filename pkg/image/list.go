@@ -11,26 +11,26 @@ import (
 
 // Status is what there is of one image of the catalogue.
 type Status struct {
-	Name        string
-	Description string
-	Built       bool // an image of that name exists; everything below is about the one that is :latest
-	Current     bool // it is what the files in the checkout say
-	ID          engine.ImageID
-	InputDigest InputDigest // the one it was built for
-	Tags        []engine.Ref
-	SizeBytes   int64
-	Created     time.Time
+	Name        string         `json:"name"`
+	Description string         `json:"description"`
+	Built       bool           `json:"built"`   // an image of that name exists; everything below is about the one that is :latest
+	Current     bool           `json:"current"` // it is what the files in the checkout say
+	ID          engine.ImageID `json:"id"`
+	InputDigest InputDigest    `json:"input_digest"` // the one it was built for
+	Tags        []engine.Ref   `json:"tags"`         // not nil
+	SizeBytes   int64          `json:"size_bytes"`
+	Created     *time.Time     `json:"created"` // nil unless built
 }
 
 // Images lists every image of the catalogue, parents first, built or not. It builds nothing.
 func (b *Builder) Images(ctx context.Context) ([]Status, error) {
-	var out []Status
+	out := []Status{}
 	for _, name := range b.Catalogue.Names() {
 		def, err := b.Catalogue.Get(name)
 		if err != nil {
 			return nil, err
 		}
-		s := Status{Name: name, Description: def.Description}
+		s := Status{Name: name, Description: def.Description, Tags: []engine.Ref{}}
 		img, err := b.Engine.ImageInspect(ctx, LatestRef(name))
 		if err != nil && !errors.Is(err, engine.ErrNotFound) {
 			return nil, err
@@ -55,9 +55,9 @@ func (b *Builder) status(ctx context.Context, s Status, def Definition, img engi
 	if err := b.lookUp(ctx, &p); err != nil {
 		return s, err
 	}
-	s.Built, s.ID, s.SizeBytes, s.Created = true, img.ID, img.SizeBytes, img.Created
+	s.Built, s.ID, s.SizeBytes, s.Created = true, img.ID, img.SizeBytes, &img.Created
 	s.InputDigest = InputDigest(img.Labels[LabelDigest])
-	s.Tags = slices.Clone(img.Tags)
+	s.Tags = append(s.Tags, img.Tags...)
 	slices.Sort(s.Tags)
 	s.Current = s.InputDigest == digest && p.standsOn(img)
 	return s, nil

@@ -201,13 +201,13 @@ func (s *Stack) Images(ctx context.Context) error {
 	if err != nil {
 		return s.failure("images", Unexpected, err)
 	}
-	report := event.Report{Header: []string{"image", "state", "digest", "tags", "size", "age", "id"}, Data: imagesData(images)}
+	report := event.Report{Header: []string{"image", "state", "digest", "tags", "size", "age", "id"}, Data: images}
 	for _, i := range images {
 		row := []string{i.Name, "not built", "", "", "", "", ""}
 		if i.Built {
 			row = []string{
 				i.Name, "current", i.InputDigest.Short(), tags(i.Tags), units.HumanSize(float64(i.SizeBytes)),
-				units.HumanDuration(time.Since(i.Created)), shortID(string(i.ID)),
+				units.HumanDuration(time.Since(*i.Created)), shortID(string(i.ID)),
 			}
 		}
 		if i.Built && !i.Current {

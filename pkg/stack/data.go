@@ -1,8 +1,6 @@
 package stack
 
 import (
-	"time"
-
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/image"
 )
@@ -38,35 +36,6 @@ func imageData(res image.Result) ImageData {
 		data.Steps[i] = ImageStep{Text: step.Text, Cached: step.Cached, Seconds: step.Duration.Seconds()}
 	}
 	return data
-}
-
-// ListedImage is what there is of one image of the catalogue.
-type ListedImage struct {
-	Name        string       `json:"name"`
-	Description string       `json:"description"`
-	Built       bool         `json:"built"`   // if not, what follows is empty
-	Current     bool         `json:"current"` // it is what the files in the checkout say
-	ID          string       `json:"id"`
-	InputDigest string       `json:"input_digest"`
-	Tags        []engine.Ref `json:"tags"`
-	SizeBytes   int64        `json:"size_bytes"`
-	Created     *time.Time   `json:"created"` // null unless built
-}
-
-// imagesData are images as a value for machines.
-func imagesData(images []image.Status) []ListedImage {
-	list := make([]ListedImage, 0, len(images))
-	for _, i := range images {
-		data := ListedImage{
-			Name: i.Name, Description: i.Description, Built: i.Built, Current: i.Current, ID: string(i.ID),
-			InputDigest: string(i.InputDigest), Tags: append([]engine.Ref{}, i.Tags...), SizeBytes: i.SizeBytes,
-		}
-		if i.Built {
-			data.Created = &i.Created
-		}
-		list = append(list, data)
-	}
-	return list
 }
 
 // EngineData is an engine that could be used, and what became of it.

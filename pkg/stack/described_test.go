@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/config"
+	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -29,7 +30,7 @@ func TestData_described(t *testing.T) {
 	for name, value := range map[string]any{
 		"account": stack.AccountData{}, "alias": stack.AliasData{}, "backup": stack.BackupData{}, "restored": stack.RestoredData{}, "certificate": stack.CertificateData{}, "changeset": stack.ChangesetData{},
 		"checked_image": stack.ImageChecks{}, "demo": stack.DemoData{}, "doctor": stack.DoctorReport{}, "domain": stack.DomainData{}, "engines": []stack.EngineData{},
-		"image": stack.ImageData{}, "images": []stack.ListedImage{}, "logs": stack.LogsReport{}, "migration": stack.MigrationData{}, "need": stack.NeedData{},
+		"image": stack.ImageData{}, "images": []image.Status{}, "logs": stack.LogsReport{}, "migration": stack.MigrationData{}, "need": stack.NeedData{},
 		"password": stack.PasswordData{}, "record": stack.RecordData{}, "removed": stack.RemovedData{}, "schema": stack.SchemaData{}, "server": stack.ServerData{},
 		"service_done": stack.ServiceData{}, "services": []stack.ServiceStatus{}, "settings": []config.Setting{}, "setup": stack.ReadyData{},
 		"status": stack.StatusReport{}, "url": stack.URLData{}, "zone": stack.ZoneData{},

@@ -49,12 +49,13 @@ func (s *Stack) imagesInDetail(ctx context.Context, e Engine) ([]inventory.Image
 	for _, i := range found {
 		view := inventory.Image{
 			Name: i.Name, Description: i.Description, Ref: string(image.LatestRef(i.Name)), ID: string(i.ID), Current: i.Current,
-			SizeBytes: i.SizeBytes, Created: i.Created,
+			SizeBytes: i.SizeBytes,
 		}
 		if def, err := builder.Catalogue.Get(i.Name); err == nil {
 			view.Parent = def.Parent
 		}
 		if i.Built {
+			view.Created = *i.Created
 			if err := s.contents(ctx, e, &view, out); err != nil {
 				return nil, err
 			}
