@@ -42,11 +42,8 @@ type setupView struct {
 	Class, Word string
 	Error, Log  string
 	Timeline    timeline
-	Messages    []message
+	Messages    []present.Message
 }
-
-// message is a notice or a warning.
-type message struct{ Kind, Phase, Text string }
 
 // schemaView is the schema as it is drawn.
 type schemaView struct {
@@ -118,11 +115,8 @@ func title(doc *present.Document) string {
 }
 
 func newSetup(doc *present.Document) *setupView {
-	v := &setupView{Error: doc.Error, Log: doc.Log, Timeline: newTimeline(doc)}
+	v := &setupView{Error: doc.Error, Log: doc.Log, Timeline: newTimeline(doc), Messages: doc.Messages}
 	v.Class, v.Word = outcome(doc.Outcome)
-	for _, m := range doc.Messages {
-		v.Messages = append(v.Messages, message{string(m.Kind), m.Phase, m.Text})
-	}
 	return v
 }
 
