@@ -60,10 +60,17 @@ func (c *Catalogue) checkVolumes(base string, services []string) (errs []error) 
 		service string
 		volume  ServiceVolume
 	}
-	first := map[string]place{}
+	first, backs := map[string]place{}, map[string]string{}
 	for _, name := range services {
 		for _, volume := range c.byName[name].Service.Volumes {
 			other, taken := first[volume.Name]
+			if by := backs[volume.Name]; volume.Backup && by != "" {
+				errs = append(errs, fmt.Errorf("%s/%s/%s:%d: service.volumes: %s has backup: true for %q already: one service says how a volume is backed up",
+					base, name, definitionName, volume.Line, by, volume.Name))
+			}
+			if volume.Backup {
+				backs[volume.Name] = name
+			}
 			switch {
 			case !taken:
 				first[volume.Name] = place{name, volume}

@@ -106,6 +106,9 @@ func TestLoadCatalogue_refuses_a_runtime(t *testing.T) {
 		"an owner of a directory by name":    {"service:\n  tmpfs: [{ path: /x, owner: www }]", `image.yaml:3: service.tmpfs: owner "www" must be UID:GID`},
 		"another restart":                    {"service:\n  restart: always", `image.yaml:3: service.restart: "always" is unknown: it is "never" or left out`},
 		"a service's volume without a name":  {"service:\n  volumes:\n    - { path: /a }", `image.yaml:4: service.volumes: name "" must be lower-case letters`},
+		"a snapshot without a backup":        {"service:\n  volumes:\n    - { name: a, path: /a, snapshot: [x] }", `image.yaml:4: service.volumes: snapshot and rows are for a volume with backup: true`},
+		"a backup of what is only read":      {"service:\n  volumes:\n    - { name: a, path: /a, read_only: true, backup: true }", `image.yaml:4: service.volumes: backup is for the service that writes`},
+		"rows of other directories":          {"service:\n  volumes:\n    - { name: a, path: /a, backup: true, rows: { directories: a/*, sql: x, each: x, of: y } }", `image.yaml:4: service.volumes: rows.directories "a/*" must be *`},
 		"a service's secret of a name":       {"service:\n  secrets:\n    - { name: a, path: /a, owner: www }", `image.yaml:4: service.secrets: owner "www" must be UID:GID`},
 		"a service's name of no variable":    {"service:\n  environment:\n    A-B: c", `image.yaml:4: service.environment: "A-B" is not the name of a variable`},
 		"a lenient variable that is not set": {"service:\n  lenient: [A]", `image.yaml:3: service.lenient: "A" is not in service.environment`},
@@ -197,5 +200,7 @@ func TestLoadCatalogue_refuses_a_volume_of_two_services(t *testing.T) {
 	for _, marks := range [][2]string{{"", ""}, {", shared: true", ""}, {"", ", shared: true"}} {
 		require.ErrorContains(t, load(marks[0], marks[1]), `b/image.yaml:4: service.volumes: "data" is a volume of a too: give it another name, or share it`)
 	}
-	assert.NoError(t, load(", shared: true", ", shared: true"))
+	require.NoError(t, load(", shared: true", ", shared: true, backup: true"))
+	assert.ErrorContains(t, load(", shared: true, backup: true", ", shared: true, backup: true"),
+		`b/image.yaml:4: service.volumes: a has backup: true for "data" already`)
 }

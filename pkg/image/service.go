@@ -108,6 +108,23 @@ type ServiceVolume struct {
 	Path     string `yaml:"path"`
 	ReadOnly bool   `yaml:"read_only"`
 	Shared   bool   `yaml:"shared"` // with the services that declare one of the same name
+	// Backup says that it holds what nothing else brings back, so that a backup of everything has it.
+	Backup bool `yaml:"backup"`
+	// Snapshot is a command in the container that has in [SnapshotDir] what the volume holds at one moment; none if its files
+	// can be copied one after the other while the service runs.
+	Snapshot []string    `yaml:"snapshot"`
+	Rows     *VolumeRows `yaml:"rows"` // nil if no rows tell which directories there should be
+}
+
+// SnapshotDir is where a volume has its snapshot, below its path.
+const SnapshotDir = ".snapshot"
+
+// VolumeRows says which rows of the database have a directory in a volume.
+type VolumeRows struct {
+	Directories string `yaml:"directories"` // which ones it is about, as a shell names them: "*/*"
+	SQL         string `yaml:"sql"`         // gives them, below the volume's path
+	Each        string `yaml:"each"`        // what such a directory is, in a word
+	Of          string `yaml:"of"`          // what the row is
 }
 
 // ServiceFile is a file of the image's folder that each container gets when it is made. A changed one makes a new

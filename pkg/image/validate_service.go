@@ -30,6 +30,7 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 			v.add("name %q must be lower-case letters, digits and '-'", volume.Name)
 		}
 		v.path("path", volume.Path)
+		volume.validateBackup(v)
 		s.Volumes[i].Line = v.line
 	}
 	for i, file := range s.Secrets {
@@ -57,6 +58,24 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 	s.validateFiles(at)
 	s.validateLimits(at)
 	s.validateHealth(n, at)
+}
+
+// validateBackup notes what is wrong with how it is backed up.
+func (s ServiceVolume) validateBackup(v checkValidator) {
+	if !s.Backup && (len(s.Snapshot) > 0 || s.Rows != nil) {
+		v.add("snapshot and rows are for a volume with backup: true")
+	}
+	if s.Backup && s.ReadOnly {
+		v.add("backup is for the service that writes to the volume")
+	}
+	if r := s.Rows; r != nil {
+		v.text("rows.sql", r.SQL)
+		v.text("rows.each", r.Each)
+		v.text("rows.of", r.Of)
+		if !regexp.MustCompile(`^\*(/\*)*$`).MatchString(r.Directories) {
+			v.add("rows.directories %q must be * or, further down, such as */*", r.Directories)
+		}
+	}
 }
 
 // validatePorts notes what is wrong with what it listens on.

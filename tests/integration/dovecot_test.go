@@ -197,6 +197,7 @@ func TestDovecot(t *testing.T) {
 				{"follows aliases", mail.followsAliases},
 				{"filters", mail.filters},
 				{"holds as much as the quota says", mail.keepsQuota},
+				{"is copied while mail moves", mail.isCopiedWhileMailMoves},
 				{"serves a certificate for each name", mail.takesCertificates},
 				{"ends the sessions of those who are locked out", mail.locksOut},
 				{"puts off, and refuses nobody, while the database is away", mail.outlivesDatabase},
