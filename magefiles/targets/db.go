@@ -26,14 +26,15 @@ func (DB) Url(ctx context.Context, passfile *bool) error { //nolint:revive // ma
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.PrintURL(ctx, isSet(passfile)) })
 }
 
-// Backup writes the database in use into one file, as it is at one moment, while it is used. The file is compressed and
-// has checksums, and is encrypted where the settings name recipients. With -verify it is restored on trial and compared;
-// with -keep=7 older backups of this database that Poststack has made there are deleted afterwards, all but the newest 7;
+// Backup writes the database in use into one file, as it is at one moment, while it is used. With -all the file also has
+// the volumes of services that hold what nothing else brings back, such as mail and certificates. It is compressed and has
+// checksums, and is encrypted where the settings name recipients. With -verify it is restored on trial and compared; with
+// -keep=7 older backups of this database that Poststack has made there are deleted afterwards, all but the newest 7;
 // -to=DIR is another directory than that of the settings. The image of PostgreSQL is built for it only with DATABASE_URL
 // set. Settings: DATABASE_URL, POSTSTACK_BACKUP_DIR, POSTSTACK_BACKUP_RECIPIENTS, POSTSTACK_BACKUP_IDENTITY. Example:
 // mage db:backup -verify
-func (DB) Backup(ctx context.Context, to *string, verify *bool, keep *int) error {
-	o := stack.BackupOptions{To: orZero(to), Verify: isSet(verify), Keep: orZero(keep)}
+func (DB) Backup(ctx context.Context, to *string, all, verify *bool, keep *int) error {
+	o := stack.BackupOptions{To: orZero(to), All: isSet(all), Verify: isSet(verify), Keep: orZero(keep)}
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Backup(ctx, o) }, external(Build.Postgres))
 }
 
@@ -45,10 +46,12 @@ func (DB) Backups(ctx context.Context, check *bool) error {
 
 // Restore replaces Poststack's own database by a backup, after a question; -yes asks nothing. FILE is a path, or a name
 // that db:backups lists. The backup is checked, restored into a new volume and compared, while the present database
-// serves; only then does it take its place, and services that run use it. Settings: POSTSTACK_BACKUP_DIR,
+// serves; only then does it take its place, and services that run use it. With -all the volumes of services that are in
+// it are replaced as well, and the services on them stop meanwhile. Settings: POSTSTACK_BACKUP_DIR,
 // POSTSTACK_BACKUP_IDENTITY. Example: mage db:restore FILE
-func (DB) Restore(ctx context.Context, file string, yes *bool) error {
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Restore(ctx, file, isSet(yes)) }, own(Build.Postgres))
+func (DB) Restore(ctx context.Context, file string, all, yes *bool) error {
+	o := stack.RestoreOptions{All: isSet(all), Yes: isSet(yes)}
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Restore(ctx, file, o) }, own(Build.Postgres))
 }
 
 // Verify checks what was built and started.

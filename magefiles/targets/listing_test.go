@@ -19,7 +19,7 @@ import (
 var want = map[string][]string{ //nolint:gochecknoglobals // a table
 	"bench":        {"-check", "-curves", "-keep", "-peers", "-rounds", "-rows"},
 	"build:apache": nil, "build:all": {"-force", "-noCache"}, "build:base": nil, "build:bind": nil, "build:certbot": nil, "build:dovecot": nil, "build:liquibase": nil, "build:nginx": nil, "build:pebble": nil, "build:postgres": nil,
-	"check": nil, "completion": nil, "config:show": nil, "coverage": nil, "db:backup": {"-to", "-verify", "-keep"}, "db:backups": {"-check"}, "db:restore": {"-yes"}, "db:start": nil, "db:url": {"-passfile"}, "docs": nil, "doctor": {"-fix"}, "down": nil,
+	"check": nil, "completion": nil, "config:show": nil, "coverage": nil, "db:backup": {"-to", "-all", "-verify", "-keep"}, "db:backups": {"-check"}, "db:restore": {"-all", "-yes"}, "db:start": nil, "db:url": {"-passfile"}, "docs": nil, "doctor": {"-fix"}, "down": nil,
 	"engine:install": nil, "engine:status": nil, "format": nil, "hooks:install": nil, "hooks:preCommit": nil, "images": {"-sbom"}, "install": nil,
 	"demo": {"-remove"},
 	"lint": nil, "logs": {"-of", "-last", "-follow"}, "report": {"-open"}, "reset": {"-yes"}, "schema:init": nil, "schema:status": nil, "schema:update": nil, "services:reload": {"-of"}, "services:restart": {"-of"}, "services:status": {"-of"}, "services:start": {"-of"}, "services:stop": {"-of"}, "setup": nil, "psql": {"-command"}, "shell": nil,

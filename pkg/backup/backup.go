@@ -47,8 +47,9 @@ type Header struct {
 	Major     int       `json:"major"`
 	Encoding  string    `json:"encoding"`
 	Collation string    `json:"collation"`
-	Schema    string    `json:"schema"`    // SHA-256 of the schema's text, see [Fingerprint]
-	Encrypted bool      `json:"encrypted"` // only identities that the recipients have can read the members
+	Schema    string    `json:"schema"`            // SHA-256 of the schema's text, see [Fingerprint]
+	Encrypted bool      `json:"encrypted"`         // only identities that the recipients have can read the members
+	Volumes   []string  `json:"volumes,omitempty"` // of services, that are in it beside the database
 }
 
 // Manifest says what is in a backup.

@@ -33,7 +33,7 @@ func order() []string { return []string{"roles.sql", "schema.sql", "database.dum
 func header() backup.Header {
 	return backup.Header{
 		Poststack: "test", Created: time.Date(2026, 1, 2, 3, 4, 5, 6, time.Local), Stack: "s", Database: "d", User: "u",
-		Server: "15.20", Major: 15, Encoding: "UTF8", Collation: "C.UTF-8", Schema: "abc",
+		Server: "15.20", Major: 15, Encoding: "UTF8", Collation: "C.UTF-8", Schema: "abc", Volumes: []string{"mail", "certificates"},
 	}
 }
 

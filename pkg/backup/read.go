@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -106,7 +107,7 @@ func (m *member) manifest(h Header, plain io.Reader, read []Member) (out Manifes
 	if err := json.Unmarshal(text, &out); err != nil {
 		return out, damaged("its manifest: %v", err)
 	}
-	if out.Header != h {
+	if !reflect.DeepEqual(out.Header, h) {
 		return out, damaged("%s is not what the manifest says", HeaderName)
 	}
 	if !slices.Equal(out.Members, read) {

@@ -40,8 +40,10 @@ func (s Stack) Container(service string) string { return "poststack-" + s.Name +
 // Network is the one that all services of the stack are in; each is found there by its own name.
 func (s Stack) Network() string { return "poststack-" + s.Name }
 
-// Volume is the engine's name of a volume.
-func (s Stack) Volume(name string) string { return "poststack-" + s.Name + "-" + name }
+// Volume is the engine's name of a volume, by what services call it.
+func (s Stack) Volume(name string) string {
+	return "poststack-" + s.Name + "-" + cmp.Or(s.Volumes[name], name)
+}
 
 // Declare is the container of the service that an image declares.
 func (s Stack) Declare(of image.Definition, run Run) (container.Service, error) {
@@ -52,8 +54,7 @@ func (s Stack) Declare(of image.Definition, run Run) (container.Service, error) 
 		Ports: Ports(d.Ports, run.Listen, run.Ports), ReadOnly: d.ReadOnly, Groups: d.Groups,
 	}
 	for _, v := range d.Volumes {
-		name := cmp.Or(s.Volumes[v.Name], v.Name)
-		spec.Mounts = append(spec.Mounts, engine.Mount{Volume: s.Volume(name), Target: v.Path, ReadOnly: v.ReadOnly})
+		spec.Mounts = append(spec.Mounts, engine.Mount{Volume: s.Volume(v.Name), Target: v.Path, ReadOnly: v.ReadOnly})
 	}
 	for _, t := range d.Tmpfs {
 		spec.Tmpfs = append(spec.Tmpfs, t.Spec())

@@ -3,6 +3,8 @@ package stack
 import (
 	"context"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/docker/go-units"
@@ -14,6 +16,7 @@ import (
 // BackupOptions say where a backup goes, and what else is done.
 type BackupOptions struct {
 	To     string // directory; "" is the one of the settings
+	All    bool   // volumes of services too
 	Verify bool   // restore it on trial
 	Keep   int    // of the stack's backups of this database there; 0 keeps all
 }
@@ -28,6 +31,7 @@ type BackupData struct {
 	Server    string    `json:"server"`
 	Schema    string    `json:"schema"` // fingerprint
 	Encrypted bool      `json:"encrypted"`
+	Volumes   []string  `json:"volumes"`           // of services, that are in it beside the database
 	Checked   string    `json:"checked,omitempty"` // "whole", or why not; empty if it was not read
 }
 
@@ -51,8 +55,8 @@ func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
 		if err != nil {
 			return ended{}, err
 		}
-		text := fmt.Sprintf("%s, %s, %d tables with %d rows, %s", made.path, units.HumanSize(float64(made.bytes)),
-			len(made.rows), rowsOf(made.rows), encryption(made.header))
+		text := fmt.Sprintf("%s, %s, %s, %s", made.path, units.HumanSize(float64(made.bytes)),
+			holds(made.header, made.rows), encryption(made.header))
 		if o.Verify {
 			if err := b.verify(ctx, made.path); err != nil {
 				return ended{}, fmt.Errorf("verify %s, which stays: %w", made.path, err)
@@ -74,6 +78,15 @@ func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
 	})
 }
 
+// holds says what a backup holds.
+func holds(h backup.Header, rows map[string]int64) string {
+	text := fmt.Sprintf("%d tables with %d rows", len(rows), rowsOf(rows))
+	if len(h.Volumes) > 0 {
+		text += ", volumes " + strings.Join(h.Volumes, ", ")
+	}
+	return text
+}
+
 // encryption says whether others can read a backup.
 func encryption(h backup.Header) string {
 	if h.Encrypted {
@@ -85,6 +98,16 @@ func encryption(h backup.Header) string {
 func backupData(path string, size int64, h backup.Header) BackupData {
 	return BackupData{
 		File: path, Created: h.Created, Bytes: size, Stack: h.Stack, Database: h.Database, Server: h.Server,
-		Schema: h.Schema, Encrypted: h.Encrypted,
+		Schema: h.Schema, Encrypted: h.Encrypted, Volumes: append([]string{}, h.Volumes...),
 	}
+}
+
+// headerOf reads what a backup says of itself.
+func headerOf(path string) (backup.Header, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return backup.Header{}, err
+	}
+	defer func() { _ = file.Close() }()
+	return backup.ReadHeader(file)
 }

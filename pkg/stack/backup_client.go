@@ -15,9 +15,7 @@ import (
 
 // client is a container that has PostgreSQL's client programs, and how they name the database.
 type client struct {
-	*Stack
-	engine Engine
-	id     engine.ContainerID
+	inside
 	dbname string
 }
 
@@ -28,7 +26,7 @@ func (s *Stack) client(ctx context.Context, e Engine, ref engine.Ref, target dat
 		return nil, err
 	}
 	spec.Image = ref
-	c := &client{Stack: s, engine: e, dbname: target.Redacted()}
+	c := &client{inside: inside{Stack: s, engine: e}, dbname: target.Redacted()}
 	c.id, err = startIdle(ctx, e, postgresImage, spec)
 	return c, err
 }
@@ -42,10 +40,32 @@ digest=$!
 exec 3>&-
 wait "$digest"`
 
-// run runs a program and passes on what it prints, which is known to be all of it when run returns nil.
+// named has a program of PostgreSQL's ask the database.
+func (c *client) named(program []string) []string {
+	return append(program, "--no-password", "--dbname="+c.dbname)
+}
+
+// run runs a program that asks the database, and passes on all that it prints.
 func (c *client) run(ctx context.Context, out io.Writer, program ...string) error {
+	return c.print(ctx, out, c.named(program)...)
+}
+
+// feed runs a program that fills the database with what it reads.
+func (c *client) feed(ctx context.Context, in io.Reader, program ...string) error {
+	return c.read(ctx, in, c.named(program)...)
+}
+
+// inside is a container for programs to run in.
+type inside struct {
+	*Stack
+	engine Engine
+	id     engine.ContainerID
+}
+
+// print runs a program and passes on what it prints, which is known to be all of it when print returns nil.
+func (c inside) print(ctx context.Context, out io.Writer, program ...string) error {
 	command := c.engine.ExecCommand(c.id, engine.ExecSpec{
-		Command: append(append([]string{"bash", "-c", counted, program[0]}, program...), "--no-password", "--dbname="+c.dbname),
+		Command: append([]string{"bash", "-c", counted, program[0]}, program...),
 	}, false)
 	of := sha256.New()
 	command.Stdout = io.MultiWriter(of, out)
@@ -60,10 +80,10 @@ func (c *client) run(ctx context.Context, out io.Writer, program ...string) erro
 	return nil
 }
 
-// feed runs a program that reads in. A failure of in is the error then: the program only sees it end early.
-func (c *client) feed(ctx context.Context, in io.Reader, program ...string) error {
+// read runs a program that reads in. A failure of in is the error then: the program only sees it end early.
+func (c inside) read(ctx context.Context, in io.Reader, program ...string) error {
 	source := &source{from: in}
-	command := c.engine.ExecCommand(c.id, engine.ExecSpec{Command: append(program, "--no-password", "--dbname="+c.dbname)}, false)
+	command := c.engine.ExecCommand(c.id, engine.ExecSpec{Command: program}, false)
 	command.Stdin = source
 	_, err := c.Runner.Run(ctx, command)
 	if source.err != nil {

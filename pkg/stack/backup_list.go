@@ -28,7 +28,7 @@ func (s *Stack) Backups(ctx context.Context, check bool) error {
 	if err != nil {
 		return s.failure("db:backups", Unexpected, err)
 	}
-	report := event.Report{Header: []string{"file", "made", "size", "database", "schema", "encrypted"}}
+	report := event.Report{Header: []string{"file", "made", "size", "database", "schema", "volumes", "encrypted"}}
 	if check {
 		report.Header = append(report.Header, "checked")
 	}
@@ -37,7 +37,7 @@ func (s *Stack) Backups(ctx context.Context, check bool) error {
 		b := &found[i]
 		row := []string{
 			filepath.Base(b.File), b.Created.Local().Format(time.DateTime), units.HumanSize(float64(b.Bytes)),
-			fmt.Sprintf("%s, PostgreSQL %s", b.Database, b.Server), b.Schema[:min(12, len(b.Schema))], yesNo(b.Encrypted),
+			fmt.Sprintf("%s, PostgreSQL %s", b.Database, b.Server), b.Schema[:min(12, len(b.Schema))], strings.Join(b.Volumes, " "), yesNo(b.Encrypted),
 		}
 		if check {
 			if b.Checked = checked(ctx, b.File); ctx.Err() != nil {
@@ -115,7 +115,7 @@ func (s *Stack) prune(dir string, of backup.Header, keep int) (deleted []string,
 		return nil, err
 	}
 	found = slices.DeleteFunc(found, func(b BackupData) bool {
-		return b.Stack != of.Stack || b.Database != of.Database || filepath.Base(b.File) != backupName(b.Stack, b.Created)
+		return b.Stack != of.Stack || b.Database != of.Database || (len(b.Volumes) == 0) != (len(of.Volumes) == 0) || filepath.Base(b.File) != backupName(b.Stack, b.Created)
 	})
 	for _, old := range found[min(keep, len(found)):] {
 		if err := os.Remove(old.File); err != nil {

@@ -30,6 +30,8 @@ type taking struct {
 	target database.Target
 	image  engine.Ref // with the programs
 	dir    string
+
+	volumes []backedVolume // beside the database
 }
 
 // newBackup has what a backup needs.
@@ -55,6 +57,11 @@ func (s *Stack) newBackup(ctx context.Context, r event.Reporter, o BackupOptions
 	}
 	if b.target.Socket() != "" {
 		return nil, &UsageError{Reason: "DATABASE_URL names a socket, which pg_dump of the image cannot reach: name the server's host and port"}
+	}
+	if o.All {
+		if b.volumes, err = b.presentVolumes(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if s.External() {
 		b.image, err = s.imageRef(postgresImage)
@@ -131,6 +138,9 @@ func (b *taking) members(ctx context.Context, c *client, moment snapshot, out io
 		return made, err
 	}
 	made.header.Poststack, made.header.Created, made.header.Stack = version(), time.Now(), b.Config.Stack
+	for _, v := range b.volumes {
+		made.header.Volumes = append(made.header.Volumes, v.Name)
+	}
 	roles, err := moment.roles(ctx, !b.External(), b.loginRoles())
 	if err != nil {
 		return made, err
@@ -151,17 +161,20 @@ func (b *taking) members(ctx context.Context, c *client, moment snapshot, out io
 	if err != nil {
 		return made, err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, both := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		made.rows, err = countRows(ctx, moment.tx)
+		made.rows, err = countRows(both, moment.tx)
 		return err
 	})
 	group.Go(func() error {
 		return w.Member(dumpMember, func(out io.Writer) error {
-			return c.run(ctx, out, "pg_dump", "--format=custom", "--snapshot="+moment.id)
+			return c.run(both, out, "pg_dump", "--format=custom", "--snapshot="+moment.id)
 		})
 	})
 	if err := group.Wait(); err != nil {
+		return made, err
+	}
+	if err := b.pack(ctx, w); err != nil {
 		return made, err
 	}
 	made.header.Encrypted = len(b.keys.recipients) > 0

@@ -47,7 +47,7 @@ func TestStartDatabase_after_a_restore(t *testing.T) {
 			file := func(name, text string) {
 				require.NoError(t, os.WriteFile(filepath.Join(b.config.StateDir, name+"."+kind), []byte(text), 0o600))
 			}
-			file("restore", `{"new": "data-new1", "old": "data"}`)
+			file("restore", `{"new": {"data": "data-new1"}, "old": {"data": "data"}}`)
 			gone, stays := "poststack-s-data-new1", volumeName
 			if used != "" {
 				file("data", used)
@@ -66,6 +66,43 @@ func TestStartDatabase_after_a_restore(t *testing.T) {
 			assert.NoFileExists(t, filepath.Join(b.config.StateDir, "restore."+kind))
 		})
 	}
+}
+
+// TestStartDatabase_after_a_restore_of_everything has one die before the services were made anew.
+func TestStartDatabase_after_a_restore_of_everything(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	serve(t, b.engine)
+	_, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	kind := string(b.engine.Info().Kind)
+	own, err := b.engine.VolumeInspect(t.Context(), volumeName)
+	require.NoError(t, err)
+	for _, name := range []string{"mail", "mail-k3", "www"} {
+		require.NoError(t, b.engine.VolumeCreate(t.Context(), "poststack-s-"+name, own.Labels))
+	}
+	id, err := b.engine.ContainerCreate(t.Context(), engine.ContainerSpec{
+		Name: "poststack-s-web", Image: b.digestRef(t, "postgres"), Labels: own.Labels,
+		Mounts: []engine.Mount{{Volume: "poststack-s-mail", Target: "/srv/mail"}, {Volume: "poststack-s-www", Target: "/srv/www"}},
+	})
+	require.NoError(t, err)
+	file := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(b.config.StateDir, name+"."+kind), []byte(text), 0o600))
+	}
+	file("restore", `{"new": {"mail": "mail-k3"}, "old": {"mail": "mail"}}`)
+	file("data", "mail-k3\n")
+
+	_, err = b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	_, err = b.engine.ContainerInspect(t.Context(), string(id))
+	require.ErrorIs(t, err, engine.ErrNotFound, "it would hold the former volume")
+	for name, there := range map[string]bool{"mail": false, "mail-k3": true, "www": true, "data": true} {
+		_, err = b.engine.VolumeInspect(t.Context(), "poststack-s-"+name)
+		assert.Equal(t, there, err == nil, name)
+	}
+	c, err := b.engine.ContainerInspect(t.Context(), containerName)
+	require.NoError(t, err)
+	assert.Equal(t, volumeName, c.Mounts[0].Volume, "the database stays on its own")
 }
 
 func TestStartDatabase_whose_volume_is_not_known(t *testing.T) {
@@ -96,13 +133,15 @@ func TestRestore_refuses(t *testing.T) {
 		"cut.tar": "it is damaged", "text.tar": "it is no backup of Poststack", "none.tar": "there is no such file",
 		good: "there is no terminal to ask on, and nothing was changed",
 	} {
-		_, err := b.phase(t, func(s *stack.Stack, ctx context.Context) error { return s.Restore(ctx, file, false) })
+		_, err := b.phase(t, func(s *stack.Stack, ctx context.Context) error { return s.Restore(ctx, file, stack.RestoreOptions{}) })
 		require.ErrorContains(t, err, says, file)
 		assert.ErrorContains(t, err, "nothing was changed", file)
 		assert.Equal(t, 2, stack.ExitStatus(err), file)
 	}
 	b.config.Database.URL = "postgres://u:p@db.example/d"
-	_, err = b.phase(t, func(s *stack.Stack, ctx context.Context) error { return s.Restore(ctx, good, true) })
+	_, err = b.phase(t, func(s *stack.Stack, ctx context.Context) error {
+		return s.Restore(ctx, good, stack.RestoreOptions{Yes: true})
+	})
 	assert.ErrorContains(t, err, "DATABASE_URL is set")
 }
 
@@ -148,4 +187,30 @@ func TestBackup_without_a_database(t *testing.T) {
 	require.ErrorContains(t, err, "backup.recipients: ")
 	assert.Equal(t, 2, stack.ExitStatus(err))
 	assert.NoDirExists(t, b.config.BackupDir())
+}
+
+// TestBackup_keep has backups of everything, and later ones of the database alone.
+func TestBackup_keep(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	dir := t.TempDir()
+	var h backup.Header
+	for i := range 6 {
+		h = backup.Header{Stack: "s", Database: "d", Created: time.Unix(int64(i), 0)}
+		if i < 3 {
+			h.Volumes = []string{"mail"}
+		}
+		backedUp(t, filepath.Join(dir, "s_"+h.Created.UTC().Format("20060102T150405.000Z")+".tar"), h)
+	}
+	s, _, _ := b.open(t)
+	deleted, err := stack.Prune(s, dir, h, 1)
+	require.NoError(t, err)
+	assert.Len(t, deleted, 2)
+	h.Volumes = []string{"mail", "www"}
+	deleted, err = stack.Prune(s, dir, h, 2)
+	require.NoError(t, err)
+	assert.Len(t, deleted, 1)
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, left, 3, "the newest one of the database, and two with volumes")
 }

@@ -30,6 +30,7 @@ type trial struct {
 	volume   string // the engine's name of it
 	password secret.Value
 	keys     keys
+	take     func(ctx context.Context, member string, r io.Reader) error // of volumes; nil leaves them
 
 	c      engine.Container
 	target database.Target
@@ -45,7 +46,13 @@ func (b *taking) verify(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.dropVolume(ctx)) }()
+	t.take = t.look
 	return t.with(ctx, func(ctx context.Context) error { return t.load(ctx, path) })
+}
+
+// look reads what a volume would be filled with.
+func (t *trial) look(ctx context.Context, _ string, r io.Reader) error {
+	return inside{t.Stack, t.engine, t.c.ID}.read(ctx, r, "sh", "-c", "tar --list --gzip >/dev/null")
 }
 
 // dropVolume removes the volume, also after ctx has ended.
@@ -140,7 +147,7 @@ func (t *trial) load(ctx context.Context, path string) error {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	inside := &client{Stack: t.Stack, engine: t.engine, id: t.c.ID, dbname: localName(t.target)}
+	server := &client{inside: inside{t.Stack, t.engine, t.c.ID}, dbname: localName(t.target)}
 	owner, err := headerOf(path)
 	if err != nil {
 		return err
@@ -154,14 +161,17 @@ func (t *trial) load(ctx context.Context, path string) error {
 			schema, err = io.ReadAll(r)
 			return err
 		case dumpMember:
-			return inside.feed(ctx, r, "pg_restore", "--exit-on-error")
+			return server.feed(ctx, r, "pg_restore", "--exit-on-error")
+		}
+		if t.take != nil {
+			return t.take(ctx, name, r)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if err := t.compare(ctx, conn, inside, m, schema); err != nil {
+	if err := t.compare(ctx, conn, server, m, schema); err != nil {
 		return err
 	}
 	return t.finish(ctx, conn, m.Header.User)
@@ -191,7 +201,7 @@ func (t *trial) makeRoles(ctx context.Context, conn *pgx.Conn, owner string, r i
 
 // compare holds the restored database to the backup: the rows of each table, and the text of the schema where both were
 // written by the same version.
-func (t *trial) compare(ctx context.Context, conn *pgx.Conn, inside *client, m backup.Manifest, schema []byte) error {
+func (t *trial) compare(ctx context.Context, conn *pgx.Conn, server *client, m backup.Manifest, schema []byte) error {
 	t.report.Step("comparing what was restored")
 	var here backup.Header
 	err := atOneMoment(ctx, conn, func(moment snapshot) (err error) {
@@ -215,7 +225,7 @@ func (t *trial) compare(ctx context.Context, conn *pgx.Conn, inside *client, m b
 		return nil
 	}
 	var text bytes.Buffer
-	if err := inside.run(ctx, &text, "pg_dump", "--schema-only"); err != nil {
+	if err := server.run(ctx, &text, "pg_dump", "--schema-only"); err != nil {
 		return err
 	}
 	if wanted, found := backup.Difference(schema, backup.Schema(text.Bytes())); wanted != found {
@@ -237,14 +247,4 @@ func (t *trial) finish(ctx context.Context, conn *pgx.Conn, owner string) error 
 		}
 	}
 	return nil
-}
-
-// headerOf reads what a backup says of itself.
-func headerOf(path string) (backup.Header, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return backup.Header{}, err
-	}
-	defer func() { _ = file.Close() }()
-	return backup.ReadHeader(file)
 }

@@ -1,35 +1,53 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 
+	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/service"
 	"github.com/poststack/poststack/pkg/session"
 )
 
-// The data of the own database is in the volume "data", or, after a restore, in the one that a file of the state
-// directory names: engines cannot rename a volume. Writing that file is what makes a restore happen.
+// What a volume holds, such as the own database, is in the one that image.yaml names, or, after a restore, in the one that
+// a file of the state directory names instead, "data-k3" for "data": engines cannot rename a volume. Writing that file is
+// what makes a restore happen, of all volumes at the same moment.
 //
-// A second file, the journal, names a volume that is being filled, and the one that it is to replace. Whoever finds it
+// A second file, the journal, names volumes that are being filled, and those that they are to replace. Whoever finds it
 // knows that a restore has died, and from the first file whether that was before or after it happened.
 
-// usualData is the volume of a database that was never restored.
+// usualData is the volume of the own database.
 const usualData = "data"
 
-// dataName is what a restore may call a volume.
-var dataName = regexp.MustCompile(`^data-[a-z0-9]+$`)
+// restoredName is what a restore may call a volume: the name that services call it, and what tells it from others.
+var restoredName = regexp.MustCompile(`^([a-z][a-z0-9-]*)-[a-z0-9]+$`)
+
+// volumes are those that stand for others, by what services call these.
+type volumes map[string]string
+
+// names are their own names, one a line.
+func (v volumes) names() string {
+	return strings.Join(slices.Sorted(maps.Values(v)), "\n")
+}
+
+// volumeOf is the one that stands for name, or that itself.
+func volumeOf(v volumes, name string) string { return cmp.Or(v[name], name) }
 
 // journal is a restore under way.
 type journal struct {
-	New string `json:"new"` // the volume that is filled
-	Old string `json:"old"` // the one that it replaces
+	New volumes `json:"new"` // that are filled
+	Old volumes `json:"old"` // that they replace, those that there are
 }
 
 func (s *Stack) dataFile(kind engine.Kind) string {
@@ -40,52 +58,59 @@ func (s *Stack) journalFile(kind engine.Kind) string {
 	return filepath.Join(s.Config.StateDir, "restore."+string(kind))
 }
 
-// unfinishedFile names the volume that this process fills, for as long as nobody would miss it: should the process die,
-// its watchdog removes that. A label would do so for good, and no engine can change one.
+// unfinishedFile names the volumes that this process fills, for as long as nobody would miss them: should the process die,
+// its watchdog removes those. A label would do so for good, and no engine can change one.
 func (s *Stack) unfinishedFile() string {
 	return filepath.Join(s.Config.StateDir, session.Temp("volume"))
 }
 
-// dataVolume is the volume of the own database on an engine, as services know it.
-func (s *Stack) dataVolume(kind engine.Kind) (string, error) {
+// restored are the volumes of the stack on an engine that a restore has made.
+func (s *Stack) restored(kind engine.Kind) (volumes, error) {
 	path := s.dataFile(kind)
-	name, err := readWord(path)
-	switch {
-	case err != nil:
-		return "", err
-	case name == "":
-		return usualData, nil
-	case !dataName.MatchString(name):
-		return "", &UsageError{Reason: fmt.Sprintf("read %s: %q is no name of a data volume", path, name)}
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, &UsageError{Reason: err.Error()}
 	}
-	return name, nil
+	found := volumes{}
+	for _, name := range strings.Fields(string(text)) {
+		parts := restoredName.FindStringSubmatch(name)
+		if parts == nil {
+			return nil, &UsageError{Reason: fmt.Sprintf("read %s: %q is no name of a data volume", path, name)}
+		}
+		found[parts[1]] = name
+	}
+	return found, nil
 }
 
-// volumeName is the engine's name of that volume, for people.
+// servicesOn is the stack as its services on an engine know it.
+func (s *Stack) servicesOn(kind engine.Kind) (stack service.Stack, err error) {
+	stack = s.services()
+	stack.Volumes, err = s.restored(kind)
+	return stack, err
+}
+
+// volumeName is the engine's name of the own database's volume, for people.
 func (s *Stack) volumeName(kind engine.Kind) string {
-	name, err := s.dataVolume(kind)
-	if err != nil {
-		name = usualData
-	}
-	return s.services().Volume(name)
+	stack, _ := s.servicesOn(kind)
+	return stack.Volume(usualData)
 }
 
-// useData makes a volume the own database's, for good: also a machine that loses power then knows of it.
-func (s *Stack) useData(kind engine.Kind, name string) error {
+// useVolumes has those volumes stand for others, for good: also a machine that loses power then knows of it.
+func (s *Stack) useVolumes(kind engine.Kind, v volumes) error {
 	path := s.dataFile(kind)
-	if err := forgetFile(s.unfinishedFile()); err != nil { // first: it must never name the volume in use
+	if err := forgetFile(s.unfinishedFile()); err != nil { // first: it must never name a volume in use
 		return err
 	}
-	if name == usualData {
+	if len(v) == 0 {
 		return forgetFile(path)
 	}
-	if err := keep("data volume", path, name); err != nil {
+	if err := keep("data volume", path, v.names()); err != nil {
 		return err
 	}
 	return syncDir(s.Config.StateDir)
 }
 
-// begin writes down that a volume is going to be filled.
+// begin writes down that volumes are going to be filled.
 func (s *Stack) begin(kind engine.Kind, j journal) error {
 	session.SweepTemp(s.Config.StateDir, "volume") // of runs that were killed together with their watchdogs
 	text, err := json.Marshal(j)
@@ -95,8 +120,12 @@ func (s *Stack) begin(kind engine.Kind, j journal) error {
 	if err == nil {
 		err = keep("restore", s.journalFile(kind), string(text))
 	}
+	var unfinished strings.Builder
+	for _, name := range j.New {
+		unfinished.WriteString(s.services().Volume(name) + "\n")
+	}
 	if err == nil {
-		err = keep("restore", s.unfinishedFile(), s.services().Volume(j.New)+"\n")
+		err = keep("restore", s.unfinishedFile(), unfinished.String())
 	}
 	if err != nil {
 		return err
@@ -104,8 +133,8 @@ func (s *Stack) begin(kind engine.Kind, j journal) error {
 	return syncDir(s.Config.StateDir)
 }
 
-// settle ends what a restore that died has begun: of its two volumes the one that is not in use is removed. It is
-// called while nothing else works on the stack, and where the old one is the loser only once the new one has served.
+// settle ends what a restore that died has begun: of its volumes those that are not in use are removed. It is called while
+// nothing else works on the stack, and where the old ones are the losers only once the new ones have served.
 func (s *Stack) settle(ctx context.Context, e Engine, r event.Reporter) error {
 	kind := e.Info().Kind
 	text, err := os.ReadFile(s.journalFile(kind))
@@ -116,31 +145,52 @@ func (s *Stack) settle(ctx context.Context, e Engine, r event.Reporter) error {
 	if err == nil {
 		err = json.Unmarshal(text, &j)
 	}
-	used, unknown := s.dataVolume(kind)
+	stand, unknown := s.restored(kind)
 	if err = errors.Join(err, unknown); err != nil {
 		return fmt.Errorf("end a restore that was cut short: %w", err)
 	}
-	for _, name := range []string{j.New, j.Old} {
-		if name == used || name == "" || name != usualData && !dataName.MatchString(name) {
-			continue
+	for _, lost := range []volumes{j.New, j.Old} {
+		for name, volume := range lost {
+			if volume == volumeOf(stand, name) {
+				continue
+			}
+			if err := s.discard(ctx, e, r, s.services().Volume(volume)); err != nil {
+				return err
+			}
 		}
-		volume := s.services().Volume(name)
-		found, err := e.VolumeInspect(ctx, volume)
-		if errors.Is(err, engine.ErrNotFound) {
-			continue
-		}
-		if err == nil {
-			err = s.check(e, "volume", volume, found.Labels)
-		}
-		if err == nil {
-			err = e.VolumeRemove(ctx, volume)
-		}
-		if err != nil {
-			return err
-		}
-		r.Notice(fmt.Sprintf("removed volume %s, which a restore that was cut short has left", volume))
 	}
 	return errors.Join(forgetFile(s.unfinishedFile()), forgetFile(s.journalFile(kind)))
+}
+
+// discard removes a volume of the stack that a restore has left, with the containers that were made on it: they are made
+// anew on the one that stands in its place.
+func (s *Stack) discard(ctx context.Context, e Engine, r event.Reporter, volume string) error {
+	found, err := e.VolumeInspect(ctx, volume)
+	if errors.Is(err, engine.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = s.check(e, "volume", volume, found.Labels)
+	}
+	if err != nil {
+		return err
+	}
+	own, err := e.ContainerList(ctx, map[string]string{container.LabelStack: s.Config.Stack})
+	if err != nil {
+		return err
+	}
+	for _, c := range own {
+		if mounts(c, volume) {
+			err = errors.Join(err, container.Remove(ctx, e, c, s.Config.Timeout.Stop))
+		}
+	}
+	if err == nil {
+		err = e.VolumeRemove(ctx, volume)
+	}
+	if err == nil {
+		r.Notice(fmt.Sprintf("removed volume %s, which a restore that was cut short has left", volume))
+	}
+	return err
 }
 
 // forgetFile deletes a file of the state directory, for good.

@@ -81,7 +81,11 @@ func (s *Stack) demoPage(ctx context.Context, e Engine) error {
 	if err != nil {
 		return err
 	}
-	return container.FillVolume(ctx, e, base, engine.Mount{Volume: s.services().Volume("www"), Target: sites}, []engine.File{
+	stack, err := s.servicesOn(e.Info().Kind)
+	if err != nil {
+		return err
+	}
+	return container.FillVolume(ctx, e, base, engine.Mount{Volume: stack.Volume("www"), Target: sites}, []engine.File{
 		{Path: path.Join(sites, demoDomain, "index.html"), Mode: 0o644, UID: certGroup, GID: certGroup, Content: []byte(page)},
 	})
 }

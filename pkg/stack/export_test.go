@@ -8,3 +8,6 @@ func AwaitStandby(s *Stack) { s.onStandby() }
 
 // GivenPassword is where a password comes from.
 var GivenPassword = (*Stack).givenPassword //nolint:gochecknoglobals // a name for tests
+
+// Prune deletes old backups.
+var Prune = (*Stack).prune //nolint:gochecknoglobals // a name for tests

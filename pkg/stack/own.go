@@ -109,12 +109,10 @@ func (s *Stack) ownService(ctx context.Context, e Engine, r event.Reporter) (con
 	if err != nil {
 		return declared, database.Target{}, err
 	}
-	stack := s.services()
-	data, err := s.dataVolume(e.Info().Kind)
+	stack, err := s.servicesOn(e.Info().Kind)
 	if err != nil {
 		return declared, database.Target{}, err
 	}
-	stack.Volumes = map[string]string{place.data.Name: data}
 	password, err := s.havePassword(ctx, e)
 	if err == nil {
 		stack.Owner, err = s.makeOwner(e.Info().Kind)

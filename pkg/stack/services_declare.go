@@ -47,10 +47,12 @@ func (s *Stack) declare(
 	run := service.Run{
 		StopTimeout: s.Config.Timeout.Stop, Secrets: map[string][]byte{}, Listen: s.Config.Services[name].Listen, Login: login,
 	}
-	stack := s.services()
+	stack, err := s.servicesOn(e.Info().Kind)
 	stack.Owner = owner
-	var err error
-	if run.Image, err = s.imageRef(name); err != nil {
+	if err == nil {
+		run.Image, err = s.imageRef(name)
+	}
+	if err != nil {
 		return container.Service{}, runner, err
 	}
 	for _, wanted := range d.Service.Secrets {

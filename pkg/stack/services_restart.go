@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/image"
 )
 
 // RestartServices stops running services and starts them again as they are, each after those that it depends on, and
@@ -25,11 +27,17 @@ func (s *Stack) restartService(ctx context.Context, e Engine, r event.Reporter, 
 	if err := s.stopContainer(ctx, e, c); err != nil {
 		return ServiceData{}, err
 	}
+	return s.startAsIs(ctx, e, r, d, c)
+}
+
+// startAsIs starts a container of a service that was stopped, whatever it would be made from now.
+func (s *Stack) startAsIs(ctx context.Context, e Engine, r event.Reporter, d image.Definition, c engine.Container) (ServiceData, error) {
 	if err := e.ContainerStart(ctx, c.ID); err != nil {
 		return ServiceData{}, fmt.Errorf("start it again: %w", err)
 	}
-	if c, err = e.ContainerInspect(ctx, string(c.ID)); err != nil {
+	c, err := e.ContainerInspect(ctx, string(c.ID))
+	if err != nil {
 		return ServiceData{}, err
 	}
-	return ServiceData{Service: name, State: "restarted", Ports: portsOf(c.Ports)}, s.awaitService(ctx, e, r, d, c, false)
+	return ServiceData{Service: d.Name, State: "restarted", Ports: portsOf(c.Ports)}, s.awaitService(ctx, e, r, d, c, false)
 }

@@ -125,6 +125,7 @@ func notRun() map[string]reason {
 		"mage verify:pebble":                                               verified,
 		"mage verify:liquibase":                                            verified,
 		"mage db:restore FILE":                                             {"FILE stands for the reader's; TestBackup restores one", nothing},
+		"mage db:restore FILE -all":                                        {"FILE stands for the reader's; TestBackup_all restores one", nothing},
 		"mage demo":                                                        {"TestDemo runs it", nothing},
 		"mage demo -remove":                                                {"TestDemo runs it", nothing},
 		"mage build:all -force":                                            {"TestSequence_builds runs it", nothing},
@@ -156,7 +157,7 @@ func endsWith() map[string]int {
 
 // before has the target that must have run before a command: examples do not stand in the order of a session.
 func before() map[string]string {
-	return map[string]string{"mage psql": "db:start", "mage db:backup -verify": "db:start", "mage db:backup -keep=7": "db:start", "psql \"$(mage db:url -passfile)\"": "db:start"}
+	return map[string]string{"mage psql": "db:start", "mage db:backup -verify": "db:start", "mage db:backup -keep=7": "db:start", "mage db:backup -all": "db:start", "psql \"$(mage db:url -passfile)\"": "db:start"}
 }
 
 // nothing is left to check.

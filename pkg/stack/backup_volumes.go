@@ -1,0 +1,178 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+
+	"github.com/poststack/poststack/pkg/backup"
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/image"
+	"github.com/poststack/poststack/pkg/service"
+)
+
+// backedVolume is a volume of a service that a backup of everything has.
+type backedVolume struct {
+	image.ServiceVolume
+	service string
+}
+
+// member is its name in a backup.
+func (v backedVolume) member() string { return "volume-" + v.Name + ".tar.gz" }
+
+// held is where a container has volumes that are read or filled.
+const held = "/held"
+
+func (v backedVolume) dir() string { return path.Join(held, v.Name) }
+
+// backedVolumes are those that image.yaml files declare.
+func (s *Stack) backedVolumes() (found []backedVolume, err error) {
+	images, err := s.catalogue()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range declaredServices(images) {
+		d, err := images.Get(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range d.Service.Volumes {
+			if v.Backup {
+				found = append(found, backedVolume{v, name})
+			}
+		}
+	}
+	return found, nil
+}
+
+// holder is a container that has volumes, and nothing else to do. It is root, and so may read and make everybody's files.
+type holder struct {
+	inside
+	volumes []backedVolume
+	report  event.Reporter
+}
+
+// hold starts one.
+func (s *Stack) hold(ctx context.Context, e Engine, ref engine.Ref, stack service.Stack, volumes []backedVolume) (h holder, err error) {
+	spec := engine.ContainerSpec{Image: ref, User: "root"}
+	for _, v := range volumes {
+		spec.Mounts = append(spec.Mounts, engine.Mount{Volume: stack.Volume(v.Name), Target: v.dir()})
+	}
+	h = holder{inside: inside{Stack: s, engine: e}, volumes: volumes}
+	h.id, err = startIdle(ctx, e, postgresImage, spec)
+	return h, err
+}
+
+// presentVolumes are those to back up: declared, and there.
+func (b *taking) presentVolumes(ctx context.Context) (found []backedVolume, err error) {
+	all, err := b.backedVolumes()
+	if err != nil {
+		return nil, err
+	}
+	stack, err := b.servicesOn(b.engine.Info().Kind)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range all {
+		volume, err := b.engine.VolumeInspect(ctx, stack.Volume(v.Name))
+		if errors.Is(err, engine.ErrNotFound) {
+			continue
+		}
+		if err == nil && volume.Labels[container.LabelStack] != "" { // else people have made it, for this
+			err = b.check(b.engine, "volume", volume.Name, volume.Labels)
+		}
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, v)
+	}
+	return found, nil
+}
+
+// packed prints what a directory holds. That files change or go while they are read is no failure: what has to be of one
+// moment has a snapshot.
+const packed = `set -o pipefail
+{ tar --create --numeric-owner --exclude=./` + image.SnapshotDir + ` --directory="$1" . || [ $? -eq 1 ]; } | gzip -1`
+
+// pack writes the volumes.
+func (b *taking) pack(ctx context.Context, w *backup.Writer) (err error) {
+	if len(b.volumes) == 0 {
+		return nil
+	}
+	stack, err := b.servicesOn(b.engine.Info().Kind)
+	if err != nil {
+		return err
+	}
+	h, err := b.hold(ctx, b.engine, b.image, stack, b.volumes)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, removeIdle(ctx, h.engine, h.id)) }()
+	for _, v := range b.volumes {
+		b.report.Step("reading volume " + v.Name)
+		if err := w.Member(v.member(), func(out io.Writer) error { return h.pack(ctx, v, out) }); err != nil {
+			return fmt.Errorf("back up volume %q: %w", v.Name, err)
+		}
+	}
+	return nil
+}
+
+// pack writes one, from its snapshot if it has one.
+func (h holder) pack(ctx context.Context, v backedVolume, out io.Writer) (err error) {
+	dir := v.dir()
+	made, err := h.snapshot(ctx, v)
+	if err != nil {
+		return err
+	}
+	if made {
+		dir = path.Join(dir, image.SnapshotDir)
+		defer func() { err = errors.Join(err, h.drop(ctx, dir)) }()
+	}
+	return h.print(ctx, out, "bash", "-c", packed, "bash", dir)
+}
+
+// drop removes a snapshot, for as long as that takes; not so long after an interrupt: the next one removes it, too.
+func (h holder) drop(ctx context.Context, dir string) error {
+	if ctx.Err() != nil {
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+		defer cancel()
+		ctx = limited
+	}
+	_, err := h.engine.ContainerExec(ctx, h.id, engine.ExecSpec{Command: []string{"rm", "-rf", dir}})
+	return err
+}
+
+// snapshot has the service make it, if it runs: nobody writes to the volume otherwise.
+func (h holder) snapshot(ctx context.Context, v backedVolume) (made bool, err error) {
+	if len(v.Snapshot) == 0 {
+		return false, nil
+	}
+	c, err := h.serviceContainer(ctx, h.engine, v.service)
+	if err != nil || c.State != engine.Running {
+		return false, err
+	}
+	res, err := h.engine.ContainerExec(ctx, c.ID, engine.ExecSpec{Command: v.Snapshot})
+	if err == nil && res.Code != 0 {
+		err = errors.New(service.Ending(res))
+	}
+	if err != nil {
+		return false, fmt.Errorf("run %s in the container of %s, which mage services:start makes anew if it is of an older image: %w",
+			service.CommandText(v.Snapshot), v.service, err)
+	}
+	return true, nil
+}
+
+// unpack fills the volume that a member of a backup is of.
+func (h holder) unpack(ctx context.Context, member string, r io.Reader) error {
+	for _, v := range h.volumes {
+		if v.member() == member {
+			h.report.Step("filling volume " + v.Name)
+			return h.read(ctx, r, "tar", "--extract", "--gzip", "--preserve-permissions", "--numeric-owner", "--directory="+v.dir())
+		}
+	}
+	return nil
+}
