@@ -248,6 +248,7 @@ func (m mail) signsIn() {
 		{"ada@example.org\\", "ada", false},
 		{"ädä@example.org", "ada", false},
 		{"%u@example.org", "ada", false},
+		{"@example.org", "ada", false},
 	} {
 		tried.Go(func() {
 			err := m.login(tc.address, tc.password)
@@ -345,8 +346,13 @@ func (m mail) followsAliases() {
 		{"team@example.org", 451, 0, 0},
 		{"far@example.org", 451, 0, 0},
 		{"typo@example.org", 550, 0, 0},
+		{"+x@example.org", 550, 0, 0}, // an error would cost dovecot its connection, and others an answer
+		{"+@example.org", 550, 0, 0},
+		{"+y@example.org", 550, 0, 0},
+		{"bob+@example.org", 250, 1, 0},
 		{"", 0, 0, 0}, // from here on there is a catch-all
 		{"typo@example.org", 250, 0, 1},
+		{"+x@example.org", 250, 0, 1},
 		{"bob@example.org", 250, 1, 0},
 		{"sales@example.org", 250, 1, 0},
 		{"eve@example.org", 550, 0, 0},
