@@ -16,8 +16,16 @@ die() {
 # prepare makes the directories of the volume and the keys. The key for challenges is shared with those in certgroup. In a
 # rehearsal the volumes are those of the container that runs, and cannot be written to.
 prepare() {
+  local link
   umask 077
-  [[ ! -w /var/lib/bind ]] || mkdir -p /var/lib/bind/keys /var/lib/bind/secondary "$signed"
+  if [[ -w /var/lib/bind ]]; then
+    mkdir -p /var/lib/bind/keys /var/lib/bind/secondary "$signed"
+    # The journal of what BIND has read of a file fits that file only: with the one of now, it would not load the zone. What
+    # it has signed stays, and is compared with the file.
+    for link in "$signed"/*; do
+      [[ ! -L $link ]] || rm -f -- "$link.jnl" "$link.jbk"
+    done
+  fi
   rndc-confgen -a -A hmac-sha256 -k rndc-key -c /run/named/rndc.key 2>/dev/null || die "make a key for rndc in /run/named"
   if [[ ! -s /srv/dnskey/acme.key ]]; then
     [[ -w /srv/dnskey ]] || die "/srv/dnskey belongs to $(stat -c %u:%g /srv/dnskey), not to bind: the key for challenges cannot be made"
@@ -77,13 +85,23 @@ check() {
   return "$status"
 }
 
-# link_signed lets BIND read the files of zones that it signs, and keep what it makes of them on the volume.
+# link_signed lets BIND read the files of zones that it signs, and keep what it makes of them on the volume. What it has there
+# of a zone that it did not sign meanwhile is of another time, also its serial.
 link_signed() {
-  local zone
+  local zone link
   [[ -w $signed ]] || return 0 # in a rehearsal, which serves nothing
+  local -A wanted=()
   while IFS= read -r zone; do
-    [[ -L $signed/$zone ]] || ln -s "$files/zones/$zone" "$signed/$zone"
+    wanted[$zone]=1
   done < <(sed -n -E "s,^  file \"$signed/(.+)\";$,\\1,p" zones.conf)
+  for link in "$signed"/*; do
+    [[ ! -L $link || -v wanted[${link##*/}] ]] || rm -f -- "$link"
+  done
+  for zone in "${!wanted[@]}"; do
+    [[ ! -L $signed/$zone ]] || continue
+    rm -f -- "$signed/$zone".{jnl,jbk,signed,signed.jnl}
+    ln -s "$files/zones/$zone" "$signed/$zone"
+  done
 }
 
 # control has BIND do something. It may have been started just now.

@@ -222,6 +222,11 @@ func TestServer_Check_signatures(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, problems)
 	assert.True(t, answered[0].Signed)
+	behind := server // by changes while the server was stopped, of which it serves the last
+	behind.Tells = func(context.Context) nameserver.Told { return nameserver.Told{Read: time.Now()} }
+	z.Serial = 50
+	assert.Empty(t, told(t, behind, z))
+	z.Serial = 5
 	f.mu.Lock()
 	f.from = time.Now().Add(-48 * time.Hour)
 	f.mu.Unlock()

@@ -144,9 +144,10 @@ func (c *check) isCurrent(soa *dns.SOA) bool {
 // knows tells whether the server had read the zone as it is when it told of itself.
 func (c *check) knows() bool { return c.told.Read.After(c.zone.Changed) }
 
-// serialFits tells whether a serial is that of the tables. Signing a zone raises its own; serials go round (RFC 1982).
+// serialFits tells whether a serial is that of the tables. Signing a zone raises its own; serials go round (RFC 1982). BIND counts
+// by one from the one that it served before, if the rows have changed while it was stopped.
 func (c *check) serialFits(serial uint32) bool {
-	return serial == c.zone.Serial || c.zone.Signed && int32(serial-c.zone.Serial) > 0
+	return serial == c.zone.Serial || c.zone.Signed && (int32(serial-c.zone.Serial) > 0 || c.knows())
 }
 
 // inside asks for all records of a primary zone.

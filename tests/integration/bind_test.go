@@ -352,8 +352,48 @@ func (n *nameServer) signs() {
 	n.sql(`update dns_records set content = '192.0.2.8' where name = 'new'`)
 	n.becomes("new.other.example.", dns.TypeA, "192.0.2.8")
 	assert.Empty(n, n.checked(), "with signatures that hold")
+	n.changesWhileItIsNotSigned(keys)
 	n.sql(`delete from settings`)
 	n.becomes("other.example.", dns.TypeDNSKEY, "")
+}
+
+// changesWhileItIsNotSigned has a signed zone change while nobody signs it: while the server is stopped, while signing is off,
+// and by being removed and added again. It is served each time, with a serial that never falls.
+func (n *nameServer) changesWhileItIsNotSigned(keys string) {
+	const zone = "other.example."
+	last := n.serial(zone)
+	rises := func(when string) {
+		n.Helper()
+		now := n.serial(zone)
+		assert.Greater(n, now, last, when)
+		last = now
+	}
+	require.NoError(n, n.engine.ContainerStop(n.Context(), n.id, time.Minute))
+	n.sql(`update dns_records set content = '192.0.2.9' where name = 'new'`)
+	n.sql(`update dns_records set content = '192.0.2.10' where name = 'new'`)
+	n.start()
+	n.becomes("new."+zone, dns.TypeA, "192.0.2.10")
+	rises("after a stop")
+
+	n.sql(`update settings set value = 'false' where key = 'dnssec'`)
+	n.becomes(zone, dns.TypeDNSKEY, "")
+	rises("without signatures")
+	n.sql(`update dns_records set content = '192.0.2.11' where name = 'new'`)
+	n.becomes("new."+zone, dns.TypeA, "192.0.2.11")
+	n.sql(`update settings set value = '{"other.example": true}' where key = 'dnssec'`)
+	n.becomes(zone, dns.TypeDNSKEY, keys)
+	n.becomes("new."+zone, dns.TypeA, "192.0.2.11")
+	rises("with signatures again")
+
+	n.sql(`create temporary table kept as select r.* from dns_records r join dns_zones z on z.id = r.zone_id where z.name = 'other.example'`)
+	n.sql(`delete from dns_zones where name = 'other.example'`)
+	n.becomes(zone, dns.TypeSOA, "REFUSED")
+	n.sql(`insert into dns_zones (name, primary_ns, hostmaster) values ('other.example', 'ns1.example.net', 'h@other.example')`)
+	n.sql(`insert into dns_records (zone_id, name, type, priority, content, ttl)
+		select z.id, k.name, k.type, k.priority, k.content, k.ttl from kept k, dns_zones z where z.name = 'other.example'`)
+	n.becomes(zone, dns.TypeDNSKEY, keys)
+	n.becomes("new."+zone, dns.TypeA, "192.0.2.11")
+	rises("when it is there again")
 }
 
 // inside is the server's address in the network, with its port.
