@@ -164,6 +164,7 @@ func TestBind(t *testing.T) {
 				{"serves records of all kinds", (*nameServer).servesRecords},
 				{"refuses what is not for everybody", (*nameServer).refuses},
 				{"keeps a zone with a bad record as it was", (*nameServer).keepsBadZones},
+				{"serves as many records of a name as there are", (*nameServer).servesMany},
 				{"lets who has the key answer challenges", (*nameServer).takesChallenges},
 				{"signs a zone that asks for it", (*nameServer).signs},
 				{"keeps what another server has", (*nameServer).keepsSecondary},
@@ -227,6 +228,16 @@ func (n *nameServer) servesRecords() {
 	n.becomes("example.org.", dns.TypeSOA, "REFUSED")
 	n.sql(`update dns_zones set enabled = true`)
 	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.9")
+}
+
+// servesMany has more records of one name and type than BIND takes without being told to.
+func (n *nameServer) servesMany() {
+	n.sql(`insert into dns_records (zone_id, name, type, content)
+		select z.id, 'many', 'A', '10.0.' || i / 250 || '.' || i % 250 from dns_zones z, generate_series(1, 1000) i where z.name = 'other.example'`)
+	require.Eventually(n, func() bool { return strings.Count(n.answers("many.other.example.", dns.TypeA), "|") == 999 },
+		time.Minute, 50*time.Millisecond, "%s\n%+v", n.logs(), n.status())
+	n.sql(`delete from dns_records where name = 'many'`)
+	n.becomes("many.other.example.", dns.TypeA, "NXDOMAIN")
 }
 
 func (n *nameServer) refuses() {
