@@ -59,6 +59,7 @@ func hostingTests() map[string]func(*tables) {
 		"a domain in use stays":                domainInUse,
 		"aliases do not go in circles":         circles,
 		"an alias says what it needs":          aliasNotes,
+		"a serial never goes back":             serials,
 		"records stand beside each other":      recordsBeside,
 		"records that a domain needs":          needs,
 		"keys of the certificates":             keys,
@@ -316,6 +317,37 @@ func circleRace(x *tables) {
 	}
 	wait.Wait()
 	assert.NotEqual(x, errs[0] == nil, errs[1] == nil, "one of them: %v", errs)
+}
+
+// serials removes, renames and signs zones: secondary servers take none whose serial is not larger than the one that they have.
+func serials(x *tables) {
+	x.domain("example.org")
+	serial := func(zone string) (n int64) {
+		x.Helper()
+		require.NoError(x, x.conn.QueryRow(x.Context(), `select serial from dns_zones where name = $1`, zone).Scan(&n))
+		return n
+	}
+	x.value(`update dns_zones set serial = 4000000000 returning 'ok'`)
+	require.NoError(x, hosting.RemoveZone(x.Context(), x.conn, "example.org"))
+	require.NoError(x, hosting.AddZone(x.Context(), x.conn, hosting.ZoneOptions{Name: "example.org"}))
+	last := serial("example.org")
+	assert.Greater(x, last, int64(4000000000), "after it was removed")
+
+	x.value(`update dns_zones set name = 'other.example' where name = 'example.org' returning 'ok'`)
+	assert.Greater(x, serial("other.example"), last, "under another name")
+	x.value(`update dns_zones set name = 'example.org' where name = 'other.example' returning 'ok'`)
+	assert.Greater(x, serial("example.org"), last, "under its name again")
+
+	x.value(`insert into settings (service, key, value) values ('bind', 'dnssec', '{"*": true}') returning 'ok'`)
+	last = serial("example.org")
+	x.value(`update settings set value = '{"*": true, "example.org": true}' returning 'ok'`)
+	assert.Equal(x, last, serial("example.org"), "while it stays signed")
+	x.value(`update settings set value = '{"*": true, "example.org": false}' returning 'ok'`)
+	assert.Greater(x, serial("example.org"), last+10000, "without signatures: a server that signs counts further")
+
+	last = serial("example.org")
+	require.NoError(x, hosting.AddZone(x.Context(), x.conn, hosting.ZoneOptions{Name: "sub.example.org"}))
+	assert.Greater(x, serial("example.org"), last, "when a zone below it comes, which may take names over")
 }
 
 func recordsBeside(x *tables) {
