@@ -47,6 +47,13 @@ func canAddAccount(ctx context.Context, conn Conn, of Address) (notes []string, 
 	if err == nil && !serves {
 		notes = append(notes, fmt.Sprintf("domain %s serves no mail: the account can sign in, and nothing is delivered to it", of.Domain))
 	}
+	if err != nil {
+		return nil, err
+	}
+	left, err := column(ctx, conn, `select mailbox from former_mailboxes where address = $1 order by removed_at desc, mailbox limit 1`, of.String())
+	for _, mailbox := range left {
+		notes = append(notes, fmt.Sprintf("an earlier account of this address has left its mail in %s of the mailboxes: the new account gets a mailbox of its own", mailbox))
+	}
 	return notes, err
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 // tables are those of the schema, sorted.
-var tables = []string{"accounts", "aliases", "certificates", "dns_records", "dns_zones", "domains", "services", "settings"} //nolint:gochecknoglobals // a table
+var tables = []string{"accounts", "aliases", "certificates", "dns_records", "dns_serials", "dns_zones", "domains", "former_mailboxes", "services", "settings"} //nolint:gochecknoglobals // a table
 
 // connect opens the database at url for the rest of the test.
 func connect(t *testing.T, url string) *pgx.Conn {

@@ -195,6 +195,7 @@ func TestDovecot(t *testing.T) {
 				{"lets nobody in without TLS", mail.needsTLS},
 				{"delivers to accounts", mail.delivers},
 				{"follows aliases", mail.followsAliases},
+				{"keeps the mail of one who had the address before apart", mail.keepsMailApart},
 				{"filters", mail.filters},
 				{"holds as much as the quota says", mail.keepsQuota},
 				{"is copied while mail moves", mail.isCopiedWhileMailMoves},
@@ -370,6 +371,29 @@ func (m mail) followsAliases() {
 	assert.Equal(m, bob, m.holds("bob", "INBOX"))
 	assert.Equal(m, ada, m.holds("ada", "INBOX"))
 	assert.Contains(m, m.logs(), "mail for team@example.org goes to several addresses, which takes a mail transfer agent")
+}
+
+// keepsMailApart gives the address of one account to another, who gets none of its mail, and mail back to who had it.
+func (m mail) keepsMailApart() {
+	first := func(address string) {
+		m.Helper()
+		code, text := m.deliver(address, 10)
+		require.Equal(m, 250, code, text)
+	}
+	m.account("kim")
+	first("kim@example.org")
+	m.sql(`delete from accounts where local_part = 'kim'`)
+	m.account("kim")
+	assert.Equal(m, 0, m.holds("kim", "INBOX"), "of who had the address before")
+	first("kim@example.org")
+	m.sql(`update accounts set local_part = 'jo' where local_part = 'kim'`)
+	m.account("kim")
+	assert.Equal(m, 0, m.holds("kim", "INBOX"), "of who has another address now")
+	m.sql(`delete from accounts where local_part = 'kim'`)
+	m.account("kim")
+	m.sql(`update accounts set mailbox = 'example.org/kim' where local_part = 'kim'`)
+	assert.Equal(m, 1, m.holds("kim", "INBOX"), "that is given back")
+	m.sql(`delete from accounts where local_part in ('kim', 'jo')`)
 }
 
 func (m mail) filters() {
