@@ -2,6 +2,7 @@ package hosting
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -125,31 +126,45 @@ func (m mail) circle(from Address) ([]string, error) {
 
 // notes are what there is to say about an alias that was added.
 func (m mail) notes(from, to Address) (notes []string, err error) {
-	served, err := isThere(m.ctx, m.tx, `select from domains where name = $1 and serves_mail`, string(to.Domain))
+	note, err := m.refused(from, to)
+	if note != "" {
+		notes = append(notes, note)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if !served {
-		notes = append(notes, fmt.Sprintf("%s is not served here: a mail transfer agent has to send mail on to it", to))
-	} else {
-		mailbox, err := isThere(m.ctx, m.tx, `select from accounts a join domains d on d.id = a.domain_id where d.name = $1 and a.local_part = $2`,
-			string(to.Domain), to.Local)
-		if err != nil {
-			return nil, err
-		}
-		_, on, err := m.next(to.String())
-		if err != nil {
-			return nil, err
-		}
-		if !mailbox && len(on) == 0 {
-			notes = append(notes, fmt.Sprintf("there is no account %s yet: until there is, mail for %s is refused", to, from))
-		}
 	}
 	_, all, err := m.next(from.String())
 	if len(all) > 1 {
 		notes = append(notes, fmt.Sprintf("mail for %s goes to %d addresses: a mail transfer agent has to copy it", from, len(all)))
 	}
 	return notes, err
+}
+
+// refused says why mail that is passed on to an address is not taken there; "" if it is.
+func (m mail) refused(from, to Address) (string, error) {
+	asked := to
+	to.Local, _, _ = strings.Cut(to.Local, "+") // a tag is for who gets it
+	var served, domainOn, mailbox, on bool
+	err := m.tx.QueryRow(m.ctx, `select d.serves_mail, d.enabled, a.id is not null, coalesce(a.enabled, true)
+		from domains d left join accounts a on a.domain_id = d.id and a.local_part = $2 where d.name = $1`, string(to.Domain), to.Local).
+		Scan(&served, &domainOn, &mailbox, &on)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return "", err
+	}
+	_, passed, err := m.next(to.String())
+	switch {
+	case err != nil:
+		return "", err
+	case !served:
+		return fmt.Sprintf("%s is not served here: a mail transfer agent has to send mail on to it", asked), nil
+	case !domainOn:
+		return fmt.Sprintf("domain %s is disabled: until it is enabled, mail for %s is refused", to.Domain, from), nil
+	case !on:
+		return fmt.Sprintf("account %s is disabled: until it is enabled, mail for %s is refused", to, from), nil
+	case !mailbox && len(passed) == 0:
+		return fmt.Sprintf("there is no account %s yet: until there is, mail for %s is refused", to, from), nil
+	}
+	return "", nil
 }
 
 // AliasRow is one destination of an alias.

@@ -59,6 +59,7 @@ func hostingTests() map[string]func(*tables) {
 		"a domain in use stays":                domainInUse,
 		"aliases do not go in circles":         circles,
 		"an alias says what it needs":          aliasNotes,
+		"an alias says who gets no mail":       aliasTruth,
 		"a serial never goes back":             serials,
 		"records stand beside each other":      recordsBeside,
 		"records that a domain needs":          needs,
@@ -307,6 +308,30 @@ func aliasNotes(x *tables) {
 	x.refuses(hosting.RemoveAlias(x.Context(), x.conn, sales, one), "not there any more")
 	_, err = hosting.AliasDestinations(x.Context(), x.conn, x.address("none@example.org"))
 	x.refuses(err, "there is no alias none@example.org")
+}
+
+// aliasTruth says of what an alias leads to that it gets no mail, and only then.
+func aliasTruth(x *tables) {
+	x.domain("example.org")
+	x.domain("example.net")
+	x.account("ada@example.org")
+	x.account("eve@example.org")
+	x.account("off@example.net")
+	_, err := hosting.EnableAccount(x.Context(), x.conn, x.address("eve@example.org"), false)
+	require.NoError(x, err)
+	add := func(from, to string) []string {
+		x.Helper()
+		destination, err := hosting.ParseDestination(to)
+		require.NoError(x, err)
+		notes, err := hosting.AddAlias(x.Context(), x.conn, x.address(from), destination)
+		require.NoError(x, err)
+		return notes
+	}
+	assert.Empty(x, add("bills@example.org", "ada+bills@example.org"), "the tag does not count")
+	assert.Equal(x, []string{"account eve@example.org is disabled: until it is enabled, mail for sales@example.org is refused"}, add("sales@example.org", "eve+x@example.org"))
+	_, err = hosting.EnableDomain(x.Context(), x.conn, "example.net", false)
+	require.NoError(x, err)
+	assert.Equal(x, []string{"domain example.net is disabled: until it is enabled, mail for info@example.org is refused"}, add("info@example.org", "off@example.net"))
 }
 
 func circleRace(x *tables) {
