@@ -85,10 +85,16 @@ func checkRecord(zone Domain, r Record, records []RecordRow) (problems []string)
 	if err != nil {
 		return append(problems, err.Error())
 	}
-	if target := r.target(); parsed.Content != r.Content && strings.HasSuffix(parsed.Content, ".") && !named(records, target) {
+	if r.Type == "TXT" && parsed.Content != r.Content {
+		problems = append(problems, "the quotes that it is kept with are a part of its text; without them it is "+parsed.Content)
+	}
+	if target := r.target(); parsed.target() == target+"." && r.Type != "TXT" && !named(records, target) {
 		problems = append(problems, fmt.Sprintf("%s has no dot at its end and means %s; meant is perhaps %s.", target, absolute(zone, target), target))
 	}
 	for _, other := range records {
+		if of := policy(r.Type, r.Content); of != "" && other.Enabled && other.Name == r.Name && other.Content != r.Content && policy(other.Type, other.Content) == of {
+			problems = append(problems, fmt.Sprintf("%s has another %s record, %q: of two none counts", r.Name, of, other.Content))
+		}
 		if other.Enabled && other.Type == "CNAME" && pointsToHost(r.Type) && relativeTo(zone, r.target()) == other.Name {
 			problems = append(problems, fmt.Sprintf("%s is a CNAME, and %s records must point to a name with an address of its own", r.target(), r.Type))
 		}

@@ -33,6 +33,7 @@ func rules() map[string]string {
 		"dns_zones_name_form":               "the name of a zone has " + ascii,
 		"dns_zones_kind_known":              "a zone is primary or secondary",
 		"dns_zones_primaries_for_secondary": "a secondary zone, and only such a one, has addresses that it is transferred from",
+		"dns_zones_primaries_hosts":         "what a zone is transferred from are addresses of hosts, without a mask",
 		"dns_zones_primary_ns_form":         "the first name server is a name in lower case without a dot at its end",
 		"dns_zones_hostmaster_form":         "the hostmaster is a mail address",
 		"dns_zones_serial_range":            "the serial is between 1 and 4294967295",

@@ -70,7 +70,7 @@ func (p *Parsed) takePriority(fields *[]string) error {
 // dot at its end in the tables.
 func (p *Parsed) targetName(zone Domain, typed string) (string, error) {
 	switch {
-	case typed == "." && (p.Type == "MX" || p.Type == "SRV"): // there is no such service
+	case typed == "." && p.Type != "CNAME" && p.Type != "NS" && p.Type != "PTR": // there is no such service, or it is here
 		return typed, nil
 	case typed == "@":
 		return string(zone) + ".", nil
@@ -85,8 +85,8 @@ func (p *Parsed) targetName(zone Domain, typed string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if pointsToHost(p.Type) && strings.Contains(ascii, "_") {
-		return "", refuse("%q: %s records point to a host, whose name has no underscore", typed, p.Type)
+	if pointsToHost(p.Type) && strings.ContainsAny(ascii, "_/") {
+		return "", refuse("%q: %s records point to a host, whose name has no underscore and no slash", typed, p.Type)
 	}
 	switch {
 	case dotted:

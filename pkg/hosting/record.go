@@ -97,9 +97,14 @@ func beside(zone Domain, r Record, all []RecordRow) error {
 		case other.Name == r.Name && (other.Type == "CNAME" || r.Type == "CNAME"):
 			return refuse("a name with a CNAME record can have no other, and %s has %q; remove that first with: mage dns:remove %s %s %s",
 				r.Name, other.Record, string(zone), other.Name, other.Type)
+		case other.Name == r.Name && policy(r.Type, r.Content) != "" && policy(other.Type, other.Content) == policy(r.Type, r.Content):
+			return refuse("a name has one %s record, and of two none counts: %s has %q; put all into one, and remove that with: mage dns:remove %s %s TXT -content=TEXT",
+				policy(r.Type, r.Content), r.Name, other.Content, string(zone), r.Name)
 		case other.Type == "CNAME" && pointsToHost(r.Type) && relativeTo(zone, r.target()) == other.Name:
 			return refuse("%s records must point to a name with an address of its own, and %s is a CNAME: name what it stands for, %s",
 				r.Type, r.target(), other.Content)
+		case r.Type == "CNAME" && pointsToHost(other.Type) && relativeTo(zone, other.target()) == r.Name:
+			return refuse("%q points to %s, which so must have an address of its own and can be no CNAME", other.Record, r.Name)
 		}
 	}
 	return nil
@@ -143,7 +148,14 @@ func relativeTo(zone Domain, name string) string {
 }
 
 // target is the name that a record points to.
-func (r Record) target() string { return r.Content[strings.LastIndexByte(r.Content, ' ')+1:] }
+func (r Record) target() string {
+	if r.Type == "HTTPS" || r.Type == "SVCB" {
+		_, rest, _ := strings.Cut(r.Content, " ")
+		target, _, _ := strings.Cut(rest, " ")
+		return target
+	}
+	return r.Content[strings.LastIndexByte(r.Content, ' ')+1:]
+}
 
 // pointsToHost tells whether records of this type point to a name with an address.
 func pointsToHost(kind string) bool { return kind == "MX" || kind == "NS" || kind == "SRV" }
@@ -158,6 +170,9 @@ func targetNotes(zone Domain, r Record, all []RecordRow) []string {
 		return nil
 	}
 	for _, other := range all {
+		if other.Type == "NS" && other.Name != "@" && r.Type != "NS" && strings.HasSuffix("."+name, "."+other.Name) { // it is handed over
+			return nil
+		}
 		if other.Name == name && (other.Type == "A" || other.Type == "AAAA" || other.Type == "CNAME" || r.Type == "CNAME") {
 			return nil
 		}

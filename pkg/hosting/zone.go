@@ -84,6 +84,25 @@ func insertZone(ctx context.Context, tx pgx.Tx, o ZoneOptions) error {
 	return nil
 }
 
+// ParseZone reads the name of a zone. Unlike a domain it may have underscores, and in reverse zones slashes (RFC 2317).
+func ParseZone(text string) (Domain, error) {
+	name := strings.ToLower(strings.TrimSuffix(strings.TrimSpace(text), "."))
+	if slashed := strings.Contains(name, "/") && strings.HasSuffix(name, ".arpa"); !slashed && (strings.Contains(name, "/") || !strings.Contains(name, "_")) {
+		return ParseDomain(text)
+	}
+	ascii, err := recordName(name, text)
+	if err == nil && strings.Contains(ascii, "*") {
+		err = refuse("%q has a *, which is no zone of its own; a record can have one", text)
+	}
+	return Domain(ascii), err
+}
+
+// isNetwork tells whether text is an address with a mask.
+func isNetwork(text string) bool {
+	_, err := netip.ParsePrefix(text)
+	return err == nil
+}
+
 // ParseHostmaster reads the mail address of who looks after a zone.
 func ParseHostmaster(text string) (string, error) {
 	if text == "" {

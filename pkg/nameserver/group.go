@@ -67,6 +67,9 @@ func (c *check) rows() (out []placed) {
 		} else {
 			one.rr = c.read(line)
 		}
+		if one.rr != nil { // also of a type that has a number only
+			one.kind = one.rr.Header().Rrtype
+		}
 		if r.Enabled && r.Type == "NS" && r.Name == "@" {
 			servers++
 		}

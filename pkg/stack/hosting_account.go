@@ -112,6 +112,14 @@ func someDomain(typed string) (hosting.Domain, error) {
 	return hosting.ParseDomain(typed)
 }
 
+// someZone reads a zone that may be left out.
+func someZone(typed string) (hosting.Domain, error) {
+	if typed == "" {
+		return "", nil
+	}
+	return hosting.ParseZone(typed)
+}
+
 // SetPassword gives an account another password.
 func (s *Stack) SetPassword(ctx context.Context, typed string, o PasswordOptions) error {
 	const target = "account:password"

@@ -18,7 +18,7 @@ import (
 // name server of this stack, if it runs, or the one that is named.
 func (s *Stack) CheckDNS(ctx context.Context, typed, server string) error {
 	const target = "dns:check"
-	of, err := someDomain(typed)
+	of, err := someZone(typed)
 	if err != nil {
 		return s.refused(target, err)
 	}

@@ -36,7 +36,7 @@ func (s *Stack) AddZone(ctx context.Context, typed ZoneOptions) error {
 }
 
 func (o ZoneOptions) read() (z hosting.ZoneOptions, err error) {
-	if z.Name, err = hosting.ParseDomain(o.Name); err != nil {
+	if z.Name, err = hosting.ParseZone(o.Name); err != nil {
 		return z, err
 	}
 	if z.Servers, err = hosting.ParseServers(o.Servers); err != nil {
@@ -60,7 +60,7 @@ func (s *Stack) ListZones(ctx context.Context) error {
 // RemoveZone removes a zone with its records.
 func (s *Stack) RemoveZone(ctx context.Context, typed string, yes bool) error {
 	const target = "dns:zone"
-	name, err := hosting.ParseDomain(typed)
+	name, err := hosting.ParseZone(typed)
 	if err != nil {
 		return s.refused(target, err)
 	}
@@ -76,7 +76,7 @@ func (s *Stack) RemoveZone(ctx context.Context, typed string, yes bool) error {
 // ListRecords reports the records of a zone, or of all for "".
 func (s *Stack) ListRecords(ctx context.Context, typed string) error {
 	const target = "dns:list"
-	of, err := someDomain(typed)
+	of, err := someZone(typed)
 	if err != nil {
 		return s.refused(target, err)
 	}
@@ -100,7 +100,7 @@ func optional(n *int) string {
 // AddRecord adds a record to a zone. What may be a mistake is asked about, unless yes is set.
 func (s *Stack) AddRecord(ctx context.Context, zone string, in hosting.Input, yes bool) error {
 	const target = "dns:add"
-	of, err := hosting.ParseDomain(zone)
+	of, err := hosting.ParseZone(zone)
 	if err != nil {
 		return s.refused(target, err)
 	}
@@ -128,7 +128,7 @@ func (s *Stack) AddRecord(ctx context.Context, zone string, in hosting.Input, ye
 // RemoveRecord removes the records of a name and type, or the one with that content.
 func (s *Stack) RemoveRecord(ctx context.Context, zone, name, kind, content string, yes bool) error {
 	const target = "dns:remove"
-	of, err := hosting.ParseDomain(zone)
+	of, err := hosting.ParseZone(zone)
 	if err != nil {
 		return s.refused(target, err)
 	}

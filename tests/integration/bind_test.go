@@ -193,7 +193,11 @@ func (n *nameServer) servesRecords() {
 		('_imaps._tcp', 'SRV', 0, '1 993 mail.example.org.'), ('@', 'CAA', null, '0 issue ca.example; validationmethods=dns-01'),
 		('k._domainkey', 'TXT', null, 'v=DKIM1; k=rsa; p=' || repeat('A', 400)), ('q', 'TXT', null, 'say "hi"; c:\temp \; 100%'),
 		('n', 'TXT', null, E'one\nevil A 192.0.2.66'), ('_25._tcp', 'TLSA', null, '3 1 1 ' || repeat('ab', 32)),
-		('h', 'HTTPS', null, '1 . alpn=h2'), ('a_b', 'A', null, '192.0.2.3')) v(n, t, p, c) where z.name = 'example.org'`)
+		('h', 'HTTPS', null, '1 . alpn=h2'), ('a_b', 'A', null, '192.0.2.3'),
+		('old', 'DNAME', null, 'new.example.net.'), ('loc', 'LOC', null, '52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m'),
+		('_ftp._tcp', 'URI', null, '10 1 "ftp://ftp.example.org/;"'), ('raw', 'TYPE65534', null, '\# 4 0a000001'), ('pgp', 'OPENPGPKEY', null, 'mQINBFit'),
+		('s', 'SMIMEA', null, '3 0 0 ab'), ('np', 'NAPTR', null, '100 50 "u" "E2U+sip" "!^(.*)$!sip:\1@example.org!" .'),
+		('0/25', 'NS', null, 'ns.example.net.')) v(n, t, p, c) where z.name = 'example.org'`)
 	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.1")
 	for _, tc := range []struct {
 		name string

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,7 @@ func hostingTests() map[string]func(*tables) {
 		"an alias says who gets no mail":       aliasTruth,
 		"a serial never goes back":             serials,
 		"records stand beside each other":      recordsBeside,
+		"records of every form":                recordForms,
 		"records that a domain needs":          needs,
 		"keys of the certificates":             keys,
 		"what SQL has put in is found":         checked,
@@ -334,6 +336,37 @@ func aliasTruth(x *tables) {
 	assert.Equal(x, []string{"domain example.net is disabled: until it is enabled, mail for info@example.org is refused"}, add("info@example.org", "off@example.net"))
 }
 
+// recordForms are rows that the tables once refused, or took and so broke what reads all of them.
+func recordForms(x *tables) {
+	x.domain("example.org")
+	long := ""
+	for i := range 200 {
+		long += digestOf(strconv.Itoa(i))
+	}
+	_, err := x.record("long", "TXT", long)
+	require.NoError(x, err)
+	_, err = x.record("long", "TXT", long)
+	x.refuses(err, "is in zone example.org already")
+	for name, content := range map[string][2]string{
+		"old": {"DNAME", "new.example.net."}, "0/25": {"NS", "ns.example.net."}, "loc": {"LOC", "52 22 23 N 4 53 32 E -2m"},
+		"_ftp._tcp": {"URI", `10 1 "ftp://ftp.example.org/"`}, "raw": {"TYPE65534", `\# 4 0A000001`}, "pgp": {"OPENPGPKEY", "mQINBFit"},
+		"c._smimecert": {"SMIMEA", "3 0 0 ab"},
+	} {
+		_, err := x.record(name, content[0], content[1])
+		require.NoError(x, err, name)
+	}
+	_, err = x.conn.Exec(x.Context(), `insert into dns_zones (name, kind, primaries, primary_ns, hostmaster)
+		values ('a.example', 'secondary', '{192.0.2.0/24}', 'ns.a.example', 'h@a.example')`)
+	assert.ErrorContains(x, err, "dns_zones_primaries_hosts")
+	require.NoError(x, hosting.AddZone(x.Context(), x.conn, hosting.ZoneOptions{Name: "b.example", Primaries: []netip.Addr{netip.MustParseAddr("2001:db8::1")}}))
+}
+
+// digestOf is one in hex, which no compression makes shorter.
+func digestOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
 func circleRace(x *tables) {
 	x.domain("example.org")
 	other := connect(x.T, x.target)
@@ -390,6 +423,12 @@ func recordsBeside(x *tables) {
 	assert.Equal(x, []string{"mail.example.org has no address yet; add one with: mage dns:add example.org mail A ADDRESS"}, notes)
 	_, err = x.record("@", "MX", "20 mail.example.org.")
 	x.refuses(err, "is in zone example.org already")
+	_, err = x.record("mail", "CNAME", "host.example.net")
+	x.refuses(err, `"@ MX 10 mail.example.org." points to mail`)
+	_, err = x.record("@", "TXT", "v=spf1 mx -all")
+	require.NoError(x, err)
+	_, err = x.record("@", "TXT", `"v=spf1 include:example.net ~all"`)
+	x.refuses(err, "a name has one SPF record", "v=spf1 mx -all", "dns:remove example.org @ TXT")
 	_, err = x.record("www", "CNAME", "host.example.net")
 	require.NoError(x, err)
 	_, err = x.record("www", "A", "192.0.2.1")

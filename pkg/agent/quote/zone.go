@@ -42,6 +42,9 @@ func zoneRecord(columns map[string]any, most []int) (string, error) {
 	}
 	kind, _ := columns["type"].(string)
 	write, known := recordData()[kind]
+	if unnamed.MatchString(kind) {
+		write, known = bytesOf, true
+	}
 	if !known {
 		return "", fmt.Errorf("%q is no type of record that is known here", kind)
 	}
@@ -72,15 +75,19 @@ func recordData() map[string]func(string) (string, error) {
 	return map[string]func(string) (string, error){
 		"A":     func(content string) (string, error) { return addressOf(content, netip.Addr.Is4) },
 		"AAAA":  func(content string) (string, error) { return addressOf(content, netip.Addr.Is6) },
-		"CNAME": name, "MX": name, "NS": name, "PTR": name,
-		"SRV":   server,
-		"TXT":   text,
-		"CAA":   authority,
-		"DS":    func(content string) (string, error) { return digest(content, 65535, 255, 255) },
-		"TLSA":  func(content string) (string, error) { return digest(content, 255, 255, 255) },
-		"SSHFP": func(content string) (string, error) { return digest(content, 255, 255) },
-		"NAPTR": rewriting,
-		"HTTPS": binding, "SVCB": binding,
+		"CNAME": name, "DNAME": name, "MX": name, "NS": name, "PTR": name,
+		"SRV":        server,
+		"TXT":        text,
+		"CAA":        authority,
+		"DS":         func(content string) (string, error) { return digest(content, 65535, 255, 255) },
+		"TLSA":       func(content string) (string, error) { return digest(content, 255, 255, 255) },
+		"SSHFP":      func(content string) (string, error) { return digest(content, 255, 255) },
+		"SMIMEA":     func(content string) (string, error) { return digest(content, 255, 255, 255) },
+		"LOC":        func(content string) (string, error) { return matching(content, place) },
+		"OPENPGPKEY": func(content string) (string, error) { return matching(content, base64) },
+		"URI":        link,
+		"NAPTR":      rewriting,
+		"HTTPS":      binding, "SVCB": binding,
 	}
 }
 
@@ -175,6 +182,12 @@ func Addresses(value any) ([]string, error) {
 
 // decimals of an escape such as \065.
 var decimals = regexp.MustCompile(`^[0-9]{3}`)
+
+// Unescape takes the escapes out of what stands in quotes in a zone file.
+func Unescape(text string) (string, error) {
+	labels, err := labelsOf(text)
+	return strings.Join(labels, "."), err
+}
 
 // labelsOf splits a name at its dots, and takes escapes out.
 func labelsOf(name string) ([]string, error) {

@@ -87,9 +87,48 @@ func digest(content string, most ...uint64) (string, error) {
 	return strings.Join(append(fields[:len(most)], hex), " "), nil
 }
 
+// What records hold that have no other parts: a place (RFC 1876), and a key.
+var (
+	place  = regexp.MustCompile(`^[0-9. ]+[NS] [0-9. ]+[EW] -?[0-9.]+m?( [0-9.]+m?){0,3}$`)
+	base64 = regexp.MustCompile(`^[A-Za-z0-9+/ ]+={0,2}$`)
+)
+
+func matching(content string, form *regexp.Regexp) (string, error) {
+	if !form.MatchString(content) {
+		return "", fmt.Errorf("%q has not the form of such a record", content)
+	}
+	return content, nil
+}
+
+// link is what a URI record holds (RFC 7553): priority, weight, and the address in quotes.
+func link(content string) (string, error) {
+	fields, err := numbered(content, 3, 65535, 65535)
+	if err != nil {
+		return "", err
+	}
+	return fields[0] + " " + fields[1] + ` "` + escaped(strings.Trim(fields[2], `"`), isVisible) + `"`, nil
+}
+
+// unnamed is a type that is known by its number only, and the bytes of such a record follow their number (RFC 3597).
+var (
+	unnamed  = regexp.MustCompile(`^TYPE[1-9][0-9]{2,4}$`)
+	rawBytes = regexp.MustCompile(`^\\# ([0-9]{1,5})((?: [0-9A-Fa-f]+)*)$`)
+)
+
+func bytesOf(content string) (string, error) {
+	m := rawBytes.FindStringSubmatch(content)
+	if m == nil {
+		return "", fmt.Errorf(`%q is not as \# 2 ABCD: how many bytes, and those in hex`, content)
+	}
+	if hex := strings.ReplaceAll(m[2], " ", ""); m[1] != strconv.Itoa(len(hex)/2) || len(hex)%2 != 0 {
+		return "", fmt.Errorf("%q has not %s bytes, but %d hex digits", content, m[1], len(hex))
+	}
+	return content, nil
+}
+
 // rewriting is what a NAPTR record holds.
 func rewriting(content string) (string, error) {
-	fields, err := tokens(content)
+	fields, err := Tokens(content)
 	if err != nil {
 		return "", err
 	}
@@ -104,15 +143,26 @@ func rewriting(content string) (string, error) {
 	if fields[5], err = ZoneName(fields[5]); err != nil {
 		return "", err
 	}
+	fields[4] = references(fields[4])
 	return strings.Join(fields, " "), nil
 }
 
-// parameter is one of an SVCB record: a word, and perhaps a value.
-var parameter = regexp.MustCompile(`^[a-z0-9-]{1,63}(=.+)?$`)
+// references doubles the backslash of \1 and such, which in a zone file would be a byte that lacks two digits.
+func references(field string) string {
+	return regexp.MustCompile(`\\(\d{3}|.)`).ReplaceAllStringFunc(field, func(escape string) string {
+		if len(escape) == 2 && '0' <= escape[1] && escape[1] <= '9' {
+			return `\` + escape
+		}
+		return escape
+	})
+}
+
+// parameter is one of an SVCB record, as BIND 9.18 knows them.
+var parameter = regexp.MustCompile(`^(no-default-alpn|(mandatory|alpn|port|ipv4hint|ech|ipv6hint|dohpath)=.+|key[0-9]{1,5}(=.*)?)$`)
 
 // binding is what an HTTPS or SVCB record holds.
 func binding(content string) (string, error) {
-	fields, err := tokens(content)
+	fields, err := Tokens(content)
 	if err != nil {
 		return "", err
 	}
@@ -127,7 +177,7 @@ func binding(content string) (string, error) {
 	}
 	for _, p := range fields[2:] {
 		if !parameter.MatchString(p) {
-			return "", fmt.Errorf("%q is no parameter such as alpn=h2", p)
+			return "", fmt.Errorf("%q is no parameter that is known here, such as alpn=h2; of others the number is written, as key65333=VALUE", p)
 		}
 	}
 	return strings.Join(fields, " "), nil
@@ -154,8 +204,8 @@ func below(number string, most uint64) error {
 	return nil
 }
 
-// tokens splits what is written as in a zone file, and refuses what would go on in another line, or end in a comment.
-func tokens(content string) ([]string, error) {
+// Tokens splits what is written as in a zone file, and refuses what would go on in another line, or end in a comment.
+func Tokens(content string) ([]string, error) {
 	out, quoted, inside := []string{""}, false, false
 	for i := 0; i < len(content); i++ {
 		c := content[i]

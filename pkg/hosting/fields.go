@@ -1,0 +1,73 @@
+package hosting
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/poststack/poststack/pkg/agent/quote"
+)
+
+// fields are the contents that are words with blanks between them.
+func (p *Parsed) fields(zone Domain, content string) (string, error) {
+	words, err := quote.Tokens(content)
+	if err != nil {
+		return "", refuse("%s", err.Error())
+	}
+	switch p.Type {
+	case "TLSA", "SMIMEA", "SSHFP", "DS":
+		return p.digest(words)
+	}
+	if strings.HasPrefix(p.Type, "TYPE") {
+		return strings.Join(words, " "), nil
+	}
+	form := map[string]struct {
+		least, most, name int
+		example           string
+	}{
+		"HTTPS":      {2, len(words), 1, "1 . alpn=h2"},
+		"SVCB":       {2, len(words), 1, "1 . alpn=h2"},
+		"LOC":        {7, len(words), -1, "52 22 23 N 4 53 32 E -2m"},
+		"OPENPGPKEY": {1, len(words), -1, "the key in base64"},
+		"URI":        {3, 3, -1, `10 1 "ftp://ftp.example.org/"`},
+		"NAPTR":      {6, 6, 5, `100 10 "u" "sip+E2U" "!^.*$!sip:ada@example.org!" .`},
+	}[p.Type]
+	if len(words) < form.least || len(words) > form.most {
+		return "", refuse("%q is no content of a %s record; write it as: %s", content, p.Type, form.example)
+	}
+	if form.name < 0 {
+		return strings.Join(words, " "), nil
+	}
+	if words[form.name], err = p.targetName(zone, words[form.name]); err != nil {
+		return "", err
+	}
+	return strings.Join(words, " "), nil
+}
+
+// digest is a content of numbers with a digest in hex behind them, which dig and others show with blanks in it.
+func (p *Parsed) digest(words []string) (string, error) {
+	numbers, example := 2, "4 2 and a digest in hex"
+	switch p.Type {
+	case "TLSA", "SMIMEA":
+		numbers, example = 3, "3 1 1 and a digest in hex"
+	case "DS":
+		numbers, example = 3, "12345 13 2 and a digest in hex"
+		if p.Name == "@" {
+			return "", refuse("the DS record of a zone is kept in the zone above it, at whoever has that")
+		}
+	}
+	typed := strings.Join(words, " ")
+	if len(words) <= numbers {
+		return "", refuse("%q is no content of a %s record; write it as: %s", typed, p.Type, example)
+	}
+	hex := strings.Join(words[numbers:], "")
+	forms := map[string]string{"TLSA": `^[0-3] [01] [0-2]$`, "SMIMEA": `^[0-3] [01] [0-2]$`, "SSHFP": `^\d{1,3} \d{1,3}$`, "DS": `^\d{1,5} \d{1,3} \d{1,3}$`}
+	if !regexp.MustCompile(forms[p.Type]).MatchString(strings.Join(words[:numbers], " ")) || !regexp.MustCompile(`^([0-9A-Fa-f]{2})+$`).MatchString(hex) {
+		return "", refuse("%q is no content of a %s record; write it as: %s", typed, p.Type, example)
+	}
+	// How many digits each kind has: RFC 4034 and 4509, 6698, 4255 and 6594.
+	digits := map[string]int{"TLSA 1": 64, "TLSA 2": 128, "SMIMEA 1": 64, "SMIMEA 2": 128, "SSHFP 1": 40, "SSHFP 2": 64, "DS 1": 40, "DS 2": 64, "DS 4": 96}
+	if want := digits[p.Type+" "+words[numbers-1]]; want != 0 && want != len(hex) {
+		return "", refuse("%q: a digest of the kind %s has %d hex digits in a %s record, and this one has %d", typed, words[numbers-1], want, p.Type, len(hex))
+	}
+	return strings.Join(append(words[:numbers:numbers], hex), " "), nil
+}
