@@ -400,11 +400,13 @@ func (m mail) filters() {
 	put := func(script string) engine.ExecResult {
 		return m.run("sh", "-c", `printf '%s' "$0" | doveadm sieve put -u bob@example.org -a main`, script)
 	}
-	out := put(`require ["fileinto", "mailbox"]; if header :is "X-Spam" "yes" { fileinto :create "Spam/Old"; }`)
-	require.Zero(m, out.Code, out.Stderr)
-	code, text := m.deliver("sales+x@example.org", 10)
-	require.Equal(m, 250, code, text)
-	assert.Equal(m, 1, m.holds("bob", "Spam/Old"))
+	for _, folder := range []string{"Spam/Old", "Bücher/v1.2", "~a"} { // people bring such names from elsewhere
+		out := put(`require ["fileinto", "mailbox"]; if header :is "X-Spam" "yes" { fileinto :create "` + folder + `"; }`)
+		require.Zero(m, out.Code, out.Stderr)
+		code, text := m.deliver("sales+x@example.org", 10)
+		require.Equal(m, 250, code, text)
+		assert.Equal(m, 1, m.holds("bob", folder), folder)
+	}
 	assert.NotZero(m, put(`require "vacation"; vacation "away";`).Code)
 	m.run("doveadm", "sieve", "deactivate", "-u", "bob@example.org")
 }
