@@ -26,10 +26,10 @@ func ParseAddress(text string) (Address, error) {
 	if err != nil {
 		return Address{}, err
 	}
-	local = strings.ToLower(local)
 	if err := checkLocal(local, text); err != nil {
 		return Address{}, err
 	}
+	local = strings.ToLower(local)
 	if tagged, _, has := strings.Cut(local, "+"); has {
 		return Address{}, refuse("%q: what stands behind a + is a tag, and its mail goes to %s@%s; leave the tag out", text, tagged, domain)
 	}
@@ -58,7 +58,7 @@ func ParseDestination(text string) (Address, error) {
 	if local == "*" {
 		return Address{}, refuse("%q: mail is passed on to one address, not to all of a domain", text)
 	}
-	if err := checkLocal(strings.ToLower(local), text); err != nil {
+	if err := checkLocal(local, text); err != nil {
 		return Address{}, err
 	}
 	return Address{local, domain}, nil
@@ -79,7 +79,8 @@ func splitAddress(text string) (string, Domain, error) {
 	return trimmed[:at], domain, err
 }
 
-// checkLocal says in plain words why a part before the @ cannot be kept.
+// checkLocal says in plain words why a part before the @ cannot be kept. It is as it was typed: some foreign letters have one of
+// a to z in lower case.
 func checkLocal(local, asked string) error {
 	foreign := strings.IndexFunc(local, func(r rune) bool { return r > unicode.MaxASCII })
 	switch {
@@ -92,7 +93,7 @@ func checkLocal(local, asked string) error {
 		return refuse("%q: before the @, a dot stands between other characters, and never beside another dot", asked)
 	case strings.Contains(local, "@"):
 		return refuse("%q is no mail address: it has more than one @", asked)
-	case !localForm.MatchString(local):
+	case !localForm.MatchString(strings.ToLower(local)):
 		return refuse("%q: before the @ only letters a to z, digits and . _ - can be used", asked)
 	}
 	return nil

@@ -61,7 +61,7 @@ func TestParseAddress(t *testing.T) {
 	}
 	for typed, why := range map[string]string{
 		"ada": "there is no @", "@example.org": "nothing stands before the @", "ada@": "nothing stands behind the @", "ada@localhost": "only one part",
-		"jörg@bücher.example": "not 'ö'", "a b@example.org": "only letters a to z", ".a@example.org": "a dot stands between", "a..b@example.org": "a dot stands between",
+		"jörg@bücher.example": "not 'ö'", "İ@example.org": "not 'İ'", "\u212a@example.org": "letters a to z", "a b@example.org": "only letters a to z", ".a@example.org": "a dot stands between", "a..b@example.org": "a dot stands between",
 		"a@b@example.org": "more than one @", "ada+x@example.org": "its mail goes to ada@example.org", "*@example.org": "alias:add",
 		strings.Repeat("a", 65) + "@example.org": "65 characters",
 	} {

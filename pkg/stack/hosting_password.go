@@ -60,7 +60,8 @@ func onlyLine(name string, from io.Reader) (secret.Value, error) {
 	if err != nil {
 		return "", &UsageError{Reason: fmt.Sprintf("read the password from %s: %v", name, err)}
 	}
-	line := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	const mark = "\ufeff" // of the order of bytes, which editors put before a text
+	line := strings.TrimPrefix(strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), mark)
 	if len(text) > most || strings.ContainsAny(line, "\r\n") {
 		return "", &UsageError{Reason: name + " has more than one line; a password is one"}
 	}

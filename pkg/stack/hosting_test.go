@@ -47,7 +47,7 @@ func TestPassword(t *testing.T) {
 	assert.Equal(t, "from a pipe", got)
 
 	file := filepath.Join(t.TempDir(), "password")
-	write(t, file, "from a file\n")
+	write(t, file, "\ufefffrom a file\n") // as an editor may write it
 	got, _, err = password(t, b, stack.PasswordOptions{File: file})
 	require.NoError(t, err)
 	assert.Equal(t, "from a file", got)
