@@ -57,7 +57,7 @@ func functions(daemon version, getenv, pair, reach func(string) string) template
 		"pair":        pair,
 		"reach":       reach,
 		"environment": getenv,
-		"nameservers": func() []string { return nameservers("/etc/resolv.conf") },
+		"nameserver":  func() string { return nameserver("/etc/resolv.conf") },
 		"dict":        dict,
 		"ipv6":        func() bool { return hasIPv6 },
 		"match":       func(pattern, text string) (bool, error) { return regexp.MatchString(pattern, text) },
@@ -102,23 +102,24 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// nameservers are those that the container asks, IPv6 in brackets.
-func nameservers(path string) []string {
+// nameserver is the one that the container asks, IPv6 in brackets; "" if there is none. The C library asks the next ones of
+// the list only when it is silent (resolv.conf(5)), and in a container only the first knows the others of its network: podman
+// lists the machine's own behind it. A daemon that takes turns among them would be told half the time that nobody has the name.
+func nameserver(path string) string {
 	f, err := os.Open(filepath.Clean(path))
 	if err != nil {
-		return nil
+		return ""
 	}
 	defer f.Close()
-	var out []string
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
 		if len(fields) < 2 || fields[0] != "nameserver" || net.ParseIP(fields[1]) == nil {
 			continue
 		}
 		if strings.Contains(fields[1], ":") {
-			fields[1] = "[" + fields[1] + "]"
+			return "[" + fields[1] + "]"
 		}
-		out = append(out, fields[1])
+		return fields[1]
 	}
-	return out
+	return ""
 }
