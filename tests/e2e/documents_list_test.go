@@ -143,10 +143,10 @@ func notRun() map[string]reason {
 		"podman has no daemon, and systemd does not run here":              name,
 		"echo 'services: [nginx]' >> poststack.yaml":                       site,
 		"mage domain:add example.org -web":                                 site,
-		"podman cp app/. poststack-STACK-apache:/srv/apps/app.example.org":       {"tests/integration TestApache serves one", nothing},
-		"podman cp site/. poststack-STACK-nginx:/srv/www/example.org":            site,
-		"echo 'services: [dovecot]' >> poststack.yaml":                           site,
-		"curl -k --resolve example.org:8443:127.0.0.1 https://example.org:8443/": site,
+		"podman cp -a=false app/. poststack-STACK-apache:/srv/apps/app.example.org": {"tests/integration TestApache serves one", nothing},
+		"podman cp -a=false site/. poststack-STACK-nginx:/srv/www/example.org":      site,
+		"echo 'services: [dovecot]' >> poststack.yaml":                              site,
+		"curl -k --resolve example.org:8443:127.0.0.1 https://example.org:8443/":    site,
 	}
 }
 

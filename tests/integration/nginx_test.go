@@ -337,6 +337,7 @@ func TestNginx(t *testing.T) {
 				{"shows nobody another's page or certificate", (*web).keepsNamesApart},
 				{"serves the others when a row is bad", (*web).leavesOutBadRows},
 				{"does as the settings say", (*web).readsSettings},
+				{"keeps what is no page to itself", (*web).keepsFiles},
 				{"takes certificates as they come and go", (*web).takesCertificates},
 				{"hands on to a backend that comes and goes", (*web).handsOn},
 				{"has names of every length, and many of them", (*web).hasManyNames},
@@ -412,6 +413,7 @@ func (w *web) strangers() {
 		{"a.example.org", "unknown.example.net", 421},
 		{"zzz.example.org", "zzz.example.org", 200},
 		{"A.Example.ORG", "a.example.ORG", 200},
+		{"zzz.example.org", "zzz.example.org.:8443", 200},
 	} {
 		got := w.ask("https", tc.sni, tc.host, "/")
 		assert.Equal(w, tc.code, got.code, "SNI %q, host %q", tc.sni, tc.host)
@@ -444,6 +446,23 @@ func (w *web) leavesOutBadRows() {
 	w.sql(`update domains set web_root = null where name = 'zzz.example.org'`)
 	w.sql(`delete from domains where web_root is not null`)
 	w.tells(func(s status.Status) bool { return len(s.LeftOut) == 0 })
+}
+
+// keepsFiles asks for what a site's directory has, and its visitors are not to see.
+func (w *web) keepsFiles() {
+	w.exec("sh", "-c", "cd /srv/www/a.example.org && ln -s /etc/certs/a/privkey.pem key && ln -s /run/nginx/startup/privkey.pem own"+
+		" && mkdir -p .git .well-known releases/2 && echo kept >.git/config && echo 1 >.env"+
+		" && echo told >.well-known/security.txt && echo new >releases/2/page && ln -s releases/2 latest")
+	w.sql(`insert into settings (service, key, value) values ('nginx', 'index', '{"a.example.org": ["index.html"]}')`)
+	for range 2 { // with a server of its own, and with that of all
+		w.becomes("a.example.org", http.StatusOK)
+		for path, want := range map[string]int{
+			"/key": 403, "/own": 403, "/.git/config": 404, "/.env": 404, "/latest/page": 200, "/.well-known/security.txt": 200,
+		} {
+			assert.Equal(w, want, w.ask("https", "a.example.org", "a.example.org", path).code, path)
+		}
+		w.sql(`delete from settings`)
+	}
 }
 
 func (w *web) readsSettings() {
@@ -533,6 +552,49 @@ func (w *web) takesCertificates() {
 	w.serves("a.example.org", 0)
 }
 
+// backend is a web server that says what it was asked, and with how large a body. It has more to say in its header than nginx
+// would take without a setting, and leads /dir to its own name as a server does that knows of no TLS.
+const backend = `import http.server as s
+class H(s.BaseHTTPRequestHandler):
+  def do_GET(self):
+    n = len(self.rfile.read(int(self.headers['Content-Length'] or 0)))
+    b = ' '.join([self.headers['Host'], self.headers['X-Forwarded-Proto'], str(n), self.path]).encode()
+    self.send_response(301 if self.path == '/dir' else 200)
+    self.send_header('Location', 'http://' + self.headers['Host'] + self.path + '/')
+    for k in ['X-Forwarded-For', 'X-Real-IP', 'Forwarded', 'X-Forwarded-Port', 'Proxy']:
+      self.send_header('Was-' + k, str(self.headers[k]))
+    self.send_header('Cookie', 'a' * 9000)
+    self.send_header('Content-Length', str(len(b))); self.end_headers(); self.wfile.write(b)
+  do_POST = do_GET
+s.HTTPServer(('', 8080), H).serve_forever()`
+
+// tellsBackend asks the backend of a.example.org for all that goes wrong with a proxy that does as nginx does without settings.
+func (w *web) tellsBackend() {
+	w.Helper()
+	for range 20 { // a name server that knows nobody here would be asked half of the time
+		require.Equal(w, http.StatusOK, w.site("a.example.org").code)
+	}
+	got := w.askAs("https", "a.example.org", "a.example.org:8443", "/dir", func(r *http.Request) {
+		for _, name := range []string{"X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Forwarded-Port", "Proxy"} {
+			r.Header.Set(name, "192.0.2.9")
+		}
+	})
+	assert.Equal(w, "https://a.example.org:8443/dir/", got.header.Get("Location"))
+	assert.Equal(w, "a.example.org:8443 https 0 /dir", got.body)
+	for _, name := range []string{"Forwarded", "X-Forwarded-Port", "Proxy"} {
+		assert.Equal(w, "None", got.header.Get("Was-"+name), name)
+	}
+	for _, name := range []string{"X-Forwarded-For", "X-Real-IP"} {
+		assert.NotContains(w, got.header.Get("Was-"+name), "192.0.2.9", "what a client says of itself")
+		assert.NotContains(w, got.header.Get("Was-"+name), ":", "an address of IPv4 is written as one")
+	}
+	const large = 3 << 20
+	got = w.askAs("https", "a.example.org", "a.example.org", "/", func(r *http.Request) {
+		r.Method, r.Body, r.ContentLength = http.MethodPost, io.NopCloser(bytes.NewReader(make([]byte, large))), large
+	})
+	assert.Equal(w, fmt.Sprintf("a.example.org https %d /", large), got.body)
+}
+
 func (w *web) handsOn() {
 	w.sql(`insert into settings (service, key, value) values ('nginx', 'upstream', '{"a.example.org": "backend", "www.example.org": "http://nowhere.example.net:81"}')`)
 	w.becomes("a.example.org", http.StatusBadGateway)
@@ -543,20 +605,15 @@ func (w *web) handsOn() {
 	assert.Contains(w, s.Warnings[1], `host "nowhere.example.net", which requests are handed on to, has no address`)
 	w.restart()
 	w.becomes("zzz.example.org", http.StatusOK)
-	serve := `import http.server as s
-class H(s.BaseHTTPRequestHandler):
-  def do_GET(self):
-    b = (self.headers['Host'] + ' ' + self.headers['X-Forwarded-Proto'] + ' ' + self.path).encode()
-    self.send_response(200); self.send_header('Content-Length', str(len(b))); self.end_headers(); self.wfile.write(b)
-s.HTTPServer(('', 8080), H).serve_forever()`
 	for range 2 { // the second one has another address
 		id, err := w.engine.ContainerCreate(w.Context(), engine.ContainerSpec{
 			Image: "localhost/poststack/base-debian:latest", Labels: container.DisposableLabels(), Network: w.network, Aliases: []string{"backend"},
-			Command: []string{"python3", "-c", serve},
+			Command: []string{"python3", "-c", backend},
 		})
 		require.NoError(w, err)
 		require.NoError(w, w.engine.ContainerStart(w.Context(), id))
-		assert.Equal(w, "a.example.org https /", w.becomes("a.example.org", http.StatusOK).body)
+		assert.Equal(w, "a.example.org https 0 /", w.becomes("a.example.org", http.StatusOK).body)
+		w.tellsBackend()
 		require.NoError(w, w.engine.ContainerRemove(w.Context(), id))
 		filler, err := w.engine.ContainerCreate(w.Context(), engine.ContainerSpec{
 			Image: "localhost/poststack/base-debian:latest", Labels: container.DisposableLabels(), Network: w.network, Command: []string{"sleep", "infinity"},
