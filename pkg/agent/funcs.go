@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -53,6 +54,7 @@ func functions(daemon version, getenv, pair, reach func(string) string) template
 		"zonerecord": quote.ZoneRecord, "ttl": quote.TTL, "addresses": quote.Addresses, "endpoints": quote.Endpoints, "port": quote.Port,
 		"below":       func(value any, roots ...string) (string, error) { return quote.Below(value, roots...) },
 		"setting":     setting,
+		"known":       known,
 		"since":       daemon.since,
 		"pair":        pair,
 		"reach":       reach,
@@ -95,6 +97,18 @@ func setting(settings []any, key, name string) any {
 		return object["*"]
 	}
 	return nil
+}
+
+// known tells whether a setting is one of these. One that is not, and is for this service alone, is refused: a name with a
+// slip in it would keep nobody out, and nobody would be told. One for all services may be another's.
+func known(row map[string]any, keys ...string) (bool, error) {
+	if slices.Contains(keys, fmt.Sprint(row["key"])) {
+		return true, nil
+	}
+	if row["service"] != nil {
+		return false, fmt.Errorf("%s has no setting of that name; known are %s", row["service"], strings.Join(keys, ", "))
+	}
+	return false, nil
 }
 
 func exists(path string) bool {

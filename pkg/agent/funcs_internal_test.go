@@ -23,3 +23,26 @@ func TestNameserver(t *testing.T) {
 	}
 	assert.Empty(t, nameserver(filepath.Join(t.TempDir(), "none")))
 }
+
+func TestKnown(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		key     string
+		service any
+		known   bool
+		says    string
+	}{
+		{"protect", "apache", true, ""},
+		{"protect", nil, true, ""},
+		{"protected", nil, false, ""},
+		{"protected", "apache", false, "apache has no setting of that name; known are protect, members"},
+	} {
+		got, err := known(map[string]any{"key": tc.key, "service": tc.service}, "protect", "members")
+		assert.Equal(t, tc.known, got, tc.key)
+		if tc.says == "" {
+			require.NoError(t, err)
+		} else {
+			require.EqualError(t, err, tc.says)
+		}
+	}
+}

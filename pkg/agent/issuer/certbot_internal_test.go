@@ -156,13 +156,17 @@ func TestRead(t *testing.T) {
 			{Key: "dns_propagation", Raw: []byte(`{"value": 30}`)},
 			{Key: "key_type", Raw: []byte(`{"value": "dsa"}`)},
 			{Key: "new_keys", Raw: []byte(`{"value": true}`)},
-			{Key: "hsts", Raw: []byte(`{"value": 10}`)},
+			{Key: "hsts", Raw: []byte(`{"value": 10, "service": null}`)},
+			{Key: "keytype", Raw: []byte(`{"value": "rsa", "service": "certbot"}`)},
 		},
 	}
 	got, wrong, err := read(set)
 	require.NoError(t, err)
 	assert.Equal(t, settings{propagation: 30, newKeys: true, nameServer: "ns.example.org"}, got.settings)
-	assert.Equal(t, []string{`setting key_type: "dsa" is neither "rsa" nor "ecdsa"`}, wrong)
+	assert.Equal(t, []string{
+		`setting key_type: "dsa" is neither "rsa" nor "ecdsa"`,
+		`setting keytype: certbot has no setting of that name; known are dns_propagation, new_keys, key_type`,
+	}, wrong)
 	assert.Equal(t, 678901000, got.rows[0].WantedAt.Nanosecond())
 }
 

@@ -57,7 +57,7 @@ func Queries() []feed.Query {
 			coalesce(c.fingerprint_sha256, '') as fingerprint_sha256, coalesce(c.last_error, '') as last_error,
 			c.wanted_at, c.tried_at, c.revoked_at, d.enabled
 			from certificates c join domains d on d.id = c.domain_id order by c.directory`},
-		{Name: "settings", Key: "key", SQL: `select distinct on (key) key, value from settings
+		{Name: "settings", Key: "key", SQL: `select distinct on (key) key, value, service from settings
 			where service = 'certbot' or service is null order by key, service nulls last`},
 		// The name server takes the records of challenges.
 		{Name: "services", Key: "name", SQL: `select name, coalesce(host, name) as host from services where name = 'bind'`},
@@ -96,7 +96,10 @@ func read(set rows.Set) (t table, wrong []string, err error) {
 
 // take reads one setting; one that it does not know is for others.
 func (s *settings) take(raw rows.Row) error {
-	var r struct{ Value json.RawMessage }
+	var r struct {
+		Value   json.RawMessage
+		Service string
+	}
 	if err := json.Unmarshal(raw.Raw, &r); err != nil {
 		return err
 	}
@@ -118,6 +121,10 @@ func (s *settings) take(raw rows.Row) error {
 			return fmt.Errorf("%s is neither \"rsa\" nor \"ecdsa\"", r.Value)
 		}
 		s.rsa = kind == "rsa"
+	default:
+		if r.Service != "" { // one for all services may be another's
+			return fmt.Errorf("%s has no setting of that name; known are dns_propagation, new_keys, key_type", r.Service)
+		}
 	}
 	return nil
 }

@@ -149,17 +149,21 @@ func Below(value any, roots ...string) (string, error) {
 	return "", fmt.Errorf("%q is not below %s", text, strings.Join(roots, " or "))
 }
 
-// Values gives what a setting holds: the values of an object, which has one for each name, or the one value itself.
-func Values(value any) []any {
+// Values gives what a setting holds: the values of an object, which has one for each name, or the one value itself. Names are
+// in lower case, as the tables have them: one that is written in another way would have no effect.
+func Values(value any) ([]any, error) {
 	object, ok := value.(map[string]any)
 	if !ok {
-		return []any{value}
+		return []any{value}, nil
 	}
 	out := make([]any, 0, len(object))
-	for _, v := range object {
+	for name, v := range object {
+		if name != "*" && (name == "" || name != strings.ToLower(name) || strings.ContainsAny(name, "* @\t\r\n") || strings.HasSuffix(name, ".")) {
+			return nil, fmt.Errorf("%q is neither a name, in lower case, nor * for all others", name)
+		}
 		out = append(out, v)
 	}
-	return out
+	return out, nil
 }
 
 // word is a name of a file without anything that a syntax could take for its own.

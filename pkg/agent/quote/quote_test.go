@@ -163,8 +163,16 @@ func TestWords(t *testing.T) {
 
 func TestValues(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, []any{"x"}, quote.Values("x"))
-	assert.ElementsMatch(t, []any{"x", true}, quote.Values(map[string]any{"a": "x", "*": true}))
+	one, err := quote.Values("x")
+	require.NoError(t, err)
+	assert.Equal(t, []any{"x"}, one)
+	all, err := quote.Values(map[string]any{"a.example.org": "x", "*": true, "0/25.2.0.192.in-addr.arpa": nil})
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []any{"x", true, nil}, all)
+	for _, name := range []string{"A.example.org", "*.example.org", "a.example.org.", "ada@example.org", " a.example.org", ""} {
+		_, err := quote.Values(map[string]any{name: true})
+		require.ErrorContains(t, err, "is neither a name, in lower case, nor * for all others", name)
+	}
 }
 
 func TestComment(t *testing.T) {
