@@ -50,6 +50,10 @@ func (s *Stack) serviceLogin(ctx context.Context, d image.Definition) (*service.
 	return s.loginInside(login)
 }
 
+// loginConnections is how many connections a service may have at once. One for each request that strangers make, such as those
+// of a server that looks up passwords, would else take all that the database has from the other services.
+const loginConnections = 40
+
 // loginRole is the role that a service of this stack signs in as: several stacks may share one server.
 func (s *Stack) loginRole(name string) string { return "poststack_" + s.Config.Stack + "_" + name }
 
@@ -83,7 +87,8 @@ func (s *Stack) makeLogin(ctx context.Context, admin, login database.Target, rol
 			how = "alter"
 		}
 		for _, statement := range []string{
-			fmt.Sprintf("%s role %s login nosuperuser nocreatedb nocreaterole noreplication password '%s'", how, name, verifier.Reveal()),
+			fmt.Sprintf("%s role %s login nosuperuser nocreatedb nocreaterole noreplication connection limit %d password '%s'",
+				how, name, loginConnections, verifier.Reveal()),
 			fmt.Sprintf("grant %s to %s", member, name),
 		} {
 			if _, err := conn.Exec(ctx, statement); err != nil {

@@ -102,6 +102,9 @@ func (w *website) signsIn(t *testing.T, c engine.Container) {
 	require.NoError(t, err)
 	_, err = conn.Exec(t.Context(), `select from accounts`)
 	require.ErrorContains(t, err, "permission denied")
+	var most int
+	require.NoError(t, conn.QueryRow(t.Context(), `select rolconnlimit from pg_roles where rolname = current_user`).Scan(&most))
+	assert.Positive(t, most, "one service cannot take all connections from the others")
 	require.NoError(t, conn.Close(t.Context()))
 
 	_, err = admin.Exec(t.Context(), `drop role `+pgx.Identifier{env["PGUSER"]}.Sanitize())
