@@ -40,8 +40,12 @@ func (s *Stack) givenPassword(ctx context.Context, target string, of hosting.Add
 	if err != nil {
 		return "", err
 	}
+	// What is refused is nobody's password; a short one, masked, would take letters out of the words that refuse it.
+	if err := hosting.CheckPassword(of, password); err != nil {
+		return "", asUsage(err)
+	}
 	s.Secrets.Add(password.Reveal())
-	return password, asUsage(hosting.CheckPassword(of, password))
+	return password, nil
 }
 
 func passwordIn(path string) (secret.Value, error) {
@@ -87,7 +91,6 @@ func (s *Stack) typedPassword(ctx context.Context, target string, of hosting.Add
 		if err != nil {
 			return "", err
 		}
-		s.Secrets.Add(lines[i])
 		if i == 0 {
 			if err := asUsage(hosting.CheckPassword(of, secret.Value(lines[0]))); err != nil {
 				return "", err

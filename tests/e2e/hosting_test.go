@@ -61,6 +61,10 @@ func hostedDomain(t *testing.T, c *checkout.Checkout) {
 	c.OK(t, "account:password", "ada@example.org", "-passwordFile="+file)
 	require.NoError(t, conn.QueryRow(t.Context(), `select password_hash from accounts`).Scan(&hash))
 	assert.NoError(t, bcrypt.CompareHashAndPassword([]byte(hash), []byte("from-a-file")))
+	require.NoError(t, os.WriteFile(file, []byte("a\n"), 0o600))
+	short := c.Mage(t, nil, "account:password", "ada@example.org", "-passwordFile="+file)
+	assert.Equal(t, 2, short.Code)
+	assert.Contains(t, short.Stderr, "the password has 1 characters, and needs at least 8", "no letter of it is masked")
 
 	cmd := c.Command(t.Context(), nil, "account:add", "Bob@EXAMPLE.org", "-quota=1GiB", "-name=Bob")
 	cmd.Stdin = strings.NewReader("from-standard-input\n")
