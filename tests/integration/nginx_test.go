@@ -454,14 +454,18 @@ func (w *web) keepsFiles() {
 		" && mkdir -p .git .well-known releases/2 && echo kept >.git/config && echo 1 >.env"+
 		" && echo told >.well-known/security.txt && echo new >releases/2/page && ln -s releases/2 latest")
 	w.sql(`insert into settings (service, key, value) values ('nginx', 'index', '{"a.example.org": ["index.html"]}')`)
-	for range 2 { // with a server of its own, and with that of all
+	for _, own := range []bool{true, false} { // with a server of its own, and with that of all
 		w.becomes("a.example.org", http.StatusOK)
 		for path, want := range map[string]int{
 			"/key": 403, "/own": 403, "/.git/config": 404, "/.env": 404, "/latest/page": 200, "/.well-known/security.txt": 200,
 		} {
 			assert.Equal(w, want, w.ask("https", "a.example.org", "a.example.org", path).code, path)
 		}
-		w.sql(`delete from settings`)
+		if own {
+			before := w.status().Reloads
+			w.sql(`delete from settings`)
+			w.tells(func(s status.Status) bool { return s.Reloads > before })
+		}
 	}
 }
 
