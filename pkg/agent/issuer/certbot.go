@@ -51,6 +51,9 @@ func (i *Issuer) arguments(ctx context.Context, s scene, set settings) ([]string
 	} else {
 		// Services that read the pair while it is replaced find one that fits, and TLSA records of the key stay right.
 		argv = append(argv, "--reuse-key")
+		if s.have.otherKind(set.rsa) { // certbot refuses another kind, but for once
+			argv = append(argv, "--new-key")
+		}
 	}
 	if s.row.Challenge == challengeDNS {
 		credentials, err := i.credentials(ctx, set.nameServer, s.row.Names)

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"crypto/x509"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -45,6 +46,23 @@ func TestArguments(t *testing.T) {
 	text := strings.Join(argv, " ")
 	assert.Contains(t, text, "/usr/bin/certbot certonly --non-interactive --cert-name a --server https://ca/dir ")
 	assert.Contains(t, text, "--email admin@example.org --key-type ecdsa --reuse-key --webroot --webroot-path /srv/acme --domain a.example.org --domain www.a.example.org")
+
+	for _, tc := range []struct {
+		have x509.PublicKeyAlgorithm
+		rsa  bool
+		want string
+	}{
+		{x509.ECDSA, false, "--key-type ecdsa --reuse-key --webroot "},
+		{x509.ECDSA, true, "--key-type rsa --reuse-key --new-key --webroot "},
+		{x509.RSA, true, "--key-type rsa --reuse-key --webroot "},
+		{x509.RSA, false, "--key-type ecdsa --reuse-key --new-key --webroot "},
+	} {
+		s.have.leaf = &x509.Certificate{PublicKeyAlgorithm: tc.have}
+		argv, err := i.arguments(t.Context(), s, settings{rsa: tc.rsa})
+		require.NoError(t, err)
+		assert.Contains(t, strings.Join(argv, " "), tc.want)
+	}
+	s.have.leaf = nil
 
 	s.row.Challenge, s.row.Names = challengeDNS, []string{"example.org", "*.example.org"}
 	set := settings{propagation: 7, nameServer: "127.0.0.1", newKeys: true, rsa: true}

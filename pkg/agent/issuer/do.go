@@ -48,13 +48,7 @@ func (i *Issuer) order(ctx context.Context, s scene, set settings) {
 	}
 	i.Log.Info("asking the authority", "names", r.Names, "challenge", r.Challenge, "server", s.server)
 	begun := time.Now()
-	err = i.certbot(ctx, argv, timeout(r, set))
-	if err != nil && strings.Contains(err.Error(), unknownAccount) {
-		i.Log.Warn("the authority does not know the account any more: another one is registered", "server", s.server)
-		if err = i.store().forget(s.server); err == nil {
-			err = i.certbot(ctx, argv, timeout(r, set))
-		}
-	}
+	err = i.ask(ctx, argv, s.server, timeout(r, set))
 	if r.WantedAt != nil {
 		m.answered = *r.WantedAt
 	}
@@ -66,6 +60,23 @@ func (i *Issuer) order(ctx context.Context, s scene, set settings) {
 	m.failed = false
 	i.Log.Info("a certificate was issued", "directory", r.Directory, "took", time.Since(begun).Round(time.Millisecond))
 	i.hand(ctx, r, m)
+}
+
+// ask has certbot ask the authority, and once more where its answer was about the asking and not about the certificate.
+func (i *Issuer) ask(ctx context.Context, argv []string, server string, most time.Duration) error {
+	err := i.certbot(ctx, argv, most)
+	switch {
+	case err == nil:
+		return nil
+	case strings.Contains(err.Error(), unknownAccount):
+		i.Log.Warn("the authority does not know the account any more: another one is registered", "server", server)
+		if err := i.store().forget(server); err != nil {
+			return err
+		}
+	case !strings.Contains(err.Error(), badNonce):
+		return err
+	}
+	return i.certbot(ctx, argv, most)
 }
 
 // hand deploys the certificate that is there, and tells the table.
@@ -140,6 +151,10 @@ func (i *Issuer) certbot(ctx context.Context, argv []string, most time.Duration)
 
 // unknownAccount is what an authority says that has forgotten who asks.
 const unknownAccount = "accountDoesNotExist"
+
+// badNonce is how an authority says that a request was late, or came out of turn: it wants another (RFC 8555, section 6.5).
+// Certbot tries each one twice.
+const badNonce = "acme:error:badNonce"
 
 // unhidden is what the authority has said where certbot 2.1 with Python 3.11 stumbles over it: then only its log has it.
 func (i *Issuer) unhidden(words string) string {

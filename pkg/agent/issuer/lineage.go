@@ -31,6 +31,11 @@ func fingerprint(c *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// otherKind tells whether there is a key, and it is of the other kind than what is set.
+func (l lineage) otherKind(rsa bool) bool {
+	return l.leaf != nil && (l.leaf.PublicKeyAlgorithm == x509.RSA) != rsa
+}
+
 // store is certbot's own directory.
 type store struct{ dir string }
 

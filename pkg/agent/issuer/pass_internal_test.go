@@ -69,6 +69,22 @@ exit 1
 	assert.Len(t, i.board.Now().LeftOut, 2)
 }
 
+func TestAsk(t *testing.T) {
+	t.Parallel()
+	for said, tries := range map[string]int{
+		"urn:ietf:params:acme:error:badNonce :: The client sent an unacceptable anti-replay nonce": 2,
+		"urn:ietf:params:acme:error:accountDoesNotExist :: The request specified an account":       2,
+		"urn:ietf:params:acme:error:rateLimited :: There were too many requests":                   1,
+	} {
+		count := filepath.Join(t.TempDir(), "count")
+		i := working(t, "echo >>"+count+"\necho "+said+"\nexit 1\n")
+		require.ErrorContains(t, i.ask(t.Context(), []string{i.Paths.Program}, "https://ca.example.org/dir", time.Minute), said)
+		made, err := os.ReadFile(count)
+		require.NoError(t, err)
+		assert.Len(t, made, tries, said)
+	}
+}
+
 func TestCertbot_that_never_ends(t *testing.T) {
 	t.Parallel()
 	pid := filepath.Join(t.TempDir(), "pid")
