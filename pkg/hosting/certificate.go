@@ -28,6 +28,7 @@ const (
 type CertificateRow struct {
 	Directory string // its name, and the directory that services find it in
 	Domain    Domain
+	Disabled  bool // its domain
 	Names     []string
 	Status    string
 	Challenge string
@@ -61,7 +62,7 @@ func (c CertificateRow) Settled() bool {
 	return c.WantedAt == nil
 }
 
-const certificateColumns = `select c.directory, d.name, c.names, c.status, c.challenge, coalesce(c.issuer, ''), coalesce(c.serial_number, ''),
+const certificateColumns = `select c.directory, d.name, not d.enabled, c.names, c.status, c.challenge, coalesce(c.issuer, ''), coalesce(c.serial_number, ''),
 	c.not_before, c.not_after, coalesce(c.last_error, ''), c.tried_at, c.wanted_at, c.revoked_at
 	from certificates c join domains d on d.id = c.domain_id `
 
@@ -175,7 +176,7 @@ func (o *CertificateOptions) complete(ctx context.Context, tx pgx.Tx, domain Dom
 	strange, err := column(ctx, tx, `select n from unnest($1::text[]) n where not exists (
 		select from domains d where d.enabled and ltrim(n, '*.') = d.name or right(n, length(d.name) + 1) = '.' || d.name) order by 1`, o.Names)
 	if err == nil && len(strange) > 0 {
-		return refuse("%s is in no domain that is served here; add it with: mage domain:add", join(strange))
+		return refuse("%s is in no domain that is served here; add it with mage domain:add, or mage domain:enable", join(strange))
 	}
 	return err
 }
@@ -197,53 +198,4 @@ func (o *CertificateOptions) again(ctx context.Context, tx pgx.Tx, before Certif
 		tried_at = case when $4 then tried_at end, last_error = case when $4 then last_error end,
 		status = case when status = 'revoked' then 'wanted' else status end where directory = $1`, before.Directory, o.Names, o.Challenge, same)
 	return true, err
-}
-
-// held refuses to ask an authority that has just refused.
-func (c CertificateRow) held() error {
-	until := c.HeldUntil(time.Now())
-	if until == nil {
-		return nil
-	}
-	return refuse("certificate %s was tried at %s, and failed (%s); the authority is asked again at %s, as it shuts out who asks more often",
-		c.Directory, clock(*c.TriedAt), c.LastError, clock(*until))
-}
-
-func clock(t time.Time) string { return t.Local().Format("15:04") }
-
-// RenewCertificates asks for certificates to be renewed at once. It returns their names, and what there is to say of those
-// that are left out.
-func RenewCertificates(ctx context.Context, conn Conn, of string) (names, notes []string, err error) {
-	list, err := Certificates(ctx, conn, of)
-	if err != nil {
-		return nil, nil, err
-	}
-	var last error
-	for _, c := range list {
-		err := c.held()
-		if c.Status == CertificateRevoked {
-			err = refuse("certificate %s is revoked; have it issued anew with: mage certificates:issue %s", c.Directory, string(c.Domain))
-		}
-		if err != nil {
-			last = err
-			notes = append(notes, err.Error())
-			continue
-		}
-		names = append(names, c.Directory)
-	}
-	if len(names) == 0 && last != nil {
-		return nil, nil, last
-	}
-	_, err = conn.Exec(ctx, `update certificates set wanted_at = coalesce(wanted_at, now()) where directory = any($1) and status <> 'revoked'`, names)
-	return names, notes, wrapped(err, "ask for certificates to be renewed")
-}
-
-// RevokeCertificate has a certificate revoked, and no longer served.
-func RevokeCertificate(ctx context.Context, conn Conn, name string) error {
-	tag, err := conn.Exec(ctx, `update certificates set status = 'revoked', revoked_at = null, wanted_at = null, last_error = null, tried_at = null
-		where directory = $1 and status <> 'revoked'`, name)
-	if err == nil && tag.RowsAffected() == 0 {
-		err = refuse("certificate %s is revoked already", name)
-	}
-	return wrapped(err, "revoke certificate %q", name)
 }

@@ -24,6 +24,11 @@ func TestParseNames(t *testing.T) {
 func TestCertificate_remedy(t *testing.T) {
 	t.Parallel()
 	for text, remedy := range map[string]string{
+		"Domain: a.example.org; Type: dns; Detail: DNS problem: SERVFAIL looking up CAA for example.org - the domain's nameservers may be malfunctioning":   "answer the question for CAA records",
+		"Domain: a.example.org; Type: dns; Detail: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.a.example.org - check that a DNS record exists": "_acme-challenge of each name",
+		"Domain: a.example.org; Type: dns; Detail: DNS problem: query timed out looking up AAAA for a.example.org":                                          "let each name lead",
+		`Domain: a.example.org; Type: connection; Detail: Get "http://a.example.org/": could not resolve URL "http://a.example.org/"`:                       "let each name lead",
+		"Domain: a.example.org; Type: connection; Detail: 192.0.2.1: Fetching http://a.example.org/x: Connection reset by peer":                             "let port 80",
 		"": "",
 		"Domain: a.example.org; Type: dns; Detail: DNS problem: NXDOMAIN looking up A for a.example.org": "let each name lead to this server: mage dns:records example.org",
 		"Domain: a.example.org; Type: connection; Detail: 192.0.2.1: Connection refused":                 "let port 80 of each name lead to the web server here",

@@ -29,13 +29,15 @@ func (c CertificateRow) Remedy() string {
 		return "the authority takes too long; it is asked again in an hour"
 	case has("ratelimited", "rate limit", "too many"):
 		return "wait as long as the authority says; it is asked again by itself"
+	case has("looking up caa"):
+		return "let the name servers of the domain answer the question for CAA records, also where there is none"
 	case has("caa"):
 		return "let the CAA record of the domain name this authority: " + records
-	case has("nxdomain", "no valid a records", "no such host", "looking up a "):
-		return "let each name lead to this server: " + records
-	case has("txt record", "_acme-challenge", "dns-01"):
+	case has("txt record", "looking up txt", "_acme-challenge", "dns-01"):
 		return "let the name server here be asked for _acme-challenge of each name: " + records
-	case has("connection refused", "timeout", "timed out", "could not connect", "error getting validation data") && has("domain: ", "detail: "):
+	case has("nxdomain", "no valid a records", "no such host", "looking up a", "could not resolve url"):
+		return "let each name lead to this server: " + records
+	case has("type: connection"), has("connection refused", "timeout", "timed out", "could not connect", "error getting validation data") && has("detail: "):
 		return "let port 80 of each name lead to the web server here (settings listen and ports of services), and let no firewall close it"
 	case has("unauthorized", "invalid response", "404"):
 		return "another server answers at port 80 of the name: let it lead to the web server here"

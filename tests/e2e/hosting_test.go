@@ -113,12 +113,12 @@ func hostedCertificate(t *testing.T, c *checkout.Checkout) {
 	require.NoError(t, err)
 	failed := c.Mage(t, nil, "certificates:status")
 	assert.Equal(t, 1, failed.Code)
-	assert.Contains(t, failed.Stdout, "let each name lead to this server: mage dns:records example.org")
+	assert.Contains(t, failed.Stdout, "let the name server here be asked for _acme-challenge of each name: mage dns:records example.org")
 	assert.Contains(t, c.Mage(t, nil, "doctor").Stdout, "1 failed")
 	c.OK(t, "report")
 	page, err := os.ReadFile(filepath.Join(c.Dir, "logs", "report.html"))
 	require.NoError(t, err)
-	for _, text := range []string{"mail, web, dns", "*.example.org, example.org", "let each name lead to this server: mage dns:records example.org"} {
+	for _, text := range []string{"mail, web, dns", "*.example.org, example.org", "let the name server here be asked for _acme-challenge of each name: mage dns:records example.org"} {
 		assert.Contains(t, string(page), text)
 	}
 }

@@ -247,6 +247,10 @@ func domainInUse(x *tables) {
 	assert.Equal(x, []string{"alias info@example.org → ada@example.org", "zone example.org with 1 records"}, depends.Go)
 	x.refuses(hosting.RemoveDomain(x.Context(), x.conn, "example.org", false), "account ada@example.org", "certificate for example.org", "-all")
 	assert.Equal(x, "1", x.value(`select count(*)::text from accounts`))
+	_, err = hosting.EnableDomain(x.Context(), x.conn, "example.org", false)
+	require.NoError(x, err)
+	_, _, err = hosting.RenewCertificates(x.Context(), x.conn, "a")
+	x.refuses(err, "certificate a is of domain example.org, which is disabled; first: mage domain:enable example.org")
 	require.NoError(x, hosting.RemoveDomain(x.Context(), x.conn, "example.org", true))
 	assert.Equal(x, "0 0 0 1", x.value(`select concat_ws(' ', (select count(*) from accounts), (select count(*) from certificates),
 		(select count(*) from aliases), (select count(*) from dns_zones))`))
