@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ type Change string
 // The changes.
 const (
 	Kept     Change = "kept"      // it ran already, as declared
-	Started  Change = "started"   // it was there, stopped
+	Started  Change = "started"   // it was there, stopped; made anew if only variables have changed that may
 	Made     Change = "made"      // there was none
 	Replaced Change = "replaced"  // it had been made from another declaration
 	Mended   Change = "recreated" // it had a [Fault]
@@ -75,6 +76,8 @@ func Ensure(ctx context.Context, e Engine, s Service, found engine.Container) (e
 		change = Mended
 	case found.State == engine.Running:
 		return found, Kept, s.owns(found)
+	case s.outdated(found): // it does not run: now nobody is disturbed
+		change = Started
 	default:
 		found, err = s.restart(ctx, e, found)
 		return found, Started, err
@@ -85,6 +88,14 @@ func Ensure(ctx context.Context, e Engine, s Service, found engine.Container) (e
 
 // Declares tells whether the container was made from this declaration.
 func (s Service) Declares(c engine.Container) bool { return c.Labels[LabelSpec] == s.fingerprint() }
+
+// outdated tells whether a variable that may change has changed since the container was made.
+func (s Service) outdated(c engine.Container) bool {
+	return slices.ContainsFunc(s.Unhashed, func(name string) bool {
+		value, set := s.Spec.Env[name]
+		return set && !slices.Contains(c.Env, name+"="+value)
+	})
+}
 
 // owns returns a [*ForeignError] unless the container is the service's own.
 func (s Service) owns(c engine.Container) error {

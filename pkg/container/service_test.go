@@ -105,6 +105,20 @@ func TestEnsure(t *testing.T) {
 		assert.Equal(t, container.Started, change)
 		assert.Equal(t, first.ID, second.ID)
 	})
+	t.Run("has what was stopped start with variables that may change", func(t *testing.T) {
+		t.Parallel()
+		e := newEngine()
+		ensure(t, e, service())
+		s := service()
+		s.Spec.Env["LOG_LEVEL"] = "trace"
+		running, change := ensure(t, e, s)
+		assert.Equal(t, container.Kept, change)
+		assert.Contains(t, running.Env, "LOG_LEVEL=info")
+		e.Exit(name, 0)
+		again, change := ensure(t, e, s)
+		assert.Equal(t, container.Started, change)
+		assert.Contains(t, again.Env, "LOG_LEVEL=trace")
+	})
 	t.Run("replaces what was declared otherwise, and keeps its volume", func(t *testing.T) {
 		t.Parallel()
 		e := newEngine()
