@@ -3,6 +3,9 @@ package stack
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/poststack/poststack/pkg/event"
@@ -28,7 +31,7 @@ func (s *Stack) ShowNeeds(ctx context.Context, typed, addresses string, add bool
 	shown := s.shownFor(ctx, target, name)
 	if add {
 		err := s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
-			needs, err := hosting.DomainNeeds(ctx, conn, name, at, shown...)
+			needs, err := s.needs(ctx, conn, name, at, shown)
 			if err != nil {
 				return ended{}, nil, err
 			}
@@ -47,7 +50,7 @@ func (s *Stack) ShowNeeds(ctx context.Context, typed, addresses string, add bool
 		}
 	}
 	return s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) error {
-		needs, err := hosting.DomainNeeds(ctx, conn, name, at, shown...)
+		needs, err := s.needs(ctx, conn, name, at, shown)
 		if err != nil {
 			return err
 		}
@@ -55,6 +58,16 @@ func (s *Stack) ShowNeeds(ctx context.Context, typed, addresses string, add bool
 		s.warnOfStale(target, needs)
 		return nil
 	})
+}
+
+// needs are what a domain needs, without a CAA record where another authority than Let's Encrypt is set: the record would shut
+// that one out, and only its documentation says how records name it.
+func (s *Stack) needs(ctx context.Context, conn hosting.Conn, name hosting.Domain, at []netip.Addr, shown []hosting.Shown) (hosting.Needs, error) {
+	needs, err := hosting.DomainNeeds(ctx, conn, name, at, shown...)
+	if set, wrong := url.Parse(s.Config.ACME.Directory); wrong == nil && set.Host != "" && !strings.HasSuffix(set.Hostname(), "."+hosting.Authority) {
+		needs.List = slices.DeleteFunc(needs.List, func(n hosting.Need) bool { return n.Type == "CAA" })
+	}
+	return needs, err
 }
 
 // warnOfStale tells of TLSA records that do not fit what is served.
