@@ -3,6 +3,7 @@ package hosting
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -80,6 +81,20 @@ func insertZone(ctx context.Context, tx pgx.Tx, o ZoneOptions) error {
 		if err := insertRecord(ctx, tx, id, Record{Name: "@", Type: "NS", Content: string(server) + "."}); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// RaiseRestoredSerials raises the serials of a database that was restored past those that it had after the backup: secondary
+// servers have seen these, and take nothing that is not newer. A database without such tables stays as it is.
+func RaiseRestoredSerials(ctx context.Context, conn Conn) error {
+	var there bool
+	err := conn.QueryRow(ctx, `select to_regprocedure('poststack_serial_past_signed(bigint)') is not null`).Scan(&there)
+	if err == nil && there {
+		_, err = conn.Exec(ctx, `update dns_zones set serial = poststack_serial_past_signed(poststack_next_serial(serial)) where kind = 'primary'`)
+	}
+	if err != nil {
+		return fmt.Errorf("raise the serials of the zones: %w", err)
 	}
 	return nil
 }

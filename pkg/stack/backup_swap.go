@@ -10,9 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/hosting"
 )
 
 // restoring is a restore under way.
@@ -141,7 +144,10 @@ func (r *restoring) load(ctx context.Context, t *trial) error {
 	if err := t.load(ctx, r.path); err != nil {
 		return err
 	}
-	return r.keepLogins(ctx, r.report, t.target)
+	if err := r.keepLogins(ctx, r.report, t.target); err != nil {
+		return err
+	}
+	return r.sessions.Use(ctx, t.target, func(ctx context.Context, conn *pgx.Conn) error { return hosting.RaiseRestoredSerials(ctx, conn) })
 }
 
 // swap has the database serve from another volume, and services from theirs. When that does not work, they serve from those

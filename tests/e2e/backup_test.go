@@ -33,7 +33,8 @@ func TestBackup(t *testing.T) {
 		conn := connect(t, b.URL(t))
 		_, err := conn.Exec(t.Context(), `create role "a reader" nologin; create table "odd ""name" (n int primary key, t text);
 			grant select on "odd ""name" to "a reader"; insert into "odd ""name" select i, repeat(md5(i::text), 9) from generate_series(1, 20000) i;
-			alter role "a reader" set work_mem = '7MB'; select lo_from_bytea(4711, 'large')`)
+			alter role "a reader" set work_mem = '7MB'; select lo_from_bytea(4711, 'large');
+			insert into dns_zones (name, primary_ns, hostmaster) values ('example.org', 'ns1.example.org', 'hostmaster@example.org')`)
 		require.NoError(t, err)
 
 		t.Run("a restore brings back what was there, and nothing else", b.restored)
@@ -107,6 +108,8 @@ func (b *backedUp) restored(t *testing.T) {
 	conn := connect(t, b.URL(t))
 	_, err = conn.Exec(t.Context(), `drop table "odd ""name"; drop role "a reader"; create table later (); select lo_unlink(4711)`)
 	require.NoError(t, err)
+	var served int64
+	require.NoError(t, conn.QueryRow(t.Context(), `update dns_zones set refresh = refresh + 1 returning serial`).Scan(&served))
 	refused := b.Mage(t, nil, "db:restore", b.file)
 	assert.Equal(t, 2, refused.Code, "there is nobody to ask")
 	assert.Contains(t, refused.Stderr, "nothing was changed")
@@ -124,6 +127,9 @@ func (b *backedUp) restored(t *testing.T) {
 	assert.True(t, may)
 	assert.Equal(t, "large", large)
 	assert.Equal(t, "{work_mem=7MB}", memory)
+	var serial int64
+	require.NoError(t, conn.QueryRow(t.Context(), `select serial from dns_zones`).Scan(&serial))
+	assert.Greater(t, serial, served, "secondary servers take only what is newer")
 	after := b.volumes(t)
 	assert.Len(t, after, 1, "the former volume is gone")
 	assert.NotEqual(t, before, after)
