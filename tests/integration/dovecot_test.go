@@ -202,6 +202,7 @@ func TestDovecot(t *testing.T) {
 				{"serves a certificate for each name", mail.takesCertificates},
 				{"ends the sessions of those who are locked out", mail.locksOut},
 				{"puts off, and refuses nobody, while the database is away", mail.outlivesDatabase},
+				{"loses no mail when it is killed", mail.losesNoMail},
 				{"keeps the mail in another container", mail.isReplaced},
 				{"ends in order", mail.endsInOrder},
 			} {
