@@ -23,7 +23,8 @@ type MajorError struct {
 
 func (e *MajorError) Error() string {
 	return fmt.Sprintf("start database: volume %q was made by PostgreSQL %s, and image %q has %s, which cannot read it; container %q was left as it is; "+
-		"build the image of %s again (POSTSTACK_DEBIAN_SUITE), or move the data: pg_dumpall with the old one, mage reset, mage setup, restore",
+		"go back to the Debian suite that has %s (POSTSTACK_DEBIAN_SUITE), make a backup there (mage db:backup), and have this one restore it: "+
+		"mage db:restore FILE; docs/backup.md says how",
 		e.Volume, e.Has, e.Image, e.Wants, e.Container, e.Has)
 }
 
