@@ -18,7 +18,7 @@ func TestK23(t *testing.T) {
 	require.NoError(t, e.VolumeCreate(t.Context(), volume, container.DisposableLabels()))
 	_, err := container.StartDisposable(t.Context(), e, container.DisposableSpec{
 		Image: "localhost/poststack/base-debian:latest", Command: []string{"sleep", "120"},
-		Volumes: map[string]string{volume: "/data"}, Labels: map[string]string{"k23": volume},
+		Volumes: map[string]string{volume: "/data"},
 	})
 	require.NoError(t, err)
 	if os.Getenv("K23_END") == "exit" {
