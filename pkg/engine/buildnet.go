@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/session"
 )
 
@@ -26,7 +27,8 @@ func (b *build) networkArgs(ctx context.Context, localProxy bool) ([]string, err
 	name := filepath.Base(b.dir)
 	args := append([]string{"network", "create", "--disable-dns"}, pairs("--label", session.Labels())...)
 	b.network = name // also when the command is interrupted: it may be there
-	if _, err := b.engine.cli.run(ctx, append(args, name)...); err != nil {
+	_, err := AskAgain(ctx, func() (runner.Result, error) { return b.engine.cli.run(ctx, append(args, name)...) })
+	if err != nil {
 		return nil, fmt.Errorf("create network %q for a build: %w", name, err)
 	}
 	return []string{"--network", name}, nil

@@ -8,13 +8,14 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// EndedMeanwhile tells podman's failure to describe a container whose process ended while it was looked at: it reads
-// /proc/PID/cgroup of a process that it has just seen alive. Source: libpod/container.go, cGroupPath, 4.3.
+// EndedMeanwhile tells podman's failures over what has gone while it was looked at: /proc/PID/cgroup of a process that it
+// has just seen alive, or the interface of another container when it looks for a free network. Sources:
+// libpod/container.go, cGroupPath, 4.3; the package net of Go, whose interface table is read in two steps.
 func EndedMeanwhile(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "/cgroup: no such process")
+	return err != nil && (strings.Contains(err.Error(), "/cgroup: no such process") || strings.Contains(err.Error(), "no such network interface"))
 }
 
-// AskAgain asks about a container, and for a second again where it has [EndedMeanwhile].
+// AskAgain asks podman, and for a second again where something has [EndedMeanwhile].
 func AskAgain[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	return backoff.Retry(ctx, func() (T, error) {
 		answer, err := ask()

@@ -19,7 +19,10 @@ func TestAskAgain(t *testing.T) {
 		wants   error
 	}{
 		"a container that ended while it was looked at": {[]error{ended, ended, nil}, nil},
-		"any other failure":                             {[]error{engine.ErrNotFound, nil}, engine.ErrNotFound},
+		"a container whose interface went while a network was made": {[]error{
+			errors.New(`podman network create x: exit status 125: Error: route ip+net: no such network interface`), nil,
+		}, nil},
+		"any other failure": {[]error{engine.ErrNotFound, nil}, engine.ErrNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -21,7 +21,8 @@ func (e *Engine) NetworkCreate(ctx context.Context, name string, labels map[stri
 	if err := e.guardLabels(labels); err != nil {
 		return fmt.Errorf("create network %q: %w", name, err)
 	}
-	_, err := e.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Labels: session.WithOrigin(labels, e.opts.Getenv)})
+	options := client.NetworkCreateOptions{Driver: "bridge", Labels: session.WithOrigin(labels, e.opts.Getenv)}
+	_, err := AskAgain(ctx, func() (client.NetworkCreateResult, error) { return e.api.NetworkCreate(ctx, name, options) })
 	return apiError(ctx, "create network", name, err)
 }
 
