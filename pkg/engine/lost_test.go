@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +25,14 @@ func monitored(t *testing.T, name, id, of, program string) *exec.Cmd {
 	cmd.Args[0] = "/usr/bin/conmon"
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	require.Eventually(t, func() bool { return len(engine.Children(cmd.Process.Pid)) > 0 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool {
+		children := engine.Children(cmd.Process.Pid)
+		if len(children) == 0 {
+			return false
+		}
+		started, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", children[0])) // a fork at first, with the arguments of its parent
+		return err == nil && !strings.Contains(string(started), name)
+	}, time.Minute, time.Millisecond)
 	return cmd
 }
 

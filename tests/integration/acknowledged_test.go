@@ -69,7 +69,7 @@ func writes(p *postgres, conn *pgx.Conn, prefix string, answered *acknowledged) 
 // losesNoMail kills the container while mail comes, at moments of chance.
 func (m mail) losesNoMail() {
 	random := rand.New(rand.NewPCG(enginetest.Seed(m.T), 0))
-	m.account("kim")
+	m.account("zoe")
 	var answered acknowledged
 	for round := range enginetest.Rounds(m.T, 2) {
 		address := m.address(1024)
@@ -78,7 +78,7 @@ func (m mail) losesNoMail() {
 			senders.Go(func() {
 				for i := 0; ; i++ {
 					subject := fmt.Sprintf("Subject: taken %d-%d-%d", round, sender, i)
-					err := handOver(address, "kim@example.org", subject)
+					err := handOver(address, "zoe@example.org", subject)
 					if err == nil {
 						answered.add(subject)
 					} else if !errors.As(err, new(*smtp.SMTPError)) { // else it is put off, for the moment
@@ -96,7 +96,7 @@ func (m mail) losesNoMail() {
 		m.healthy()
 	}
 	kept := map[string]int{}
-	for line := range strings.Lines(m.run("sh", "-c", "grep -rhs '^Subject: taken ' /srv/mail/example.org/kim/Maildir/new /srv/mail/example.org/kim/Maildir/cur").Stdout) {
+	for line := range strings.Lines(m.run("sh", "-c", "grep -rhs '^Subject: taken ' /srv/mail/example.org/zoe/Maildir/new /srv/mail/example.org/zoe/Maildir/cur").Stdout) {
 		kept[strings.TrimSpace(line)]++
 	}
 	for _, subject := range answered.all {
