@@ -186,6 +186,7 @@ func containerOf(r container.InspectResponse) Container {
 	for _, m := range r.Mounts {
 		out.Mounts = append(out.Mounts, mountOf(m))
 	}
+	slices.SortFunc(out.Mounts, func(a, b Mount) int { return strings.Compare(a.Target, b.Target) }) // docker lists them by chance
 	return out
 }
 
