@@ -163,7 +163,7 @@ func (d *demonstration) overHTTPS() (ask func(context.Context) error, end func()
 		}
 		defer func() { _ = res.Body.Close() }()
 		page, err := io.ReadAll(res.Body)
-		if err == nil && (res.StatusCode != http.StatusOK || !strings.Contains(string(page), "</html>")) {
+		if err == nil && (res.StatusCode != http.StatusOK || !strings.HasSuffix(string(page), "</p>\n")) {
 			err = fmt.Errorf("the page came as %s with %d bytes", res.Status, len(page))
 		}
 		return err
