@@ -3,7 +3,6 @@ package hosting
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"strings"
 
@@ -93,10 +92,7 @@ func RaiseRestoredSerials(ctx context.Context, conn Conn) error {
 	if err == nil && there {
 		_, err = conn.Exec(ctx, `update dns_zones set serial = poststack_serial_past_signed(poststack_next_serial(serial)) where kind = 'primary'`)
 	}
-	if err != nil {
-		return fmt.Errorf("raise the serials of the zones: %w", err)
-	}
-	return nil
+	return wrapped(err, "raise the serials of the zones")
 }
 
 // ParseZone reads the name of a zone. Unlike a domain it may have underscores, and in reverse zones slashes (RFC 2317).
