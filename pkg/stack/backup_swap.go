@@ -161,7 +161,7 @@ func (r *restoring) swap(ctx context.Context) error {
 	if len(r.users) > 0 {
 		r.report.Step("stopping " + strings.Join(slices.Sorted(maps.Keys(r.users)), ", "))
 	}
-	err = r.inOrder(ctx, true, r.stopService)
+	err = r.inOrder(ctx, serviceWork{backwards: true, do: r.stopService})
 	if err == nil && before.ID != "" {
 		r.report.Step("stopping " + before.Name)
 		err = container.Stop(ctx, r.engine, before, r.Config.Timeout.Stop)
@@ -173,7 +173,7 @@ func (r *restoring) swap(ctx context.Context) error {
 		_, err = r.startOwn(ctx, r.engine, r.report)
 	}
 	if err == nil {
-		err = r.inOrder(ctx, false, r.startService)
+		err = r.inOrder(ctx, serviceWork{do: r.startService})
 	}
 	if err == nil {
 		return nil
@@ -185,7 +185,7 @@ func (r *restoring) swap(ctx context.Context) error {
 		_, back = r.startOwn(ctx, r.engine, r.report)
 	}
 	if back == nil {
-		back = r.inOrder(ctx, false, r.startBack)
+		back = r.inOrder(ctx, serviceWork{do: r.startBack})
 	}
 	return errors.Join(fmt.Errorf("start what was restored: %w; all is as it was", err), back)
 }

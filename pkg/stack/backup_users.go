@@ -9,7 +9,6 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
-	"github.com/poststack/poststack/pkg/service"
 )
 
 // findUsers finds the services that run on volumes that are replaced. They are made anew on others, which needs their images.
@@ -67,19 +66,10 @@ func (r *restoring) startBack(ctx context.Context, e Engine, report event.Report
 }
 
 // inOrder does something for the users, each after those that it depends on, or before.
-func (r *restoring) inOrder(
-	ctx context.Context, backwards bool, do func(context.Context, Engine, event.Reporter, string, func()) (ServiceData, error),
-) error {
+func (r *restoring) inOrder(ctx context.Context, work serviceWork) error {
 	images, err := r.catalogue()
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = work.inOrder(ctx, images, slices.Sorted(maps.Keys(r.users)), r.engine, r.report)
 	}
-	names := slices.Sorted(maps.Keys(r.users))
-	waits := serviceWork{backwards: backwards}.waits(images, names)
-	return service.InOrder(ctx, names, waits, func(ctx context.Context, name string, met func()) error {
-		if _, err := do(ctx, r.engine, r.report, name, met); err != nil {
-			return fmt.Errorf("service %s: %w", name, err)
-		}
-		return nil
-	})
+	return err
 }

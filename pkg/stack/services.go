@@ -178,22 +178,28 @@ func (s *Stack) eachService(ctx context.Context, work serviceWork) error {
 		if err != nil {
 			return ended{}, err
 		}
-		var mu sync.Mutex
-		done := []ServiceData{}
-		err = service.InOrder(ctx, names, work.waits(images, names), func(ctx context.Context, name string, met func()) error {
-			data, err := work.do(ctx, e, r, name, met)
-			if err != nil {
-				return fmt.Errorf("service %s: %w", name, err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if data.Service != "" {
-				done = append(done, data)
-			}
-			return nil
-		})
+		done, err := work.inOrder(ctx, images, names, e, r)
 		return told(done), err
 	})
+}
+
+// inOrder works on services, each after those that it waits for, and lists those with which something was done.
+func (w serviceWork) inOrder(ctx context.Context, images *image.Catalogue, names []string, e Engine, r event.Reporter) ([]ServiceData, error) {
+	var mu sync.Mutex
+	done := []ServiceData{}
+	err := service.InOrder(ctx, names, w.waits(images, names), func(ctx context.Context, name string, met func()) error {
+		data, err := w.do(ctx, e, r, name, met)
+		if err != nil {
+			return fmt.Errorf("service %s: %w", name, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if data.Service != "" {
+			done = append(done, data)
+		}
+		return nil
+	})
+	return done, err
 }
 
 // told is what was done with services.
