@@ -94,12 +94,19 @@ func TestCIRun(t *testing.T) {
 		t.Helper()
 		root, tools := t.TempDir(), t.TempDir()
 		write(t, root, map[string]string{".ci/run": read(t, repo(t), ".ci/run")})
-		write(t, tools, map[string]string{"go": stubGo, "shellcheck": "#!/bin/sh\n", "zsh": "#!/bin/sh\n", "fish": "#!/bin/sh\n"})
+		write(
+			t,
+			tools,
+			map[string]string{"go": stubGo, "shellcheck": "#!/bin/sh\n", "zsh": "#!/bin/sh\n", "fish": "#!/bin/sh\n"},
+		)
 		if fail != "" {
 			write(t, tools, map[string]string{"fail": fail})
 		}
 		path := "PATH=" + tools + ":" + os.Getenv("PATH")
-		res, _ = runner.Exec{}.Run(t.Context(), runner.Command{Program: filepath.Join(root, ".ci/run"), Env: []string{path, "POSTSTACK_ENGINE="}})
+		res, _ = runner.Exec{}.Run(
+			t.Context(),
+			runner.Command{Program: filepath.Join(root, ".ci/run"), Env: []string{path, "POSTSTACK_ENGINE="}},
+		)
 		return tools, res
 	}
 	// The tools are built in the background: their lines come at any time.

@@ -97,8 +97,16 @@ func TestProject_Docs(t *testing.T) {
 
 	t.Run("each section has comment, example, flags and needs", func(t *testing.T) {
 		t.Parallel()
-		assert.Contains(t, text, "\n### build:base\n\nBuilds the base image. It takes\na while.\n\n```sh\nmage build:base\n```\n")
-		assert.Contains(t, text, "\n### build:noCache\n\nBuilds a | b.\n\n- `-force` (bool)\n- `<name>` (string)\n\nNeeds [build:base](#buildbase).\n")
+		assert.Contains(
+			t,
+			text,
+			"\n### build:base\n\nBuilds the base image. It takes\na while.\n\n```sh\nmage build:base\n```\n",
+		)
+		assert.Contains(
+			t,
+			text,
+			"\n### build:noCache\n\nBuilds a | b.\n\n- `-force` (bool)\n- `<name>` (string)\n\nNeeds [build:base](#buildbase).\n",
+		)
 		assert.Contains(t, text, "\nNeeds [build:base](#buildbase) (own database only).\n")
 		assert.Contains(t, text, "\nNeeds [build:noCache](#buildnocache), [db:url](#dburl) and [test:unit](#testunit).\n")
 	})
@@ -122,9 +130,17 @@ func TestProject_Docs_again(t *testing.T) {
 	require.NoError(t, p.Lint(t.Context()))
 	out.Reset()
 	require.NoError(t, p.Docs(t.Context()))
-	assert.Equal(t, "docs/targets.md is current\ndocs/configuration.md is current\ndocs/performance.md is current\n", out.String())
+	assert.Equal(
+		t,
+		"docs/targets.md is current\ndocs/configuration.md is current\ndocs/performance.md is current\n",
+		out.String(),
+	)
 
-	write(t, root, map[string]string{"magefiles/targets/targets.go": strings.Replace(targetsSource, "own(Build.Base)", "DB.URL", 1)})
+	write(
+		t,
+		root,
+		map[string]string{"magefiles/targets/targets.go": strings.Replace(targetsSource, "own(Build.Base)", "DB.URL", 1)},
+	)
 	err := p.Lint(t.Context())
 	var stale *quality.StaleError
 	require.ErrorAs(t, err, &stale)

@@ -33,7 +33,11 @@ func engineFlags(packages int, timeout time.Duration) []string {
 // fault. What holds only then is named at the end.
 func again(packages []string) []string {
 	return []string{
-		"--rerun-fails=1", "--rerun-fails-max-failures=6", "--rerun-fails-run-root-test", "--packages=" + strings.Join(packages, " "), "--",
+		"--rerun-fails=1",
+		"--rerun-fails-max-failures=6",
+		"--rerun-fails-run-root-test",
+		"--packages=" + strings.Join(packages, " "),
+		"--",
 	}
 }
 
@@ -42,7 +46,11 @@ func (p Project) Unit(ctx context.Context) error { return p.test(ctx, unit()) }
 
 // unit is vetted by lint.
 func unit() layer {
-	return layer{name: "unit", packages: []string{"./pkg/...", "./magefiles/...", "./tests/bench"}, flags: []string{"-short", "-vet=off", "-timeout=5m"}}
+	return layer{
+		name:     "unit",
+		packages: []string{"./pkg/...", "./magefiles/...", "./tests/bench"},
+		flags:    []string{"-short", "-vet=off", "-timeout=5m"},
+	}
 }
 
 // Race runs the unit tests under the race detector. That takes several times as long, and compiles all that is linked

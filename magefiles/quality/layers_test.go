@@ -122,7 +122,9 @@ func TestProject_engineLayers(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	write(t, root, map[string]string{
-		"a/a_test.go": "fake := enginetest.NewFake()", "b/b_test.go": "enginetest.ForEach(t, test)", "c/c_test.go": "e := enginetest.Open(t, kind)",
+		"a/a_test.go": "fake := enginetest.NewFake()",
+		"b/b_test.go": "enginetest.ForEach(t, test)",
+		"c/c_test.go": "e := enginetest.Open(t, kind)",
 	})
 	var packages string
 	for _, name := range []string{"a", "b", "c", "d"} {
@@ -149,7 +151,12 @@ func TestGotestsum(t *testing.T) {
 		"go.mod": "module example.org/stack\n\ngo 1.26\n",
 		"tests/e2e/some_test.go": "package e2e\n\nimport \"testing\"\n\nfunc TestPass(*testing.T) {}\n\n" +
 			"func TestSkip(t *testing.T) { t.Skip(\"needs an engine\") }\n\nfunc TestFail(t *testing.T) { t.Error(\"wrong\") }\n",
-		"tools/gotestsum/go.mod": read(t, repo(t), "tools/gotestsum/go.mod"), "tools/gotestsum/go.sum": read(t, repo(t), "tools/gotestsum/go.sum"),
+		"tools/gotestsum/go.mod": read(
+			t,
+			repo(t),
+			"tools/gotestsum/go.mod",
+		),
+		"tools/gotestsum/go.sum": read(t, repo(t), "tools/gotestsum/go.sum"),
 	})
 	p, out := project(root, runner.Exec{}, nil)
 	require.EqualError(t, p.E2E(t.Context()), "run e2e tests: 1 failed", out)

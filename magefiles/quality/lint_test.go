@@ -77,7 +77,11 @@ func TestProject_Lint(t *testing.T) {
 		var missing *quality.MissingError
 		require.ErrorAs(t, err, &missing)
 		require.ErrorIs(t, err, cause)
-		assert.Contains(t, out.String(), `run "shellcheck": it is not installed; on Debian and Ubuntu: apt-get install shellcheck`)
+		assert.Contains(
+			t,
+			out.String(),
+			`run "shellcheck": it is not installed; on Debian and Ubuntu: apt-get install shellcheck`,
+		)
 	})
 
 	t.Run("a cancelled run starts nothing more", func(t *testing.T) {

@@ -21,7 +21,8 @@ func TestPatience(t *testing.T) {
 	t.Parallel()
 	root := repo(t)
 	files, err := source.Find(root, func(rel string) (bool, error) {
-		return strings.HasSuffix(rel, "_test.go") || strings.HasPrefix(rel, "pkg/engine/enginetest/") && strings.HasSuffix(rel, ".go"), nil
+		return strings.HasSuffix(rel, "_test.go") ||
+			strings.HasPrefix(rel, "pkg/engine/enginetest/") && strings.HasSuffix(rel, ".go"), nil
 	})
 	require.NoError(t, err)
 	require.NotEmpty(t, files)

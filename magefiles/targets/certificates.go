@@ -32,5 +32,8 @@ func (Certificates) Renew(ctx context.Context, of *string) error {
 
 // Revoke has the authority revoke a certificate, after a question, and takes it and its key away; -yes asks nothing. Setting: DATABASE_URL. Example: mage certificates:revoke example.org -yes
 func (Certificates) Revoke(ctx context.Context, name string, yes *bool) error {
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.RevokeCertificate(ctx, name, isSet(yes)) })
+	return phase(
+		ctx,
+		func(s *stack.Stack, ctx context.Context) error { return s.RevokeCertificate(ctx, name, isSet(yes)) },
+	)
 }

@@ -35,7 +35,11 @@ func (DB) Url(ctx context.Context, passfile *bool) error { //nolint:revive // ma
 // mage db:backup -verify
 func (DB) Backup(ctx context.Context, to *string, all, verify *bool, keep *int) error {
 	o := stack.BackupOptions{To: orZero(to), All: isSet(all), Verify: isSet(verify), Keep: orZero(keep)}
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Backup(ctx, o) }, external(Build.Postgres))
+	return phase(
+		ctx,
+		func(s *stack.Stack, ctx context.Context) error { return s.Backup(ctx, o) },
+		external(Build.Postgres),
+	)
 }
 
 // Backups lists the backups in the directory of the settings, the newest first. With -check each is read whole and
@@ -51,7 +55,11 @@ func (DB) Backups(ctx context.Context, check *bool) error {
 // POSTSTACK_BACKUP_IDENTITY. Example: mage db:restore FILE
 func (DB) Restore(ctx context.Context, file string, all, yes *bool) error {
 	o := stack.RestoreOptions{All: isSet(all), Yes: isSet(yes)}
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Restore(ctx, file, o) }, own(Build.Postgres))
+	return phase(
+		ctx,
+		func(s *stack.Stack, ctx context.Context) error { return s.Restore(ctx, file, o) },
+		own(Build.Postgres),
+	)
 }
 
 // Verify checks what was built and started.

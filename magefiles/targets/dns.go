@@ -19,11 +19,16 @@ func (DNS) Zone(ctx context.Context, add, remove, ns, hostmaster, primaries *str
 		case add != nil && remove != nil:
 			return &stack.UsageError{Reason: "dns:zone adds a zone or removes one: give -add or -remove"}
 		case add != nil:
-			return s.AddZone(ctx, stack.ZoneOptions{Name: *add, Servers: orZero(ns), Hostmaster: orZero(hostmaster), Primaries: orZero(primaries)})
+			return s.AddZone(
+				ctx,
+				stack.ZoneOptions{Name: *add, Servers: orZero(ns), Hostmaster: orZero(hostmaster), Primaries: orZero(primaries)},
+			)
 		case remove != nil:
 			return s.RemoveZone(ctx, *remove, isSet(yes))
 		case ns != nil || hostmaster != nil || primaries != nil:
-			return &stack.UsageError{Reason: "-ns, -hostmaster and -primaries are for a zone that is added: give its name as -add=NAME"}
+			return &stack.UsageError{
+				Reason: "-ns, -hostmaster and -primaries are for a zone that is added: give its name as -add=NAME",
+			}
 		default:
 			return s.ListZones(ctx)
 		}
@@ -57,5 +62,8 @@ func (DNS) Remove(ctx context.Context, zone, name, kind string, content *string,
 
 // Check looks for what is wrong in the zones, or in one with -of=ZONE, and fails if anything is. In the tables it finds names without their dot at the end, names that repeat the zone, and records that a domain lacks. The name server that runs here is asked for each row over UDP and TCP, for the serial, and for signatures where there are to be some; what it lacks, has otherwise or leaves out is named, with the reason. -server=ADDRESS asks another one, such as a secondary. Setting: DATABASE_URL. Example: mage dns:check -of=example.org
 func (DNS) Check(ctx context.Context, of, server *string) error {
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.CheckDNS(ctx, orZero(of), orZero(server)) })
+	return phase(
+		ctx,
+		func(s *stack.Stack, ctx context.Context) error { return s.CheckDNS(ctx, orZero(of), orZero(server)) },
+	)
 }

@@ -154,7 +154,13 @@ func anchors(text string) []string {
 
 func TestDocuments_settings(t *testing.T) {
 	t.Parallel()
-	known := []string{enginetest.EnvEngines, enginetest.EnvPart, enginetest.EnvSuite, enginetest.EnvRounds, enginetest.EnvSeed}
+	known := []string{
+		enginetest.EnvEngines,
+		enginetest.EnvPart,
+		enginetest.EnvSuite,
+		enginetest.EnvRounds,
+		enginetest.EnvSeed,
+	}
 	for _, s := range config.Reference() {
 		known = append(known, s.Env)
 	}
@@ -168,7 +174,12 @@ func TestDocuments_settings(t *testing.T) {
 // TestDocuments_readmeSettings compares the short table of the README with the reference.
 func TestDocuments_readmeSettings(t *testing.T) {
 	t.Parallel()
-	rows := regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| `([a-z_.]+)` \\| (?:`([^`]*)`|([^|]*?)) ?\\|").FindAllStringSubmatch(documents(t)["README.md"], -1)
+	rows := regexp.MustCompile(
+		"(?m)^\\| `([A-Z_]+)` \\| `([a-z_.]+)` \\| (?:`([^`]*)`|([^|]*?)) ?\\|",
+	).FindAllStringSubmatch(
+		documents(t)["README.md"],
+		-1,
+	)
 	require.NotEmpty(t, rows)
 	settings := map[string]config.Setting{}
 	for _, s := range config.Reference() {

@@ -38,7 +38,11 @@ func startChosen() work {
 }
 
 func buildServices(ctx context.Context) error {
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.BuildServices(ctx, only(ctx)) }, Build.Base)
+	return phase(
+		ctx,
+		func(s *stack.Stack, ctx context.Context) error { return s.BuildServices(ctx, only(ctx)) },
+		Build.Base,
+	)
 }
 
 // Restart stops running services and starts them again as they are, each after those that it depends on. What has changed in their declarations or images is taken by services:start. With -of=NAME only that one. Settings: POSTSTACK_TIMEOUT_STOP, POSTSTACK_TIMEOUT_START. Example: mage services:restart -of=nginx

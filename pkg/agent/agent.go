@@ -117,7 +117,9 @@ func (a *Agent) start(ctx context.Context, first <-chan struct{}) (code int, sta
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	d := a.Declaration.Daemon
-	daemon, err := a.table.Start(process.Spec{Argv: d.Run, Env: a.Environ, Dir: a.Declaration.Directory, Stdout: a.Stdout, Stderr: a.Stderr})
+	daemon, err := a.table.Start(
+		process.Spec{Argv: d.Run, Env: a.Environ, Dir: a.Declaration.Directory, Stdout: a.Stdout, Stderr: a.Stderr},
+	)
 	if err != nil {
 		return 1, false, err
 	}

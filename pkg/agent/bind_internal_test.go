@@ -30,7 +30,10 @@ func bindFiles(t *testing.T, set map[string][]map[string]any) string {
 	for query, list := range set {
 		text, err := json.Marshal(list)
 		require.NoError(t, err)
-		all[query], err = rows.Parse(text, map[string]string{"settings": "key"}[query]+map[string]string{"zones": "name"}[query])
+		all[query], err = rows.Parse(
+			text,
+			map[string]string{"settings": "key"}[query]+map[string]string{"zones": "name"}[query],
+		)
 		require.NoError(t, err)
 	}
 	_, err = a.Apply(t.Context(), all)
@@ -42,9 +45,21 @@ func TestBindZones(t *testing.T) {
 	t.Parallel()
 	zone := func(name, kind string) map[string]any {
 		return map[string]any{
-			"name": name, "kind": kind, "primaries": []string{"192.0.2.53"}, "primary_ns": "ns1.example.net", "hostmaster": "a@example.org", "serial": 7,
-			"refresh": 86400, "retry": 7200, "expire": 3600000, "minimum": 3600, "default_ttl": 172800, "challenges": []any{},
-			"records": []any{map[string]any{"id": 1, "name": "a", "type": "A", "content": "192.0.2.1", "priority": nil, "ttl": 604800}},
+			"name":        name,
+			"kind":        kind,
+			"primaries":   []string{"192.0.2.53"},
+			"primary_ns":  "ns1.example.net",
+			"hostmaster":  "a@example.org",
+			"serial":      7,
+			"refresh":     86400,
+			"retry":       7200,
+			"expire":      3600000,
+			"minimum":     3600,
+			"default_ttl": 172800,
+			"challenges":  []any{},
+			"records": []any{
+				map[string]any{"id": 1, "name": "a", "type": "A", "content": "192.0.2.1", "priority": nil, "ttl": 604800},
+			},
 		}
 	}
 	dir := bindFiles(t, map[string][]map[string]any{
@@ -62,7 +77,12 @@ func TestBindZones(t *testing.T) {
 	}
 	assert.Contains(t, read("zones/plain.example"), "$TTL 172800\n")
 	assert.Contains(t, read("zones/plain.example"), "a 604800 IN A 192.0.2.1 ; row 1\n")
-	assert.Regexp(t, `^\$ORIGIN signed\.example\.\n\$TTL 86400\n@ IN SOA `, read("zones/signed.example"), "BIND would not load it with more than a day")
+	assert.Regexp(
+		t,
+		`^\$ORIGIN signed\.example\.\n\$TTL 86400\n@ IN SOA `,
+		read("zones/signed.example"),
+		"BIND would not load it with more than a day",
+	)
 	assert.Contains(t, read("zones/signed.example"), "a 86400 IN A 192.0.2.1 ; row 1\n")
 	conf := read("zones.conf")
 	assert.Contains(t, conf, "primaries { 192.0.2.53 port 5353; };")

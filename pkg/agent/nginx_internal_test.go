@@ -140,7 +140,11 @@ func TestNginxFiles(t *testing.T) {
 	assert.Contains(t, text, `a.example.org "/etc/certs/x";`)
 	assert.NotContains(t, text, "server_name a.example.org;", "it does as all others do")
 
-	text = nginxFiles(t, map[string]any{"name": "a.example.org", "web_root": "/srv/it's $5"}, map[string]any{"upstream": map[string]any{"*": "apache"}, "redirect": false})
+	text = nginxFiles(
+		t,
+		map[string]any{"name": "a.example.org", "web_root": "/srv/it's $5"},
+		map[string]any{"upstream": map[string]any{"*": "apache"}, "redirect": false},
+	)
 	assert.Contains(t, text, `a.example.org "/srv/it's ${dollar}5";`)
 	assert.Equal(t, 2, strings.Count(text, "server_name a.example.org;"))
 	assert.Contains(t, text, `set $upstream "http://apache:8080";`)

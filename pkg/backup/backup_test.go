@@ -32,8 +32,17 @@ func order() []string { return []string{"roles.sql", "schema.sql", "database.dum
 
 func header() backup.Header {
 	return backup.Header{
-		Poststack: "test", Created: time.Date(2026, 1, 2, 3, 4, 5, 6, time.Local), Stack: "s", Database: "d", User: "u",
-		Server: "15.20", Major: 15, Encoding: "UTF8", Collation: "C.UTF-8", Schema: "abc", Volumes: []string{"mail", "certificates"},
+		Poststack: "test",
+		Created:   time.Date(2026, 1, 2, 3, 4, 5, 6, time.Local),
+		Stack:     "s",
+		Database:  "d",
+		User:      "u",
+		Server:    "15.20",
+		Major:     15,
+		Encoding:  "UTF8",
+		Collation: "C.UTF-8",
+		Schema:    "abc",
+		Volumes:   []string{"mail", "certificates"},
 	}
 }
 
@@ -115,7 +124,12 @@ func TestBackup_by_hand(t *testing.T) {
 	require.NoError(t, err)
 	text, err := io.ReadAll(plain)
 	require.NoError(t, err)
-	assert.Equal(t, backup.Fingerprint([]byte(content()["database.dump"])), backup.Fingerprint(text), "a diff of these would be long")
+	assert.Equal(
+		t,
+		backup.Fingerprint([]byte(content()["database.dump"])),
+		backup.Fingerprint(text),
+		"a diff of these would be long",
+	)
 }
 
 // TestBackup_damaged changes one byte anywhere: it is refused, or, in what fills up blocks, it is without effect.
@@ -216,7 +230,12 @@ func TestSchema(t *testing.T) {
 	assert.Contains(t, string(a), "create table t ();\n")
 	nested := backup.Schema([]byte("check (((a >= 1) and (a <= 9)) and b)\n"))
 	flat := backup.Schema([]byte("check ((a >= 1) and (a <= 9) and b)\n"))
-	assert.Equal(t, backup.Fingerprint(nested), backup.Fingerprint(flat), "as PostgreSQL prints the same before and after a restore")
+	assert.Equal(
+		t,
+		backup.Fingerprint(nested),
+		backup.Fingerprint(flat),
+		"as PostgreSQL prints the same before and after a restore",
+	)
 	wanted, found := backup.Difference(nested, flat)
 	assert.Equal(t, wanted, found)
 	wanted, found = backup.Difference(a, bytes.ReplaceAll(b, []byte("t ()"), []byte("t (a int)")))
@@ -230,7 +249,11 @@ func FuzzRead(f *testing.F) {
 		f.Add(at, byte(1), uint16(0))
 		f.Add(at, byte(0), at)
 	}
-	want := map[string]string{"roles.sql": "", "schema.sql": "create table t ();\n", "database.dump": strings.Repeat("PGDMP", 100)}
+	want := map[string]string{
+		"roles.sql":     "",
+		"schema.sql":    "create table t ();\n",
+		"database.dump": strings.Repeat("PGDMP", 100),
+	}
 	f.Fuzz(func(t *testing.T, at uint16, change byte, cut uint16) {
 		file := written(t, want)
 		file[int(at)%len(file)] ^= change

@@ -40,7 +40,11 @@ func open(r io.Reader) (*input, Header, error) {
 	case h.Format < 1:
 		return nil, h, ErrForeign
 	case h.Format > format:
-		return nil, h, fmt.Errorf("it has format %d, and this Poststack knows those up to %d: use a newer one", h.Format, format)
+		return nil, h, fmt.Errorf(
+			"it has format %d, and this Poststack knows those up to %d: use a newer one",
+			h.Format,
+			format,
+		)
 	}
 	return in, h, nil
 }
@@ -71,7 +75,8 @@ func (in *input) Read(p []byte) (int, error) {
 
 // broken is what the archive's own form makes of damage; an error of the disk stays one.
 func broken(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, tar.ErrHeader) || errors.Is(err, tar.ErrFieldTooLong) {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, tar.ErrHeader) ||
+		errors.Is(err, tar.ErrFieldTooLong) {
 		return damaged("%v", err)
 	}
 	return err

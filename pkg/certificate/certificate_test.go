@@ -28,8 +28,12 @@ const day = 24 * time.Hour
 func local(t *testing.T) certificate.Authority {
 	t.Helper()
 	return certificate.Authority{
-		Dir: filepath.Join(t.TempDir(), "tls"), Name: "poststack s",
-		Server: certificate.Names{DNS: []string{"localhost", "postgres"}, IPs: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}},
+		Dir:  filepath.Join(t.TempDir(), "tls"),
+		Name: "poststack s",
+		Server: certificate.Names{
+			DNS: []string{"localhost", "postgres"},
+			IPs: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		},
 	}
 }
 
@@ -157,7 +161,12 @@ func TestLoad(t *testing.T) {
 	other := issue(t, nil, newKey(t), asRoot)
 	ended := issue(t, &root, key, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Hour) })
 	future := issue(t, &root, key, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) })
-	client := issue(t, &root, key, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
+	client := issue(
+		t,
+		&root,
+		key,
+		func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} },
+	)
 	short, err := rsa.GenerateKey(rand.Reader, 1024)
 	require.NoError(t, err)
 	weak := issue(t, &root, short, func(*x509.Certificate) {})

@@ -136,7 +136,11 @@ func (s Server) judgeKey() error {
 	case block == nil:
 		return s.wrong(KeyFile, "it holds no key in PEM", "convert it with openssl pkey")
 	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
-		return s.wrong(KeyFile, "the key has a pass phrase, which nobody could type at a start", "take it off with openssl pkey")
+		return s.wrong(
+			KeyFile,
+			"the key has a pass phrase, which nobody could type at a start",
+			"take it off with openssl pkey",
+		)
 	}
 	pair, err := tls.X509KeyPair(s.Chain, s.Key)
 	if err != nil {
@@ -144,7 +148,11 @@ func (s Server) judgeKey() error {
 			"copy the two from the same issue, the server's own certificate first")
 	}
 	if key, ok := pair.PrivateKey.(*rsa.PrivateKey); ok && key.N.BitLen() < minRSA {
-		return s.wrong(KeyFile, fmt.Sprintf("an RSA key of %d bits is refused by OpenSSL", key.N.BitLen()), "have one issued for a longer key")
+		return s.wrong(
+			KeyFile,
+			fmt.Sprintf("an RSA key of %d bits is refused by OpenSSL", key.N.BitLen()),
+			"have one issued for a longer key",
+		)
 	}
 	return nil
 }
@@ -211,13 +219,17 @@ func (s *Server) findRoots() error {
 // systemRoots are where systems keep the authorities that they trust.
 func systemRoots() []string {
 	return []string{
-		"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
+		"/etc/ssl/certs/ca-certificates.crt",
+		"/etc/pki/tls/certs/ca-bundle.crt",
+		"/etc/ssl/ca-bundle.pem",
+		"/etc/ssl/cert.pem",
 	}
 }
 
 // selfSigned tells whether c is a root, or a server's own that signs itself.
 func selfSigned(c *x509.Certificate) bool {
-	return bytes.Equal(c.RawSubject, c.RawIssuer) && c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+	return bytes.Equal(c.RawSubject, c.RawIssuer) &&
+		c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
 // Host is the name by which a server on 127.0.0.1 is found to be the certificate's: its address or localhost if the

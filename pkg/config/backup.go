@@ -13,15 +13,19 @@ func backupOptions() []option {
 		},
 		{
 			Setting: Setting{
-				Key: "backup.recipients", Env: "POSTSTACK_BACKUP_RECIPIENTS", Allowed: "recipients of age (age1…), or a file of them",
-				Help: "Whom backups are encrypted for; without it they are not encrypted",
+				Key:     "backup.recipients",
+				Env:     "POSTSTACK_BACKUP_RECIPIENTS",
+				Allowed: "recipients of age (age1…), or a file of them",
+				Help:    "Whom backups are encrypted for; without it they are not encrypted",
 			},
 			set: recipients,
 		},
 		{
 			Setting: Setting{
-				Key: "backup.identity", Env: "POSTSTACK_BACKUP_IDENTITY", Allowed: "a file of age identities, absolute or relative to the checkout",
-				Help: "File that encrypted backups are read with, as age-keygen makes it",
+				Key:     "backup.identity",
+				Env:     "POSTSTACK_BACKUP_IDENTITY",
+				Allowed: "a file of age identities, absolute or relative to the checkout",
+				Help:    "File that encrypted backups are read with, as age-keygen makes it",
 			},
 			set: localPath(func(c *Config) *string { return &c.Backup.Identity }),
 		},
@@ -33,7 +37,9 @@ func recipients(c *Config, s scope, raw string) (string, error) {
 	if !strings.HasPrefix(raw, "age1") {
 		return localPath(func(c *Config) *string { return &c.Backup.Recipients })(c, s, raw)
 	}
-	keys, err := oneLine(strings.Join(strings.FieldsFunc(raw, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }), " "))
+	keys, err := oneLine(
+		strings.Join(strings.FieldsFunc(raw, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }), " "),
+	)
 	if err == nil {
 		c.Backup.Recipients = keys
 	}

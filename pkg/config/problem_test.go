@@ -33,7 +33,11 @@ func TestLoad_ReportsEveryProblemAtOnce(t *testing.T) {
 func TestLoad_OneProblemIsOneLine(t *testing.T) {
 	t.Parallel()
 	_, err := load(t, "", "LOG_LEVEL=loud")
-	require.EqualError(t, err, `read configuration: log.level (environment LOG_LEVEL): "loud" is not known; allowed: error, warn, info, debug, trace`)
+	require.EqualError(
+		t,
+		err,
+		`read configuration: log.level (environment LOG_LEVEL): "loud" is not known; allowed: error, warn, info, debug, trace`,
+	)
 }
 
 func TestLoad_ReportsAValueThatIsOverridden(t *testing.T) {

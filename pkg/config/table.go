@@ -24,7 +24,16 @@ type setter func(c *Config, s scope, raw string) (string, error)
 
 // options is the table. Its order is that of config:show and of the documentation.
 func options() []option {
-	return slices.Concat(generalOptions(), serviceOptions(), acmeOptions(), stackOptions(), databaseOptions(), schemaOptions(), backupOptions(), timeoutOptions())
+	return slices.Concat(
+		generalOptions(),
+		serviceOptions(),
+		acmeOptions(),
+		stackOptions(),
+		databaseOptions(),
+		schemaOptions(),
+		backupOptions(),
+		timeoutOptions(),
+	)
 }
 
 func generalOptions() []option {
@@ -59,8 +68,10 @@ func generalOptions() []option {
 		},
 		{
 			Setting: Setting{
-				Key: "trace", Env: "POSTSTACK_TRACE", Allowed: "a file whose directory is there",
-				Help: "Trace of the run to write, see tracing.md; a relative path begins at the working directory, in poststack.yaml at the checkout",
+				Key:     "trace",
+				Env:     "POSTSTACK_TRACE",
+				Allowed: "a file whose directory is there",
+				Help:    "Trace of the run to write, see tracing.md; a relative path begins at the working directory, in poststack.yaml at the checkout",
 			},
 			set: localPath(func(c *Config) *string { return &c.Trace }), typed: true,
 		},
@@ -119,8 +130,11 @@ func stackOptions() []option {
 		},
 		{
 			Setting: Setting{
-				Key: "debian_suite", Env: "POSTSTACK_DEBIAN_SUITE", Default: "bookworm", Allowed: "a suite's name such as bookworm or trixie",
-				Help: "Debian suite that the images are built on",
+				Key:     "debian_suite",
+				Env:     "POSTSTACK_DEBIAN_SUITE",
+				Default: "bookworm",
+				Allowed: "a suite's name such as bookworm or trixie",
+				Help:    "Debian suite that the images are built on",
 			},
 			set: text(func(c *Config) *string { return &c.DebianSuite }, suiteName),
 		},
@@ -133,15 +147,24 @@ func stackOptions() []option {
 		},
 		{
 			Setting: Setting{
-				Key: "state_dir", Env: "POSTSTACK_STATE_DIR", Default: "<XDG_STATE_HOME or ~/.local/state>/poststack", Allowed: "an absolute path",
-				Help: "Directory for the generated password and the chosen port; each stack has its own below it",
+				Key:     "state_dir",
+				Env:     "POSTSTACK_STATE_DIR",
+				Default: "<XDG_STATE_HOME or ~/.local/state>/poststack",
+				Allowed: "an absolute path",
+				Help:    "Directory for the generated password and the chosen port; each stack has its own below it",
 			},
-			set: absolutePath(func(c *Config) *string { return &c.StateDir }), computed: userDir("XDG_STATE_HOME", ".local/state"),
+			set: absolutePath(
+				func(c *Config) *string { return &c.StateDir },
+			),
+			computed: userDir("XDG_STATE_HOME", ".local/state"),
 		},
 		{
 			Setting: Setting{
-				Key: "cache_dir", Env: "POSTSTACK_CACHE_DIR", Default: "<XDG_CACHE_HOME or ~/.cache>/poststack", Allowed: "an absolute path",
-				Help: "Directory for downloads and for what was found out about the engines; it may be deleted at any time",
+				Key:     "cache_dir",
+				Env:     "POSTSTACK_CACHE_DIR",
+				Default: "<XDG_CACHE_HOME or ~/.cache>/poststack",
+				Allowed: "an absolute path",
+				Help:    "Directory for downloads and for what was found out about the engines; it may be deleted at any time",
 			},
 			set: absolutePath(func(c *Config) *string { return &c.CacheDir }), computed: userDir("XDG_CACHE_HOME", ".cache"),
 		},
@@ -159,15 +182,21 @@ func databaseOptions() []option {
 		},
 		{
 			Setting: Setting{
-				Key: "database.name", Env: "POSTSTACK_DATABASE_NAME", Default: "poststack", Allowed: "1 to 63 bytes without control characters",
-				Help: "Database in Poststack's own server",
+				Key:     "database.name",
+				Env:     "POSTSTACK_DATABASE_NAME",
+				Default: "poststack",
+				Allowed: "1 to 63 bytes without control characters",
+				Help:    "Database in Poststack's own server",
 			},
 			set: text(func(c *Config) *string { return &c.Database.Name }, databaseName),
 		},
 		{
 			Setting: Setting{
-				Key: "database.user", Env: "POSTSTACK_DATABASE_USER", Default: "poststack", Allowed: "1 to 63 bytes without control characters, not pg_…",
-				Help: "User of Poststack's own server",
+				Key:     "database.user",
+				Env:     "POSTSTACK_DATABASE_USER",
+				Default: "poststack",
+				Allowed: "1 to 63 bytes without control characters, not pg_…",
+				Help:    "User of Poststack's own server",
 			},
 			set: text(func(c *Config) *string { return &c.Database.User }, roleName),
 		},
@@ -180,14 +209,18 @@ func databaseOptions() []option {
 		},
 		{
 			Setting: Setting{
-				Key: "database.password_file", Env: "POSTSTACK_DATABASE_PASSWORD_FILE", Allowed: "a file, absolute or relative to the checkout",
-				Help: "File with the password of Poststack's own server; one is generated if this is not set",
+				Key:     "database.password_file",
+				Env:     "POSTSTACK_DATABASE_PASSWORD_FILE",
+				Allowed: "a file, absolute or relative to the checkout",
+				Help:    "File with the password of Poststack's own server; one is generated if this is not set",
 			},
 			set: localPath(func(c *Config) *string { return &c.Database.PasswordFile }),
 		},
 		{
 			Setting: Setting{
-				Key: "database.tls", Env: "POSTSTACK_DATABASE_TLS", Default: "off",
+				Key:     "database.tls",
+				Env:     "POSTSTACK_DATABASE_TLS",
+				Default: "off",
 				Allowed: "off, own, or a directory, absolute or relative to the checkout",
 				Help:    "Certificate of Poststack's own server, see database.md: one of a local authority, or the fullchain.pem and privkey.pem of a directory",
 			},
@@ -200,8 +233,11 @@ func schemaOptions() []option {
 	return []option{
 		{
 			Setting: Setting{
-				Key: "schema.changelog", Env: "POSTSTACK_CHANGELOG", Default: "changelogs/db.changelog-root.yaml", Allowed: "a relative path inside the checkout",
-				Help: "Root changelog; its path is part of each changeset's identity",
+				Key:     "schema.changelog",
+				Env:     "POSTSTACK_CHANGELOG",
+				Default: "changelogs/db.changelog-root.yaml",
+				Allowed: "a relative path inside the checkout",
+				Help:    "Root changelog; its path is part of each changeset's identity",
 			},
 			set: text(func(c *Config) *string { return &c.Schema.Changelog }, changelogPath),
 		},
@@ -232,16 +268,58 @@ func schemaOptions() []option {
 func timeoutOptions() []option {
 	row := func(name, env, fallback, help string, field func(*Config) *time.Duration) option {
 		return option{
-			Setting: Setting{Key: "timeout." + name, Env: env, Default: fallback, Allowed: "a positive duration with its unit, such as 90s or 45m", Help: help},
-			set:     period(field),
+			Setting: Setting{
+				Key:     "timeout." + name,
+				Env:     env,
+				Default: fallback,
+				Allowed: "a positive duration with its unit, such as 90s or 45m",
+				Help:    help,
+			},
+			set: period(field),
 		}
 	}
 	return []option{
-		row("build", "POSTSTACK_TIMEOUT_BUILD", "45m", "Longest build of one image", func(c *Config) *time.Duration { return &c.Timeout.Build }),
-		row("pull", "POSTSTACK_TIMEOUT_PULL", "30s", "Longest pull of the Debian image, before it is made from the host's sources", func(c *Config) *time.Duration { return &c.Timeout.Pull }),
-		row("start", "POSTSTACK_TIMEOUT_START", "60s", "Longest wait for a container to become ready", func(c *Config) *time.Duration { return &c.Timeout.Start }),
-		row("connect", "POSTSTACK_TIMEOUT_CONNECT", "10s", "Longest wait for a database connection", func(c *Config) *time.Duration { return &c.Timeout.Connect }),
-		row("schema", "POSTSTACK_TIMEOUT_SCHEMA", "15m", "Longest schema operation", func(c *Config) *time.Duration { return &c.Timeout.Schema }),
-		row("stop", "POSTSTACK_TIMEOUT_STOP", "60s", "Longest wait for a container to stop by itself", func(c *Config) *time.Duration { return &c.Timeout.Stop }),
+		row(
+			"build",
+			"POSTSTACK_TIMEOUT_BUILD",
+			"45m",
+			"Longest build of one image",
+			func(c *Config) *time.Duration { return &c.Timeout.Build },
+		),
+		row(
+			"pull",
+			"POSTSTACK_TIMEOUT_PULL",
+			"30s",
+			"Longest pull of the Debian image, before it is made from the host's sources",
+			func(c *Config) *time.Duration { return &c.Timeout.Pull },
+		),
+		row(
+			"start",
+			"POSTSTACK_TIMEOUT_START",
+			"60s",
+			"Longest wait for a container to become ready",
+			func(c *Config) *time.Duration { return &c.Timeout.Start },
+		),
+		row(
+			"connect",
+			"POSTSTACK_TIMEOUT_CONNECT",
+			"10s",
+			"Longest wait for a database connection",
+			func(c *Config) *time.Duration { return &c.Timeout.Connect },
+		),
+		row(
+			"schema",
+			"POSTSTACK_TIMEOUT_SCHEMA",
+			"15m",
+			"Longest schema operation",
+			func(c *Config) *time.Duration { return &c.Timeout.Schema },
+		),
+		row(
+			"stop",
+			"POSTSTACK_TIMEOUT_STOP",
+			"60s",
+			"Longest wait for a container to stop by itself",
+			func(c *Config) *time.Duration { return &c.Timeout.Stop },
+		),
 	}
 }

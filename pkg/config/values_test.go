@@ -109,7 +109,9 @@ func TestLoad_Changelog(t *testing.T) {
 		cfg, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
 		require.NoError(t, err)
 		assert.Equal(t, "changelogs/db.changelog-root.yaml", cfg.Schema.Changelog)
-		cfg, err = config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada", "POSTSTACK_CHANGELOG=..data/changelogs/a.yaml"}})
+		cfg, err = config.Load(
+			config.Input{Root: root, Environ: []string{"HOME=/home/ada", "POSTSTACK_CHANGELOG=..data/changelogs/a.yaml"}},
+		)
 		require.NoError(t, err, "a name that begins with two dots is not the parent")
 		assert.Equal(t, "..data/changelogs/a.yaml", cfg.Schema.Changelog)
 	})

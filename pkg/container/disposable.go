@@ -119,7 +119,9 @@ func named(ctx context.Context, pool *dockertest.Pool, name string) (*dockertest
 func removeNamed(ctx context.Context, pool *dockertest.Pool, name string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
-	err := pool.Client.RemoveContainer(docker.RemoveContainerOptions{ID: name, Force: true, RemoveVolumes: true, Context: ctx})
+	err := pool.Client.RemoveContainer(
+		docker.RemoveContainerOptions{ID: name, Force: true, RemoveVolumes: true, Context: ctx},
+	)
 	var none *docker.NoSuchContainer
 	if err == nil || errors.As(err, &none) {
 		return nil

@@ -110,8 +110,14 @@ func TestStartDisposable(t *testing.T) {
 	t.Parallel()
 	a := serveAPI(t, "")
 	d, err := container.StartDisposable(t.Context(), a, container.DisposableSpec{
-		Image: disposableImage, Env: map[string]string{"A": "b"},
-		Ports: []uint16{5432}, Volumes: map[string]string{"v": "/data"}, Locked: map[string]string{"c": "/etc/certs"}, Tmpfs: []engine.Tmpfs{{Path: "/tmp"}},
+		Image: disposableImage,
+		Env:   map[string]string{"A": "b"},
+		Ports: []uint16{
+			5432,
+		},
+		Volumes: map[string]string{"v": "/data"},
+		Locked:  map[string]string{"c": "/etc/certs"},
+		Tmpfs:   []engine.Tmpfs{{Path: "/tmp"}},
 		Network: "n",
 	})
 	require.NoError(t, err)
@@ -119,7 +125,11 @@ func TestStartDisposable(t *testing.T) {
 	assert.Equal(t, "127.0.0.1:40001", d.Address(5432))
 	assert.Equal(t, disposableImage, a.created.Image)
 	assert.Equal(t, []string{"A=b"}, a.created.Env)
-	assert.Equal(t, map[string]string{container.LabelDisposable: "true", container.LabelSession: session.Name()}, a.created.Labels)
+	assert.Equal(
+		t,
+		map[string]string{container.LabelDisposable: "true", container.LabelSession: session.Name()},
+		a.created.Labels,
+	)
 	assert.False(t, a.created.HostConfig.PublishAllPorts)
 	for _, b := range a.created.HostConfig.PortBindings["5432/tcp"] {
 		assert.Equal(t, "127.0.0.1", b.HostIp, "nothing is published beyond this machine")

@@ -46,9 +46,15 @@ func (e *ForeignError) Error() string {
 	text := fmt.Sprintf("use %s %q: it ", e.Kind, e.Name)
 	switch {
 	case !e.Stack:
-		return text + fmt.Sprintf("exists and does not belong to stack %q; rename it, or set POSTSTACK_STACK to another name", e.Owner.Stack)
+		return text + fmt.Sprintf(
+			"exists and does not belong to stack %q; rename it, or set POSTSTACK_STACK to another name",
+			e.Owner.Stack,
+		)
 	case e.Theirs == "":
-		text += fmt.Sprintf("belongs to a stack %q of an earlier release whose password is not in this state directory", e.Owner.Stack)
+		text += fmt.Sprintf(
+			"belongs to a stack %q of an earlier release whose password is not in this state directory",
+			e.Owner.Stack,
+		)
 	default:
 		text += fmt.Sprintf("belongs to a stack %q of another owner (%s)", e.Owner.Stack, e.Theirs)
 	}

@@ -77,7 +77,11 @@ func TestEnsure_of_another_owner(t *testing.T) {
 func TestEnsure_of_an_earlier_release(t *testing.T) {
 	t.Parallel()
 	e := newEngine()
-	old := map[string]string{container.LabelStack: "s", container.LabelRole: "postgres", container.LabelSpec: "0123456789abcdef"}
+	old := map[string]string{
+		container.LabelStack: "s",
+		container.LabelRole:  "postgres",
+		container.LabelSpec:  "0123456789abcdef",
+	}
 	require.NoError(t, e.VolumeCreate(t.Context(), volume, old))
 	require.NoError(t, e.NetworkCreate(t.Context(), network, old))
 	spec := service().Spec

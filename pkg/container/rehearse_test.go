@@ -75,8 +75,12 @@ func TestEnsure_that_fails_in_its_rehearsal(t *testing.T) {
 	_, _, err := ensureFound(t.Context(), e, rehearsed())
 	var refused *container.RehearsalError
 	require.ErrorAs(t, err, &refused)
-	assert.Equal(t, `replace container "`+name+`": image "localhost/poststack/postgres:1" does not take what it is to serve: `+
-		`agent: line 3:; unknown setting; the running container serves on: mend it`, err.Error())
+	assert.Equal(
+		t,
+		`replace container "`+name+`": image "localhost/poststack/postgres:1" does not take what it is to serve: `+
+			`agent: line 3:; unknown setting; the running container serves on: mend it`,
+		err.Error(),
+	)
 	now, err := e.ContainerInspect(t.Context(), name)
 	require.NoError(t, err)
 	assert.Equal(t, first, now)

@@ -32,7 +32,11 @@ func checkHost(host string) error {
 	}
 	plain := regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?$`)
 	if !plain.MatchString(host) || strings.Contains(host, "..") {
-		return &URLError{"host", "is neither a name nor an IP address", `percent-encode "@", "/" and ":" in user and password`}
+		return &URLError{
+			"host",
+			"is neither a name nor an IP address",
+			`percent-encode "@", "/" and ":" in user and password`,
+		}
 	}
 	if strings.Trim(host, "0123456789.") == "" {
 		return &URLError{"host", "is not a whole IPv4 address", "write four numbers"}
@@ -51,7 +55,11 @@ func checkTLS(t *Target) error {
 		}
 		t.SSLMode = "require"
 	default:
-		return &URLError{"parameter sslmode", "has an unknown value", "use disable, allow, prefer, require, verify-ca or verify-full"}
+		return &URLError{
+			"parameter sslmode",
+			"has an unknown value",
+			"use disable, allow, prefer, require, verify-ca or verify-full",
+		}
 	}
 	if t.SSLMode == "require" && t.SSLRootCert != "" {
 		t.SSLMode = "verify-ca"
@@ -62,7 +70,11 @@ func checkTLS(t *Target) error {
 	verifies := strings.HasPrefix(t.SSLMode, "verify-")
 	switch {
 	case t.SSLRootCert == "system" || verifies && t.SSLRootCert == "":
-		return &URLError{"parameter sslrootcert", "does not name a file", "write the CA's PEM file; on Debian all public ones are in /etc/ssl/certs/ca-certificates.crt"}
+		return &URLError{
+			"parameter sslrootcert",
+			"does not name a file",
+			"write the CA's PEM file; on Debian all public ones are in /etc/ssl/certs/ca-certificates.crt",
+		}
 	case t.SSLRootCert != "" && !verifies:
 		return &URLError{"parameter sslrootcert", "has no effect with this sslmode", "write sslmode=verify-full"}
 	case (t.SSLCert == "") != (t.SSLKey == ""):
@@ -82,7 +94,11 @@ func checkBinding(t *Target) error {
 	case "require":
 		switch {
 		case t.SSLMode == "disable" || t.Socket() != "":
-			return &URLError{"parameter channel_binding", "needs TLS, which this connection has not", "write sslmode=require, or leave it out"}
+			return &URLError{
+				"parameter channel_binding",
+				"needs TLS, which this connection has not",
+				"write sslmode=require, or leave it out",
+			}
 		case !strings.HasPrefix(t.SSLMode, "verify-"):
 			t.SSLMode = "require"
 		}

@@ -52,7 +52,13 @@ func TestTarget_sends_no_password_in_clear_to_another_machine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address, got := asksInClear(t)
-			tgt := Target{Host: "db.example", User: "app", Password: "s3cr3t-pw", Database: "mail", SSLMode: "disable"}.withDefaults()
+			tgt := Target{
+				Host:     "db.example",
+				User:     "app",
+				Password: "s3cr3t-pw",
+				Database: "mail",
+				SSLMode:  "disable",
+			}.withDefaults()
 			cfg, err := tgt.config()
 			require.NoError(t, err)
 			cfg.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"192.0.2.7"}, nil }
@@ -66,7 +72,11 @@ func TestTarget_sends_no_password_in_clear_to_another_machine(t *testing.T) {
 			if piece > 1 {
 				failure := tgt.explain(err)
 				assert.Equal(t, Authentication, failure.Kind)
-				assert.ErrorContains(t, failure, "asks for the password in clear text, and the connection has no TLS; switch TLS on")
+				assert.ErrorContains(
+					t,
+					failure,
+					"asks for the password in clear text, and the connection has no TLS; switch TLS on",
+				)
 			}
 		})
 	}

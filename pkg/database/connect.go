@@ -15,7 +15,13 @@ func (t Target) Connect(ctx context.Context) (*pgx.Conn, error) {
 	t = t.withDefaults()
 	cfg, err := t.config()
 	if err != nil {
-		return nil, &ConnectError{Kind: Settings, Target: t.Redacted(), Reason: err.Error(), Remedy: "correct the database URL", Err: err}
+		return nil, &ConnectError{
+			Kind:   Settings,
+			Target: t.Redacted(),
+			Reason: err.Error(),
+			Remedy: "correct the database URL",
+			Err:    err,
+		}
 	}
 	if trace.From(ctx) != nil {
 		cfg.Tracer = tracer{}

@@ -195,5 +195,9 @@ func TestConnectError_is_one_line_with_the_remedy_at_its_end(t *testing.T) {
 	require.Error(t, err)
 	text := err.Error()
 	assert.True(t, strings.HasPrefix(text, `use database "postgresql://app@127.0.0.1:`), text)
-	assert.True(t, strings.HasSuffix(text, `rejects the password of user "app" (SQLSTATE 28P01); correct user and password in the URL`), text)
+	assert.True(
+		t,
+		strings.HasSuffix(text, `rejects the password of user "app" (SQLSTATE 28P01); correct user and password in the URL`),
+		text,
+	)
 }

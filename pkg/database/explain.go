@@ -72,9 +72,19 @@ func (t Target) classify(err error) *ConnectError {
 	)
 	switch {
 	case errors.As(err, &dns):
-		return t.failure(DNS, "the name of the host does not resolve", "check the host in the URL and this machine's DNS", dns)
+		return t.failure(
+			DNS,
+			"the name of the host does not resolve",
+			"check the host in the URL and this machine's DNS",
+			dns,
+		)
 	case isTLS(err):
-		return t.failure(TLS, "TLS failed: "+tlsCause(err), "check sslmode and sslrootcert against the server's certificate", tlsError(err))
+		return t.failure(
+			TLS,
+			"TLS failed: "+tlsCause(err),
+			"check sslmode and sslrootcert against the server's certificate",
+			tlsError(err),
+		)
 	case errors.Is(err, errNoTLS):
 		return t.failure(TLS, fmt.Sprintf("the server has no TLS, and sslmode=%s asks for it", t.SSLMode),
 			"switch TLS on in the server, or write sslmode=prefer where the network is trusted", errNoTLS)
@@ -84,9 +94,19 @@ func (t Target) classify(err error) *ConnectError {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return t.failure(Refused, "nothing listens there", "start the server, or check host and port", syscall.ECONNREFUSED)
 	case t.Socket() != "" && errors.Is(err, syscall.ENOENT):
-		return t.failure(Refused, "there is no socket "+t.Socket(), "start the server, or write as host the directory that its unix_socket_directories names", syscall.ENOENT)
+		return t.failure(
+			Refused,
+			"there is no socket "+t.Socket(),
+			"start the server, or write as host the directory that its unix_socket_directories names",
+			syscall.ENOENT,
+		)
 	case t.Socket() != "" && errors.Is(err, syscall.EACCES):
-		return t.failure(Permission, "this user may not use the socket "+t.Socket(), "check the directory's rights and the server's unix_socket_permissions", syscall.EACCES)
+		return t.failure(
+			Permission,
+			"this user may not use the socket "+t.Socket(),
+			"check the directory's rights and the server's unix_socket_permissions",
+			syscall.EACCES,
+		)
 	case errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH):
 		errors.As(err, &op)
 		return t.failure(Unreachable, "there is no route to the host", "check the host and this machine's network", op)

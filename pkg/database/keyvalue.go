@@ -25,7 +25,11 @@ func readKeyValue(s string) (w written, err error) {
 			return w, err
 		}
 		if canonical(strings.ToLower(name)) != "password" && semicolons.MatchString(value) {
-			return w, &URLError{"URL", "has semicolons between its parts, as .NET and PHP write it", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"}
+			return w, &URLError{
+				"URL",
+				"has semicolons between its parts, as .NET and PHP write it",
+				"write postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+			}
 		}
 		w.parameters = append(w.parameters, parameter{name, value})
 	}

@@ -63,7 +63,11 @@ func (t *Target) setPort(text string) error {
 // apply puts the parameters into t.
 func (w *written) apply(t *Target) error {
 	seen := map[string]bool{
-		"password": w.hasPassword, "user": w.user != "", "host": w.host != "", "port": w.port != "", "dbname": w.database != "",
+		"password": w.hasPassword,
+		"user":     w.user != "",
+		"host":     w.host != "",
+		"port":     w.port != "",
+		"dbname":   w.database != "",
 	}
 	for i, p := range w.parameters {
 		name := canonical(p.name)
@@ -99,7 +103,11 @@ func (w *written) set(t *Target, i int, name string) error {
 	case "hostaddr":
 		ip, err := netip.ParseAddr(value)
 		if err != nil || ip.IsUnspecified() || ip.Zone() != "" {
-			return &URLError{"parameter hostaddr", "is not an IP address", "write the address of the server that host names, or leave it out"}
+			return &URLError{
+				"parameter hostaddr",
+				"is not an IP address",
+				"write the address of the server that host names, or leave it out",
+			}
 		}
 		t.HostAddr = ip
 	case "connect_timeout":
@@ -118,7 +126,11 @@ func (w *written) set(t *Target, i int, name string) error {
 func (w *written) setTimeout(t *Target, value string) error {
 	n, err := strconv.Atoi(value)
 	if err != nil {
-		return &URLError{"parameter connect_timeout", "is not a number of seconds", "write one, such as 10; 0 waits as long as POSTSTACK_TIMEOUT_CONNECT lets it"}
+		return &URLError{
+			"parameter connect_timeout",
+			"is not a number of seconds",
+			"write one, such as 10; 0 waits as long as POSTSTACK_TIMEOUT_CONNECT lets it",
+		}
 	}
 	if n <= 0 || n > int(maxConnectTimeout/time.Second) {
 		n = int(maxConnectTimeout / time.Second)

@@ -11,7 +11,9 @@ import (
 
 // ErrPooled is a connection pooler that gives the server's sessions to its clients for one transaction each, such as
 // PgBouncer with pool_mode=transaction: what belongs to a session, advisory locks above all, is not to be had through it.
-var ErrPooled = errors.New("a connection pooler in transaction mode stands before the server: locks of a session do not hold through it")
+var ErrPooled = errors.New(
+	"a connection pooler in transaction mode stands before the server: locks of a session do not hold through it",
+)
 
 // Pooled tells whether err comes of such a pooler: it is [ErrPooled], or the server knows a prepared statement already
 // that this session has not made, or does not know one that it has (SQLSTATE 42P05, 26000).

@@ -67,10 +67,18 @@ func ReadURL(raw string) (t Target, notes []string, err error) {
 // read tells the three forms apart by what comes first, a colon or an equals sign.
 func read(raw string) (written, error) {
 	if strings.ContainsAny(raw[:1], "\"'`") {
-		return written{}, &URLError{"URL", "begins with a quote", "leave the quotes out: they belong to the shell, not to the value"}
+		return written{}, &URLError{
+			"URL",
+			"begins with a quote",
+			"leave the quotes out: they belong to the shell, not to the value",
+		}
 	}
 	if m := inFront.FindStringSubmatch(raw); m != nil && m[1] != "password" {
-		return written{}, &URLError{"URL", "has a command or the name of a variable in front of it", "begin with postgresql://"}
+		return written{}, &URLError{
+			"URL",
+			"has a command or the name of a variable in front of it",
+			"begin with postgresql://",
+		}
 	}
 	i := strings.IndexAny(raw, ":=")
 	if i >= 0 && raw[i] == '=' {
@@ -83,7 +91,11 @@ func read(raw string) (written, error) {
 			continue
 		}
 		if strings.HasPrefix(address, "+") {
-			return written{}, &URLError{"scheme", `names a driver behind a "+", which is another program's`, "begin with postgresql://"}
+			return written{}, &URLError{
+				"scheme",
+				`names a driver behind a "+", which is another program's`,
+				"begin with postgresql://",
+			}
 		}
 		if address, ok = strings.CutPrefix(address, ":"); !ok {
 			continue

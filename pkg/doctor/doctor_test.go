@@ -107,7 +107,12 @@ func TestPermissions(t *testing.T) {
 	file := filepath.Join(dir, "password")
 	require.NoError(t, os.WriteFile(file, []byte("x"), 0o600))
 	look := func(ours bool) []doctor.Finding {
-		return doctor.Permissions([]doctor.Secret{{What: "password", Path: file, Mode: 0o600, Ours: ours}}, nil).Look(t.Context())
+		return doctor.Permissions(
+			[]doctor.Secret{{What: "password", Path: file, Mode: 0o600, Ours: ours}},
+			nil,
+		).Look(
+			t.Context(),
+		)
 	}
 	assert.Equal(t, []doctor.State{doctor.OK}, states(look(true)))
 	require.NoError(t, os.Chmod(file, 0o644))
@@ -122,7 +127,12 @@ func TestPermissions(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 
 	places := []doctor.Place{{What: "logs", Path: dir}, {What: "cache", Path: filepath.Join(dir, "none")}}
-	assert.Equal(t, []doctor.State{doctor.OK}, states(doctor.Permissions(nil, places).Look(t.Context())), "what is not there yet is well")
+	assert.Equal(
+		t,
+		[]doctor.State{doctor.OK},
+		states(doctor.Permissions(nil, places).Look(t.Context())),
+		"what is not there yet is well",
+	)
 }
 
 func TestNetwork(t *testing.T) {
@@ -144,8 +154,17 @@ func TestNetwork(t *testing.T) {
 		return out
 	}
 	ok, warning := []doctor.State{doctor.OK}, []doctor.State{doctor.Warning}
-	assert.Equal(t, map[string][]doctor.State{"name service": ok, "package mirror": ok, "clock": ok}, look(doctor.Network{}), "without a mirror")
-	assert.Equal(t, map[string][]doctor.State{"name service": ok, "package mirror": ok, "clock": ok}, look(doctor.Network{Mirrors: []string{server.URL + "/x"}}))
+	assert.Equal(
+		t,
+		map[string][]doctor.State{"name service": ok, "package mirror": ok, "clock": ok},
+		look(doctor.Network{}),
+		"without a mirror",
+	)
+	assert.Equal(
+		t,
+		map[string][]doctor.State{"name service": ok, "package mirror": ok, "clock": ok},
+		look(doctor.Network{Mirrors: []string{server.URL + "/x"}}),
+	)
 	ahead = time.Hour
 	assert.Equal(t, warning, look(doctor.Network{Mirrors: []string{server.URL + "/x"}})["clock"], "behind")
 	ahead = -time.Hour
@@ -167,10 +186,15 @@ func TestNetwork(t *testing.T) {
 func TestMend_that_hangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		hangs := doctor.Finding{Check: "lock", State: doctor.Problem, Seen: "set", Fix: func(ctx context.Context) (string, error) {
-			<-ctx.Done()
-			return "", ctx.Err()
-		}}
+		hangs := doctor.Finding{
+			Check: "lock",
+			State: doctor.Problem,
+			Seen:  "set",
+			Fix: func(ctx context.Context) (string, error) {
+				<-ctx.Done()
+				return "", ctx.Err()
+			},
+		}
 		out := doctor.Mend(t.Context(), []doctor.Finding{hangs})
 		assert.Equal(t, doctor.Problem, out[0].State)
 		assert.Equal(t, "set; mending it: it did not end within 30s", out[0].Seen)

@@ -92,7 +92,10 @@ func (b Boot) Look(ctx context.Context, info Info) AtBoot {
 	case b.enabled(ctx, info, b.unit()) == "enabled":
 		return b.lookLinger(info)
 	case info.Rootless && written(b.unitFile()):
-		return AtBoot{Why: "podman has no daemon, and its unit is not enabled", Remedy: "systemctl --user enable --now " + b.unitFile()}
+		return AtBoot{
+			Why:    "podman has no daemon, and its unit is not enabled",
+			Remedy: "systemctl --user enable --now " + b.unitFile(),
+		}
 	default:
 		return AtBoot{Why: "podman has no daemon, and no unit starts its containers", Remedy: "mage engine:install"}
 	}
@@ -107,7 +110,10 @@ func (b Boot) lookCron(ctx context.Context) AtBoot {
 	if text, err := os.ReadFile("/etc/rc.local"); err == nil && strings.Contains(string(text), b.script()) {
 		return AtBoot{Returns: true}
 	}
-	out := AtBoot{Why: "podman has no daemon, and systemd does not run here", Remedy: "mage engine:install, which tells what the machine has to run"}
+	out := AtBoot{
+		Why:    "podman has no daemon, and systemd does not run here",
+		Remedy: "mage engine:install, which tells what the machine has to run",
+	}
 	if written(b.script()) {
 		out.Remedy = "crontab -e, and add: @reboot sh " + b.script() + " start"
 	}
@@ -117,7 +123,10 @@ func (b Boot) lookCron(ctx context.Context) AtBoot {
 // lookLinger tells whether the units of a user start with the machine.
 func (b Boot) lookLinger(info Info) AtBoot {
 	if info.Rootless && !written(filepath.Join("/var/lib/systemd/linger", b.System.User)) {
-		return AtBoot{Why: "the units of " + b.System.User + " wait for a login", Remedy: "sudo loginctl enable-linger " + b.System.User}
+		return AtBoot{
+			Why:    "the units of " + b.System.User + " wait for a login",
+			Remedy: "sudo loginctl enable-linger " + b.System.User,
+		}
 	}
 	return AtBoot{Returns: true}
 }
@@ -129,7 +138,10 @@ func (b Boot) lookDocker(ctx context.Context, info Info) AtBoot {
 	case !local:
 		return unknown
 	case daemonAlive(filepath.Join(b.Dir, daemonPid)):
-		return AtBoot{Why: "dockerd was started by mage engine:install, and not by the machine", Remedy: "have the machine start dockerd, such as by crontab -e: @reboot dockerd"}
+		return AtBoot{
+			Why:    "dockerd was started by mage engine:install, and not by the machine",
+			Remedy: "have the machine start dockerd, such as by crontab -e: @reboot dockerd",
+		}
 	case !b.System.Systemd:
 		return unknown
 	}

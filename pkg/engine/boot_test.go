@@ -124,7 +124,14 @@ func TestBoot_Install(t *testing.T) {
 	t.Run("who is not root is told how to enable it", func(t *testing.T) {
 		t.Parallel()
 		m := &machine{}
-		_, err := m.boot(t, engine.System{Systemd: true}).Install(t.Context(), engine.Info{Kind: engine.Podman, Rootless: true}, m.reporter())
+		_, err := m.boot(
+			t,
+			engine.System{Systemd: true},
+		).Install(
+			t.Context(),
+			engine.Info{Kind: engine.Podman, Rootless: true},
+			m.reporter(),
+		)
 		require.NoError(t, err)
 		assert.Contains(t, strings.Join(m.said, "\n"), "remedy: systemctl --user enable --now ")
 		assert.NotContains(t, strings.Join(m.commands, "\n"), " enable ")
@@ -153,7 +160,11 @@ func TestBoot_Install(t *testing.T) {
 		changed, err := b.Install(t.Context(), engine.Info{Kind: engine.Docker, Endpoint: "unix:///s"}, m.reporter())
 		require.NoError(t, err)
 		assert.False(t, changed)
-		assert.Contains(t, strings.Join(m.said, "\n"), "after a reboot containers stay down: dockerd does not start with the machine; remedy: sudo systemctl enable docker")
+		assert.Contains(
+			t,
+			strings.Join(m.said, "\n"),
+			"after a reboot containers stay down: dockerd does not start with the machine; remedy: sudo systemctl enable docker",
+		)
 		entries, err := os.ReadDir(b.Dir)
 		require.NoError(t, err)
 		assert.Empty(t, entries)
@@ -197,7 +208,12 @@ func TestBootScript(t *testing.T) {
 	require.NoError(t, engine.MarkAtBoot(one, "z-postgres"), "once more changes nothing")
 	out, err = run("start")
 	require.NoError(t, err)
-	assert.Equal(t, "start z-postgres\nstart a-web\nstart b-postgres\n", out, "what was marked first is started first, what is not there any more is not")
+	assert.Equal(
+		t,
+		"start z-postgres\nstart a-web\nstart b-postgres\n",
+		out,
+		"what was marked first is started first, what is not there any more is not",
+	)
 	out, err = run("stop")
 	require.NoError(t, err)
 	assert.Equal(t, "stop b-postgres\nstop a-web\nstop z-postgres\n", out)

@@ -109,15 +109,18 @@ func (s *suite) containerCases() []testCase {
 			_, err = s.ContainerInspect(ctx, spec.Name)
 			require.ErrorIs(t, err, engine.ErrNotFound)
 		}},
-		{"create with a name that is taken is ErrConflict and leaves the other alone", func(ctx context.Context, t *testing.T) {
-			spec := s.spec("wait")
-			id := s.create(ctx, t, spec)
-			_, err := s.ContainerCreate(ctx, spec)
-			require.ErrorIs(t, err, engine.ErrConflict)
-			c, err := s.ContainerInspect(ctx, spec.Name)
-			require.NoError(t, err)
-			assert.Equal(t, id, c.ID)
-		}},
+		{
+			"create with a name that is taken is ErrConflict and leaves the other alone",
+			func(ctx context.Context, t *testing.T) {
+				spec := s.spec("wait")
+				id := s.create(ctx, t, spec)
+				_, err := s.ContainerCreate(ctx, spec)
+				require.ErrorIs(t, err, engine.ErrConflict)
+				c, err := s.ContainerInspect(ctx, spec.Name)
+				require.NoError(t, err)
+				assert.Equal(t, id, c.ID)
+			},
+		},
 		{"a port without an address is refused", func(ctx context.Context, t *testing.T) {
 			spec := s.spec("wait")
 			spec.Ports = []engine.Port{{Container: 80}}

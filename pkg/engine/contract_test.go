@@ -46,7 +46,16 @@ func keepsContract(t *testing.T, open func(testing.TB) API) {
 	enginetest.ImportProgram(t, s.API, s.image, "LABEL "+contractLabel+"="+s.name, "ENV FROM_IMAGE=yes")
 	lists := []func() []testCase{s.imageCases, s.tagCases, s.containerCases, s.storeCases}
 	if !fake {
-		lists = append(lists, s.runCases, s.insideCases, s.networkCases, s.fileCases, s.mountCases, s.buildCases, s.cancelCases)
+		lists = append(
+			lists,
+			s.runCases,
+			s.insideCases,
+			s.networkCases,
+			s.fileCases,
+			s.mountCases,
+			s.buildCases,
+			s.cancelCases,
+		)
 	}
 	for _, list := range lists {
 		for _, c := range list() {

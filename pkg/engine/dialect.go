@@ -53,7 +53,14 @@ func newProgress(d dialect, report func(Step), secrets *secret.Set) *progress {
 	if report == nil {
 		report = func(Step) {}
 	}
-	return &progress{dialect: d, report: report, secrets: secrets, now: time.Now, vertex: map[string]int{}, tails: map[int][]string{}}
+	return &progress{
+		dialect: d,
+		report:  report,
+		secrets: secrets,
+		now:     time.Now,
+		vertex:  map[string]int{},
+		tails:   map[int][]string{},
+	}
 }
 
 func (p *progress) line(s string) {

@@ -107,7 +107,10 @@ func Order(getenv func(string) string) []Kind {
 // warnOverridden tells the user whose DOCKER_HOST or CONTAINER_HOST was passed over, since what was chosen
 // instead is another machine's or another store's engine.
 func (o Options) warnOverridden(rejected []Rejection) {
-	set := map[Kind]string{Docker: o.Getenv("DOCKER_HOST") + o.Getenv("DOCKER_CONTEXT"), Podman: o.Getenv("CONTAINER_HOST")}
+	set := map[Kind]string{
+		Docker: o.Getenv("DOCKER_HOST") + o.Getenv("DOCKER_CONTEXT"),
+		Podman: o.Getenv("CONTAINER_HOST"),
+	}
 	for _, r := range rejected {
 		if set[r.Kind] != "" {
 			o.Report.Warn(fmt.Sprintf("%s is not used: %s", r.Kind, r.Reason))

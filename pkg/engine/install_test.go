@@ -83,7 +83,10 @@ func TestInstall_apt(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			h := &host{unknown: tc.unknown}
-			require.NoError(t, engine.Install(t.Context(), h.options(t, tc.want, engine.System{Root: true, Release: tc.release})))
+			require.NoError(
+				t,
+				engine.Install(t.Context(), h.options(t, tc.want, engine.System{Root: true, Release: tc.release})),
+			)
 			assert.Equal(t, []string{apt + "update", apt + "install -y --no-install-recommends " + tc.packages}, h.commands)
 		})
 	}
@@ -160,7 +163,11 @@ func TestInstall_refuses(t *testing.T) {
 		err := engine.Install(t.Context(), h.options(t, "docker", engine.System{Release: bookworm, Systemd: true}, "dockerd"))
 		var privilege *engine.PrivilegeError
 		require.ErrorAs(t, err, &privilege)
-		assert.Equal(t, []string{"sudo systemctl enable --now docker", "sudo usermod -aG docker alice   # then log in again"}, privilege.Commands)
+		assert.Equal(
+			t,
+			[]string{"sudo systemctl enable --now docker", "sudo usermod -aG docker alice   # then log in again"},
+			privilege.Commands,
+		)
 	})
 }
 

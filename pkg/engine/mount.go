@@ -67,7 +67,11 @@ func (t Tmpfs) Options(kind Kind) string {
 // them apart again, which a comma in a path does not survive; in this one a colon does not.
 func bindText(m mount.Mount) (string, error) {
 	if strings.Contains(m.Source+m.Target, ":") {
-		return "", fmt.Errorf("mount on %q: podman cannot mount the path %q, which holds both a comma and a colon", m.Target, m.Source)
+		return "", fmt.Errorf(
+			"mount on %q: podman cannot mount the path %q, which holds both a comma and a colon",
+			m.Target,
+			m.Source,
+		)
 	}
 	text := m.Source + ":" + m.Target
 	if m.ReadOnly {

@@ -32,7 +32,12 @@ func connect(ctx context.Context, o Options, kind Kind) (*Engine, error) {
 	if program == "" {
 		return nil, fmt.Errorf("there is no program %q in PATH", kind)
 	}
-	e := &Engine{opts: o, info: Info{Kind: kind}, cli: commandLine{runner: o.Runner, kind: kind, program: program}, recorder: trace.From(ctx)}
+	e := &Engine{
+		opts:     o,
+		info:     Info{Kind: kind},
+		cli:      commandLine{runner: o.Runner, kind: kind, program: program},
+		recorder: trace.From(ctx),
+	}
 	if kind == Podman {
 		return e, e.connectPodman(ctx, o)
 	}

@@ -108,7 +108,10 @@ func TestOpen_auto(t *testing.T) {
 	t.Run("a socket path that is too long is refused by name", func(t *testing.T) {
 		t.Parallel()
 		o := options(t, nil, "podman")
-		o.RuntimeDir = filepath.Join(o.RuntimeDir, "a-directory-with-a-name-that-is-much-too-long-for-a-socket-below-it-on-any-system-that-there-is")
+		o.RuntimeDir = filepath.Join(
+			o.RuntimeDir,
+			"a-directory-with-a-name-that-is-much-too-long-for-a-socket-below-it-on-any-system-that-there-is",
+		)
 		_, err := engine.Open(t.Context(), o)
 		require.ErrorContains(t, err, "XDG_RUNTIME_DIR")
 	})
@@ -121,7 +124,10 @@ func TestOpen_dockerContext(t *testing.T) {
 		o := options(t, nil, "docker")
 		o.Want = "docker"
 		contextFile(t, filepath.Join(o.Getenv("HOME"), ".docker"), "prod", "ssh://prod.example")
-		require.NoError(t, os.WriteFile(filepath.Join(o.Getenv("HOME"), ".docker", "config.json"), []byte(`{"currentContext":"prod"}`), 0o644))
+		require.NoError(
+			t,
+			os.WriteFile(filepath.Join(o.Getenv("HOME"), ".docker", "config.json"), []byte(`{"currentContext":"prod"}`), 0o644),
+		)
 		_, err := engine.Open(t.Context(), o)
 		require.ErrorContains(t, err, `/.docker/config.json=ssh://prod.example is an engine on another machine`)
 		require.ErrorContains(t, err, "remedy: docker context use default;")

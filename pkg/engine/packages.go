@@ -86,7 +86,13 @@ func elsewhere(kind Kind) string {
 func thisSystem(getenv func(string) string) System {
 	release, _ := os.ReadFile("/etc/os-release") // without it the system has no name
 	info, err := os.Stat("/run/systemd/system")
-	s := System{Known: true, Root: os.Geteuid() == 0, Systemd: err == nil && info.IsDir(), Release: string(release), User: getenv("USER")}
+	s := System{
+		Known:   true,
+		Root:    os.Geteuid() == 0,
+		Systemd: err == nil && info.IsDir(),
+		Release: string(release),
+		User:    getenv("USER"),
+	}
 	if u, err := user.Current(); err == nil {
 		s.User = u.Username
 	}

@@ -70,7 +70,12 @@ func TestWithArgLabels(t *testing.T) {
 	given, _ := engine.WithArgLabels(text, map[string]string{"B": "3"})
 	assert.NotEqual(t, one, given)
 	def, _ := engine.WithArgLabels(strings.Replace(text, "C=3", "C=4", 1), map[string]string{"B": "2"})
-	assert.Equal(t, one[:strings.Index(one, "ARG C")], def[:strings.Index(def, "ARG C")], "what stands before keeps its cache")
+	assert.Equal(
+		t,
+		one[:strings.Index(one, "ARG C")],
+		def[:strings.Index(def, "ARG C")],
+		"what stands before keeps its cache",
+	)
 	assert.NotEqual(t, one[strings.Index(one, "LABEL c=")-40:], def[strings.Index(def, "LABEL c=")-40:])
 	plain := "FROM x\nRUN y\n"
 	unchanged, inserted := engine.WithArgLabels(plain, nil)
@@ -80,7 +85,11 @@ func TestWithArgLabels(t *testing.T) {
 
 func TestLabelLine(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "\nLABEL \"a\"=\"1\" \"b\"=\"x \\\"y\\\" \\$z \\\\ two lines\"\n", engine.LabelLine(map[string]string{"b": "x \"y\" $z \\ two\nlines", "a": "1"}))
+	assert.Equal(
+		t,
+		"\nLABEL \"a\"=\"1\" \"b\"=\"x \\\"y\\\" \\$z \\\\ two lines\"\n",
+		engine.LabelLine(map[string]string{"b": "x \"y\" $z \\ two\nlines", "a": "1"}),
+	)
 	assert.Empty(t, engine.LabelLine(nil))
 }
 
@@ -98,7 +107,10 @@ runtime = "crun"
 [engine.runtimes]
 kata = ["/usr/bin/kata"]
 `
-	got, err := engine.MergeConf(system, "[engine]\nruntime = \"runc\"\nexit_command_delay = 10\nruntimes.runc = [\"/opt/runc\"]\n")
+	got, err := engine.MergeConf(
+		system,
+		"[engine]\nruntime = \"runc\"\nexit_command_delay = 10\nruntimes.runc = [\"/opt/runc\"]\n",
+	)
 	require.NoError(t, err)
 	assert.Equal(t, `[containers]
 annotations = ["a # b", "c]"]
@@ -174,9 +186,16 @@ func TestNextWorkaround(t *testing.T) {
 		}
 		assert.Equal(t, tc.want, engine.NextWorkaround(in, errors.New(tc.text)), tc.text)
 	}
-	failed := &engine.BuildError{Tail: []string{"error setting rlimit type 6", "exit status 1"}, Err: errors.New("exit status 1")}
+	failed := &engine.BuildError{
+		Tail: []string{"error setting rlimit type 6", "exit status 1"},
+		Err:  errors.New("exit status 1"),
+	}
 	assert.Equal(t, "ulimits", engine.NextWorkaround(nil, failed), "the lines before the last one count")
-	assert.Equal(t, "[engine]\nruntime = \"runc\"\n[engine.runtimes]\nrunc = [\"/opt/runc\"]\n", engine.WorkaroundConf("runc", "/opt/runc"))
+	assert.Equal(
+		t,
+		"[engine]\nruntime = \"runc\"\n[engine.runtimes]\nrunc = [\"/opt/runc\"]\n",
+		engine.WorkaroundConf("runc", "/opt/runc"),
+	)
 	assert.Regexp(t, `default_ulimits = \["nofile=\d+:\d+", "nproc=\d+:\d+"\]`, engine.WorkaroundConf("ulimits", ""))
 }
 

@@ -33,7 +33,9 @@ func (e *Engine) probe(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	tag := Ref("localhost/poststack/probe:" + strings.Trim(session.Mark(), "-") + "-" + strconv.FormatInt(time.Now().UnixNano(), 36))
+	tag := Ref(
+		"localhost/poststack/probe:" + strings.Trim(session.Mark(), "-") + "-" + strconv.FormatInt(time.Now().UnixNano(), 36),
+	)
 	rootfs, err := probeRootfs(program)
 	if err != nil {
 		return err
@@ -155,7 +157,12 @@ func (e *Engine) probeBuild(ctx context.Context, tag Ref) (err error) {
 		return err
 	}
 	built := tag + "-built"
-	spec := BuildSpec{Dir: dir, Tags: []Ref{built}, NoCache: true, Labels: map[string]string{probeLabel: session.Process()}}
+	spec := BuildSpec{
+		Dir:     dir,
+		Tags:    []Ref{built},
+		NoCache: true,
+		Labels:  map[string]string{probeLabel: session.Process()},
+	}
 	_, err = e.Build(ctx, spec)
 	return err
 }

@@ -29,7 +29,11 @@ func (provider) Tracer(string, ...oteltrace.TracerOption) oteltrace.Tracer { ret
 type tracer struct{ noop.Tracer }
 
 // Start begins a request: name is its method and path.
-func (tracer) Start(ctx context.Context, name string, _ ...oteltrace.SpanStartOption) (context.Context, oteltrace.Span) {
+func (tracer) Start(
+	ctx context.Context,
+	name string,
+	_ ...oteltrace.SpanStartOption,
+) (context.Context, oteltrace.Span) {
 	if trace.From(ctx) == nil {
 		return ctx, noop.Span{}
 	}

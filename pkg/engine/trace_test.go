@@ -25,12 +25,15 @@ func TestOpen_traces(t *testing.T) {
 	socket := filepath.Join(shortDir(t), "s")
 	l, err := net.Listen("unix", socket)
 	require.NoError(t, err)
-	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Api-Version", "1.44")
-		if !strings.HasSuffix(r.URL.Path, "/_ping") {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})}}
+	server := &httptest.Server{
+		Listener: l,
+		Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Api-Version", "1.44")
+			if !strings.HasSuffix(r.URL.Path, "/_ping") {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		})},
+	}
 	server.Start()
 	defer server.Close()
 	recorder, ctx := tracetest.Record(t)
@@ -61,9 +64,12 @@ func TestOpen_traces(t *testing.T) {
 func TestNewClient_dials(t *testing.T) {
 	t.Parallel()
 	dialled := errors.New("dialled")
-	api, err := engine.NewClient("unix:///nowhere", client.WithDialContext(func(context.Context, string, string) (net.Conn, error) {
-		return nil, dialled
-	}))
+	api, err := engine.NewClient(
+		"unix:///nowhere",
+		client.WithDialContext(func(context.Context, string, string) (net.Conn, error) {
+			return nil, dialled
+		}),
+	)
 	require.NoError(t, err)
 	defer func() { _ = api.Close() }()
 	_, err = api.Ping(t.Context(), client.PingOptions{})

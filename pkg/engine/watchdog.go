@@ -77,8 +77,11 @@ func (e *Engine) watchdogCommand(stdin *os.File) runner.Command {
 		store, service = e.facts.GraphRoot, e.service.dir
 	}
 	return runner.Command{
-		Program: "/bin/sh", Args: append([]string{"-c", watchdogScript, "poststack-watchdog", e.cli.program}, e.cli.global...),
-		Dir: "/", Env: append(env, "WATCH_STORE="+store, "WATCH_SERVICE="+service), Stdin: stdin,
+		Program: "/bin/sh",
+		Args:    append([]string{"-c", watchdogScript, "poststack-watchdog", e.cli.program}, e.cli.global...),
+		Dir:     "/",
+		Env:     append(env, "WATCH_STORE="+store, "WATCH_SERVICE="+service),
+		Stdin:   stdin,
 	}
 }
 

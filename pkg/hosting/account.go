@@ -36,23 +36,48 @@ func canAddAccount(ctx context.Context, conn Conn, of Address) (notes []string, 
 	if there {
 		return nil, refuse("account %s is there already; a new password is given with: mage account:password %s", of, of)
 	}
-	to, err := column(ctx, conn, `select destination from aliases where domain_id = $1 and local_part = $2 order by 1`, id, of.Local)
+	to, err := column(
+		ctx,
+		conn,
+		`select destination from aliases where domain_id = $1 and local_part = $2 order by 1`,
+		id,
+		of.Local,
+	)
 	if err != nil {
 		return nil, err
 	}
 	if len(to) > 0 {
-		return nil, refuse("%s is an alias, which passes mail to %s; remove that first with: mage alias:remove %s", of, join(to), of)
+		return nil, refuse(
+			"%s is an alias, which passes mail to %s; remove that first with: mage alias:remove %s",
+			of,
+			join(to),
+			of,
+		)
 	}
 	serves, err := isThere(ctx, conn, `select from domains where id = $1 and serves_mail and enabled`, id)
 	if err == nil && !serves {
-		notes = append(notes, fmt.Sprintf("domain %s serves no mail: the account can sign in, and nothing is delivered to it", of.Domain))
+		notes = append(
+			notes,
+			fmt.Sprintf("domain %s serves no mail: the account can sign in, and nothing is delivered to it", of.Domain),
+		)
 	}
 	if err != nil {
 		return nil, err
 	}
-	left, err := column(ctx, conn, `select mailbox from former_mailboxes where address = $1 order by removed_at desc, mailbox limit 1`, of.String())
+	left, err := column(
+		ctx,
+		conn,
+		`select mailbox from former_mailboxes where address = $1 order by removed_at desc, mailbox limit 1`,
+		of.String(),
+	)
 	for _, mailbox := range left {
-		notes = append(notes, fmt.Sprintf("an earlier account of this address has left its mail in %s of the mailboxes: the new account gets a mailbox of its own", mailbox))
+		notes = append(
+			notes,
+			fmt.Sprintf(
+				"an earlier account of this address has left its mail in %s of the mailboxes: the new account gets a mailbox of its own",
+				mailbox,
+			),
+		)
 	}
 	return notes, err
 }
@@ -119,8 +144,14 @@ func accountID(ctx context.Context, conn Conn, of Address) (id int64, err error)
 	if _, err := domainID(ctx, conn, of.Domain); err != nil {
 		return 0, err
 	}
-	err = conn.QueryRow(ctx, `select a.id from accounts a join domains d on d.id = a.domain_id where d.name = $1 and a.local_part = $2`,
-		string(of.Domain), of.Local).Scan(&id)
+	err = conn.QueryRow(
+		ctx,
+		`select a.id from accounts a join domains d on d.id = a.domain_id where d.name = $1 and a.local_part = $2`,
+		string(of.Domain),
+		of.Local,
+	).Scan(
+		&id,
+	)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, refuse("there is no account %s; see: mage account:list -of=%s", of, string(of.Domain))
 	}
@@ -172,13 +203,19 @@ func RemoveAccount(ctx context.Context, conn Conn, of Address, all bool) error {
 			return err
 		}
 		if len(depends.Keep) > 0 && !all {
-			return &RefusedError{Lines(fmt.Sprintf("mail is passed on to account %s, and -all would remove this with it", of), depends.Keep)}
+			return &RefusedError{
+				Lines(fmt.Sprintf("mail is passed on to account %s, and -all would remove this with it", of), depends.Keep),
+			}
 		}
 		if _, err := tx.Exec(ctx, `delete from aliases where lower(destination) = $1`, of.String()); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `delete from accounts a using domains d where d.id = a.domain_id and d.name = $1 and a.local_part = $2`,
-			string(of.Domain), of.Local)
+		_, err = tx.Exec(
+			ctx,
+			`delete from accounts a using domains d where d.id = a.domain_id and d.name = $1 and a.local_part = $2`,
+			string(of.Domain),
+			of.Local,
+		)
 		return err
 	})
 	return wrapped(err, "remove account %q", of)

@@ -37,14 +37,26 @@ func AddAlias(ctx context.Context, conn Conn, from, to Address) (notes []string,
 		if to, err = m.here(to); err != nil {
 			return err
 		}
-		if there, err = isThere(ctx, tx, `select from aliases where domain_id = $1 and local_part = $2 and lower(destination) = lower($3)`,
-			id, from.Local, to.String()); err != nil {
+		if there, err = isThere(
+			ctx,
+			tx,
+			`select from aliases where domain_id = $1 and local_part = $2 and lower(destination) = lower($3)`,
+			id,
+			from.Local,
+			to.String(),
+		); err != nil {
 			return err
 		}
 		if there {
 			return refuse("alias %s passes mail to %s already; see: mage alias:list", from, to)
 		}
-		if _, err := tx.Exec(ctx, `insert into aliases (domain_id, local_part, destination) values ($1, $2, $3)`, id, from.Local, to.String()); err != nil {
+		if _, err := tx.Exec(
+			ctx,
+			`insert into aliases (domain_id, local_part, destination) values ($1, $2, $3)`,
+			id,
+			from.Local,
+			to.String(),
+		); err != nil {
 			return err
 		}
 		circle, err := m.circle(from)
@@ -87,8 +99,14 @@ func (m mail) next(address string) (by string, to []string, err error) {
 	if err != nil || len(to) > 0 || local == "*" {
 		return local + "@" + domain, to, err
 	}
-	known, err := isThere(m.ctx, m.tx, `select from accounts a join domains d on d.id = a.domain_id where d.name = $1 and a.local_part = $2
-		union all select from aliases a join domains d on d.id = a.domain_id where d.name = $1 and a.local_part = $2`, domain, local)
+	known, err := isThere(
+		m.ctx,
+		m.tx,
+		`select from accounts a join domains d on d.id = a.domain_id where d.name = $1 and a.local_part = $2
+		union all select from aliases a join domains d on d.id = a.domain_id where d.name = $1 and a.local_part = $2`,
+		domain,
+		local,
+	)
 	if err != nil || known {
 		return "", nil, err
 	}
@@ -135,7 +153,10 @@ func (m mail) notes(from, to Address) (notes []string, err error) {
 	}
 	_, all, err := m.next(from.String())
 	if len(all) > 1 {
-		notes = append(notes, fmt.Sprintf("mail for %s goes to %d addresses: a mail transfer agent has to copy it", from, len(all)))
+		notes = append(
+			notes,
+			fmt.Sprintf("mail for %s goes to %d addresses: a mail transfer agent has to copy it", from, len(all)),
+		)
 	}
 	return notes, err
 }

@@ -31,8 +31,26 @@ type Parsed struct {
 // types are those that the tables have.
 func types() []string {
 	return []string{
-		"A", "AAAA", "CAA", "CNAME", "DNAME", "DS", "HTTPS", "LOC", "MX", "NAPTR", "NS", "OPENPGPKEY", "PTR", "SMIMEA", "SRV", "SSHFP", "SVCB",
-		"TLSA", "TXT", "URI",
+		"A",
+		"AAAA",
+		"CAA",
+		"CNAME",
+		"DNAME",
+		"DS",
+		"HTTPS",
+		"LOC",
+		"MX",
+		"NAPTR",
+		"NS",
+		"OPENPGPKEY",
+		"PTR",
+		"SMIMEA",
+		"SRV",
+		"SSHFP",
+		"SVCB",
+		"TLSA",
+		"TXT",
+		"URI",
 	}
 }
 
@@ -55,7 +73,11 @@ func ParseRecord(zone Domain, in Input) (Parsed, error) {
 	case content == "":
 		return p, refuse("a %s record without content; give it as the last argument", p.Type)
 	case p.Type != "TXT" && strings.ContainsFunc(content, unicode.IsControl):
-		return p, refuse("the content of %s %s has the end of a line or another character that nobody sees in it", in.Name, p.Type)
+		return p, refuse(
+			"the content of %s %s has the end of a line or another character that nobody sees in it",
+			in.Name,
+			p.Type,
+		)
 	case in.TTL != nil && (*in.TTL < 0 || *in.TTL > 1<<31-1):
 		return p, refuse("a TTL of %d seconds; it is between 0 and 2147483647", *in.TTL)
 	case in.Priority != nil && (*in.Priority < 0 || *in.Priority > 1<<16-1):
@@ -82,7 +104,12 @@ func checkType(kind string) error {
 	if kind == "SOA" {
 		return refuse("the SOA record is the zone's own; see: mage dns:zone")
 	}
-	if n, err := strconv.ParseUint(strings.TrimPrefix(kind, "TYPE"), 10, 16); slices.Contains(types(), kind) || strings.HasPrefix(kind, "TYPE") && err == nil && n > lastNamed {
+	if n, err := strconv.ParseUint(
+		strings.TrimPrefix(kind, "TYPE"),
+		10,
+		16,
+	); slices.Contains(types(), kind) ||
+		strings.HasPrefix(kind, "TYPE") && err == nil && n > lastNamed {
 		return nil
 	}
 	for _, known := range types() {
@@ -90,7 +117,11 @@ func checkType(kind string) error {
 			return refuse("%q is no type of record; did you mean %s?", kind, known)
 		}
 	}
-	return refuse("%q is no type of record that can be kept; those are %s, and numbers such as TYPE65534", kind, join(types()))
+	return refuse(
+		"%q is no type of record that can be kept; those are %s, and numbers such as TYPE65534",
+		kind,
+		join(types()),
+	)
 }
 
 // lastNamed is the last number of types that each have a name and a form, or are no records at all.
@@ -132,8 +163,11 @@ func (p *Parsed) owner(zone Domain, typed string) (string, error) {
 		return "", refuse("%q is too long: with its zone it has more than %d characters", typed, maxName)
 	}
 	if short := relativeTo(zone, ascii+"."); short != "" {
-		p.Doubts = append(p.Doubts, fmt.Sprintf("the name %s repeats the zone: as it is written it means %s.%s; write %s, or %s. with a dot at its end",
-			name, ascii, string(zone), short, name))
+		p.Doubts = append(
+			p.Doubts,
+			fmt.Sprintf("the name %s repeats the zone: as it is written it means %s.%s; write %s, or %s. with a dot at its end",
+				name, ascii, string(zone), short, name),
+		)
 	} else if ascii != name {
 		p.Notes = append(p.Notes, fmt.Sprintf("name %s is kept as %s", name, ascii))
 	}
@@ -146,7 +180,8 @@ var label = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_/-]{0,61}[a-z0-9_])?$`)
 // reverseName is the name of an address that was typed as one, in a zone of such names; "" for everything else.
 func reverseName(zone Domain, name string) string {
 	address, err := netip.ParseAddr(name)
-	if err != nil || address.Zone() != "" || !strings.HasSuffix("."+string(zone), ".in-addr.arpa") && !strings.HasSuffix("."+string(zone), ".ip6.arpa") {
+	if err != nil || address.Zone() != "" ||
+		!strings.HasSuffix("."+string(zone), ".in-addr.arpa") && !strings.HasSuffix("."+string(zone), ".ip6.arpa") {
 		return ""
 	}
 	var parts []string
@@ -222,7 +257,8 @@ func (p *Parsed) address(content string) (string, error) {
 // unquoted is a value without the quotes around it, which the tables do not keep.
 func (p *Parsed) unquoted(content string) string {
 	const shortest = 2
-	if len(content) < shortest || !strings.HasPrefix(content, `"`) || !strings.HasSuffix(content, `"`) || strings.Count(content, `"`) != shortest {
+	if len(content) < shortest || !strings.HasPrefix(content, `"`) || !strings.HasSuffix(content, `"`) ||
+		strings.Count(content, `"`) != shortest {
 		return content
 	}
 	p.Notes = append(p.Notes, "the quotes around the value are left out: they are written into the zone by themselves")

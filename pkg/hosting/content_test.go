@@ -178,7 +178,9 @@ func TestParseRecord_refuses(t *testing.T) {
 func FuzzParseRecord(f *testing.F) {
 	f.Add("www", "mail.example.org")
 	f.Add("Bücher.", "a..")
-	name := regexp.MustCompile(`^(@|(\*|[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*)$`)
+	name := regexp.MustCompile(
+		`^(@|(\*|[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*)$`,
+	)
 	f.Fuzz(func(t *testing.T, owner, target string) {
 		got, err := hosting.ParseRecord(zone, hosting.Input{Name: owner, Type: "MX", Content: target})
 		if err == nil {

@@ -29,13 +29,27 @@ func AddDomain(ctx context.Context, conn Conn, name Domain, o DomainOptions) (zo
 			return refuse("domain %s is there already; see: mage domain:list", name)
 		}
 		var id int64
-		err = tx.QueryRow(ctx, `insert into domains (name, serves_mail, serves_web, web_root) values ($1, $2, $3, nullif($4, '')) returning id`,
-			string(name), o.Mail, o.Web, o.WebRoot).Scan(&id)
+		err = tx.QueryRow(
+			ctx,
+			`insert into domains (name, serves_mail, serves_web, web_root) values ($1, $2, $3, nullif($4, '')) returning id`,
+			string(name),
+			o.Mail,
+			o.Web,
+			o.WebRoot,
+		).Scan(
+			&id,
+		)
 		if err != nil {
 			return err
 		}
 		// A zone that was there before becomes the domain's own.
-		if _, err := tx.Exec(ctx, `update dns_zones set domain_id = $1 where name = $2 and domain_id is null`, id, string(name)); err != nil || !o.DNS {
+		if _, err := tx.Exec(
+			ctx,
+			`update dns_zones set domain_id = $1 where name = $2 and domain_id is null`,
+			id,
+			string(name),
+		); err != nil ||
+			!o.DNS {
 			return err
 		}
 		zone, err = zoneAbove(ctx, tx, name)
@@ -141,7 +155,9 @@ func RemoveDomain(ctx context.Context, conn Conn, name Domain, all bool) error {
 			return err
 		}
 		if len(depends.Keep) > 0 && !all {
-			return &RefusedError{Lines(fmt.Sprintf("domain %s is in use, and -all would remove this with it", name), depends.Keep)}
+			return &RefusedError{
+				Lines(fmt.Sprintf("domain %s is in use, and -all would remove this with it", name), depends.Keep),
+			}
 		}
 		for _, statement := range []string{
 			`delete from accounts where domain_id = $1`,
@@ -173,7 +189,11 @@ func EnableDomain(ctx context.Context, conn Conn, name Domain, enabled bool) (ch
 func domainID(ctx context.Context, conn Conn, name Domain) (id int64, err error) {
 	err = conn.QueryRow(ctx, `select id from domains where name = $1`, string(name)).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, refuse("there is no domain %s; add it with: mage domain:add %s, or see: mage domain:list", name, string(name))
+		return 0, refuse(
+			"there is no domain %s; add it with: mage domain:add %s, or see: mage domain:list",
+			name,
+			string(name),
+		)
 	}
 	return id, err
 }

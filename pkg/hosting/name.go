@@ -36,7 +36,10 @@ func ParseDomain(text string) (Domain, error) {
 		return "", refuse("%q is an address; a domain is a name, such as example.org", text)
 	}
 	if isNetwork(name) {
-		return "", refuse("%q is a network; its names are in a reverse zone, such as 2.0.192.in-addr.arpa for 192.0.2.0/24", text)
+		return "", refuse(
+			"%q is a network; its names are in a reverse zone, such as 2.0.192.in-addr.arpa for 192.0.2.0/24",
+			text,
+		)
 	}
 	ascii, err := asciiName(name, text)
 	if err != nil {

@@ -117,7 +117,19 @@ func FuzzParseAddress(f *testing.F) {
 
 func TestZoneOptions_Lacks(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, []string{"ns1.example.org has no address yet; add one with: mage dns:add example.org ns1 A ADDRESS"}, hosting.ZoneOptions{Name: "example.org"}.Lacks())
-	assert.Len(t, hosting.ZoneOptions{Name: "example.org", Servers: []hosting.Domain{"a.example.org", "ns.example.net"}}.Lacks(), 1, "a server elsewhere has its address there")
-	assert.Empty(t, hosting.ZoneOptions{Name: "example.org", Primaries: []netip.Addr{netip.MustParseAddr("192.0.2.53")}}.Lacks())
+	assert.Equal(
+		t,
+		[]string{"ns1.example.org has no address yet; add one with: mage dns:add example.org ns1 A ADDRESS"},
+		hosting.ZoneOptions{Name: "example.org"}.Lacks(),
+	)
+	assert.Len(
+		t,
+		hosting.ZoneOptions{Name: "example.org", Servers: []hosting.Domain{"a.example.org", "ns.example.net"}}.Lacks(),
+		1,
+		"a server elsewhere has its address there",
+	)
+	assert.Empty(
+		t,
+		hosting.ZoneOptions{Name: "example.org", Primaries: []netip.Addr{netip.MustParseAddr("192.0.2.53")}}.Lacks(),
+	)
 }

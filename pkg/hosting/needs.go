@@ -46,7 +46,14 @@ const Authority = "letsencrypt.org"
 func DomainNeeds(ctx context.Context, conn Conn, name Domain, addresses []netip.Addr, shown ...Shown) (Needs, error) {
 	n := Needs{Domain: name}
 	var mail, web bool
-	err := conn.QueryRow(ctx, `select serves_mail, serves_web from domains where name = $1`, string(name)).Scan(&mail, &web)
+	err := conn.QueryRow(
+		ctx,
+		`select serves_mail, serves_web from domains where name = $1`,
+		string(name),
+	).Scan(
+		&mail,
+		&web,
+	)
 	if err != nil {
 		if _, unknown := domainID(ctx, conn, name); unknown != nil {
 			err = unknown
@@ -105,7 +112,11 @@ func (n *Needs) wantServices(mail, web bool, addresses []netip.Addr) {
 		n.want(string(n.Domain), Record{Type: "MX", Priority: &priority, Content: host + "."}, "where mail is delivered")
 		n.wantAddresses(host, addresses, "where the mail server is")
 		n.want(string(n.Domain), Record{Type: "TXT", Content: "v=spf1 mx -all"}, "SPF: who may send mail of this domain")
-		n.want("_dmarc."+string(n.Domain), Record{Type: "TXT", Content: "v=DMARC1; p=quarantine"}, "DMARC: what others do with forged mail")
+		n.want(
+			"_dmarc."+string(n.Domain),
+			Record{Type: "TXT", Content: "v=DMARC1; p=quarantine"},
+			"DMARC: what others do with forged mail",
+		)
 	}
 	if mail || web {
 		n.want(string(n.Domain), Record{Type: "CAA", Content: "0 issue " + Authority}, "who may issue certificates")
@@ -155,14 +166,20 @@ func (n *Need) compare(zone Domain, there []RecordRow) {
 			continue
 		}
 		n.Have = append(n.Have, r.Content)
-		exact = exact || absoluteContent(zone, r.Record) == n.Content || r.Type == "CNAME" || n.Type == "TLSA" && fits(r.Content, n.chain)
+		exact = exact || absoluteContent(zone, r.Record) == n.Content || r.Type == "CNAME" ||
+			n.Type == "TLSA" && fits(r.Content, n.chain)
 		authority = authority || n.Type == "CAA" && strings.HasPrefix(r.Content, n.Content)
 	}
 	switch {
 	case len(n.Have) == 0 && n.Content == "":
 		n.State = Unknown
 	case len(n.Have) == 0:
-	case exact, authority, n.Content == "", n.Type == "MX", n.Type == "TXT", n.Type == "NS": // whoever wrote another one has a reason
+	case exact,
+		authority,
+		n.Content == "",
+		n.Type == "MX",
+		n.Type == "TXT",
+		n.Type == "NS": // whoever wrote another one has a reason
 		n.State = Present
 	case n.Type == "CAA", n.Type == "A", n.Type == "AAAA", n.Type == "TLSA":
 		n.State = Differs
@@ -181,7 +198,11 @@ func absoluteContent(zone Domain, r Record) string {
 // AddNeeds adds the records that are missing to their zone, and returns them.
 func AddNeeds(ctx context.Context, conn Conn, n Needs) (added []Record, err error) {
 	if n.Zone == "" {
-		return nil, refuse("no zone here has the names of %s: enter the records at its name server, or add a zone with: mage dns:zone -add=%s", n.Domain, string(n.Domain))
+		return nil, refuse(
+			"no zone here has the names of %s: enter the records at its name server, or add a zone with: mage dns:zone -add=%s",
+			n.Domain,
+			string(n.Domain),
+		)
 	}
 	err = inTransaction(ctx, conn, func(tx pgx.Tx) error {
 		id, err := zoneID(ctx, tx, n.Zone)

@@ -14,7 +14,10 @@ func (p *Parsed) text(content string) (string, error) {
 	if strs, found := quotedStrings(content); found {
 		p.Notes = append(p.Notes, "the quotes around the text are left out: they are written into the zone by themselves")
 		if len(strs) > 1 {
-			p.Notes = append(p.Notes, "its "+strconv.Itoa(len(strs))+" strings are kept as one text, as who asks for it reads them")
+			p.Notes = append(
+				p.Notes,
+				"its "+strconv.Itoa(len(strs))+" strings are kept as one text, as who asks for it reads them",
+			)
 		}
 		content = strings.Join(strs, "")
 	}
@@ -80,20 +83,29 @@ const maxLookups = 10
 
 func checkSPF(content string) error {
 	const address = `(:[^\s/]+)?(/\d{1,3})?(//\d{1,3})?`
-	known := regexp.MustCompile(`(?i)^([+?~-]?(all|(include|exists):\S+|ptr(:\S+)?|(a|mx)` + address + `|ip4:[0-9.]+(/\d{1,2})?|ip6:[0-9a-f:.]+(/\d{1,3})?)|[a-z][a-z0-9._-]*=\S*)$`)
+	known := regexp.MustCompile(
+		`(?i)^([+?~-]?(all|(include|exists):\S+|ptr(:\S+)?|(a|mx)` + address + `|ip4:[0-9.]+(/\d{1,2})?|ip6:[0-9a-f:.]+(/\d{1,3})?)|[a-z][a-z0-9._-]*=\S*)$`,
+	)
 	asks := regexp.MustCompile(`(?i)^([+?~-]?(include:|exists:|ptr(:|$)|(a|mx)([:/]|$))|redirect=)`)
 	lookups := 0
 	for _, term := range strings.Fields(content)[1:] {
 		if !known.MatchString(term) {
-			return refuse("%q: SPF knows no %s; its terms are such as mx, a:host.example.org, ip4:192.0.2.1, include:example.net and -all", content, term)
+			return refuse(
+				"%q: SPF knows no %s; its terms are such as mx, a:host.example.org, ip4:192.0.2.1, include:example.net and -all",
+				content,
+				term,
+			)
 		}
 		if asks.MatchString(term) {
 			lookups++
 		}
 	}
 	if lookups > maxLookups {
-		return refuse("%d terms of this SPF record have a receiver ask the DNS, and it may do so %d times before it takes the record for none; name addresses as ip4: and ip6:",
-			lookups, maxLookups)
+		return refuse(
+			"%d terms of this SPF record have a receiver ask the DNS, and it may do so %d times before it takes the record for none; name addresses as ip4: and ip6:",
+			lookups,
+			maxLookups,
+		)
 	}
 	return nil
 }
@@ -104,7 +116,11 @@ func checkDMARC(content string) error {
 	for _, part := range strings.Split(strings.TrimRight(content, "; "), ";") {
 		m := tag.FindStringSubmatch(part)
 		if m == nil {
-			return refuse("%q: %q is no part of a DMARC record, which has NAME=VALUE between semicolons", content, strings.TrimSpace(part))
+			return refuse(
+				"%q: %q is no part of a DMARC record, which has NAME=VALUE between semicolons",
+				content,
+				strings.TrimSpace(part),
+			)
 		}
 		if strings.EqualFold(m[1], "p") {
 			found = strings.ToLower(strings.TrimSpace(m[2]))

@@ -90,7 +90,10 @@ func RaiseRestoredSerials(ctx context.Context, conn Conn) error {
 	var there bool
 	err := conn.QueryRow(ctx, `select to_regprocedure('poststack_serial_past_signed(bigint)') is not null`).Scan(&there)
 	if err == nil && there {
-		_, err = conn.Exec(ctx, `update dns_zones set serial = poststack_serial_past_signed(poststack_next_serial(serial)) where kind = 'primary'`)
+		_, err = conn.Exec(
+			ctx,
+			`update dns_zones set serial = poststack_serial_past_signed(poststack_next_serial(serial)) where kind = 'primary'`,
+		)
 	}
 	return wrapped(err, "raise the serials of the zones")
 }
@@ -98,7 +101,9 @@ func RaiseRestoredSerials(ctx context.Context, conn Conn) error {
 // ParseZone reads the name of a zone. Unlike a domain it may have underscores, and in reverse zones slashes (RFC 2317).
 func ParseZone(text string) (Domain, error) {
 	name := strings.ToLower(strings.TrimSuffix(strings.TrimSpace(text), "."))
-	if slashed := strings.Contains(name, "/") && strings.HasSuffix(name, ".arpa"); !slashed && (strings.Contains(name, "/") || !strings.Contains(name, "_")) {
+	if slashed := strings.Contains(name, "/") &&
+		strings.HasSuffix(name, ".arpa"); !slashed &&
+		(strings.Contains(name, "/") || !strings.Contains(name, "_")) {
 		return ParseDomain(text)
 	}
 	ascii, err := recordName(name, text)
@@ -180,8 +185,13 @@ func Zones(ctx context.Context, conn Conn) ([]ZoneRow, error) {
 
 // zoneAbove is the zone that has the names of a domain: its own, or the nearest one above; "" for none.
 func zoneAbove(ctx context.Context, conn Conn, name Domain) (string, error) {
-	names, err := column(ctx, conn, `select name from dns_zones where name = $1 or right($1, length(name) + 1) = '.' || name
-		order by length(name) desc limit 1`, string(name))
+	names, err := column(
+		ctx,
+		conn,
+		`select name from dns_zones where name = $1 or right($1, length(name) + 1) = '.' || name
+		order by length(name) desc limit 1`,
+		string(name),
+	)
 	if err != nil || len(names) == 0 {
 		return "", err
 	}
@@ -207,7 +217,10 @@ func zoneID(ctx context.Context, conn Conn, name Domain) (int64, error) {
 		return 0, refuse("there is no zone %s; add it with: mage dns:zone -add=%s, or see: mage dns:zone", name, string(name))
 	}
 	if err == nil && kind == "secondary" {
-		return 0, refuse("zone %s is a secondary one: its records are transferred from its primary server; change them there", name)
+		return 0, refuse(
+			"zone %s is a secondary one: its records are transferred from its primary server; change them there",
+			name,
+		)
 	}
 	return id, err
 }

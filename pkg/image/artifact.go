@@ -63,7 +63,12 @@ func (f fetcher) fetchArtifact(ctx context.Context, a Artifact, r event.Reporter
 	if len(f.missing(a)) == 0 {
 		return nil
 	}
-	unlock, err := lock(ctx, f.cache, "artifact-"+a.Name, func() { r.Step("waiting for another process that fetches " + a.Name) })
+	unlock, err := lock(
+		ctx,
+		f.cache,
+		"artifact-"+a.Name,
+		func() { r.Step("waiting for another process that fetches " + a.Name) },
+	)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,15 @@ func (b *Builder) debian(log io.Writer) debian {
 	if timeout <= 0 {
 		timeout = defaultPullTimeout
 	}
-	return debian{engine: b.Engine, runner: b.Runner, suite: b.Suite, cache: b.CacheDir, timeout: timeout, log: log, host: host{root: "/"}}
+	return debian{
+		engine:  b.Engine,
+		runner:  b.Runner,
+		suite:   b.Suite,
+		cache:   b.CacheDir,
+		timeout: timeout,
+		log:     log,
+		host:    host{root: "/"},
+	}
 }
 
 // official is the well-known image. Poststack reads it and never writes it.
@@ -107,7 +115,9 @@ func (d debian) resolve(ctx context.Context, r event.Reporter) (Base, error) {
 		_, _ = fmt.Fprintf(d.log, "standing on %s of the local store\n", stored.Ref)
 		return stored, nil
 	}
-	r.Step(fmt.Sprintf("no registry gives %s: bootstrapping Debian %s from this machine's package sources", official, d.suite))
+	r.Step(
+		fmt.Sprintf("no registry gives %s: bootstrapping Debian %s from this machine's package sources", official, d.suite),
+	)
 	base, err = d.bootstrap(ctx, stored.ID, r)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return Base{}, fmt.Errorf("bootstrap debian %s: %w", d.suite, cause)

@@ -60,7 +60,9 @@ func (b *bootstrapper) Run(ctx context.Context, c runner.Command) (runner.Result
 	defer b.mu.Unlock()
 	switch c.Program {
 	case "apt-config":
-		return runner.Result{Stdout: "Acquire \"\";\nAcquire::http::Proxy \"http://user:pw@proxy:3142\";\nAcquire::Check-Valid-Until \"false\";\nAPT::Architecture \"amd64\";\n"}, nil
+		return runner.Result{
+			Stdout: "Acquire \"\";\nAcquire::http::Proxy \"http://user:pw@proxy:3142\";\nAcquire::Check-Valid-Until \"false\";\nAPT::Architecture \"amd64\";\n",
+		}, nil
 	case "mmdebstrap":
 	default:
 		return runner.Result{}, runner.ErrNotFound
@@ -156,12 +158,22 @@ func TestResolve_bootstraps_with_the_sources_of_this_machine(t *testing.T) {
 	assert.Equal(t, []string{"--variant=minbase", "--mode=auto", "--format=tar"}, args[:3])
 	assert.Contains(t, strings.Join(args, "\n"), `'path-exclude=/usr/share/man/*' 'path-exclude=/usr/share/locale/*'`)
 	assert.Contains(t, strings.Join(args, "\n"), `-path './usr/share/man/*'`)
-	assert.Contains(t, strings.Join(args, "\n"), `! -path './usr/share/doc/*/copyright' ! \( -type l -path './usr/share/doc/*' \)`, "licences behind links stay")
+	assert.Contains(
+		t,
+		strings.Join(args, "\n"),
+		`! -path './usr/share/doc/*/copyright' ! \( -type l -path './usr/share/doc/*' \)`,
+		"licences behind links stay",
+	)
 	assert.NotContains(t, args, "--include=ca-certificates", "no source is https")
 	assert.Equal(t, "bookworm", args[len(args)-3])
 	assert.Contains(t, c.Env, "SOURCE_DATE_EPOCH=1767225600")
 	assert.NotContains(t, strings.Join(args, " "), "pw@proxy", "the proxy's password is in no argv")
-	assert.NotContains(t, boot.files["apt.conf"], "pw@proxy", "nor in a file: mmdebstrap makes a copy that everybody may read")
+	assert.NotContains(
+		t,
+		boot.files["apt.conf"],
+		"pw@proxy",
+		"nor in a file: mmdebstrap makes a copy that everybody may read",
+	)
 	assert.Contains(t, boot.files["apt.conf"], `Acquire::Check-Valid-Until "false";`)
 	assert.Subset(t, c.Env, []string{"http_proxy=http://user:pw@proxy:3142", "https_proxy=http://user:pw@proxy:3142"})
 	assert.Contains(t, strings.Join(args, "\n"), `Acquire::Check-Valid-Until "false";`)
@@ -357,7 +369,10 @@ deb	http://security.debian.org/debian-security bookworm-security main
 	}
 	t.Run("without Debian's keys there are none", func(t *testing.T) {
 		t.Parallel()
-		_, err := image.Debian{Suite: "bookworm", Root: tree(t, map[string]string{"etc/apt/sources.list": "deb http://mirror.example.org/debian bookworm main\n"})}.Sources()
+		_, err := image.Debian{
+			Suite: "bookworm",
+			Root:  tree(t, map[string]string{"etc/apt/sources.list": "deb http://mirror.example.org/debian bookworm main\n"}),
+		}.Sources()
 		require.ErrorContains(t, err, "debian-archive-keyring")
 	})
 }
@@ -411,7 +426,10 @@ func TestProxyEnvironment(t *testing.T) {
 func TestSources_refuse_a_password(t *testing.T) {
 	t.Parallel()
 	d := debian(t, enginetest.NewFake(), &bootstrapper{})
-	d.Root = debianHost(t, map[string]string{"etc/apt/sources.list": "deb http://u:secret@mirror.example.org/debian bookworm main\n"})
+	d.Root = debianHost(
+		t,
+		map[string]string{"etc/apt/sources.list": "deb http://u:secret@mirror.example.org/debian bookworm main\n"},
+	)
 	_, err := d.Sources()
 	require.ErrorContains(t, err, `the package source "http://u:xxxxx@mirror.example.org/debian" has a password`)
 }

@@ -30,9 +30,15 @@ func tree(t *testing.T, files map[string]string) string {
 func family(t *testing.T) string {
 	t.Helper()
 	return tree(t, map[string]string{
-		"base/image.yaml": "description: the base\n", "base/Dockerfile": plainDockerfile, "base/entrypoint.sh": "base",
-		"web/image.yaml": "description: a server\nparent: base\n", "web/Dockerfile": plainDockerfile, "web/entrypoint.sh": "web",
-		"mail/image.yaml": "description: another\nparent: base\n", "mail/Dockerfile": plainDockerfile, "mail/entrypoint.sh": "mail",
+		"base/image.yaml":    "description: the base\n",
+		"base/Dockerfile":    plainDockerfile,
+		"base/entrypoint.sh": "base",
+		"web/image.yaml":     "description: a server\nparent: base\n",
+		"web/Dockerfile":     plainDockerfile,
+		"web/entrypoint.sh":  "web",
+		"mail/image.yaml":    "description: another\nparent: base\n",
+		"mail/Dockerfile":    plainDockerfile,
+		"mail/entrypoint.sh": "mail",
 	})
 }
 

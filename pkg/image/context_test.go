@@ -104,8 +104,12 @@ func TestContext_refuses(t *testing.T) {
 func TestContext_takes_what_is_meant(t *testing.T) {
 	t.Parallel()
 	got, err := staged(t, "COPY d /x\n", map[string]string{
-		"d/.env": "A=b", "d/key": "-----BEGIN PRIVATE KEY-----\n", "d/.env.example": "A=", "d/ca.pem": "-----BEGIN CERTIFICATE-----\n",
-		"d/page.txt": "text with\r\nthe line ends of Windows\r\n", ".dockerignore": "!d/.env\n!d/key\n",
+		"d/.env":         "A=b",
+		"d/key":          "-----BEGIN PRIVATE KEY-----\n",
+		"d/.env.example": "A=",
+		"d/ca.pem":       "-----BEGIN CERTIFICATE-----\n",
+		"d/page.txt":     "text with\r\nthe line ends of Windows\r\n",
+		".dockerignore":  "!d/.env\n!d/key\n",
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"d/.env", "d/.env.example", "d/ca.pem", "d/key", "d/page.txt"}, got)

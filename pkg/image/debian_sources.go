@@ -69,7 +69,12 @@ func sourceLines(picked []aptSource, suite Suite) []string {
 		if part == "/updates" {
 			part = "-security"
 		}
-		line := "deb [signed-by=" + debianKeyring + "] " + s.uri + " " + string(suite) + part + " " + strings.Join(s.components, " ")
+		line := "deb [signed-by=" + debianKeyring + "] " + s.uri + " " + string(
+			suite,
+		) + part + " " + strings.Join(
+			s.components,
+			" ",
+		)
 		if !slices.Contains(out, line) {
 			out = append(out, line)
 		}

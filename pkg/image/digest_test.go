@@ -47,7 +47,11 @@ func TestDigest_is_the_same_everywhere(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, digests(t, first), digests(t, second))
 	// Golden: a change of this value makes every image outdated once, which must be meant.
-	assert.Equal(t, image.InputDigest("a7dd0d4f9ea2c730e6f0f4914fb039ce8074b41f1532690d8add604606e92484"), digests(t, first)["web"])
+	assert.Equal(
+		t,
+		image.InputDigest("a7dd0d4f9ea2c730e6f0f4914fb039ce8074b41f1532690d8add604606e92484"),
+		digests(t, first)["web"],
+	)
 	assert.Len(t, digests(t, first)["web"].Short(), 12)
 }
 
@@ -155,7 +159,9 @@ func socket(t *testing.T, path string) {
 // artifactYAML declares one artifact file with that content, for the image web.
 func artifactYAML(content, to string) string {
 	return "description: a server\nparent: base\nartifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@1.0.0\" } ], " +
-		"files: [ { path: a, sha256: " + sha(content) + ", to: " + to + " } ] } ]\n"
+		"files: [ { path: a, sha256: " + sha(
+		content,
+	) + ", to: " + to + " } ] } ]\n"
 }
 
 func TestDigest_of_artifacts(t *testing.T) {
@@ -173,7 +179,14 @@ func TestDigest_of_artifacts(t *testing.T) {
 func TestDigest_of_the_suite(t *testing.T) {
 	t.Parallel()
 	dir := family(t)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "web/image.yaml"), []byte("description: x\nparent: base\nargs: { SUITE: \"${suite}\" }\n"), 0o644))
+	require.NoError(
+		t,
+		os.WriteFile(
+			filepath.Join(dir, "web/image.yaml"),
+			[]byte("description: x\nparent: base\nargs: { SUITE: \"${suite}\" }\n"),
+			0o644,
+		),
+	)
 	c := load(t, dir)
 	for _, name := range c.Names() {
 		bookworm, err := c.Digest(name, "bookworm")
@@ -224,9 +237,17 @@ func TestStage(t *testing.T) {
 		return err
 	}))
 	assert.Equal(t, map[string]string{
-		".": "drwxr-xr-x", "Dockerfile": "-rw-r--r--", ".dockerignore": "-rw-r--r--", "entrypoint.sh": "-rwxr-xr-x", "link": "Lrwxrwxrwx",
-		"lib": "drwxr-xr-x", "lib/deep": "drwxr-xr-x", "lib/deep/x": "-rw-r--r--",
-		"artifacts": "drwxr-xr-x", "artifacts/lib": "drwxr-xr-x", "artifacts/lib/a.jar": "-rw-r--r--",
+		".":                   "drwxr-xr-x",
+		"Dockerfile":          "-rw-r--r--",
+		".dockerignore":       "-rw-r--r--",
+		"entrypoint.sh":       "-rwxr-xr-x",
+		"link":                "Lrwxrwxrwx",
+		"lib":                 "drwxr-xr-x",
+		"lib/deep":            "drwxr-xr-x",
+		"lib/deep/x":          "-rw-r--r--",
+		"artifacts":           "drwxr-xr-x",
+		"artifacts/lib":       "drwxr-xr-x",
+		"artifacts/lib/a.jar": "-rw-r--r--",
 	}, got)
 }
 

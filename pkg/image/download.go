@@ -40,7 +40,12 @@ func (f fetcher) fromURL(ctx context.Context, rawURL string, missing []ArtifactF
 		return err
 	}
 	name := Source{URL: rawURL}.fileName()
-	d := &download{url: rawURL, part: filepath.Join(dir, hashText(rawURL)[:16]+"-"+name+".part"), report: r, client: newClient()}
+	d := &download{
+		url:    rawURL,
+		part:   filepath.Join(dir, hashText(rawURL)[:16]+"-"+name+".part"),
+		report: r,
+		client: newClient(),
+	}
 	defer d.client.CloseIdleConnections()
 	if err := d.run(ctx, f.delay); err != nil {
 		return err

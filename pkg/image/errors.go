@@ -70,7 +70,11 @@ type ParentError struct {
 
 // Error names both, and what to do.
 func (e *ParentError) Error() string {
-	return fmt.Sprintf("%q needs %q, which is not built in its present state: build that first (mage build:all builds every image in order)", e.Image, e.Parent)
+	return fmt.Sprintf(
+		"%q needs %q, which is not built in its present state: build that first (mage build:all builds every image in order)",
+		e.Image,
+		e.Parent,
+	)
 }
 
 // tellTool gives a failed program's error in the program's own words: its lines that begin with one of marks,
@@ -91,7 +95,10 @@ func tellTool(err error, marks ...string) error {
 	if len(told) == 0 {
 		return err
 	}
-	return &toolError{text: fmt.Sprintf("%s: exit status %d: %s", failed.Argv[0], failed.Code, strings.Join(told, "; ")), err: err}
+	return &toolError{
+		text: fmt.Sprintf("%s: exit status %d: %s", failed.Argv[0], failed.Code, strings.Join(told, "; ")),
+		err:  err,
+	}
 }
 
 // toolError is a program's failure in its own words.

@@ -49,7 +49,8 @@ func (p plan) made(img engine.Image) bool {
 // standsOn tells whether img was built on the base of p, with files of its stages.
 func (p plan) standsOn(img engine.Image) bool {
 	stages := p.stageIDs()
-	return (p.base.ID == "" || img.Labels[LabelBaseID] == string(p.base.ID)) && (stages == "" || img.Labels[LabelStageIDs] == stages)
+	return (p.base.ID == "" || img.Labels[LabelBaseID] == string(p.base.ID)) &&
+		(stages == "" || img.Labels[LabelStageIDs] == stages)
 }
 
 func newestFirst(images []engine.Image) {

@@ -35,8 +35,17 @@ func slimHooks() []string {
 		}
 	}
 	return []string{
-		`--setup-hook=mkdir -p "$1/etc/dpkg/dpkg.cfg.d" && printf '%s\n' ` + strings.Join(lines, " ") + ` > "$1/etc/dpkg/dpkg.cfg.d/90slim"`,
-		`--customize-hook=cd "$1" && find ./usr/share -depth \( ` + strings.Join(exclude, " -o ") + ` \) ` + strings.Join(include, " ") + ` \( ! -type d -o -empty \) -delete`,
+		`--setup-hook=mkdir -p "$1/etc/dpkg/dpkg.cfg.d" && printf '%s\n' ` + strings.Join(
+			lines,
+			" ",
+		) + ` > "$1/etc/dpkg/dpkg.cfg.d/90slim"`,
+		`--customize-hook=cd "$1" && find ./usr/share -depth \( ` + strings.Join(
+			exclude,
+			" -o ",
+		) + ` \) ` + strings.Join(
+			include,
+			" ",
+		) + ` \( ! -type d -o -empty \) -delete`,
 	}
 }
 

@@ -119,7 +119,12 @@ func (f fetcher) compile(ctx context.Context, a Artifact, r event.Reporter) (str
 	if err != nil {
 		return fail(err)
 	}
-	unlock, err := lock(ctx, f.cache, "artifact-"+a.Name, func() { r.Step("waiting for another process that builds " + a.Name) })
+	unlock, err := lock(
+		ctx,
+		f.cache,
+		"artifact-"+a.Name,
+		func() { r.Step("waiting for another process that builds " + a.Name) },
+	)
 	if err != nil {
 		return "", err
 	}
@@ -131,7 +136,16 @@ func (f fetcher) compile(ctx context.Context, a Artifact, r event.Reporter) (str
 	removeOld(dir)
 	r.Step("compiling " + a.Name)
 	file := filepath.Join(dir, digest)
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", file + ".new", a.program()}
+	args := []string{
+		"build",
+		"-trimpath",
+		"-buildvcs=false",
+		"-ldflags",
+		"-s -w -buildid=",
+		"-o",
+		file + ".new",
+		a.program(),
+	}
 	compiler := runner.WithTimeout(f.runner, goTimeout)
 	_, err = compiler.Run(ctx, runner.Command{
 		Program: "go", Args: args, Dir: f.root, Stdout: f.log, Stderr: f.log,

@@ -44,7 +44,12 @@ runtime:
 	r := d.Runtime
 	assert.Equal(t, 5*time.Second, r.Ready)
 	assert.Equal(t, image.Start{
-		Command: []string{"serve"}, Environment: map[string]string{"A": "b"}, Tmpfs: []string{"/scratch"}, Volumes: []string{"/data"},
+		Command: []string{
+			"serve",
+		},
+		Environment: map[string]string{"A": "b"},
+		Tmpfs:       []string{"/scratch"},
+		Volumes:     []string{"/data"},
 		Certificate: &image.Certificate{Path: "/etc/certs", Owner: "9999:9999", Mode: "0640"},
 	}, r.Start)
 	require.Len(t, r.Checks, 12, "every kind of check")
@@ -127,7 +132,9 @@ func TestLoadCatalogue_refuses_a_runtime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := image.LoadCatalogue(tree(t, map[string]string{"x/Dockerfile": plainDockerfile, "x/image.yaml": "description: x\n" + tc.yaml + "\n"}))
+			_, err := image.LoadCatalogue(
+				tree(t, map[string]string{"x/Dockerfile": plainDockerfile, "x/image.yaml": "description: x\n" + tc.yaml + "\n"}),
+			)
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
@@ -179,9 +186,16 @@ func TestLoadCatalogue_accepts_the_documented_service(t *testing.T) {
 		return content
 	}
 	c := load(t, tree(t, map[string]string{
-		"base-debian/image.yaml": "description: the base\n", "base-debian/Dockerfile": plainDockerfile,
-		"postgres/image.yaml": "description: the database\nservice: { shared_memory: half }\n", "postgres/Dockerfile": plainDockerfile,
-		"redis/image.yaml": block("yaml"), "redis/Dockerfile": block("dockerfile"), "redis/entrypoint.sh": block("text"), "redis/ask.sh": "#!/bin/bash\n",
+		"base-debian/image.yaml": "description: the base\n",
+		"base-debian/Dockerfile": plainDockerfile,
+		"postgres/image.yaml":    "description: the database\nservice: { shared_memory: half }\n",
+		"postgres/Dockerfile":    plainDockerfile,
+		"redis/image.yaml": block(
+			"yaml",
+		),
+		"redis/Dockerfile":    block("dockerfile"),
+		"redis/entrypoint.sh": block("text"),
+		"redis/ask.sh":        "#!/bin/bash\n",
 	}))
 	d, err := c.Get("redis")
 	require.NoError(t, err)
@@ -192,13 +206,19 @@ func TestLoadCatalogue_refuses_a_volume_of_two_services(t *testing.T) {
 	t.Parallel()
 	load := func(one, two string) error {
 		_, err := image.LoadCatalogue(tree(t, map[string]string{
-			"a/Dockerfile": plainDockerfile, "a/image.yaml": "description: x\nservice:\n  volumes: [{ name: data, path: /a" + one + " }]\n",
-			"b/Dockerfile": plainDockerfile, "b/image.yaml": "description: x\nservice:\n  volumes:\n    - { name: data, path: /b" + two + " }\n",
+			"a/Dockerfile": plainDockerfile,
+			"a/image.yaml": "description: x\nservice:\n  volumes: [{ name: data, path: /a" + one + " }]\n",
+			"b/Dockerfile": plainDockerfile,
+			"b/image.yaml": "description: x\nservice:\n  volumes:\n    - { name: data, path: /b" + two + " }\n",
 		}))
 		return err
 	}
 	for _, marks := range [][2]string{{"", ""}, {", shared: true", ""}, {"", ", shared: true"}} {
-		require.ErrorContains(t, load(marks[0], marks[1]), `b/image.yaml:4: service.volumes: "data" is a volume of a too: give it another name, or share it`)
+		require.ErrorContains(
+			t,
+			load(marks[0], marks[1]),
+			`b/image.yaml:4: service.volumes: "data" is a volume of a too: give it another name, or share it`,
+		)
 	}
 	require.NoError(t, load(", shared: true", ", shared: true, backup: true"))
 	assert.ErrorContains(t, load(", shared: true, backup: true", ", shared: true, backup: true"),

@@ -83,7 +83,10 @@ func (s *Service) Confinement() engine.Confinement {
 		return engine.Confinement{}
 	}
 	return engine.Confinement{
-		Confined: true, Capabilities: s.Capabilities, Processes: cmp.Or(s.Processes, DefaultProcesses), Memory: s.Memory << 20,
+		Confined:     true,
+		Capabilities: s.Capabilities,
+		Processes:    cmp.Or(s.Processes, DefaultProcesses),
+		Memory:       s.Memory << 20,
 	}
 }
 

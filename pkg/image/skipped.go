@@ -103,8 +103,13 @@ func (f contextFile) checkName() error {
 type secretError struct{ name, why string }
 
 func (e *secretError) Error() string {
-	return fmt.Sprintf("%q %s, and all who get the image could read it: name it in %s, or there as %q if it belongs into the image",
-		e.name, e.why, ignoreName, "!"+e.name)
+	return fmt.Sprintf(
+		"%q %s, and all who get the image could read it: name it in %s, or there as %q if it belongs into the image",
+		e.name,
+		e.why,
+		ignoreName,
+		"!"+e.name,
+	)
 }
 
 // coreDump tells whether a file is what a program left that crashed in the folder.

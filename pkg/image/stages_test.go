@@ -17,9 +17,14 @@ const stagedDockerfile = "ARG BASE_IMAGE\nARG TOOL_IMAGE\nFROM ${TOOL_IMAGE} AS 
 func workshop(t *testing.T) string {
 	t.Helper()
 	return tree(t, map[string]string{
-		"base/image.yaml": "description: the base\n", "base/Dockerfile": plainDockerfile, "base/entrypoint.sh": "base",
-		"tool/image.yaml": "description: a tool\n", "tool/Dockerfile": plainDockerfile, "tool/entrypoint.sh": "tool",
-		"app/image.yaml": "description: a service\nparent: base\nstages: { TOOL_IMAGE: tool }\n", "app/Dockerfile": stagedDockerfile,
+		"base/image.yaml":    "description: the base\n",
+		"base/Dockerfile":    plainDockerfile,
+		"base/entrypoint.sh": "base",
+		"tool/image.yaml":    "description: a tool\n",
+		"tool/Dockerfile":    plainDockerfile,
+		"tool/entrypoint.sh": "tool",
+		"app/image.yaml":     "description: a service\nparent: base\nstages: { TOOL_IMAGE: tool }\n",
+		"app/Dockerfile":     stagedDockerfile,
 	})
 }
 

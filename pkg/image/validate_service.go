@@ -20,7 +20,11 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 		return
 	}
 	at := func(path ...any) checkValidator {
-		return checkValidator{problems: p, line: lineOf(n, path...), name: "service." + path[0].(string)} //nolint:forcetypeassert // the first is a key
+		return checkValidator{
+			problems: p,
+			line:     lineOf(n, path...),
+			name:     "service." + path[0].(string),
+		} //nolint:forcetypeassert // the first is a key
 	}
 	s.validatePorts(at)
 	word := regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
@@ -45,7 +49,10 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 		v := at("environment", name)
 		v.variable(name)
 		for _, port := range portsIn(s.Environment[name]) {
-			if !slices.ContainsFunc(s.Ports, func(p ServicePort) bool { return strconv.Itoa(int(p.Port)) == port && p.Host != 0 }) {
+			if !slices.ContainsFunc(
+				s.Ports,
+				func(p ServicePort) bool { return strconv.Itoa(int(p.Port)) == port && p.Host != 0 },
+			) {
 				v.add("%s: ${port.%s} is no port of service.ports with a host", name, port)
 			}
 		}

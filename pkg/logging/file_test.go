@@ -169,7 +169,11 @@ func TestLogs_Close_Prunes(t *testing.T) {
 		}
 		old(t, dir, "build", 1)
 		require.NoError(t, logs.Close())
-		assert.Equal(t, []string{"build_20251125T110000Z.log", "build_20251125T110000Z_002.log", "build_20251125T110000Z_003.log"}, names(t, dir))
+		assert.Equal(
+			t,
+			[]string{"build_20251125T110000Z.log", "build_20251125T110000Z_002.log", "build_20251125T110000Z_003.log"},
+			names(t, dir),
+		)
 	})
 	t.Run("nothing that is young, or not a log of ours", func(t *testing.T) {
 		t.Parallel()

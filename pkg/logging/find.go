@@ -35,7 +35,12 @@ func Newest(dir string, except ...string) ([]Found, error) {
 			if match == nil || !entry.Type().IsRegular() || skip[entry.Name()] {
 				continue
 			}
-			f := Found{Dir: below, Operation: match[1], Path: filepath.Join(dir, below, entry.Name()), Stamp: match[2] + match[3]}
+			f := Found{
+				Dir:       below,
+				Operation: match[1],
+				Path:      filepath.Join(dir, below, entry.Name()),
+				Stamp:     match[2] + match[3],
+			}
 			if i, known := at[f.Operation]; known {
 				all[i] = f
 				continue

@@ -53,7 +53,11 @@ type placed struct {
 func (c *check) rows() (out []placed) {
 	servers := 0
 	for _, r := range c.zone.Records {
-		one := placed{name: c.full(r.Name), kind: dns.StringToType[r.Type], row: row{text: r.Record.String(), enabled: r.Enabled}}
+		one := placed{
+			name: c.full(r.Name),
+			kind: dns.StringToType[r.Type],
+			row:  row{text: r.Record.String(), enabled: r.Enabled},
+		}
 		columns := map[string]any{"id": r.ID, "name": r.Name, "type": r.Type, "content": r.Content}
 		if r.Priority != nil {
 			columns["priority"] = *r.Priority
@@ -201,7 +205,12 @@ func (c *check) group(ctx context.Context, g *group) error {
 	case hidden:
 		for _, r := range g.rows {
 			if r.enabled && r.refused == "" {
-				c.add(hosting.LeftOut, r.text, "%s is a zone of its own, or handed over to other name servers: they answer for this name", strings.TrimSuffix(zone, "."))
+				c.add(
+					hosting.LeftOut,
+					r.text,
+					"%s is a zone of its own, or handed over to other name servers: they answer for this name",
+					strings.TrimSuffix(zone, "."),
+				)
 			}
 		}
 		return nil

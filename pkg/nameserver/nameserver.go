@@ -53,7 +53,11 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // Check asks the server for each of the zones, or for the one of that name. All zones of the server must be given, since one
 // may have names that others of them answer for.
-func (s Server) Check(ctx context.Context, zones []hosting.ServedZone, only hosting.Domain) ([]Answered, []hosting.Problem, error) {
+func (s Server) Check(
+	ctx context.Context,
+	zones []hosting.ServedZone,
+	only hosting.Domain,
+) ([]Answered, []hosting.Problem, error) {
 	if err := s.reach(ctx); err != nil {
 		return nil, nil, err
 	}

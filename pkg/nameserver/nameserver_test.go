@@ -56,7 +56,10 @@ func (f *fake) serve(t *testing.T, lines ...string) {
 	parser := dns.NewZoneParser(strings.NewReader(strings.Join(lines, "\n")+"\n"), "example.org.", "")
 	parser.SetDefaultTTL(3600)
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
-		f.records[key(rr.Header().Name, rr.Header().Rrtype)] = append(f.records[key(rr.Header().Name, rr.Header().Rrtype)], rr)
+		f.records[key(rr.Header().Name, rr.Header().Rrtype)] = append(
+			f.records[key(rr.Header().Name, rr.Header().Rrtype)],
+			rr,
+		)
 	}
 	require.NoError(t, parser.Err())
 }
@@ -88,8 +91,17 @@ func (f *fake) answer(network string, r *dns.Msg) *dns.Msg {
 	}
 	if f.key != nil && len(m.Answer) > 0 && r.IsEdns0().Do() {
 		signature := &dns.RRSIG{
-			Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeRRSIG, Class: dns.ClassINET, Ttl: 60}, Algorithm: f.key.Algorithm, KeyTag: f.key.KeyTag(),
-			SignerName: "example.org.", Inception: uint32(f.from.Unix()), Expiration: uint32(f.from.Add(24 * time.Hour).Unix()),
+			Hdr: dns.RR_Header{
+				Name:   q.Name,
+				Rrtype: dns.TypeRRSIG,
+				Class:  dns.ClassINET,
+				Ttl:    60,
+			},
+			Algorithm:  f.key.Algorithm,
+			KeyTag:     f.key.KeyTag(),
+			SignerName: "example.org.",
+			Inception:  uint32(f.from.Unix()),
+			Expiration: uint32(f.from.Add(24 * time.Hour).Unix()),
 		}
 		if signature.Sign(f.signer, m.Answer) == nil {
 			m.Answer = append(m.Answer[:len(m.Answer):len(m.Answer)], signature)
@@ -101,7 +113,12 @@ func (f *fake) answer(network string, r *dns.Msg) *dns.Msg {
 // sign makes the zone one that is signed.
 func (f *fake) sign(t *testing.T) {
 	t.Helper()
-	k := &dns.DNSKEY{Hdr: dns.RR_Header{Name: "example.org.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 60}, Flags: 257, Protocol: 3, Algorithm: dns.ECDSAP256SHA256}
+	k := &dns.DNSKEY{
+		Hdr:       dns.RR_Header{Name: "example.org.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 60},
+		Flags:     257,
+		Protocol:  3,
+		Algorithm: dns.ECDSAP256SHA256,
+	}
 	private, err := k.Generate(256)
 	require.NoError(t, err)
 	f.mu.Lock()
@@ -115,12 +132,26 @@ const soa = `@ SOA ns1.example.net. first\.last.example.org. 7 86400 7200 360000
 // zone is one whose rows are those lines: name, type, content.
 func zone(rows ...string) hosting.ServedZone {
 	z := hosting.ServedZone{
-		ID: 1, Name: "example.org", Kind: "primary", PrimaryNS: "ns1.example.net", Hostmaster: "first.last@example.org", Serial: 7,
-		Refresh: 86400, Retry: 7200, Expire: 3600000, Minimum: 3600, DefaultTTL: 3600, Enabled: true,
+		ID:         1,
+		Name:       "example.org",
+		Kind:       "primary",
+		PrimaryNS:  "ns1.example.net",
+		Hostmaster: "first.last@example.org",
+		Serial:     7,
+		Refresh:    86400,
+		Retry:      7200,
+		Expire:     3600000,
+		Minimum:    3600,
+		DefaultTTL: 3600,
+		Enabled:    true,
 	}
 	for i, text := range rows {
 		fields := strings.SplitN(text, " ", 3)
-		r := hosting.ServedRecord{ID: int64(i + 1), Enabled: true, Record: hosting.Record{Name: fields[0], Type: fields[1], Content: fields[2]}}
+		r := hosting.ServedRecord{
+			ID:      int64(i + 1),
+			Enabled: true,
+			Record:  hosting.Record{Name: fields[0], Type: fields[1], Content: fields[2]},
+		}
 		if r.Type == "MX" || r.Type == "SRV" {
 			var priority int
 			_, _ = fmt.Sscan(r.Content, &priority)
@@ -146,21 +177,48 @@ func told(t *testing.T, s nameserver.Server, zones ...hosting.ServedZone) string
 func TestServer_Check_passes(t *testing.T) {
 	t.Parallel()
 	served := []string{
-		soa, "@ NS ns1.example.net.", "mail A 192.0.2.1", "mail AAAA 2001:db8::1", "@ MX 10 Mail.example.org.", `k TXT "v=DKIM1; p=` + strings.Repeat("A", 244) + `" "AAAA"`,
-		`q TXT "say \"hi\" \\ 100%"`, `@ CAA 0 issue "ca.example; x=y"`, "_25._tcp TLSA 3 1 1 " + strings.Repeat("ab", 32), "h HTTPS 1 . alpn=h2",
-		"_imaps._tcp SRV 0 1 993 mail.example.org.", "away NS ns.away.example.org.", "ns.away A 192.0.2.3", "*.w 60 A 192.0.2.2",
+		soa,
+		"@ NS ns1.example.net.",
+		"mail A 192.0.2.1",
+		"mail AAAA 2001:db8::1",
+		"@ MX 10 Mail.example.org.",
+		`k TXT "v=DKIM1; p=` + strings.Repeat("A", 244) + `" "AAAA"`,
+		`q TXT "say \"hi\" \\ 100%"`,
+		`@ CAA 0 issue "ca.example; x=y"`,
+		"_25._tcp TLSA 3 1 1 " + strings.Repeat("ab", 32),
+		"h HTTPS 1 . alpn=h2",
+		"_imaps._tcp SRV 0 1 993 mail.example.org.",
+		"away NS ns.away.example.org.",
+		"ns.away A 192.0.2.3",
+		"*.w 60 A 192.0.2.2",
 	}
 	_, server := newFake(t, served...)
-	z := zone("mail A 192.0.2.1", "mail AAAA 2001:DB8:0::1", "@ MX 10 mail", "k TXT v=DKIM1; p="+strings.Repeat("A", 248), `q TXT say "hi" \ 100%`,
-		"@ CAA 0 issue ca.example; x=y", "_25._tcp TLSA 3 1 1 "+strings.Repeat("AB", 32), "h HTTPS 1 . alpn=h2", "_imaps._tcp SRV 0 1 993 mail.example.org.",
-		"*.w A 192.0.2.2", "away NS ns.away.example.org.", "ns.away A 192.0.2.3", "gone A 192.0.2.9")
+	z := zone(
+		"mail A 192.0.2.1",
+		"mail AAAA 2001:DB8:0::1",
+		"@ MX 10 mail",
+		"k TXT v=DKIM1; p="+strings.Repeat("A", 248),
+		`q TXT say "hi" \ 100%`,
+		"@ CAA 0 issue ca.example; x=y",
+		"_25._tcp TLSA 3 1 1 "+strings.Repeat("AB", 32),
+		"h HTTPS 1 . alpn=h2",
+		"_imaps._tcp SRV 0 1 993 mail.example.org.",
+		"*.w A 192.0.2.2",
+		"away NS ns.away.example.org.",
+		"ns.away A 192.0.2.3",
+		"gone A 192.0.2.9",
+	)
 	ttl := 60
 	z.Records[9].TTL = &ttl
 	z.Records[12].Enabled = false
 	answered, problems, err := server.Check(t.Context(), []hosting.ServedZone{z}, "")
 	require.NoError(t, err)
 	assert.Empty(t, problems)
-	assert.Equal(t, []nameserver.Answered{{Zone: "example.org", Kind: "primary", Serial: 7, Served: 7, Records: 14}}, answered)
+	assert.Equal(
+		t,
+		[]nameserver.Answered{{Zone: "example.org", Kind: "primary", Serial: 7, Served: 7, Records: 14}},
+		answered,
+	)
 }
 
 func TestServer_Check_tells(t *testing.T) {
@@ -230,11 +288,19 @@ func TestServer_Check_signatures(t *testing.T) {
 	f.mu.Lock()
 	f.from = time.Now().Add(-48 * time.Hour)
 	f.mu.Unlock()
-	assert.Regexp(t, `(?m)^unsigned \| a\.example\.org\. A \| its signature is not good: it holds from \d{14} to \d{14}$`, told(t, server, z))
+	assert.Regexp(
+		t,
+		`(?m)^unsigned \| a\.example\.org\. A \| its signature is not good: it holds from \d{14} to \d{14}$`,
+		told(t, server, z),
+	)
 	f.mu.Lock()
 	f.key = nil
 	f.mu.Unlock()
-	assert.Contains(t, told(t, server, z), "unsigned | a.example.org. A | it is served without a signature, in a zone that is signed")
+	assert.Contains(
+		t,
+		told(t, server, z),
+		"unsigned | a.example.org. A | it is served without a signature, in a zone that is signed",
+	)
 }
 
 func TestServer_Check_waits(t *testing.T) {
@@ -248,7 +314,10 @@ func TestServer_Check_waits(t *testing.T) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.records["example.org. SOA"][0].(*dns.SOA).Serial = 8
-		return nameserver.Told{LeftOut: map[string]string{"example.org": "of the time before"}, Read: z.Changed.Add(-time.Second)}
+		return nameserver.Told{
+			LeftOut: map[string]string{"example.org": "of the time before"},
+			Read:    z.Changed.Add(-time.Second),
+		}
 	}
 	assert.Empty(t, told(t, server, z))
 }

@@ -74,7 +74,16 @@ func (i Image) components() ([]cyclonedx.Component, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, cyclonedx.Component{Type: cyclonedx.ComponentTypeContainer, Name: stage.Name, Version: stage.ID, BOMRef: stage.ID, Components: &parts})
+		all = append(
+			all,
+			cyclonedx.Component{
+				Type:       cyclonedx.ComponentTypeContainer,
+				Name:       stage.Name,
+				Version:    stage.ID,
+				BOMRef:     stage.ID,
+				Components: &parts,
+			},
+		)
 	}
 	slices.SortFunc(all, func(a, b cyclonedx.Component) int { return strings.Compare(a.BOMRef, b.BOMRef) })
 	return slices.CompactFunc(all, func(a, b cyclonedx.Component) bool { return a.BOMRef == b.BOMRef }), nil
@@ -86,7 +95,12 @@ func debian(p inventory.Package, suite string) cyclonedx.Component {
 	if p.Source != "" {
 		qualifiers = append(qualifiers, packageurl.Qualifier{Key: "upstream", Value: p.Source})
 	}
-	return component(cyclonedx.ComponentTypeLibrary, p.Name, p.Version, packageurl.NewPackageURL(packageurl.TypeDebian, "debian", p.Name, p.Version, qualifiers, ""))
+	return component(
+		cyclonedx.ComponentTypeLibrary,
+		p.Name,
+		p.Version,
+		packageurl.NewPackageURL(packageurl.TypeDebian, "debian", p.Name, p.Version, qualifiers, ""),
+	)
 }
 
 // artifact is what was fetched or compiled for an image.
@@ -98,7 +112,12 @@ func artifact(a image.Artifact, read func(string) ([]byte, error)) ([]cyclonedx.
 		}
 		return modules(a.Name, program)
 	}
-	whole := component(cyclonedx.ComponentTypeApplication, a.Name, a.Version, packageurl.NewPackageURL(packageurl.TypeGeneric, "", a.Name, a.Version, nil, ""))
+	whole := component(
+		cyclonedx.ComponentTypeApplication,
+		a.Name,
+		a.Version,
+		packageurl.NewPackageURL(packageurl.TypeGeneric, "", a.Name, a.Version, nil, ""),
+	)
 	var files []cyclonedx.Component
 	for _, f := range a.Files {
 		files = append(files, cyclonedx.Component{
@@ -117,8 +136,18 @@ func modules(name string, program []byte) ([]cyclonedx.Component, error) {
 		return nil, err
 	}
 	all := []cyclonedx.Component{
-		component(cyclonedx.ComponentTypeApplication, name, info.Main.Version, packageurl.NewPackageURL(packageurl.TypeGolang, path.Dir(info.Path), name, "", nil, "")),
-		component(cyclonedx.ComponentTypeLibrary, "std", info.GoVersion, packageurl.NewPackageURL(packageurl.TypeGolang, "", "std", strings.TrimPrefix(info.GoVersion, "go"), nil, "")),
+		component(
+			cyclonedx.ComponentTypeApplication,
+			name,
+			info.Main.Version,
+			packageurl.NewPackageURL(packageurl.TypeGolang, path.Dir(info.Path), name, "", nil, ""),
+		),
+		component(
+			cyclonedx.ComponentTypeLibrary,
+			"std",
+			info.GoVersion,
+			packageurl.NewPackageURL(packageurl.TypeGolang, "", "std", strings.TrimPrefix(info.GoVersion, "go"), nil, ""),
+		),
 	}
 	for _, m := range info.Deps {
 		if m.Replace != nil {
@@ -131,5 +160,11 @@ func modules(name string, program []byte) ([]cyclonedx.Component, error) {
 }
 
 func component(kind cyclonedx.ComponentType, name, version string, url *packageurl.PackageURL) cyclonedx.Component {
-	return cyclonedx.Component{Type: kind, Name: name, Version: version, PackageURL: url.ToString(), BOMRef: url.ToString()}
+	return cyclonedx.Component{
+		Type:       kind,
+		Name:       name,
+		Version:    version,
+		PackageURL: url.ToString(),
+		BOMRef:     url.ToString(),
+	}
 }

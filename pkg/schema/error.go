@@ -110,7 +110,13 @@ func (o Outcome) lines(changeset string) []string {
 	case !o.Asked:
 		return []string{"Nothing was run."}
 	case o.Ended:
-		lines = append(lines, fmt.Sprintf("Changeset %s is partly applied: what it did before it ended the transaction stays, and is not recorded.", cmp.Or(changeset, o.Unsure)))
+		lines = append(
+			lines,
+			fmt.Sprintf(
+				"Changeset %s is partly applied: what it did before it ended the transaction stays, and is not recorded.",
+				cmp.Or(changeset, o.Unsure),
+			),
+		)
 	case o.Partly != nil:
 		lines = append(lines, strings.ToUpper(o.Partly.String()[:1])+o.Partly.String()[1:]+".")
 	case len(o.Applied) > 0:
@@ -120,7 +126,13 @@ func (o Outcome) lines(changeset string) []string {
 		lines = append(lines, "No changeset of this run is recorded in the database.")
 	}
 	if o.Unsure != "" && !o.Ended {
-		lines = append(lines, fmt.Sprintf("Changeset %s ran when Liquibase ended: whether it has committed anything by itself is not known.", o.Unsure))
+		lines = append(
+			lines,
+			fmt.Sprintf(
+				"Changeset %s ran when Liquibase ended: whether it has committed anything by itself is not known.",
+				o.Unsure,
+			),
+		)
 	}
 	if len(o.Applied) == 0 {
 		return lines

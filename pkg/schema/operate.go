@@ -12,7 +12,11 @@ import (
 )
 
 // operate loads the changelog, connects, and times what do does.
-func (m *Migrator) operate(ctx context.Context, op Operation, do func(context.Context, *pgx.Conn, *Changelog) (Result, error)) (Result, error) {
+func (m *Migrator) operate(
+	ctx context.Context,
+	op Operation,
+	do func(context.Context, *pgx.Conn, *Changelog) (Result, error),
+) (Result, error) {
 	start := time.Now()
 	c, err := LoadChangelog(m.Root, m.Changelog)
 	if err != nil {
@@ -35,9 +39,19 @@ func (m *Migrator) operate(ctx context.Context, op Operation, do func(context.Co
 
 // exclusively keeps everyone else out, reads what is recorded then, and does the work. When the session that holds the
 // lock is lost, the work ends.
-func (m *Migrator) exclusively(ctx context.Context, conn *pgx.Conn, op Operation, do func(context.Context, recorded) (Result, error)) (Result, error) {
+func (m *Migrator) exclusively(
+	ctx context.Context,
+	conn *pgx.Conn,
+	op Operation,
+	do func(context.Context, recorded) (Result, error),
+) (Result, error) {
 	if m.Liquibase == nil {
-		return Result{}, &Error{Op: op, Kind: Refused, Cause: "there is no Liquibase image", Hint: "Build it with: mage build:liquibase"}
+		return Result{}, &Error{
+			Op:    op,
+			Kind:  Refused,
+			Cause: "there is no Liquibase image",
+			Hint:  "Build it with: mage build:liquibase",
+		}
 	}
 	if !m.Own {
 		if err := m.Target.RequireSessions(ctx); err != nil {

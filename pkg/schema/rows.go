@@ -144,8 +144,11 @@ func read(ctx context.Context, conn *pgx.Conn) (recorded, error) {
 const partlyPrefix = "poststack partly applied: "
 
 func readRows(ctx context.Context, conn *pgx.Conn, schema string) ([]row, error) {
-	rows, _ := conn.Query(ctx, `select filename, id, author, coalesce(md5sum, ''), coalesce(exectype, ''), coalesce(orderexecuted, 0)
-		from `+schema+`.`+changelogTable+` order by orderexecuted, dateexecuted, id`) // CollectRows returns its error
+	rows, _ := conn.Query(
+		ctx,
+		`select filename, id, author, coalesce(md5sum, ''), coalesce(exectype, ''), coalesce(orderexecuted, 0)
+		from `+schema+`.`+changelogTable+` order by orderexecuted, dateexecuted, id`,
+	) // CollectRows returns its error
 	list, err := pgx.CollectRows(rows, func(c pgx.CollectableRow) (w row, err error) {
 		var file, id, author string
 		err = c.Scan(&file, &id, &author, &w.md5, &w.exec, &w.order)

@@ -117,7 +117,11 @@ func (p *run) ran(e Event) {
 		p.m.Report.Warn(fmt.Sprintf("changeset %s of %s %s", e.Changeset, e.File, text))
 	}
 	p.applied = append(p.applied, Applied{
-		File: e.File, Changeset: e.ID, Author: e.Author, Type: kind, Seconds: (time.Duration(e.Millis) * time.Millisecond).Seconds(),
+		File:      e.File,
+		Changeset: e.ID,
+		Author:    e.Author,
+		Type:      kind,
+		Seconds:   (time.Duration(e.Millis) * time.Millisecond).Seconds(),
 	})
 }
 

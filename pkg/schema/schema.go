@@ -109,7 +109,11 @@ func (m *Migrator) Rollback(ctx context.Context, count int) (Result, error) {
 	return m.operate(ctx, OpRollback, func(ctx context.Context, conn *pgx.Conn, c *Changelog) (Result, error) {
 		return m.exclusively(ctx, conn, OpRollback, func(ctx context.Context, r recorded) (Result, error) {
 			if len(r.rows) < count || count < 1 {
-				return Result{}, &Error{Op: OpRollback, Kind: Refused, Cause: fmt.Sprintf("%d changesets were asked to be rolled back, and %d are applied", count, len(r.rows))}
+				return Result{}, &Error{
+					Op:    OpRollback,
+					Kind:  Refused,
+					Cause: fmt.Sprintf("%d changesets were asked to be rolled back, and %d are applied", count, len(r.rows)),
+				}
 			}
 			return m.change(ctx, m.newRun(OpRollback, c), r, Invocation{Command: CmdRollback, Count: count})
 		})

@@ -92,18 +92,32 @@ func TestState_remarks(t *testing.T) {
 		"changeset gone (ops) of parts/001.sql is recorded in the database, and is in none of the changelog's files",
 		"changeset 1 (ops) of parts/001.sql is new and stands before 2 (ops) of parts/001.sql, which has run already",
 	}, state.Remarks())
-	assert.Equal(t, []string{"no changeset is recorded, but the schema holds already: box"}, schema.State{Standing: []string{"box"}}.Remarks())
+	assert.Equal(
+		t,
+		[]string{"no changeset is recorded, but the schema holds already: box"},
+		schema.State{Standing: []string{"box"}}.Remarks(),
+	)
 }
 
 func TestMoved(t *testing.T) {
 	t.Parallel()
 	c := played()
 	assert.Nil(t, schema.FindMoved(c, reading(), applied("1")))
-	assert.Nil(t, schema.FindMoved(c, reading(), []schema.Row{{File: "other.sql", ID: "1", Author: "ops"}}), "another file may use the same id")
-	assert.Nil(t, schema.FindMoved(c, reading(), append(applied("1"), schema.Row{File: "old/001.sql", ID: "1", Author: "ops"})))
+	assert.Nil(
+		t,
+		schema.FindMoved(c, reading(), []schema.Row{{File: "other.sql", ID: "1", Author: "ops"}}),
+		"another file may use the same id",
+	)
+	assert.Nil(
+		t,
+		schema.FindMoved(c, reading(), append(applied("1"), schema.Row{File: "old/001.sql", ID: "1", Author: "ops"})),
+	)
 	err := schema.FindMoved(c, reading(), []schema.Row{{File: "changelogs/parts/001.sql", ID: "1", Author: "ops"}})
 	require.NotNil(t, err)
-	assert.Equal(t, `changelogs/parts/001.sql:2: changeset "1" of ops: it was applied as "changelogs/parts/001.sql" and would run again as "parts/001.sql"`,
-		err.Error())
+	assert.Equal(
+		t,
+		`changelogs/parts/001.sql:2: changeset "1" of ops: it was applied as "changelogs/parts/001.sql" and would run again as "parts/001.sql"`,
+		err.Error(),
+	)
 	assert.Contains(t, err.Hint, "logicalFilePath:changelogs/parts/001.sql")
 }

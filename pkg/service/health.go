@@ -155,7 +155,12 @@ func Alive(e container.Engine, id engine.ContainerID) func(context.Context) erro
 		if c.State == engine.Running || c.State == engine.Created {
 			return nil
 		}
-		return &ExitedError{Name: c.Name, Code: c.ExitCode, OOMKilled: c.OOMKilled, Lines: container.LastLines(ctx, e, id, 20)}
+		return &ExitedError{
+			Name:      c.Name,
+			Code:      c.ExitCode,
+			OOMKilled: c.OOMKilled,
+			Lines:     container.LastLines(ctx, e, id, 20),
+		}
 	}
 }
 

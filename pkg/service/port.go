@@ -93,8 +93,11 @@ func loopback() error {
 			return out.Close()
 		}
 	}
-	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH) {
-		return errors.New("use 127.0.0.1: its interface is down in this network namespace (ip link set lo up, or run mage where the engine runs)")
+	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.ENETUNREACH) ||
+		errors.Is(err, syscall.EHOSTUNREACH) {
+		return errors.New(
+			"use 127.0.0.1: its interface is down in this network namespace (ip link set lo up, or run mage where the engine runs)",
+		)
 	}
 	return nil
 }
@@ -107,9 +110,14 @@ type UnreachableError struct {
 }
 
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("reach container %q: the engine at %s says that it runs, with port %d published, and nothing has that port here: "+
-		"the engine is in another network namespace or on another machine (this is a container with the engine's socket, say, or unshare -n); "+
-		"run mage where the engine runs, or in the host's network (--network host)", e.Container, e.Engine, e.Port)
+	return fmt.Sprintf(
+		"reach container %q: the engine at %s says that it runs, with port %d published, and nothing has that port here: "+
+			"the engine is in another network namespace or on another machine (this is a container with the engine's socket, say, or unshare -n); "+
+			"run mage where the engine runs, or in the host's network (--network host)",
+		e.Container,
+		e.Engine,
+		e.Port,
+	)
 }
 
 // publishTime is for how long a port may be unheard of after the engine has called its container running.

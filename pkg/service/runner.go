@@ -36,7 +36,11 @@ type Runner struct {
 // Have has the container running as declared; found is what [container.Find] has found. The ports of a new service were
 // only looked for, so when another program takes one before the engine does, such as a stack that is set up at the same
 // moment, the next free one does as well; s then has that.
-func (r Runner) Have(ctx context.Context, s *container.Service, found engine.Container) (engine.Container, container.Change, error) {
+func (r Runner) Have(
+	ctx context.Context,
+	s *container.Service,
+	found engine.Container,
+) (engine.Container, container.Change, error) {
 	for try := 1; ; try++ {
 		c, change, err := r.haveOn(ctx, *s, found)
 		var taken *PortError
@@ -71,7 +75,11 @@ func move(s *container.Service, taken uint16) (uint16, error) {
 }
 
 // haveOn is one try, with the ports that are declared.
-func (r Runner) haveOn(ctx context.Context, s container.Service, found engine.Container) (engine.Container, container.Change, error) {
+func (r Runner) haveOn(
+	ctx context.Context,
+	s container.Service,
+	found engine.Container,
+) (engine.Container, container.Change, error) {
 	if err := r.checkPorts(ctx, s, found); err != nil {
 		return engine.Container{}, "", err
 	}

@@ -21,7 +21,10 @@ const probeInterval = 25 * time.Millisecond
 // Needs that are not among names count as met. do may call met before it returns: others then need not wait for the
 // rest of it. The first failure ends it.
 func InOrder(
-	ctx context.Context, names []string, needs func(string) []string, do func(ctx context.Context, name string, met func()) error,
+	ctx context.Context,
+	names []string,
+	needs func(string) []string,
+	do func(ctx context.Context, name string, met func()) error,
 ) error {
 	group, ctx := errgroup.WithContext(ctx)
 	done, met := map[string]chan struct{}{}, map[string]func(){}

@@ -36,7 +36,10 @@ func write(t *testing.T, root string, files map[string]string) {
 
 func TestFindRoot(t *testing.T) {
 	t.Parallel()
-	root := checkout(t, map[string]string{"tools/go.mod": "module example.org/stack/tools\n", "pkg/thing/deep/x.go": "package deep\n"})
+	root := checkout(
+		t,
+		map[string]string{"tools/go.mod": "module example.org/stack/tools\n", "pkg/thing/deep/x.go": "package deep\n"},
+	)
 	for _, from := range []string{"", "/tools", "/pkg/thing/deep"} {
 		found, err := source.FindRoot(root + from)
 		require.NoError(t, err)

@@ -36,8 +36,17 @@ func (s *Stack) Backups(ctx context.Context, check bool) error {
 	for i := range found {
 		b := &found[i]
 		row := []string{
-			filepath.Base(b.File), b.Created.Local().Format(time.DateTime), units.HumanSize(float64(b.Bytes)),
-			fmt.Sprintf("%s, PostgreSQL %s", b.Database, b.Server), b.Schema[:min(12, len(b.Schema))], strings.Join(b.Volumes, " "), yesNo(b.Encrypted),
+			filepath.Base(b.File),
+			b.Created.Local().Format(time.DateTime),
+			units.HumanSize(float64(b.Bytes)),
+			fmt.Sprintf(
+				"%s, PostgreSQL %s",
+				b.Database,
+				b.Server,
+			),
+			b.Schema[:min(12, len(b.Schema))],
+			strings.Join(b.Volumes, " "),
+			yesNo(b.Encrypted),
 		}
 		if check {
 			if b.Checked = checked(ctx, b.File); ctx.Err() != nil {
@@ -115,7 +124,8 @@ func (s *Stack) prune(dir string, of backup.Header, keep int) (deleted []string,
 		return nil, err
 	}
 	found = slices.DeleteFunc(found, func(b BackupData) bool {
-		return b.Stack != of.Stack || b.Database != of.Database || (len(b.Volumes) == 0) != (len(of.Volumes) == 0) || filepath.Base(b.File) != backupName(b.Stack, b.Created)
+		return b.Stack != of.Stack || b.Database != of.Database || (len(b.Volumes) == 0) != (len(of.Volumes) == 0) ||
+			filepath.Base(b.File) != backupName(b.Stack, b.Created)
 	})
 	for _, old := range found[min(keep, len(found)):] {
 		if err := os.Remove(old.File); err != nil {

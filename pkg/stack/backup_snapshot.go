@@ -41,10 +41,20 @@ func atOneMoment(ctx context.Context, conn *pgx.Conn, do func(snapshot) error) e
 
 // header is what the server says of the database.
 func (m snapshot) header(ctx context.Context) (h backup.Header, err error) {
-	err = m.tx.QueryRow(ctx, `select current_database(), current_user, split_part(current_setting('server_version'), ' ', 1),
+	err = m.tx.QueryRow(
+		ctx,
+		`select current_database(), current_user, split_part(current_setting('server_version'), ' ', 1),
 		current_setting('server_version_num')::int / 10000, pg_encoding_to_char(encoding), datcollate
-		from pg_database where datname = current_database()`).
-		Scan(&h.Database, &h.User, &h.Server, &h.Major, &h.Encoding, &h.Collation)
+		from pg_database where datname = current_database()`,
+	).
+		Scan(
+			&h.Database,
+			&h.User,
+			&h.Server,
+			&h.Major,
+			&h.Encoding,
+			&h.Collation,
+		)
 	return h, err
 }
 

@@ -147,7 +147,11 @@ func (r *restoring) load(ctx context.Context, t *trial) error {
 	if err := r.keepLogins(ctx, r.report, t.target); err != nil {
 		return err
 	}
-	return r.sessions.Use(ctx, t.target, func(ctx context.Context, conn *pgx.Conn) error { return hosting.RaiseRestoredSerials(ctx, conn) })
+	return r.sessions.Use(
+		ctx,
+		t.target,
+		func(ctx context.Context, conn *pgx.Conn) error { return hosting.RaiseRestoredSerials(ctx, conn) },
+	)
 }
 
 // swap has the database serve from another volume, and services from theirs. When that does not work, they serve from those

@@ -120,7 +120,9 @@ func (t *trial) spec() (spec engine.ContainerSpec, err error) {
 	}
 	t.Secrets.Add(t.password.Reveal())
 	declared, err := t.services().Declare(definition, service.Run{
-		Image: t.image, StopTimeout: t.Config.Timeout.Stop, Secrets: map[string][]byte{place.password.Name: []byte(t.password.Reveal())},
+		Image:       t.image,
+		StopTimeout: t.Config.Timeout.Stop,
+		Secrets:     map[string][]byte{place.password.Name: []byte(t.password.Reveal())},
 	})
 	spec = declared.Spec
 	spec.Name, spec.Network, spec.Aliases = "", "", nil
@@ -221,7 +223,13 @@ func (t *trial) compare(ctx context.Context, conn *pgx.Conn, server *client, m b
 		return err
 	}
 	if here.Major != m.Header.Major {
-		t.report.Notice(fmt.Sprintf("the backup is of PostgreSQL %s and this is %s: rows were compared, the text of the schema cannot be", m.Header.Server, here.Server))
+		t.report.Notice(
+			fmt.Sprintf(
+				"the backup is of PostgreSQL %s and this is %s: rows were compared, the text of the schema cannot be",
+				m.Header.Server,
+				here.Server,
+			),
+		)
 		return nil
 	}
 	var text bytes.Buffer

@@ -39,7 +39,11 @@ func (r *restoring) findUsers(ctx context.Context) error {
 			_, err = r.engine.ImageInspect(ctx, ref)
 		}
 		if err != nil {
-			return fmt.Errorf("service %s runs, and has to be made anew (mage services:start builds its image, mage services:stop does without): %w", name, err)
+			return fmt.Errorf(
+				"service %s runs, and has to be made anew (mage services:start builds its image, mage services:stop does without): %w",
+				name,
+				err,
+			)
 		}
 	}
 	return nil
@@ -50,7 +54,13 @@ func (r *restoring) replaces(v image.ServiceVolume) bool {
 }
 
 // startBack has a service run as it did: in the very container, if that is still there.
-func (r *restoring) startBack(ctx context.Context, e Engine, report event.Reporter, name string, met func()) (ServiceData, error) {
+func (r *restoring) startBack(
+	ctx context.Context,
+	e Engine,
+	report event.Reporter,
+	name string,
+	met func(),
+) (ServiceData, error) {
 	c, err := r.serviceContainer(ctx, e, name)
 	switch {
 	case err != nil || c.ID != r.users[name].ID:

@@ -57,7 +57,13 @@ type holder struct {
 }
 
 // hold starts one.
-func (s *Stack) hold(ctx context.Context, e Engine, ref engine.Ref, stack service.Stack, volumes []backedVolume) (h holder, err error) {
+func (s *Stack) hold(
+	ctx context.Context,
+	e Engine,
+	ref engine.Ref,
+	stack service.Stack,
+	volumes []backedVolume,
+) (h holder, err error) {
 	spec := engine.ContainerSpec{Image: ref, User: "root"}
 	for _, v := range volumes {
 		spec.Mounts = append(spec.Mounts, engine.Mount{Volume: stack.Volume(v.Name), Target: v.dir()})
@@ -160,8 +166,12 @@ func (h holder) snapshot(ctx context.Context, v backedVolume) (made bool, err er
 		err = errors.New(service.Ending(res))
 	}
 	if err != nil {
-		return false, fmt.Errorf("run %s in the container of %s, which mage services:start makes anew if it is of an older image: %w",
-			service.CommandText(v.Snapshot), v.service, err)
+		return false, fmt.Errorf(
+			"run %s in the container of %s, which mage services:start makes anew if it is of an older image: %w",
+			service.CommandText(v.Snapshot),
+			v.service,
+			err,
+		)
 	}
 	return true, nil
 }
@@ -171,7 +181,16 @@ func (h holder) unpack(ctx context.Context, member string, r io.Reader) error {
 	for _, v := range h.volumes {
 		if v.member() == member {
 			h.report.Step("filling volume " + v.Name)
-			return h.read(ctx, r, "tar", "--extract", "--gzip", "--preserve-permissions", "--numeric-owner", "--directory="+v.dir())
+			return h.read(
+				ctx,
+				r,
+				"tar",
+				"--extract",
+				"--gzip",
+				"--preserve-permissions",
+				"--numeric-owner",
+				"--directory="+v.dir(),
+			)
 		}
 	}
 	return nil

@@ -66,7 +66,11 @@ func TestBuild_failure(t *testing.T) {
 		t.Parallel()
 		b := newBench(t)
 		b.engine.OnBuild = func(engine.BuildSpec) error {
-			return &engine.BuildError{Step: engine.Step{Number: 2, Total: 2, Text: "RUN exit 9"}, Tail: []string{"no space"}, Err: errors.New("exit status 9")}
+			return &engine.BuildError{
+				Step: engine.Step{Number: 2, Total: 2, Text: "RUN exit 9"},
+				Tail: []string{"no space"},
+				Err:  errors.New("exit status 9"),
+			}
 		}
 		j, err := b.phase(t, (*stack.Stack).BuildBase)
 		assert.Equal(t, 4, stack.ExitStatus(err))
@@ -101,7 +105,11 @@ func TestStartDatabase_takes_the_image_that_this_run_built(t *testing.T) {
 	require.NoError(t, s.BuildBase(ctx))
 	require.NoError(t, s.BuildPostgres(ctx))
 	built := b.digestRef(t, "postgres")
-	write(t, filepath.Join(b.config.Root, "containers/postgres/Dockerfile"), "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nUSER postgres\n")
+	write(
+		t,
+		filepath.Join(b.config.Root, "containers/postgres/Dockerfile"),
+		"ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nUSER postgres\n",
+	)
 	require.NotEqual(t, built, b.digestRef(t, "postgres"))
 	require.NoError(t, s.StartDatabase(ctx))
 	spec, _ := b.engine.Spec(containerName)

@@ -54,7 +54,14 @@ func (s *Stack) look(ctx context.Context, target string, do func(context.Context
 }
 
 // list reads rows of the tables and reports them as a table; Data is a list in any case.
-func list[Row, Data any](ctx context.Context, s *Stack, target string, read func(context.Context, hosting.Conn) ([]Row, error), header []string, line func(Row) ([]string, Data)) error {
+func list[Row, Data any](
+	ctx context.Context,
+	s *Stack,
+	target string,
+	read func(context.Context, hosting.Conn) ([]Row, error),
+	header []string,
+	line func(Row) ([]string, Data),
+) error {
 	return s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) error {
 		rows, err := read(ctx, conn)
 		if err != nil {
@@ -75,7 +82,11 @@ func list[Row, Data any](ctx context.Context, s *Stack, target string, read func
 }
 
 // change changes the tables, in a phase. The notes are told, too.
-func (s *Stack) change(ctx context.Context, target string, do func(context.Context, hosting.Conn) (how ended, notes []string, err error)) error {
+func (s *Stack) change(
+	ctx context.Context,
+	target string,
+	do func(context.Context, hosting.Conn) (how ended, notes []string, err error),
+) error {
 	return s.run(ctx, target, Database, func(ctx context.Context, r event.Reporter) (how ended, err error) {
 		var notes []string
 		err = s.onTables(ctx, func(ctx context.Context, conn hosting.Conn) (err error) {
@@ -121,7 +132,10 @@ func (s *Stack) removeFrom(ctx context.Context, o removal) error {
 		return err
 	}
 	if len(depends.Keep) > 0 && !o.all {
-		return s.refused(o.target, &UsageError{Reason: hosting.Lines(o.what+" is in use; remove these first, or with it by -all", depends.Keep)})
+		return s.refused(
+			o.target,
+			&UsageError{Reason: hosting.Lines(o.what+" is in use; remove these first, or with it by -all", depends.Keep)},
+		)
 	}
 	with := slices.Concat(depends.Keep, depends.Go)
 	if err := s.sure(ctx, o, with); err != nil {
@@ -135,7 +149,14 @@ func (s *Stack) removeFrom(ctx context.Context, o removal) error {
 		if o.after != "" {
 			text += "; " + o.after
 		}
-		return ended{Outcome: event.Done, Text: text, Data: RemovedData{Removed: o.what, With: append([]string{}, with...)}}, nil, o.remove(ctx, conn)
+		return ended{
+				Outcome: event.Done,
+				Text:    text,
+				Data:    RemovedData{Removed: o.what, With: append([]string{}, with...)},
+			}, nil, o.remove(
+				ctx,
+				conn,
+			)
 	})
 }
 

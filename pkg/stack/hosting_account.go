@@ -46,7 +46,12 @@ func (s *Stack) AddAccount(ctx context.Context, typed string, o AccountOptions) 
 		notes = append([]string{fmt.Sprintf("%s is kept as %s: sign in as that", typed, of)}, notes...)
 	}
 	err = s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
-		err := hosting.AddAccount(ctx, conn, of, hosting.AccountOptions{Password: password, DisplayName: o.Name, Quota: quota})
+		err := hosting.AddAccount(
+			ctx,
+			conn,
+			of,
+			hosting.AccountOptions{Password: password, DisplayName: o.Name, Quota: quota},
+		)
 		data := AccountData{Address: of.String(), Name: o.Name, QuotaBytes: quota, Enabled: true}
 		return ended{Outcome: event.Done, Text: "added account " + of.String(), Data: data}, notes, err
 	})
@@ -64,7 +69,9 @@ func (s *Stack) unasked(ctx context.Context, target string, err error) error {
 // handOut gives out a password that was made, unless what it was made for has failed.
 func (s *Stack) handOut(err error, of hosting.Address, password secret.Value, o PasswordOptions) error {
 	if err == nil && o.Generate {
-		s.Sink.Result(event.Report{Text: password.Reveal(), Data: PasswordData{Address: of.String(), Password: password.Reveal()}})
+		s.Sink.Result(
+			event.Report{Text: password.Reveal(), Data: PasswordData{Address: of.String(), Password: password.Reveal()}},
+		)
 	}
 	return err
 }
@@ -91,17 +98,24 @@ func (s *Stack) ListAccounts(ctx context.Context, typed string) error {
 	read := func(ctx context.Context, conn hosting.Conn) ([]hosting.AccountRow, error) {
 		return hosting.Accounts(ctx, conn, of)
 	}
-	return list(ctx, s, target, read, []string{"account", "name", "quota", "enabled"}, func(a hosting.AccountRow) ([]string, AccountData) {
-		quota, enabled := "none", yesNo(a.Enabled)
-		if a.Quota > 0 {
-			quota = units.BytesSize(float64(a.Quota))
-		}
-		if a.Enabled && !a.Domain {
-			enabled = "no, its domain is not"
-		}
-		return []string{a.Address, a.DisplayName, quota, enabled},
-			AccountData{Address: a.Address, Name: a.DisplayName, QuotaBytes: a.Quota, Enabled: a.Enabled && a.Domain}
-	})
+	return list(
+		ctx,
+		s,
+		target,
+		read,
+		[]string{"account", "name", "quota", "enabled"},
+		func(a hosting.AccountRow) ([]string, AccountData) {
+			quota, enabled := "none", yesNo(a.Enabled)
+			if a.Quota > 0 {
+				quota = units.BytesSize(float64(a.Quota))
+			}
+			if a.Enabled && !a.Domain {
+				enabled = "no, its domain is not"
+			}
+			return []string{a.Address, a.DisplayName, quota, enabled},
+				AccountData{Address: a.Address, Name: a.DisplayName, QuotaBytes: a.Quota, Enabled: a.Enabled && a.Domain}
+		},
+	)
 }
 
 // someDomain reads a domain that may be left out.
@@ -127,7 +141,11 @@ func (s *Stack) SetPassword(ctx context.Context, typed string, o PasswordOptions
 	if err != nil {
 		return s.refused(target, err)
 	}
-	err = s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) error { return hosting.HasAccount(ctx, conn, of) })
+	err = s.look(
+		ctx,
+		target,
+		func(ctx context.Context, conn hosting.Conn) error { return hosting.HasAccount(ctx, conn, of) },
+	)
 	if err != nil {
 		return err
 	}
@@ -136,7 +154,15 @@ func (s *Stack) SetPassword(ctx context.Context, typed string, o PasswordOptions
 		return s.unasked(ctx, target, err)
 	}
 	err = s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
-		return ended{Outcome: event.Done, Text: "account " + of.String() + " has another password"}, nil, hosting.SetPassword(ctx, conn, of, password)
+		return ended{
+				Outcome: event.Done,
+				Text:    "account " + of.String() + " has another password",
+			}, nil, hosting.SetPassword(
+				ctx,
+				conn,
+				of,
+				password,
+			)
 	})
 	return s.handOut(err, of, password, o)
 }

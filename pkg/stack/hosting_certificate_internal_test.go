@@ -47,7 +47,11 @@ func TestShownTo(t *testing.T) {
 	} {
 		assert.Equal(t, tc.want, shownTo(t.Context(), door{service: "web", address: tc.address}, tc.c), name)
 	}
-	assert.Equal(t, ServedData{Service: "web", Problem: "its container is paused"}, shownTo(t.Context(), door{service: "web", problem: "its container is paused"}, CertificateData{}))
+	assert.Equal(
+		t,
+		ServedData{Service: "web", Problem: "its container is paused"},
+		shownTo(t.Context(), door{service: "web", problem: "its container is paused"}, CertificateData{}),
+	)
 }
 
 func TestSummed(t *testing.T) {
@@ -63,7 +67,12 @@ func TestSummed(t *testing.T) {
 	assert.Equal(t, "2 issued, 1 waiting", got.String())
 	assert.Equal(t, "b ends first, in 20 days", got.more())
 	got = summed([]hosting.CertificateRow{
-		{Directory: "a", Status: hosting.CertificateIssued, NotAfter: in(-2)}, {Directory: "b", Status: hosting.CertificateFailed, LastError: "no"},
+		{
+			Directory: "a",
+			Status:    hosting.CertificateIssued,
+			NotAfter:  in(-2),
+		},
+		{Directory: "b", Status: hosting.CertificateFailed, LastError: "no"},
 	}, now)
 	assert.Equal(t, "1 issued, 1 failed, 1 ended", got.String())
 	assert.Equal(t, "a: it has ended", got.more())
@@ -74,10 +83,22 @@ func TestOutcome(t *testing.T) {
 	till := time.Now().Add(time.Hour)
 	how, err := outcome([]hosting.CertificateRow{
 		{Directory: "a", Status: hosting.CertificateIssued, Serial: "5", NotAfter: &till},
-		{Directory: "b", Domain: "b.example.org", Status: hosting.CertificateFailed, LastError: "Domain: b; Detail: NXDOMAIN"},
+		{
+			Directory: "b",
+			Domain:    "b.example.org",
+			Status:    hosting.CertificateFailed,
+			LastError: "Domain: b; Detail: NXDOMAIN",
+		},
 	})
-	require.ErrorContains(t, err, "b: Domain: b; Detail: NXDOMAIN; let each name lead to this server: mage dns:records b.example.org; done are: a, serial 5")
+	require.ErrorContains(
+		t,
+		err,
+		"b: Domain: b; Detail: NXDOMAIN; let each name lead to this server: mage dns:records b.example.org; done are: a, serial 5",
+	)
 	assert.Len(t, how.Data, 2)
-	data := certificateData(hosting.CertificateRow{Status: hosting.CertificateIssued, Issuer: "CN=(STAGING) Pretend Pear"}, time.Now())
+	data := certificateData(
+		hosting.CertificateRow{Status: hosting.CertificateIssued, Issuer: "CN=(STAGING) Pretend Pear"},
+		time.Now(),
+	)
 	assert.Contains(t, data.more(), "set le_email for a real one")
 }

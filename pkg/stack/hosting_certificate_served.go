@@ -71,7 +71,11 @@ func (s *Stack) doors(ctx context.Context) ([]door, error) {
 	var out []door
 	for _, name := range declaredServices(images) {
 		d, err := images.Get(name)
-		if err != nil || !slices.ContainsFunc(d.Service.Volumes, func(v image.ServiceVolume) bool { return v.ReadOnly && v.Path == s.Config.CertPath }) {
+		if err != nil ||
+			!slices.ContainsFunc(
+				d.Service.Volumes,
+				func(v image.ServiceVolume) bool { return v.ReadOnly && v.Path == s.Config.CertPath },
+			) {
 			continue
 		}
 		e, err := s.engine(ctx)
@@ -114,7 +118,11 @@ func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
 	var network net.Error
 	switch {
 	case errors.As(err, &network) && network.Timeout():
-		return ServedData{Service: at.service, Address: at.address, Problem: fmt.Sprintf("%s: no answer within %s", at.address, most)}
+		return ServedData{
+			Service: at.service,
+			Address: at.address,
+			Problem: fmt.Sprintf("%s: no answer within %s", at.address, most),
+		}
 	case err != nil:
 		return ServedData{Service: at.service, Address: at.address, Problem: at.address + ": " + err.Error()}
 	case len(chain) == 0:
@@ -130,7 +138,9 @@ func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
 // presented is the certificate that a client is shown that asks for a name, with its chain. It is nothing if the port does not
 // speak TLS, or shows one that is not for that name.
 func presented(ctx context.Context, address, name string) ([]*x509.Certificate, error) {
-	dialer := tls.Dialer{Config: &tls.Config{ServerName: name, InsecureSkipVerify: true}} //nolint:gosec // it is looked at, not believed
+	dialer := tls.Dialer{
+		Config: &tls.Config{ServerName: name, InsecureSkipVerify: true},
+	} //nolint:gosec // it is looked at, not believed
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return nil, nil
@@ -183,10 +193,16 @@ func (s *Stack) awaitServed(ctx context.Context, data []CertificateData) error {
 			for _, served := range c.Served {
 				switch {
 				case served.Problem != "":
-					stale = append(stale, fmt.Errorf("certificate %s is deployed, and %s does not answer: %s", c.Name, served.Service, served.Problem))
+					stale = append(
+						stale,
+						fmt.Errorf("certificate %s is deployed, and %s does not answer: %s", c.Name, served.Service, served.Problem),
+					)
 				case !served.Current:
-					stale = append(stale, fmt.Errorf("certificate %s is deployed, and %s still shows serial %s at %s; try: mage services:reload -of=%s",
-						c.Name, served.Service, served.Serial, served.Address, served.Service))
+					stale = append(
+						stale,
+						fmt.Errorf("certificate %s is deployed, and %s still shows serial %s at %s; try: mage services:reload -of=%s",
+							c.Name, served.Service, served.Serial, served.Address, served.Service),
+					)
 				}
 			}
 		}

@@ -16,7 +16,15 @@ func (s *Stack) AddDomain(ctx context.Context, typed string, o hosting.DomainOpt
 	}
 	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		zone, err := hosting.AddDomain(ctx, conn, name, o)
-		data := DomainData{Name: string(name), Unicode: name.Unicode(), Mail: o.Mail, Web: o.Web, Zone: zone, Enabled: true, WebRoot: o.WebRoot}
+		data := DomainData{
+			Name:    string(name),
+			Unicode: name.Unicode(),
+			Mail:    o.Mail,
+			Web:     o.Web,
+			Zone:    zone,
+			Enabled: true,
+			WebRoot: o.WebRoot,
+		}
 		var notes []string
 		if kept := name.Kept(typed); kept != "" {
 			notes = append(notes, kept)
@@ -39,7 +47,13 @@ func (s *Stack) ListDomains(ctx context.Context) error {
 	return list(ctx, s, "domain:list", hosting.Domains, header, func(d hosting.DomainRow) ([]string, DomainData) {
 		data := domainData(d)
 		return []string{
-			d.Name.String(), data.servesText(), yesNo(d.Enabled), d.Zone, number(d.Accounts), number(d.Aliases), number(d.Certificates),
+			d.Name.String(),
+			data.servesText(),
+			yesNo(d.Enabled),
+			d.Zone,
+			number(d.Accounts),
+			number(d.Aliases),
+			number(d.Certificates),
 		}, data
 	})
 }
@@ -71,7 +85,11 @@ func (s *Stack) RemoveDomain(ctx context.Context, typed string, all, yes bool) e
 		return s.refused(target, err)
 	}
 	return s.removeFrom(ctx, removal{
-		target: target, what: "domain " + name.String(), all: all, yes: yes, after: "mail and files that it had stay on their volumes",
+		target: target,
+		what:   "domain " + name.String(),
+		all:    all,
+		yes:    yes,
+		after:  "mail and files that it had stay on their volumes",
 		depends: func(ctx context.Context, conn hosting.Conn) (hosting.Dependents, error) {
 			return hosting.DomainDependents(ctx, conn, name)
 		},

@@ -62,7 +62,11 @@ func TestPassword(t *testing.T) {
 	got, j, err := password(t, b, stack.PasswordOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, "from the keys", got)
-	assert.Equal(t, []string{"type the password of ada@example.org, which is not shown:", "type it again:"}, j.texts(event.Warning))
+	assert.Equal(
+		t,
+		[]string{"type the password of ada@example.org, which is not shown:", "type it again:"},
+		j.texts(event.Warning),
+	)
 }
 
 func TestPassword_refuses(t *testing.T) {

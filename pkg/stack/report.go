@@ -25,7 +25,14 @@ func (s *Stack) Inventory(ctx context.Context) (inventory.Inventory, error) {
 	e, err := s.engine(ctx)
 	if err == nil {
 		info := e.Info()
-		inv.Versions = append(inv.Versions, inventory.Version{Of: string(info.Kind), Version: info.Version, From: "the engine, storage driver " + info.StorageDriver})
+		inv.Versions = append(
+			inv.Versions,
+			inventory.Version{
+				Of:      string(info.Kind),
+				Version: info.Version,
+				From:    "the engine, storage driver " + info.StorageDriver,
+			},
+		)
 		inv.Images, err = s.imagesInDetail(ctx, e)
 	}
 	problem(err)
@@ -86,7 +93,8 @@ func (s *Stack) contents(ctx context.Context, e Engine, view *inventory.Image, e
 		}
 		l := inventory.Layer{Instruction: s.Secrets.Redact(layer.Instruction), SizeBytes: layer.SizeBytes}
 		n := len(view.Layers)
-		l.Inherited = n < len(parent.Layers) && parent.Layers[n].SizeBytes == l.SizeBytes && parent.Layers[n].Instruction == l.Instruction
+		l.Inherited = n < len(parent.Layers) && parent.Layers[n].SizeBytes == l.SizeBytes &&
+			parent.Layers[n].Instruction == l.Instruction
 		view.Layers = append(view.Layers, l)
 	}
 	type release struct{ name, version string }
@@ -106,7 +114,11 @@ func (s *Stack) databaseFacts(ctx context.Context, inv *inventory.Inventory) err
 	inv.Schema.Changelog, inv.Schema.State = s.Config.Schema.Changelog, "not known: the database does not answer"
 	status, err := s.status(ctx)
 	inv.Services = s.servicesFacts(status.Services)
-	inv.Database = inventory.Database{URL: status.Database, Answers: s.Secrets.Redact(status.Answers), VolumeBytes: status.VolumeBytes}
+	inv.Database = inventory.Database{
+		URL:         status.Database,
+		Answers:     s.Secrets.Redact(status.Answers),
+		VolumeBytes: status.VolumeBytes,
+	}
 	if err != nil || status.Answers != "yes" {
 		return err
 	}
@@ -123,7 +135,10 @@ func (s *Stack) databaseFacts(ctx context.Context, inv *inventory.Inventory) err
 		inv.Database.TLS += ", certificate: " + status.Certificate.String()
 	}
 	inv.Database.User, inv.Database.Latency = server.User, server.Latency.Round(time.Microsecond)
-	inv.Versions = append(inv.Versions, inventory.Version{Of: "PostgreSQL", Version: server.Version, From: "the running server"})
+	inv.Versions = append(
+		inv.Versions,
+		inventory.Version{Of: "PostgreSQL", Version: server.Version, From: "the running server"},
+	)
 	state, err := s.readSchema(ctx)
 	if err != nil {
 		inv.Schema.State = "not known"
@@ -134,7 +149,10 @@ func (s *Stack) databaseFacts(ctx context.Context, inv *inventory.Inventory) err
 		inv.Schema.Problem = s.Secrets.Redact(oneLine(state.Problem))
 	}
 	for _, c := range slices.Concat(state.Changesets, state.Unknown) {
-		inv.Schema.Changesets = append(inv.Schema.Changesets, inventory.Changeset{File: c.File, ID: c.ID, State: string(c.Will)})
+		inv.Schema.Changesets = append(
+			inv.Schema.Changesets,
+			inventory.Changeset{File: c.File, ID: c.ID, State: string(c.Will)},
+		)
 	}
 	return nil
 }
@@ -147,7 +165,10 @@ func (s *Stack) shippedVersions(inv *inventory.Inventory) {
 	for _, i := range inv.Images {
 		at := slices.IndexFunc(i.Packages, func(p inventory.Package) bool { return server.MatchString(p.Name) })
 		if i.Name == postgresImage && at >= 0 && !running {
-			inv.Versions = append(inv.Versions, inventory.Version{Of: "PostgreSQL", Version: i.Packages[at].Version, From: "the image"})
+			inv.Versions = append(
+				inv.Versions,
+				inventory.Version{Of: "PostgreSQL", Version: i.Packages[at].Version, From: "the image"},
+			)
 		}
 	}
 	images, err := s.catalogue()
@@ -160,7 +181,10 @@ func (s *Stack) shippedVersions(inv *inventory.Inventory) {
 			continue
 		}
 		for _, a := range def.Artifacts {
-			inv.Versions = append(inv.Versions, inventory.Version{Of: a.Name, Version: a.Version, From: fmt.Sprintf("containers/%s/image.yaml", name)})
+			inv.Versions = append(
+				inv.Versions,
+				inventory.Version{Of: a.Name, Version: a.Version, From: fmt.Sprintf("containers/%s/image.yaml", name)},
+			)
 		}
 	}
 }

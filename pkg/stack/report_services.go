@@ -16,7 +16,12 @@ func (s *Stack) servicesFacts(found []ServiceStatus) []inventory.Service {
 	now := time.Now()
 	var out []inventory.Service
 	for _, one := range found {
-		view := inventory.Service{Name: one.Service, State: one.word(), Health: one.health(), Summary: s.Secrets.Redact(one.summary(now))}
+		view := inventory.Service{
+			Name:    one.Service,
+			State:   one.word(),
+			Health:  one.health(),
+			Summary: s.Secrets.Redact(one.summary(now)),
+		}
 		for _, line := range one.lines(now)[1:] { // the first is the summary
 			view.Tells = append(view.Tells, [2]string{line[0], s.Secrets.Redact(line[1])})
 		}

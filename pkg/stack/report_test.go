@@ -52,9 +52,23 @@ func TestStack_Inventory(t *testing.T) {
 			images[i.Name] = i
 		}
 		assert.Equal(t, []inventory.Layer{{Instruction: "RUN base", SizeBytes: 10}}, images["base-debian"].Layers)
-		assert.Equal(t, []inventory.Layer{{Instruction: "RUN base", SizeBytes: 10, Inherited: true}, {Instruction: "RUN postgres", SizeBytes: 5}}, images["postgres"].Layers)
+		assert.Equal(
+			t,
+			[]inventory.Layer{
+				{Instruction: "RUN base", SizeBytes: 10, Inherited: true},
+				{Instruction: "RUN postgres", SizeBytes: 5},
+			},
+			images["postgres"].Layers,
+		)
 		assert.Equal(t, []inventory.Package{
-			{Name: "postgresql-15", Version: "15.20-0+deb12u1", Architecture: "amd64", Source: "postgresql-15-src@15.20", SizeBytes: 1000 << 10, Inherited: true},
+			{
+				Name:         "postgresql-15",
+				Version:      "15.20-0+deb12u1",
+				Architecture: "amd64",
+				Source:       "postgresql-15-src@15.20",
+				SizeBytes:    1000 << 10,
+				Inherited:    true,
+			},
 			{Name: "small", Version: "1.0", Architecture: "amd64", SizeBytes: 2 << 10, Inherited: true},
 		}, images["postgres"].Packages)
 		assert.Contains(t, inv.Versions, inventory.Version{Of: "PostgreSQL", Version: "15.20-0+deb12u1", From: "the image"})

@@ -52,7 +52,10 @@ func (s *Stack) Reset(ctx context.Context, yes bool) error {
 			return ended{Outcome: event.Unchanged, Text: "there was nothing to delete"}, nil
 		}
 		s.lockOnce.value.spent = true
-		return ended{Outcome: event.Done, Text: strings.Join(append([]string{"deleted " + strings.Join(names, ", ")}, found.occupied...), "; ")}, nil
+		return ended{
+			Outcome: event.Done,
+			Text:    strings.Join(append([]string{"deleted " + strings.Join(names, ", ")}, found.occupied...), "; "),
+		}, nil
 	})
 }
 
@@ -90,7 +93,13 @@ func (s *Stack) forget(ctx context.Context) error {
 		return err
 	}
 	kind := engine.Kind(filepath.Ext(port)[1:])
-	paths := []string{port, s.dataFile(kind), s.journalFile(kind), s.passFile(), filepath.Join(s.servicesDir(), string(kind))}
+	paths := []string{
+		port,
+		s.dataFile(kind),
+		s.journalFile(kind),
+		s.passFile(),
+		filepath.Join(s.servicesDir(), string(kind)),
+	}
 	if others, err := filepath.Glob(filepath.Join(s.Config.StateDir, "port.*")); err == nil && len(others) <= 1 {
 		paths = append(paths, s.passwordFile(), s.ownerFile(), s.keyFile(), s.servicesDir(), s.authorityDir())
 	}

@@ -158,7 +158,12 @@ func TestReset_without_a_terminal(t *testing.T) {
 	j, err := b.phase(t, reset(false))
 	assert.ErrorContains(t, err, "there is no terminal to ask on: run mage reset -yes")
 	assert.Equal(t, 2, stack.ExitStatus(err))
-	assert.Contains(t, j.texts(event.Warning), "will delete volume "+volumeName+" (all data in it)", "it names what it would delete")
+	assert.Contains(
+		t,
+		j.texts(event.Warning),
+		"will delete volume "+volumeName+" (all data in it)",
+		"it names what it would delete",
+	)
 	assertAllThere(t, b)
 }
 

@@ -106,10 +106,18 @@ func TestSchemaStatus_without_Liquibase(t *testing.T) {
 	write(t, b.state(t, "password"), "pw-own")
 	j, err := b.phase(t, (*stack.Stack).SchemaStatus)
 	require.Error(t, err)
-	assert.Contains(t, j.texts(event.Warning), "Liquibase's image is not built (mage build:liquibase): a changelog that it has not read yet cannot be read")
+	assert.Contains(
+		t,
+		j.texts(event.Warning),
+		"Liquibase's image is not built (mage build:liquibase): a changelog that it has not read yet cannot be read",
+	)
 
 	b.engine = nil
 	j, err = b.phase(t, (*stack.Stack).SchemaStatus)
 	require.Error(t, err)
-	assert.Contains(t, j.texts(event.Warning), "no engine works: a changelog that Liquibase has not read yet cannot be read")
+	assert.Contains(
+		t,
+		j.texts(event.Warning),
+		"no engine works: a changelog that Liquibase has not read yet cannot be read",
+	)
 }

@@ -27,7 +27,13 @@ func (s *Stack) StartServices(ctx context.Context, only string) error {
 	return s.eachService(ctx, serviceWork{phase: "services:start", only: only, needs: true, do: s.startService})
 }
 
-func (s *Stack) startService(ctx context.Context, e Engine, r event.Reporter, name string, met func()) (ServiceData, error) {
+func (s *Stack) startService(
+	ctx context.Context,
+	e Engine,
+	r event.Reporter,
+	name string,
+	met func(),
+) (ServiceData, error) {
 	d, err := s.definition(name)
 	if err != nil {
 		return ServiceData{}, err
@@ -52,7 +58,14 @@ func (s *Stack) startService(ctx context.Context, e Engine, r event.Reporter, na
 }
 
 // awaitService waits until a service is healthy; kept tells that the engine keeps it up already.
-func (s *Stack) awaitService(ctx context.Context, e Engine, r event.Reporter, d image.Definition, c engine.Container, kept bool) error {
+func (s *Stack) awaitService(
+	ctx context.Context,
+	e Engine,
+	r event.Reporter,
+	d image.Definition,
+	c engine.Container,
+	kept bool,
+) error {
 	limit := s.Config.Timeout.Start
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
 	defer cancel()
@@ -98,7 +111,13 @@ func (s *Stack) ReloadServices(ctx context.Context, only string) error {
 }
 
 // reloadService passes over a service that cannot reload, unless it is the one that was named.
-func (s *Stack) reloadService(ctx context.Context, e Engine, r event.Reporter, name string, named bool) (ServiceData, error) {
+func (s *Stack) reloadService(
+	ctx context.Context,
+	e Engine,
+	r event.Reporter,
+	name string,
+	named bool,
+) (ServiceData, error) {
 	d, c, err := s.runningService(ctx, e, name, named)
 	switch {
 	case err != nil || c.ID == "":
@@ -119,7 +138,12 @@ func (s *Stack) reloadService(ctx context.Context, e Engine, r event.Reporter, n
 
 // runningService is a service and its container; without an ID if it does not run, which is refused for one that was
 // named.
-func (s *Stack) runningService(ctx context.Context, e Engine, name string, named bool) (image.Definition, engine.Container, error) {
+func (s *Stack) runningService(
+	ctx context.Context,
+	e Engine,
+	name string,
+	named bool,
+) (image.Definition, engine.Container, error) {
 	d, err := s.definition(name)
 	if err != nil {
 		return d, engine.Container{}, err
@@ -139,7 +163,13 @@ func (s *Stack) StopServices(ctx context.Context, only string) error {
 	return s.eachService(ctx, serviceWork{phase: "services:stop", only: only, backwards: true, do: s.stopService})
 }
 
-func (s *Stack) stopService(ctx context.Context, e Engine, _ event.Reporter, name string, _ func()) (ServiceData, error) {
+func (s *Stack) stopService(
+	ctx context.Context,
+	e Engine,
+	_ event.Reporter,
+	name string,
+	_ func(),
+) (ServiceData, error) {
 	c, err := s.serviceContainer(ctx, e, name)
 	if err != nil || c.ID == "" {
 		return ServiceData{}, err
@@ -184,7 +214,13 @@ func (s *Stack) eachService(ctx context.Context, work serviceWork) error {
 }
 
 // inOrder works on services, each after those that it waits for, and lists those with which something was done.
-func (w serviceWork) inOrder(ctx context.Context, images *image.Catalogue, names []string, e Engine, r event.Reporter) ([]ServiceData, error) {
+func (w serviceWork) inOrder(
+	ctx context.Context,
+	images *image.Catalogue,
+	names []string,
+	e Engine,
+	r event.Reporter,
+) ([]ServiceData, error) {
 	var mu sync.Mutex
 	done := []ServiceData{}
 	err := service.InOrder(ctx, names, w.waits(images, names), func(ctx context.Context, name string, met func()) error {

@@ -106,8 +106,16 @@ func (s *Stack) makeLogin(ctx context.Context, admin, login database.Target, rol
 // loginInside is the login as the service's container uses it.
 func (s *Stack) loginInside(login database.Target) (*service.Login, error) {
 	inside := &service.Login{
-		Host: login.Host, Port: cmp.Or(login.Port, database.DefaultPort), Database: login.Database, User: login.User,
-		SSLMode: cmp.Or(login.SSLMode, database.DefaultSSLMode), Schema: login.Schema, PassFile: secret.Value(login.PassFile()),
+		Host:     login.Host,
+		Port:     cmp.Or(login.Port, database.DefaultPort),
+		Database: login.Database,
+		User:     login.User,
+		SSLMode: cmp.Or(
+			login.SSLMode,
+			database.DefaultSSLMode,
+		),
+		Schema:   login.Schema,
+		PassFile: secret.Value(login.PassFile()),
 	}
 	if login.SSLRootCert != "" && login.SSLRootCert != "system" {
 		root, err := os.ReadFile(login.SSLRootCert)
@@ -127,7 +135,9 @@ func (s *Stack) loginInside(login database.Target) (*service.Login, error) {
 			return nil, err
 		}
 	case login.Socket() != "":
-		return nil, &UsageError{Reason: "DATABASE_URL names a socket, which the containers of services do not reach: name the server's host and port"}
+		return nil, &UsageError{
+			Reason: "DATABASE_URL names a socket, which the containers of services do not reach: name the server's host and port",
+		}
 	case login.Loopback():
 		inside.Host, inside.Gateway = gateway, true
 	}

@@ -126,7 +126,12 @@ func (r *RebootStatus) text() [2]string {
 
 // status asks the engine and the database.
 func (s *Stack) status(ctx context.Context) (StatusReport, error) {
-	report := StatusReport{Stack: s.Config.Stack, Containers: []ContainerStatus{}, Answers: "not running; start with: mage setup", Schema: "unknown"}
+	report := StatusReport{
+		Stack:      s.Config.Stack,
+		Containers: []ContainerStatus{},
+		Answers:    "not running; start with: mage setup",
+		Schema:     "unknown",
+	}
 	if !s.External() || s.StartsServices() {
 		if err := s.containers(ctx, &report); err != nil {
 			return report, err
@@ -184,7 +189,13 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 			report.Foreign = append(report.Foreign, c.Name)
 			continue
 		}
-		status := ContainerStatus{Name: c.Name, Image: string(c.Image), State: c.State, Fault: container.Fault(c), Since: c.Started}
+		status := ContainerStatus{
+			Name:  c.Name,
+			Image: string(c.Image),
+			State: c.State,
+			Fault: container.Fault(c),
+			Since: c.Started,
+		}
 		if c.State != engine.Running {
 			status.Since = c.Finished
 		}

@@ -41,7 +41,10 @@ func newSecured(t *testing.T) *secured {
 	s.server = serve(t, s.engine)
 	before := s.engine.OnCall
 	s.engine.OnCall = func(method, name string) error {
-		if spec, _ := s.engine.Spec(name); method == "ContainerRemove" && len(spec.Mounts) == 1 && spec.Mounts[0].Volume == certificateVolume {
+		if spec, _ := s.engine.Spec(
+			name,
+		); method == "ContainerRemove" && len(spec.Mounts) == 1 &&
+			spec.Mounts[0].Volume == certificateVolume {
 			for _, f := range spec.Files {
 				s.volume[f.Path] = f
 			}
@@ -154,7 +157,11 @@ func TestStartDatabase_TLS_of_a_directory(t *testing.T) {
 	begin := func(t *testing.T) (*secured, certificate.Authority) {
 		t.Helper()
 		s := newSecured(t)
-		a := certificate.Authority{Dir: t.TempDir(), Name: "other", Server: certificate.Names{DNS: []string{"db.example.org"}}}
+		a := certificate.Authority{
+			Dir:    t.TempDir(),
+			Name:   "other",
+			Server: certificate.Names{DNS: []string{"db.example.org"}},
+		}
 		_, err := a.Renew(time.Now())
 		require.NoError(t, err)
 		s.config.Database.TLS = a.Dir
@@ -204,11 +211,21 @@ func TestStartDatabase_TLS_of_a_directory(t *testing.T) {
 	t.Run("one that is about to end is told of", func(t *testing.T) {
 		t.Parallel()
 		s, a := begin(t)
-		_, err := certificate.Authority{Dir: a.Dir, Name: a.Name, Server: certificate.Names{DNS: []string{"localhost"}}}.Renew(time.Now().Add(-355 * 24 * time.Hour))
+		_, err := certificate.Authority{
+			Dir:    a.Dir,
+			Name:   a.Name,
+			Server: certificate.Names{DNS: []string{"localhost"}},
+		}.Renew(
+			time.Now().Add(-355 * 24 * time.Hour),
+		)
 		require.NoError(t, err)
 		j, err := s.phase(t, (*stack.Stack).StartDatabase)
 		require.NoError(t, err)
-		assert.Contains(t, j.texts(event.Warning), "the certificate in "+a.Dir+" ends in 9 days: renew it there, then run mage db:start")
+		assert.Contains(
+			t,
+			j.texts(event.Warning),
+			"the certificate in "+a.Dir+" ends in 9 days: renew it there, then run mage db:start",
+		)
 	})
 }
 

@@ -46,7 +46,12 @@ func TestStack_PrintURL_passfile(t *testing.T) {
 	b.config.Database.URL = "postgres://app@db.example/mail"
 	j, err := b.phase(t, printURL(true))
 	require.NoError(t, err)
-	assert.Equal(t, "postgresql://app@db.example:5432/mail?sslmode=prefer", j.last(t, event.Result).Report.Text, "no password, no file")
+	assert.Equal(
+		t,
+		"postgresql://app@db.example:5432/mail?sslmode=prefer",
+		j.last(t, event.Result).Report.Text,
+		"no password, no file",
+	)
 }
 
 func encodePath(path string) string {
@@ -102,7 +107,13 @@ func TestStack_VerifyDatabase_says_what_of_the_URL_is_left_out(t *testing.T) {
 	b.config.Database.URL = secret.Value("postgres://app:pw@" + l.Addr().String() + "/mail?pgbouncer=true")
 	j, err := b.phase(t, (*stack.Stack).VerifyDatabase)
 	require.Error(t, err, "nobody listens there")
-	assert.Equal(t, []string{"DATABASE_URL: parameter pgbouncer is left out: it is about a pool of connections, and this is one connection"}, j.texts(event.Notice))
+	assert.Equal(
+		t,
+		[]string{
+			"DATABASE_URL: parameter pgbouncer is left out: it is about a pool of connections, and this is one connection",
+		},
+		j.texts(event.Notice),
+	)
 	for _, operate := range []func(*stack.Stack, context.Context) error{(*stack.Stack).UpdateSchema, (*stack.Stack).SchemaStatus} {
 		socket := newBench(t)
 		socket.config.Database.URL = secret.Value("postgresql:///mail?user=app&host=" + t.TempDir())

@@ -32,7 +32,12 @@ func (s *scene) sideEffect(c image.Check) question {
 
 // file looks at a file as root, itself and not what it links to.
 func (s *scene) file(f image.FileCheck) question {
-	types := map[string]string{"file": "regular file", "directory": "directory", "link": "symbolic link", "socket": "socket"}
+	types := map[string]string{
+		"file":      "regular file",
+		"directory": "directory",
+		"link":      "symbolic link",
+		"socket":    "socket",
+	}
 	mode := strconv.FormatInt(f.Bits(), 8)
 	q := question{check: "file " + f.Path, expected: fmt.Sprintf("%s, %s, %s", types[f.Type], f.Owner, f.Mode)}
 	q.ask = func(ctx context.Context) (answer, error) {
@@ -118,7 +123,10 @@ func (s *scene) process(c image.ProcessCheck) question {
 			return answer{seen: "not among " + strings.Join(unique(others), ", ")}, nil
 		}
 		users = unique(users)
-		return answer{seen: fmt.Sprintf("%d of user %s", n, strings.Join(users, ", ")), ok: slices.Equal(users, []string{c.User})}, nil
+		return answer{
+			seen: fmt.Sprintf("%d of user %s", n, strings.Join(users, ", ")),
+			ok:   slices.Equal(users, []string{c.User}),
+		}, nil
 	}
 	return q
 }

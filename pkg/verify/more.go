@@ -50,15 +50,19 @@ func (v *verification) variables(ctx context.Context) (err error) {
 
 // readyWith waits for the container that has the variables set.
 func (s *scene) readyWith() question {
-	return question{check: "start with variables set", expected: "ready within " + s.limitOfReady().String(), ask: func(ctx context.Context) (answer, error) {
-		if err := s.readyAgain(ctx); err != nil {
-			return answer{}, err
-		}
-		if err := s.alive(ctx); err != nil {
-			return answer{}, err
-		}
-		return answer{seen: "ready", ok: true}, nil
-	}}
+	return question{
+		check:    "start with variables set",
+		expected: "ready within " + s.limitOfReady().String(),
+		ask: func(ctx context.Context) (answer, error) {
+			if err := s.readyAgain(ctx); err != nil {
+				return answer{}, err
+			}
+			if err := s.alive(ctx); err != nil {
+				return answer{}, err
+			}
+			return answer{seen: "ready", ok: true}, nil
+		},
+	}
 }
 
 // once checks the containers that do one thing and end.
@@ -79,7 +83,11 @@ func (v *verification) one(ctx context.Context, c image.Check) (err error) {
 	v.step("running it once: " + service.CommandText(c.Once.Command))
 	since := len(v.results)
 	defer func() { s.keepLog(ctx, since) }()
-	q := question{check: "once " + service.CommandText(c.Once.Command), expected: ends(c.Once.ExitCode, c.Once.Output), line: c.Line}
+	q := question{
+		check:    "once " + service.CommandText(c.Once.Command),
+		expected: ends(c.Once.ExitCode, c.Once.Output),
+		line:     c.Line,
+	}
 	q.ask = func(ctx context.Context) (answer, error) {
 		if err := s.start(ctx, container.DisposableSpec{Command: c.Once.Command, Env: c.Once.Environment}); err != nil {
 			return answer{}, err

@@ -116,7 +116,10 @@ func (s *scene) limit() time.Duration {
 
 // stopped checks how the container ends, and what then stands in its log.
 func (s *scene) stopped() question {
-	q := question{check: "stop", expected: fmt.Sprintf("%s: status %d within %s", s.signal(), s.Image.Stop.ExitCode, s.limit())}
+	q := question{
+		check:    "stop",
+		expected: fmt.Sprintf("%s: status %d within %s", s.signal(), s.Image.Stop.ExitCode, s.limit()),
+	}
 	if s.Image.Stop.Log != "" {
 		q.expected += ", log has " + pattern(s.Image.Stop.Log)
 	}
@@ -127,7 +130,10 @@ func (s *scene) stopped() question {
 		if err != nil {
 			return answer{}, err
 		}
-		found := answer{seen: fmt.Sprintf("status %d after %s", code, short(time.Since(start))), ok: code == s.Image.Stop.ExitCode}
+		found := answer{
+			seen: fmt.Sprintf("status %d after %s", code, short(time.Since(start))),
+			ok:   code == s.Image.Stop.ExitCode,
+		}
 		if s.Image.Stop.Log == "" {
 			return found, nil
 		}

@@ -60,7 +60,13 @@ func (x box) Close() error           { return x.b.ContainerRemove(context.Backgr
 
 func (b *bench) start(ctx context.Context, spec container.DisposableSpec) (verify.Disposable, error) {
 	b.started = append(b.started, spec)
-	full := engine.ContainerSpec{Image: spec.Image, Command: spec.Command, Env: spec.Env, Labels: container.DisposableLabels(), Network: spec.Network}
+	full := engine.ContainerSpec{
+		Image:   spec.Image,
+		Command: spec.Command,
+		Env:     spec.Env,
+		Labels:  container.DisposableLabels(),
+		Network: spec.Network,
+	}
 	for _, p := range spec.Ports {
 		full.Ports = append(full.Ports, engine.Port{Container: p, HostIP: "127.0.0.1"})
 	}
@@ -156,7 +162,11 @@ func TestImage_checks(t *testing.T) {
 			} else {
 				var failed *verify.Error
 				require.ErrorAs(t, err, &failed)
-				assert.EqualError(t, failed, `verify image "x": containers/x/image.yaml:7: `+tc.row+": expected "+tc.expected+", seen: "+tc.seen)
+				assert.EqualError(
+					t,
+					failed,
+					`verify image "x": containers/x/image.yaml:7: `+tc.row+": expected "+tc.expected+", seen: "+tc.seen,
+				)
 			}
 			b.assertEmpty(t)
 		})
@@ -234,7 +244,11 @@ func TestImage_not_ready(t *testing.T) {
 	b.answers["up"] = engine.ExecResult{Code: 3, Stderr: "busy"}
 	results, err := b.verify(t.Context())
 	require.Error(t, err)
-	assert.Regexp(t, `^wait for exec up \(\d+ms\): it is not ready within 200ms; its last answer: status 3: busy$`, named(t, results, "exec up").Seen)
+	assert.Regexp(
+		t,
+		`^wait for exec up \(\d+ms\): it is not ready within 200ms; its last answer: status 3: busy$`,
+		named(t, results, "exec up").Seen,
+	)
 	assert.Equal(t, "not checked: the container is not ready", named(t, results, "listening 1").Seen)
 	b.assertEmpty(t)
 }
@@ -262,7 +276,14 @@ func TestImage_variables_and_restart_and_once(t *testing.T) {
 		exec(),
 		image.Check{Variable: &image.VariableCheck{Name: "A", Value: "2", Run: []string{"show"}, Default: "1", Output: "2"}},
 		image.Check{Restart: &image.RestartCheck{Write: []string{"w"}, Read: []string{"r"}, Output: "kept"}},
-		image.Check{Once: &image.OnceCheck{Command: []string{"version"}, Environment: map[string]string{"B": "c"}, ExitCode: 2, Output: "v[0-9]"}},
+		image.Check{
+			Once: &image.OnceCheck{
+				Command:     []string{"version"},
+				Environment: map[string]string{"B": "c"},
+				ExitCode:    2,
+				Output:      "v[0-9]",
+			},
+		},
 	)
 	b.image.Runtime.Start = image.Start{
 		Environment: map[string]string{"A": "1", "Z": "z"}, Volumes: []string{"/data"}, Tmpfs: []string{"/t"},
@@ -301,15 +322,25 @@ func TestImage_is_started_as_the_service(t *testing.T) {
 	t.Parallel()
 	b := newBench(exec())
 	b.image.Service = &image.Service{
-		Environment: map[string]string{"A": "1", "B": "2", "DOMAIN": "${domain}"}, ReadOnly: true, Groups: []int{9999},
-		Volumes: []image.ServiceVolume{{Name: "data", Path: "/data"}, {Name: "certs", Path: "/etc/certs"}},
-		Tmpfs:   []image.ServiceTmpfs{{Path: "/run/x", Owner: "1:2"}},
-		Secrets: []image.ServiceSecret{{Name: "password", Path: "/run/p/password", Owner: "1:2"}, {Name: "token", Path: "/run/p/token", Owner: "1:2"}},
+		Environment: map[string]string{"A": "1", "B": "2", "DOMAIN": "${domain}"},
+		ReadOnly:    true,
+		Groups:      []int{9999},
+		Volumes:     []image.ServiceVolume{{Name: "data", Path: "/data"}, {Name: "certs", Path: "/etc/certs"}},
+		Tmpfs:       []image.ServiceTmpfs{{Path: "/run/x", Owner: "1:2"}},
+		Secrets: []image.ServiceSecret{
+			{Name: "password", Path: "/run/p/password", Owner: "1:2"},
+			{Name: "token", Path: "/run/p/token", Owner: "1:2"},
+		},
 	}
 	b.image.Runtime.Start = image.Start{
-		Environment: map[string]string{"B": "3"}, Certificate: &image.Certificate{Path: "/etc/certs", Owner: "9999:9998", Mode: "0640"},
+		Environment: map[string]string{
+			"B": "3",
+		},
+		Certificate: &image.Certificate{Path: "/etc/certs", Owner: "9999:9998", Mode: "0640"},
 	}
-	b.answers["/proc/1/status"] = engine.ExecResult{Stdout: "CapBnd:\t0000000000000000\nNoNewPrivs:\t1\noverlay / overlay ro,relatime 0 0\n"}
+	b.answers["/proc/1/status"] = engine.ExecResult{
+		Stdout: "CapBnd:\t0000000000000000\nNoNewPrivs:\t1\noverlay / overlay ro,relatime 0 0\n",
+	}
 	results, err := b.verify(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, "capabilities: none, no new privileges, read-only", named(t, results, "confinement").Seen)
@@ -374,7 +405,10 @@ func TestImage_cleans_up(t *testing.T) {
 // full is a bench on which every kind of thing is made.
 func full() *bench {
 	b := newBench(exec(), image.Check{Once: &image.OnceCheck{Command: []string{"true"}}})
-	b.image.Runtime.Start = image.Start{Volumes: []string{"/data"}, Certificate: &image.Certificate{Path: "/p", Owner: "1:2", Mode: "0640"}}
+	b.image.Runtime.Start = image.Start{
+		Volumes:     []string{"/data"},
+		Certificate: &image.Certificate{Path: "/p", Owner: "1:2", Mode: "0640"},
+	}
 	b.image.Stop.Log = "down"
 	b.Behave = func(spec engine.ContainerSpec) enginetest.Outcome {
 		return enginetest.Outcome{Stdout: "down\n", Exits: len(spec.Command) > 0}

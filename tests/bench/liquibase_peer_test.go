@@ -53,9 +53,25 @@ func (s liquibasePeer) command(name string) func(context.Context) error {
 		}
 		password, _ := u.User.Password()
 		// The password stands in argv, as in Liquibase's own examples; the database lives as long as this test.
-		return must(exec.CommandContext(ctx, "docker", "run", "--rm", "--network", "host", "-v", s.dir+":/changelog:ro", stockLiquibase,
-			"--search-path=/changelog", name, "--url=jdbc:postgresql://"+u.Host+u.Path, "--username="+u.User.Username(), "--password="+password,
-			"--changelog-file=root.yaml"))
+		return must(
+			exec.CommandContext(
+				ctx,
+				"docker",
+				"run",
+				"--rm",
+				"--network",
+				"host",
+				"-v",
+				s.dir+":/changelog:ro",
+				stockLiquibase,
+				"--search-path=/changelog",
+				name,
+				"--url=jdbc:postgresql://"+u.Host+u.Path,
+				"--username="+u.User.Username(),
+				"--password="+password,
+				"--changelog-file=root.yaml",
+			),
+		)
 	}
 }
 

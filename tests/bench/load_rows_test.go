@@ -32,7 +32,9 @@ func underLoad() group {
 		stack: true,
 		prepare: func(s *site) []Row {
 			d := s.demo()
-			return []Row{{Name: name, Unit: Seconds, Goal: 1, Ours: &Probe{What: "over HTTPS, DNS and IMAP", Measure: d.underLoad}}}
+			return []Row{
+				{Name: name, Unit: Seconds, Goal: 1, Ours: &Probe{What: "over HTTPS, DNS and IMAP", Measure: d.underLoad}},
+			}
 		},
 	}
 }
@@ -100,7 +102,10 @@ func (d *demonstration) underLoad(ctx context.Context) (float64, error) {
 }
 
 // keepAsking asks until ctx ends, and tells how long the slowest answer took.
-func keepAsking(ctx context.Context, connect func() (func(context.Context) error, func(), error)) (slowest time.Duration, err error) {
+func keepAsking(
+	ctx context.Context,
+	connect func() (func(context.Context) error, func(), error),
+) (slowest time.Duration, err error) {
 	ask, end, err := connect()
 	if err != nil {
 		return 0, err
@@ -121,8 +126,11 @@ func (d *demonstration) disturb(ctx context.Context) error {
 	for range 2 {
 		for range 10 {
 			d.changes++
-			if _, err := d.conn.Exec(ctx, fmt.Sprintf(`insert into domains (name, serves_web) values ('load%d.example.org', true);
-				insert into dns_records (zone_id, name, type, content) select id, 'load%d', 'A', '192.0.2.1' from dns_zones where name = 'example.test'`, d.changes, d.changes)); err != nil {
+			if _, err := d.conn.Exec(
+				ctx,
+				fmt.Sprintf(`insert into domains (name, serves_web) values ('load%d.example.org', true);
+				insert into dns_records (zone_id, name, type, content) select id, 'load%d', 'A', '192.0.2.1' from dns_zones where name = 'example.test'`, d.changes, d.changes),
+			); err != nil {
 				return err
 			}
 			time.Sleep(100 * time.Millisecond) // as people and programs do: not all at once
@@ -136,7 +144,11 @@ func (d *demonstration) disturb(ctx context.Context) error {
 
 // serial is that of the certificate that nginx shows.
 func (d *demonstration) serial(ctx context.Context) (string, error) {
-	conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: "example.test"}}).DialContext(ctx, "tcp", d.at("nginx"))
+	conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: "example.test"}}).DialContext(
+		ctx,
+		"tcp",
+		d.at("nginx"),
+	)
 	if err != nil {
 		return "", err
 	}
@@ -150,7 +162,9 @@ func (d *demonstration) at(service string) string {
 
 // overHTTPS fetches the page as any client of Go's library does.
 func (d *demonstration) overHTTPS() (ask func(context.Context) error, end func(), err error) {
-	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "example.test"}}}
+	c := &http.Client{
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "example.test"}},
+	}
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+d.at("nginx")+"/", http.NoBody)
 		if err != nil {

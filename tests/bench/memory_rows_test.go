@@ -78,7 +78,8 @@ func javaPeak() float64 {
 	names, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, name := range names {
 		line, err := os.ReadFile(name)
-		if err != nil || !bytes.Contains(line, []byte("org.poststack.liquibase.Launcher")) || !bytes.Contains(bytes.SplitN(line, []byte{0}, 2)[0], []byte("java")) {
+		if err != nil || !bytes.Contains(line, []byte("org.poststack.liquibase.Launcher")) ||
+			!bytes.Contains(bytes.SplitN(line, []byte{0}, 2)[0], []byte("java")) {
 			continue
 		}
 		status, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "status")) // it may have ended since

@@ -13,7 +13,11 @@ import (
 // updates compare migrations of databases on the stack's own server.
 func updates() group {
 	return group{
-		rows:  []string{"schema:update, 10 changesets", "schema:update, none pending", "schema:status, changelog edited, compiled"},
+		rows: []string{
+			"schema:update, 10 changesets",
+			"schema:update, none pending",
+			"schema:status, changelog edited, compiled",
+		},
 		stack: true,
 		prepare: func(s *site) []Row {
 			v := s.stackServer()
@@ -39,8 +43,14 @@ func updates() group {
 					Ours: Timed("schema:update", nil, update), OursFloor: s.noop(),
 				}, Timed("stock liquibase update", nil, stock), nil, err),
 				against(Row{
-					Name: "schema:status, changelog edited, compiled", Unit: Seconds, Goal: 0.35,
-					Ours: Timed("schema:status", s.edits("bench10/root.yaml"), s.compiled(s.changelogEnv(v, 10, "bench"), "schema:status")),
+					Name: "schema:status, changelog edited, compiled",
+					Unit: Seconds,
+					Goal: 0.35,
+					Ours: Timed(
+						"schema:status",
+						s.edits("bench10/root.yaml"),
+						s.compiled(s.changelogEnv(v, 10, "bench"), "schema:status"),
+					),
 				}, Timed("stock liquibase status", nil, liquibase.command("status")), nil, err),
 			}
 		},

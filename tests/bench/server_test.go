@@ -41,7 +41,14 @@ func (s *site) disposableServer() server {
 	s.Cleanup(func() { assert.NoError(s, c.Close()) })
 	at, err := netip.ParseAddrPort(c.Address(5432))
 	require.NoError(s, err)
-	target := database.Target{Host: at.Addr().String(), Port: at.Port(), User: "postgres", Password: "bench", Database: "postgres", SSLMode: "disable"}
+	target := database.Target{
+		Host:     at.Addr().String(),
+		Port:     at.Port(),
+		User:     "postgres",
+		Password: "bench",
+		Database: "postgres",
+		SSLMode:  "disable",
+	}
 	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
 	defer cancel()
 	require.NoError(s, health.Wait(ctx, health.SQL(target.Redacted(), target.Connect), health.Options{}))

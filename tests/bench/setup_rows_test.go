@@ -9,7 +9,11 @@ import (
 // setups compare the whole road: from nothing, or from what runs already, to a migrated database.
 func setups() group {
 	return group{
-		rows:  []string{"setup, nothing changed, through mage", "setup, nothing changed, compiled", "setup, images built, fresh volume"},
+		rows: []string{
+			"setup, nothing changed, through mage",
+			"setup, nothing changed, compiled",
+			"setup, images built, fresh volume",
+		},
 		stack: true,
 		prepare: func(s *site) []Row {
 			warm, fresh, err := s.peers.compose(s.T)

@@ -160,7 +160,8 @@ func (c *Checkout) Command(ctx context.Context, env []string, args ...string) *e
 	cmd.Dir = c.Dir
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
-		if name != "DATABASE_URL" && name != "LOG_LEVEL" && !strings.HasPrefix(name, "POSTSTACK_") && !strings.HasPrefix(name, "GITHUB_") {
+		if name != "DATABASE_URL" && name != "LOG_LEVEL" && !strings.HasPrefix(name, "POSTSTACK_") &&
+			!strings.HasPrefix(name, "GITHUB_") {
 			cmd.Env = append(cmd.Env, kv)
 		}
 	}

@@ -50,7 +50,12 @@ func TestBackup_all(t *testing.T) {
 			{Volume: "mail", What: "account without mailbox", Names: []string{"example.org/new"}},
 		}, restored.Unmatched)
 		other.OK(t, "setup")
-		there := mailbox{T: t, engine: enginetest.Open(t, otherEngine(t, kind)), name: "poststack-" + other.Stack(t) + "-dovecot", password: m.password}
+		there := mailbox{
+			T:        t,
+			engine:   enginetest.Open(t, otherEngine(t, kind)),
+			name:     "poststack-" + other.Stack(t) + "-dovecot",
+			password: m.password,
+		}
 		there.has(m.tells(), noted, began)
 		assert.Equal(t, "dovecot dovecot\n", there.inside("find /srv/mail -printf '%u %g\\n' | sort -u"))
 		const owners = "find /etc/certs /srv/mail -maxdepth 2 ! -name .tmp ! -name carl -printf '%p %u %g %m\n' | sort"
@@ -80,7 +85,11 @@ func otherEngine(t *testing.T, kind engine.Kind) engine.Kind {
 // inside runs a script in the container, and gives what it prints.
 func (m mailbox) inside(script string) string {
 	m.Helper()
-	out, err := m.engine.ContainerExec(m.Context(), m.container().ID, engine.ExecSpec{Command: []string{"sh", "-c", script}})
+	out, err := m.engine.ContainerExec(
+		m.Context(),
+		m.container().ID,
+		engine.ExecSpec{Command: []string{"sh", "-c", script}},
+	)
 	require.NoError(m, err)
 	require.Zero(m, out.Code, out.Stderr)
 	return out.Stdout
@@ -113,7 +122,11 @@ done`
 	noted := make(chan string, 1)
 	id := m.container().ID
 	go func() {
-		out, err := m.engine.ContainerExec(m.Context(), id, engine.ExecSpec{Command: []string{"sh", "-c", script}, User: "root"})
+		out, err := m.engine.ContainerExec(
+			m.Context(),
+			id,
+			engine.ExecSpec{Command: []string{"sh", "-c", script}, User: "root"},
+		)
 		assert.NoError(m, err)
 		noted <- out.Stdout
 	}()
@@ -205,7 +218,14 @@ func (m mailbox) again(t *testing.T, c *checkout.Checkout) {
 	}
 	slices.Sort(names)
 	assert.Equal(t, []string{"certificates", "data", "dovecot", "mail"}, names, "the former volumes are gone")
-	alone := c.Mage(t, nil, "db:restore", document[stack.BackupData](t, c.Mage(t, asked(), "db:backup")).File, "-all", "-yes")
+	alone := c.Mage(
+		t,
+		nil,
+		"db:restore",
+		document[stack.BackupData](t, c.Mage(t, asked(), "db:backup")).File,
+		"-all",
+		"-yes",
+	)
 	assert.Equal(t, 2, alone.Code)
 	assert.Contains(t, lastLine(alone), "leave out -all")
 }

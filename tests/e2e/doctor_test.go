@@ -34,7 +34,10 @@ func TestDoctor(t *testing.T) {
 		require.NoError(t, os.Chmod(password, 0o644))
 		require.NoError(t, os.WriteFile(holder, []byte("process 4194305 (setup)"), 0o600))
 		conn := connect(t, c.URL(t))
-		_, err = conn.Exec(t.Context(), `update databasechangeloglock set locked = true, lockgranted = now(), lockedby = 'a run that died'`)
+		_, err = conn.Exec(
+			t.Context(),
+			`update databasechangeloglock set locked = true, lockgranted = now(), lockedby = 'a run that died'`,
+		)
 		require.NoError(t, err)
 		require.NoError(t, conn.Close(t.Context()), "a client without a name could be a Liquibase")
 		cache := t.TempDir()

@@ -77,7 +77,13 @@ func blockCommands(t *testing.T, root string) []command {
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
 		for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
-			require.Contains(t, []string{"", "sh", "bash", "console", "yaml", "json", "sql", "mermaid", "text", "dockerfile"}, m[1], "%s: a block's language", document)
+			require.Contains(
+				t,
+				[]string{"", "sh", "bash", "console", "yaml", "json", "sql", "mermaid", "text", "dockerfile"},
+				m[1],
+				"%s: a block's language",
+				document,
+			)
 			if !slices.Contains([]string{"sh", "bash", "console"}, m[1]) {
 				continue
 			}
@@ -103,7 +109,9 @@ func blockCommands(t *testing.T, root string) []command {
 // textCommands are the code spans that begin with a program that people call.
 func textCommands(t *testing.T, root string) []command {
 	t.Helper()
-	program := regexp.MustCompile("`((?:mage|go|bin/poststack|psql|docker|podman|sudo|apt-get|npm|git|pre-commit) [^`\n]+|\\.ci/run)`")
+	program := regexp.MustCompile(
+		"`((?:mage|go|bin/poststack|psql|docker|podman|sudo|apt-get|npm|git|pre-commit) [^`\n]+|\\.ci/run)`",
+	)
 	var all []command
 	for _, document := range documentsOf(t, root) {
 		text, err := os.ReadFile(document)
@@ -143,8 +151,11 @@ func openReader(t *testing.T, kind engine.Kind) *reader {
 	}
 	mage := c.Command(t.Context(), nil)
 	r.env = append(
-		mage.Env, "PATH="+filepath.Dir(mage.Path)+":"+os.Getenv("PATH"),
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url."+origin+".insteadOf", "GIT_CONFIG_VALUE_0=https://github.com/poststack/poststack",
+		mage.Env,
+		"PATH="+filepath.Dir(mage.Path)+":"+os.Getenv("PATH"),
+		"GIT_CONFIG_COUNT=1",
+		"GIT_CONFIG_KEY_0=url."+origin+".insteadOf",
+		"GIT_CONFIG_VALUE_0=https://github.com/poststack/poststack",
 	)
 	c.Dir = filepath.Join(r.dir, "poststack") // what the README has people clone
 	return r

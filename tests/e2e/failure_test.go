@@ -44,7 +44,11 @@ func brokenBase(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	c.OK(t, "build:base")
 	good, err := e.ImageInspect(t.Context(), "localhost/poststack/base-debian:latest")
 	require.NoError(t, err)
-	c.Write(t, "containers/base-debian/Dockerfile", func(s string) string { return s + "\nRUN echo the roof is on fire && exit 9\n" })
+	c.Write(
+		t,
+		"containers/base-debian/Dockerfile",
+		func(s string) string { return s + "\nRUN echo the roof is on fire && exit 9\n" },
+	)
 
 	for _, target := range []string{"setup", "build:all"} {
 		r := c.Mage(t, nil, target)
@@ -173,7 +177,13 @@ func TestExternalDatabase(t *testing.T) {
 		for _, phase := range []string{"verify:db", "schema:update"} {
 			assert.Regexp(t, phase+` .*database "poststack" at elsewhere.invalid:\d+ \(127.0.0.1\)`, r.Stderr)
 		}
-		_, err := enginetest.Open(t, kind).ContainerInspect(context.WithoutCancel(t.Context()), "poststack-"+ours.Stack(t)+"-postgres")
+		_, err := enginetest.Open(
+			t,
+			kind,
+		).ContainerInspect(
+			context.WithoutCancel(t.Context()),
+			"poststack-"+ours.Stack(t)+"-postgres",
+		)
 		require.ErrorIs(t, err, engine.ErrNotFound)
 		assert.Equal(t, url, strings.TrimSpace(ours.Mage(t, env, "db:url").Stdout))
 

@@ -97,26 +97,47 @@ func hostedCertificate(t *testing.T, c *checkout.Checkout) {
 	t.Helper()
 	said := c.OK(t, "certificates:issue", "example.org").Stderr
 	assert.Contains(t, said, "asked for example.org")
-	assert.Contains(t, said, "nobody is connected who has certificates issued; start who does with: mage services:start -of=certbot")
+	assert.Contains(
+		t,
+		said,
+		"nobody is connected who has certificates issued; start who does with: mage services:start -of=certbot",
+	)
 	c.OK(t, "dns:add", "example.org", "_acme-challenge", "CNAME", "x.acme.example.net.")
-	assert.Contains(t, c.OK(t, "certificates:issue", "example.org", "-names=*.example.org,Example.ORG").Stderr,
+	assert.Contains(
+		t,
+		c.OK(t, "certificates:issue", "example.org", "-names=*.example.org,Example.ORG").Stderr,
 		"_acme-challenge.example.org cannot be shown to the authority: record _acme-challenge CNAME x.acme.example.net. is in the way; "+
-			"remove it with: mage dns:remove example.org _acme-challenge CNAME")
+			"remove it with: mage dns:remove example.org _acme-challenge CNAME",
+	)
 	c.OK(t, "dns:remove", "example.org", "_acme-challenge", "CNAME", "-yes")
 	r := c.Mage(t, asked(), "certificates:status")
 	require.Zero(t, r.Code)
 	list, err := json.Marshal(read(t, r.Stdout)[0].Result)
 	require.NoError(t, err)
-	assert.JSONEq(t, `[{"name":"example.org","domain":"example.org","names":["*.example.org","example.org"],"status":"wanted","challenge":"dns-01",
+	assert.JSONEq(
+		t,
+		`[{"name":"example.org","domain":"example.org","names":["*.example.org","example.org"],"status":"wanted","challenge":"dns-01",
 		"issuer":"","serial":"","not_before":null,"not_after":null,"days_left":null,"tried_at":null,"next_try":null,"last_error":"","remedy":"",
-		"revoked_at":null,"served":[]}]`, string(list))
+		"revoked_at":null,"served":[]}]`,
+		string(list),
+	)
 	assert.Contains(t, c.OK(t, "status").Stdout, "1 waiting")
-	_, err = connect(t, c.URL(t)).Exec(t.Context(), `update certificates set status = 'failed', tried_at = now(), wanted_at = null,
-		last_error = 'Domain: example.org; Type: dns; Detail: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.example.org'`)
+	_, err = connect(
+		t,
+		c.URL(t),
+	).Exec(
+		t.Context(),
+		`update certificates set status = 'failed', tried_at = now(), wanted_at = null,
+		last_error = 'Domain: example.org; Type: dns; Detail: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.example.org'`,
+	)
 	require.NoError(t, err)
 	failed := c.Mage(t, nil, "certificates:status")
 	assert.Equal(t, 1, failed.Code)
-	assert.Contains(t, failed.Stdout, "let the name server here be asked for _acme-challenge of each name: mage dns:records example.org")
+	assert.Contains(
+		t,
+		failed.Stdout,
+		"let the name server here be asked for _acme-challenge of each name: mage dns:records example.org",
+	)
 	assert.Contains(t, c.Mage(t, nil, "doctor").Stdout, "1 failed")
 	c.OK(t, "report")
 	page, err := os.ReadFile(filepath.Join(c.Dir, "logs", "report.html"))
@@ -170,12 +191,25 @@ func hostedEnd(t *testing.T, c *checkout.Checkout) {
 	assert.Equal(t, 1, r.Code)
 	assert.Contains(t, r.Stdout, "its name repeats the zone")
 	c.OK(t, "dns:remove", "example.org", "ftp.example.org", "A", "-yes")
-	c.OK(t, "account:disable", "ada@example.org", "account:enable", "ada@example.org", "account:remove", "bob@example.org", "-yes")
+	c.OK(
+		t,
+		"account:disable",
+		"ada@example.org",
+		"account:enable",
+		"ada@example.org",
+		"account:remove",
+		"bob@example.org",
+		"-yes",
+	)
 	assert.Contains(t, c.OK(t, "domain:disable", "example.org").Stderr, "domain example.org is disabled")
 	assert.Contains(t, c.OK(t, "domain:enable", "EXAMPLE.org").Stderr, "domain example.org is enabled")
 	c.OK(t, "alias:list", "alias:remove", "sales@example.org", "-yes", "dns:list", "-of=example.org")
 	c.OK(t, "domain:remove", "example.org", "-all", "-yes")
-	assert.Contains(t, c.OK(t, "dns:zone", "-add=example.org", "-ns=ns1.example.org,ns2.example.net").Stderr, "ns1.example.org has no address yet")
+	assert.Contains(
+		t,
+		c.OK(t, "dns:zone", "-add=example.org", "-ns=ns1.example.org,ns2.example.net").Stderr,
+		"ns1.example.org has no address yet",
+	)
 	c.OK(t, "dns:zone", "-remove=example.org", "-yes")
 	assert.Equal(t, "there is none\n", c.OK(t, "domain:list").Stdout)
 }

@@ -33,7 +33,8 @@ func processes(mark string) []process {
 	return processesWhere(func(dir string, argv []string) bool {
 		env, err := os.ReadFile(filepath.Join(dir, "environ"))
 		keeper := []string{"conmon", "aardvark-dns", "dnsmasq"}
-		return err == nil && bytes.Contains(env, []byte(markVariable+"="+mark+"\x00")) && !slices.Contains(keeper, filepath.Base(argv[0]))
+		return err == nil && bytes.Contains(env, []byte(markVariable+"="+mark+"\x00")) &&
+			!slices.Contains(keeper, filepath.Base(argv[0]))
 	})
 }
 
@@ -81,7 +82,8 @@ func (s *site) disposables(t *testing.T) (found []string) {
 		args = append(args, "--external") // those of its builder
 	}
 	for line := range strings.Lines(engineOutput(t, s.kind, args...)) {
-		if strings.Contains(line, "buildah") || strings.Contains(line, s.marker) || strings.Contains(line, "-working-container") {
+		if strings.Contains(line, "buildah") || strings.Contains(line, s.marker) ||
+			strings.Contains(line, "-working-container") {
 			found = append(found, "build container "+strings.TrimSpace(line))
 		}
 	}

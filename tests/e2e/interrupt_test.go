@@ -48,7 +48,12 @@ func ways() map[string]way {
 		"bin/poststack, SIGHUP":  {launch: compiled, tell: signalled(syscall.SIGHUP), status: 129},
 		"mage, SIGTERM":          {launch: mage, tell: signalled(syscall.SIGTERM), status: 143},
 		"bin/poststack, SIGKILL": {launch: compiled, tell: signalled(syscall.SIGKILL), status: 137},
-		"mage -t":                {launch: mage, options: []string{"-t", "8s"}, tell: func(*run) error { return nil }, status: 1},
+		"mage -t": {
+			launch:  mage,
+			options: []string{"-t", "8s"},
+			tell:    func(*run) error { return nil },
+			status:  1,
+		},
 	}
 }
 
@@ -89,7 +94,13 @@ func (s *site) interrupt(t *testing.T, st stage, w way) {
 	require.NoError(t, err)
 	s.before = append(s.disposables(t), staging...)
 	r := begin(t, w.launch(s.c, st.env, append(w.options, st.args...)...), w.terminal)
-	require.Eventually(t, func() bool { return st.reached(r) }, time.Minute, 20*time.Millisecond, "it does not come to the phase")
+	require.Eventually(
+		t,
+		func() bool { return st.reached(r) },
+		time.Minute,
+		20*time.Millisecond,
+		"it does not come to the phase",
+	)
 
 	told := time.Now()
 	require.NoError(t, w.tell(r))

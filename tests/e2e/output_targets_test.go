@@ -19,13 +19,21 @@ func elsewhere() map[string]string {
 	terminal, described := "it hands the terminal over to another program", "TestOutput holds its document to the schema"
 	issuer := "TestCertbot has an authority; TestData_described of package stack holds what it gives to the schema"
 	return map[string]string{
-		"psql": terminal, "shell": terminal,
-		"completion": "what it prints is a script", "engine:install": "it changes the machine",
-		"db:restore": "TestBackup reads its document, and that of db:backup",
-		"demo":       "TestDemo holds its document to the schema", "certificates:renew": issuer, "certificates:revoke": issuer,
-		"build:all": described, "db:url": described, "images": described, "schema:update": described, "verify:db": described,
-		"dns:check":      "TestHosting runs it; what it finds depends on the name server",
-		"verify:runtime": "TestVerifyRuntime runs it; it gives what verify:base gives, for more images",
+		"psql":                terminal,
+		"shell":               terminal,
+		"completion":          "what it prints is a script",
+		"engine:install":      "it changes the machine",
+		"db:restore":          "TestBackup reads its document, and that of db:backup",
+		"demo":                "TestDemo holds its document to the schema",
+		"certificates:renew":  issuer,
+		"certificates:revoke": issuer,
+		"build:all":           described,
+		"db:url":              described,
+		"images":              described,
+		"schema:update":       described,
+		"verify:db":           described,
+		"dns:check":           "TestHosting runs it; what it finds depends on the name server",
+		"verify:runtime":      "TestVerifyRuntime runs it; it gives what verify:base gives, for more images",
 	}
 }
 
@@ -62,7 +70,12 @@ func everyTarget(t *testing.T, c *checkout.Checkout) {
 	likewise := regexp.MustCompile(`^(build|verify):`) // one of each kind stands for all
 	for _, m := range regexp.MustCompile(`(?m)^  ([a-zA-Z:]+)`).FindAllStringSubmatch(string(list), -1) {
 		if name := m[1]; !ran[name] && !likewise.MatchString(name) {
-			assert.NotEmpty(t, elsewhere()[name], "%s belongs into the list of this test, and what it gives into docs/output.schema.json", name)
+			assert.NotEmpty(
+				t,
+				elsewhere()[name],
+				"%s belongs into the list of this test, and what it gives into docs/output.schema.json",
+				name,
+			)
 		}
 	}
 	assert.False(t, slices.ContainsFunc(commands, func(name string) bool { return elsewhere()[name] != "" }))

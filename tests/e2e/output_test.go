@@ -94,7 +94,8 @@ func refuseUnknown(node any) {
 		}
 		node["unevaluatedProperties"] = false
 		for name, member := range members {
-			if described, ok := member.(map[string]any); ok && described["type"] == nil && len(described) == 1 && described["description"] != nil {
+			if described, ok := member.(map[string]any); ok && described["type"] == nil && len(described) == 1 &&
+				described["description"] != nil {
 				delete(members, name)
 				null := map[string]any{
 					"if":   map[string]any{"properties": map[string]any{name: map[string]any{"type": "null"}}},
@@ -111,8 +112,12 @@ func TestOutput_schema(t *testing.T) {
 	t.Parallel()
 	schema := strictSchema(t)
 	document := func(target, result, phases string) any {
-		value, err := jsonschema.UnmarshalJSON(strings.NewReader(`{"version": 1, "target": "` + target + `", "started": "2026-11-25T09:09:00Z", "seconds": 1, "outcome": "done",
-			"exit_status": 0, "phases": [` + phases + `], "messages": [], "result": ` + result + `}`))
+		value, err := jsonschema.UnmarshalJSON(
+			strings.NewReader(
+				`{"version": 1, "target": "` + target + `", "started": "2026-11-25T09:09:00Z", "seconds": 1, "outcome": "done",
+			"exit_status": 0, "phases": [` + phases + `], "messages": [], "result": ` + result + `}`,
+			),
+		)
 		require.NoError(t, err)
 		return value
 	}
@@ -120,7 +125,10 @@ func TestOutput_schema(t *testing.T) {
 		return `{"name": "` + name + `", "started": "2026-11-25T09:09:00Z", "seconds": 1, "outcome": "done", "steps": []` + data + `}`
 	}
 	require.NoError(t, schema.Validate(document("later:new", "null", phase("later:new", ""))))
-	require.NoError(t, schema.Validate(document("report", `{"report": "x"}`, phase("dns:remove", `, "data": {"removed": "x", "with": []}`))))
+	require.NoError(
+		t,
+		schema.Validate(document("report", `{"report": "x"}`, phase("dns:remove", `, "data": {"removed": "x", "with": []}`))),
+	)
 	for why, value := range map[string]any{
 		"a target without a rule": document("later:new", `{}`, ""), "another result": document("report", `{"report": 1}`, ""),
 		"a new member": document("report", `{"report": "x", "new": 1}`, ""), "a phase without a rule": document("setup", "null", phase("later:new", `, "data": {}`)),
@@ -159,7 +167,19 @@ func documents(t *testing.T, c *checkout.Checkout) {
 	t.Helper()
 	url := c.URL(t)
 	targets := []string{
-		"setup", "db:url", "status", "images", "engine:status", "config:show", "schema:status", "verify:db", "db:start", "build:all", "schema:update", "down", "db:start",
+		"setup",
+		"db:url",
+		"status",
+		"images",
+		"engine:status",
+		"config:show",
+		"schema:status",
+		"verify:db",
+		"db:start",
+		"build:all",
+		"schema:update",
+		"down",
+		"db:start",
 	}
 	r := c.Mage(t, asked(), targets...)
 	require.Zero(t, r.Code)
@@ -195,7 +215,11 @@ func annotated(t *testing.T, c *checkout.Checkout) {
 	assert.Equal(t, 6, r.Code)
 	errors := regexp.MustCompile(`(?m)^::error .*$`).FindAllString(r.Stderr, -1)
 	require.Len(t, errors, 1)
-	assert.Regexp(t, `^::error file=changelogs/schema/050_a%2Cb\.sql,line=\d+,title=schema%3Aupdate::.*syntax error.*%0A`, errors[0])
+	assert.Regexp(
+		t,
+		`^::error file=changelogs/schema/050_a%2Cb\.sql,line=\d+,title=schema%3Aupdate::.*syntax error.*%0A`,
+		errors[0],
+	)
 	assert.Equal(t, strings.Count(r.Stderr, "::group::"), strings.Count(r.Stderr, "::endgroup::"))
 	assert.NotContains(t, r.Stderr, "\x1b")
 	text, err := os.ReadFile(summary)

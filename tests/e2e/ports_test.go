@@ -39,7 +39,16 @@ func TestPortRanges(t *testing.T) {
 		assert.Less(t, one+checkout.PortRange*(checkout.PortRanges-1)+passed, ephemeral, name)
 		for other := range of {
 			for i := 1; i < checkout.PortRanges; i++ {
-				assert.Greater(t, max(one+i*checkout.PortRange-other, other-one-i*checkout.PortRange), passed, "%s at %d, and %s at %d", name, one, of[other], other)
+				assert.Greater(
+					t,
+					max(one+i*checkout.PortRange-other, other-one-i*checkout.PortRange),
+					passed,
+					"%s at %d, and %s at %d",
+					name,
+					one,
+					of[other],
+					other,
+				)
 			}
 		}
 	}

@@ -63,7 +63,12 @@ func rebootPodman(t *testing.T) {
 	w.ok(t, "services:start")
 	assert.Contains(t, w.ok(t, "status"), "stays down")
 	// Not by the target, which would enable a unit on this machine.
-	machine := engine.Boot{Dir: c.State, System: engine.System{Known: true, Root: true}, Runner: runner.Exec{}, Getenv: os.Getenv}
+	machine := engine.Boot{
+		Dir:    c.State,
+		System: engine.System{Known: true, Root: true},
+		Runner: runner.Exec{},
+		Getenv: os.Getenv,
+	}
 	_, err := machine.Install(t.Context(), e.Info(), event.Reporter{})
 	require.NoError(t, err)
 	conn := connect(t, c.URL(t))
@@ -202,12 +207,30 @@ func (d *daemon) start(t *testing.T) {
 	log, err := os.OpenFile(filepath.Join(d.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(t, err)
 	defer log.Close()
-	d.process = exec.CommandContext(context.WithoutCancel(t.Context()), "dockerd", "--host", d.url(), "--pidfile", filepath.Join(d.dir, "pid"),
-		"--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"),
-		"--bridge", d.bridge, "--iptables=false", "--ip6tables=false")
+	d.process = exec.CommandContext(
+		context.WithoutCancel(t.Context()),
+		"dockerd",
+		"--host",
+		d.url(),
+		"--pidfile",
+		filepath.Join(d.dir, "pid"),
+		"--data-root",
+		filepath.Join(d.dir, "data"),
+		"--exec-root",
+		filepath.Join(d.dir, "exec"),
+		"--bridge",
+		d.bridge,
+		"--iptables=false",
+		"--ip6tables=false",
+	)
 	d.process.Stdout, d.process.Stderr = log, log
 	require.NoError(t, d.process.Start())
-	require.Eventually(t, func() bool { return d.command(t.Context(), "version").Run() == nil }, time.Minute, 50*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return d.command(t.Context(), "version").Run() == nil },
+		time.Minute,
+		50*time.Millisecond,
+	)
 }
 
 // end returns when it has ended, and its containers with it.

@@ -89,7 +89,13 @@ func tracedInterrupt(t *testing.T, s *site) {
 	path := filepath.Join(t.TempDir(), "trace.json")
 	s.slowBuild(t, "sleep "+s.marker)
 	r := begin(t, mage(s.c, []string{"POSTSTACK_TRACE=" + path}, "build:all"), true)
-	require.Eventually(t, func() bool { return len(processesWith(s.marker)) > 0 }, time.Minute, 20*time.Millisecond, "it does not come to the build")
+	require.Eventually(
+		t,
+		func() bool { return len(processesWith(s.marker)) > 0 },
+		time.Minute,
+		20*time.Millisecond,
+		"it does not come to the build",
+	)
 	require.NoError(t, ctrlC(r))
 	assert.Equal(t, 130, r.wait(t), r.output())
 

@@ -140,7 +140,10 @@ func (a *authority) resolver(t *testing.T) string {
 				address = net.IPv4(127, 0, 0, 2)
 			}
 			a.mu.Unlock()
-			m.Answer = append(m.Answer, &dns.A{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: address})
+			m.Answer = append(
+				m.Answer,
+				&dns.A{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: address},
+			)
 		}
 		_ = w.WriteMsg(m)
 	})}

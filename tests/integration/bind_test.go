@@ -45,16 +45,35 @@ func serveZones(w *web, host, of string) *nameServer {
 		mounts = append(mounts, engine.Mount{Volume: w.volume(name), Target: path})
 	}
 	w.spec = engine.ContainerSpec{
-		Name: w.network + "-" + host, Image: bindImage, Labels: container.DisposableLabels(), Network: w.network, Aliases: []string{host},
+		Name:    w.network + "-" + host,
+		Image:   bindImage,
+		Labels:  container.DisposableLabels(),
+		Network: w.network,
+		Aliases: []string{host},
 		Env: map[string]string{
-			"PGHOST": "postgres", "PGUSER": "web", "PGDATABASE": of, "PGPASSFILE": "/etc/poststack-login/pgpass", "PGSSLMODE": "disable",
+			"PGHOST":     "postgres",
+			"PGUSER":     "web",
+			"PGDATABASE": of,
+			"PGPASSFILE": "/etc/poststack-login/pgpass",
+			"PGSSLMODE":  "disable",
 		},
-		Files: []engine.File{{
-			Path: "/etc/poststack-login/pgpass", Mode: 0o400, UID: bindUID, GID: bindUID, Content: []byte("*:*:*:*:web-password\n"),
-		}},
-		Mounts: mounts, ReadOnly: true, Tmpfs: []engine.Tmpfs{{Path: "/run/named", UID: bindUID, GID: bindUID, Mode: 0o700}},
+		Files: []engine.File{
+			{
+				Path:    "/etc/poststack-login/pgpass",
+				Mode:    0o400,
+				UID:     bindUID,
+				GID:     bindUID,
+				Content: []byte("*:*:*:*:web-password\n"),
+			},
+		},
+		Mounts:      mounts,
+		ReadOnly:    true,
+		Tmpfs:       []engine.Tmpfs{{Path: "/run/named", UID: bindUID, GID: bindUID, Mode: 0o700}},
 		Confinement: engine.Confinement{Confined: true},
-		Ports:       []engine.Port{{Container: 5353, HostIP: "127.0.0.1"}, {Container: 5353, HostIP: "127.0.0.1", Protocol: "udp"}},
+		Ports: []engine.Port{
+			{Container: 5353, HostIP: "127.0.0.1"},
+			{Container: 5353, HostIP: "127.0.0.1", Protocol: "udp"},
+		},
 	}
 	w.Cleanup(func() { w.remove() })
 	w.create()
@@ -115,7 +134,12 @@ func (n *nameServer) answers(name string, kind uint16) string {
 func (n *nameServer) becomes(name string, kind uint16, want string) {
 	n.Helper()
 	var got string
-	ok := assert.Eventually(n, func() bool { got = n.answers(name, kind); return got == want }, time.Minute, 50*time.Millisecond)
+	ok := assert.Eventually(
+		n,
+		func() bool { got = n.answers(name, kind); return got == want },
+		time.Minute,
+		50*time.Millisecond,
+	)
 	require.True(n, ok, "%s is %s, not %s; the container said:\n%s\n%+v", name, got, want, n.logs(), n.status())
 }
 
@@ -133,15 +157,20 @@ func (n *nameServer) checked() (lines []string) {
 	n.Helper()
 	zones, err := hosting.ServedZones(n.Context(), n.admin, "bind")
 	require.NoError(n, err)
-	server := nameserver.Server{UDP: n.address("udp"), TCP: n.address("tcp"), Settle: 5 * time.Second, Tells: func(context.Context) nameserver.Told {
-		told := nameserver.Told{LeftOut: map[string]string{}}
-		now := n.status()
-		for _, row := range now.LeftOut {
-			told.LeftOut[row.Key] = row.Error
-		}
-		told.Read = *now.LastRead
-		return told
-	}}
+	server := nameserver.Server{
+		UDP:    n.address("udp"),
+		TCP:    n.address("tcp"),
+		Settle: 5 * time.Second,
+		Tells: func(context.Context) nameserver.Told {
+			told := nameserver.Told{LeftOut: map[string]string{}}
+			now := n.status()
+			for _, row := range now.LeftOut {
+				told.LeftOut[row.Key] = row.Error
+			}
+			told.Read = *now.LastRead
+			return told
+		},
+	}
 	answered, problems, err := server.Check(n.Context(), zones, "")
 	require.NoError(n, err)
 	assert.Len(n, answered, len(zones))
@@ -186,7 +215,9 @@ func TestBind(t *testing.T) {
 
 func (n *nameServer) servesRecords() {
 	n.becomes("example.org.", dns.TypeSOA, "REFUSED")
-	n.sql(`insert into dns_zones (name, primary_ns, hostmaster) values ('example.org', 'ns1.example.net', 'first.last@example.org')`)
+	n.sql(
+		`insert into dns_zones (name, primary_ns, hostmaster) values ('example.org', 'ns1.example.net', 'first.last@example.org')`,
+	)
 	n.sql(`insert into dns_records (zone_id, name, type, priority, content) select z.id, v.* from dns_zones z, (values
 		('@', 'NS', null, 'ns1.example.net.'), ('@', 'MX', 10, 'mail.example.org.'), ('mail', 'A', null, '192.0.2.1'),
 		('mail', 'AAAA', null, '2001:db8::1'), ('www', 'CNAME', null, 'mail'), ('*.wild', 'A', null, '192.0.2.2'),
@@ -221,7 +252,11 @@ func (n *nameServer) servesRecords() {
 	} {
 		assert.Equal(n, tc.want, n.answers(tc.name, tc.kind), tc.name)
 	}
-	assert.Regexp(n, `^ns1\.example\.net\. first\\\.last\.example\.org\. \d+ 86400 `, n.answers("example.org.", dns.TypeSOA))
+	assert.Regexp(
+		n,
+		`^ns1\.example\.net\. first\\\.last\.example\.org\. \d+ 86400 `,
+		n.answers("example.org.", dns.TypeSOA),
+	)
 	assert.NotNil(n, n.exchange("tcp", new(dns.Msg).SetQuestion("example.org.", dns.TypeSOA)))
 	assert.Empty(n, n.checked(), "each row of every kind, over both protocols")
 	begun := time.Now()
@@ -286,11 +321,15 @@ func (n *nameServer) update(zone, record, secret string) string {
 }
 
 func (n *nameServer) keepsBadZones() {
-	n.sql(`insert into dns_zones (name, primary_ns, hostmaster) values ('other.example', 'ns1.example.net', 'a@example.org')`)
+	n.sql(
+		`insert into dns_zones (name, primary_ns, hostmaster) values ('other.example', 'ns1.example.net', 'a@example.org')`,
+	)
 	n.becomes("other.example.", dns.TypeNS, "ns1.example.net.")
 	before := n.serial("example.org.")
-	n.sql(`insert into dns_records (zone_id, name, type, content) select id, 'bad', 'TLSA', '3 1 1 xyz' from dns_zones where name = 'example.org';
-		insert into dns_records (zone_id, name, type, content) select id, 'new', 'A', '192.0.2.7' from dns_zones`)
+	n.sql(
+		`insert into dns_records (zone_id, name, type, content) select id, 'bad', 'TLSA', '3 1 1 xyz' from dns_zones where name = 'example.org';
+		insert into dns_records (zone_id, name, type, content) select id, 'new', 'A', '192.0.2.7' from dns_zones`,
+	)
 	n.becomes("new.other.example.", dns.TypeA, "192.0.2.7")
 	s := n.tells(func(s status.Status) bool { return len(s.LeftOut) == 1 })
 	assert.Equal(n, "example.org", s.LeftOut[0].Key)
@@ -299,7 +338,11 @@ func (n *nameServer) keepsBadZones() {
 	assert.Equal(n, before, n.serial("example.org."))
 	found := n.checked()
 	require.Len(n, found, 3)
-	assert.Regexp(n, `^left out \|  \| the zone is served as it last was, with serial \d+ and not \d+: .*bad TLSA: `, found[0])
+	assert.Regexp(
+		n,
+		`^left out \|  \| the zone is served as it last was, with serial \d+ and not \d+: .*bad TLSA: `,
+		found[0],
+	)
 	assert.Regexp(n, `^left out \| bad TLSA 3 1 1 xyz \| it cannot be served: `, found[1])
 	assert.Equal(n, "missing | new A 192.0.2.7 | it is not served over UDP: the answer is NXDOMAIN", found[2])
 	assert.Equal(n, "NXDOMAIN", n.answers("new.example.org.", dns.TypeA))
@@ -310,7 +353,9 @@ func (n *nameServer) keepsBadZones() {
 	n.sql(`delete from dns_records where name = 'x.under'`)
 	n.becomes("new.example.org.", dns.TypeA, "192.0.2.7")
 
-	n.sql(`insert into dns_records (zone_id, name, type, content) select id, '@', 'NS', 'ns1.other.example.' from dns_zones where name = 'other.example'`)
+	n.sql(
+		`insert into dns_records (zone_id, name, type, content) select id, '@', 'NS', 'ns1.other.example.' from dns_zones where name = 'other.example'`,
+	)
 	s = n.tells(func(s status.Status) bool { return len(s.LeftOut) == 1 }) // the checker refuses it
 	assert.Contains(n, s.LeftOut[0].Error, "NS 'ns1.other.example' has no address records")
 	assert.Equal(n, "192.0.2.7", n.answers("new.other.example.", dns.TypeA))
@@ -320,7 +365,9 @@ func (n *nameServer) keepsBadZones() {
 
 func (n *nameServer) takesChallenges() {
 	n.sql(`insert into domains (name) values ('example.org')`)
-	n.sql(`insert into certificates (domain_id, names, directory, challenge) select id, '{example.org,*.example.org,*.sub.example.org}', 'a', 'dns-01' from domains`)
+	n.sql(
+		`insert into certificates (domain_id, names, directory, challenge) select id, '{example.org,*.example.org,*.sub.example.org}', 'a', 'dns-01' from domains`,
+	)
 	for _, name := range []string{"_acme-challenge.example.org.", "_acme-challenge.sub.example.org."} {
 		n.becomes(name, dns.TypeNS, "ns1.example.net.")
 	}
@@ -339,10 +386,15 @@ func (n *nameServer) takesChallenges() {
 	assert.Equal(n, "NOTAUTH", n.update(zone, zone+` 60 IN TXT "x"`, "d3Jvbmcgc2VjcmV0IG9mIHRoZSByaWdodCBsZW5ndGg="))
 	assert.Equal(n, "REFUSED", n.update(zone, zone+` 60 IN TXT "x"`, ""))
 
-	n.sql(`insert into dns_records (zone_id, name, type, content) select id, '_acme-challenge', 'CNAME', 'x.acme.example.net.' from dns_zones where name = 'example.org'`)
+	n.sql(
+		`insert into dns_records (zone_id, name, type, content) select id, '_acme-challenge', 'CNAME', 'x.acme.example.net.' from dns_zones where name = 'example.org'`,
+	)
 	n.becomes(zone, dns.TypeCNAME, "x.acme.example.net.")
 	var obstacle string
-	require.NoError(n, n.admin.QueryRow(n.Context(), `select obstacle from dns_challenges where obstacle is not null`).Scan(&obstacle))
+	require.NoError(
+		n,
+		n.admin.QueryRow(n.Context(), `select obstacle from dns_challenges where obstacle is not null`).Scan(&obstacle),
+	)
 	assert.Equal(n, "record _acme-challenge CNAME x.acme.example.net.", obstacle)
 	found := n.checked()
 	require.Len(n, found, 1)
@@ -355,7 +407,9 @@ func (n *nameServer) takesChallenges() {
 }
 
 func (n *nameServer) signs() {
-	n.sql(`insert into dns_records (zone_id, name, type, content, ttl) select id, 'long', 'A', '192.0.2.1', 604800 from dns_zones where name = 'other.example'`)
+	n.sql(
+		`insert into dns_records (zone_id, name, type, content, ttl) select id, 'long', 'A', '192.0.2.1', 604800 from dns_zones where name = 'other.example'`,
+	)
 	n.sql(`insert into settings (service, key, value) values ('bind', 'dnssec', '{"other.example": true}')`)
 	var keys string
 	require.Eventually(n, func() bool {
@@ -400,10 +454,14 @@ func (n *nameServer) changesWhileItIsNotSigned(keys string) {
 	n.becomes("new."+zone, dns.TypeA, "192.0.2.11")
 	rises("with signatures again")
 
-	n.sql(`create temporary table kept as select r.* from dns_records r join dns_zones z on z.id = r.zone_id where z.name = 'other.example'`)
+	n.sql(
+		`create temporary table kept as select r.* from dns_records r join dns_zones z on z.id = r.zone_id where z.name = 'other.example'`,
+	)
 	n.sql(`delete from dns_zones where name = 'other.example'`)
 	n.becomes(zone, dns.TypeSOA, "REFUSED")
-	n.sql(`insert into dns_zones (name, primary_ns, hostmaster) values ('other.example', 'ns1.example.net', 'h@other.example')`)
+	n.sql(
+		`insert into dns_zones (name, primary_ns, hostmaster) values ('other.example', 'ns1.example.net', 'h@other.example')`,
+	)
 	n.sql(`insert into dns_records (zone_id, name, type, priority, content, ttl)
 		select z.id, k.name, k.type, k.priority, k.content, k.ttl from kept k, dns_zones z where z.name = 'other.example'`)
 	n.becomes(zone, dns.TypeDNSKEY, keys)
@@ -440,12 +498,22 @@ func (n *nameServer) keepsSecondary() {
 	second.becomes("other.example.", dns.TypeSOA, "SERVFAIL") // nobody may transfer it yet
 	zones, err := hosting.ServedZones(n.Context(), second.admin, "bind")
 	require.NoError(n, err)
-	_, problems, err := nameserver.Server{UDP: second.address("udp"), TCP: second.address("tcp")}.Check(n.Context(), zones, "")
+	_, problems, err := nameserver.Server{
+		UDP: second.address("udp"),
+		TCP: second.address("tcp"),
+	}.Check(
+		n.Context(),
+		zones,
+		"",
+	)
 	require.NoError(n, err)
 	require.Len(n, problems, 1)
 	assert.Equal(n, "the zone is not served (SERVFAIL): it has not been transferred from "+primary, problems[0].Text)
 
-	n.sql(`insert into settings (service, key, value) values ('bind', 'secondaries', jsonb_build_object('other.example', jsonb_build_array($1::text)))`, second.inside())
+	n.sql(
+		`insert into settings (service, key, value) values ('bind', 'secondaries', jsonb_build_object('other.example', jsonb_build_array($1::text)))`,
+		second.inside(),
+	)
 	n.sql(`update dns_records set content = '192.0.2.31' where name = 'new'`)
 	second.becomes("new.other.example.", dns.TypeA, "192.0.2.31")
 	begun := time.Now()
@@ -464,7 +532,14 @@ func (n *nameServer) keepsSecondary() {
 	second.becomes("new.other.example.", dns.TypeA, "192.0.2.32")
 	zones, err = hosting.ServedZones(n.Context(), n.admin, "bind")
 	require.NoError(n, err)
-	_, problems, err = nameserver.Server{UDP: second.address("udp"), TCP: second.address("tcp")}.Check(n.Context(), zones, "other.example")
+	_, problems, err = nameserver.Server{
+		UDP: second.address("udp"),
+		TCP: second.address("tcp"),
+	}.Check(
+		n.Context(),
+		zones,
+		"other.example",
+	)
 	require.NoError(n, err)
 	assert.Empty(n, problems, "it has what the tables of the primary have")
 	second.sql(`update dns_zones set enabled = false`)
@@ -476,8 +551,10 @@ func (n *nameServer) keepsSecondary() {
 }
 
 func (n *nameServer) changesMany() {
-	n.sql(`insert into dns_zones (name, primary_ns, hostmaster) select 'n' || i || '.example', 'ns1.example.net', 'a@example.org' from generate_series(1, 200) i;
-		insert into dns_records (zone_id, name, type, content) select id, 'x', 'TXT', 'first' from dns_zones where name like 'n%'`)
+	n.sql(
+		`insert into dns_zones (name, primary_ns, hostmaster) select 'n' || i || '.example', 'ns1.example.net', 'a@example.org' from generate_series(1, 200) i;
+		insert into dns_records (zone_id, name, type, content) select id, 'x', 'TXT', 'first' from dns_zones where name like 'n%'`,
+	)
 	n.becomes("x.n1.example.", dns.TypeTXT, `"first"`)
 	n.sql(`update dns_records set content = 'second' where name = 'x';
 		insert into dns_records (zone_id, name, type, content) select id, '@', 'NS', 'ns.n7.example.' from dns_zones where name = 'n7.example'`)

@@ -39,7 +39,11 @@ func (w *workshop) testLitter(t *testing.T) {
 	defer w.write(t, w.app+"/Dockerfile", string(before))
 	w.takeAll(t)
 	_, app = w.build(t)
-	list := []string{"sh", "-c", "cd /taken && find . -printf '%p %y %l\n' | sort && find . -type f | sort | xargs -d '\n' sha256sum"}
+	list := []string{
+		"sh",
+		"-c",
+		"cd /taken && find . -printf '%p %y %l\n' | sort && find . -type f | sort | xargs -d '\n' sha256sum",
+	}
 	ours := w.output(t, app.Ref, list...)
 
 	for _, name := range []string{"server.sock", "out"} { // which the classic builder cannot be given

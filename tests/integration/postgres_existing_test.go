@@ -40,8 +40,17 @@ func wellKnownVolume(p *postgres) {
 	p.spec.Mounts[0].Target = "/var/lib/postgresql/data"
 	p.byAnother("", wellKnown)
 	conn := p.start()
-	assert.Equal(p, `entrypoint: the database has no record of a password, as one that another image made: role "app" now has the one that is set`, said(p.logs()))
-	assert.Equal(p, "{a,ä,B,Z}", p.query(conn, "select array_agg(name order by name)::text from kept"), "the collation is the one it was made with")
+	assert.Equal(
+		p,
+		`entrypoint: the database has no record of a password, as one that another image made: role "app" now has the one that is set`,
+		said(p.logs()),
+	)
+	assert.Equal(
+		p,
+		"{a,ä,B,Z}",
+		p.query(conn, "select array_agg(name order by name)::text from kept"),
+		"the collation is the one it was made with",
+	)
 	assert.Equal(p, "en_US.utf8", p.query(conn, "show lc_messages"))
 	assert.Equal(p, "app", p.inside("psql", "-U", "app", "-Atc", "select current_user"))
 	assert.NotContains(p, p.logs(), "WARNING")
@@ -64,7 +73,11 @@ func misplacedVolume(p *postgres) {
 	p.spec.Mounts[0].Target = "/var/lib/postgresql/data"
 	code, log := p.fail()
 	assert.Equal(p, 73, code)
-	assert.Contains(p, said(log), "there is no database in /var/lib/postgresql/data, but one in /var/lib/postgresql/data/data: mount the volume")
+	assert.Contains(
+		p,
+		said(log),
+		"there is no database in /var/lib/postgresql/data, but one in /var/lib/postgresql/data/data: mount the volume",
+	)
 
 	p.with(map[string]string{"PGDATA": "/var/lib/postgresql/data/data"}).start()
 	p.stop()
@@ -72,9 +85,18 @@ func misplacedVolume(p *postgres) {
 	p.spec.Mounts[0].Target = "/var/lib/postgresql"
 	code, log = p.with(map[string]string{"PGDATA": "/var/lib/postgresql/data"}).fail()
 	assert.Equal(p, 73, code)
-	assert.Contains(p, said(log), "but one in /var/lib/postgresql: mount the volume at the place it was made for, or set PGDATA=/var/lib/postgresql")
+	assert.Contains(
+		p,
+		said(log),
+		"but one in /var/lib/postgresql: mount the volume at the place it was made for, or set PGDATA=/var/lib/postgresql",
+	)
 	p.with(map[string]string{"PGDATA": "/var/lib/postgresql"}).start()
-	assert.Equal(p, "gone", p.inside("sh", "-c", "test -e /var/lib/postgresql/data || echo gone"), "nothing was made by the refusal")
+	assert.Equal(
+		p,
+		"gone",
+		p.inside("sh", "-c", "test -e /var/lib/postgresql/data || echo gone"),
+		"nothing was made by the refusal",
+	)
 }
 
 func alpineVolume(p *postgres) {

@@ -47,7 +47,11 @@ func productSchema(t *testing.T, s *site) {
 		where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace and a.attnum > 0 and c.relname !~ '^databasechange'
 		and (col_description(c.oid, a.attnum) is null or obj_description(c.oid) is null)`)
 	assert.Empty(t, uncommented)
-	assert.Equal(t, []string{"schema/001_functions.sql"}, x.column(`select filename from databasechangelog where orderexecuted = 1`))
+	assert.Equal(
+		t,
+		[]string{"schema/001_functions.sql"},
+		x.column(`select filename from databasechangelog where orderexecuted = 1`),
+	)
 
 	again, err := x.Init(t.Context())
 	require.NoError(t, err)
@@ -202,7 +206,11 @@ func statusWithoutImage(t *testing.T, s *site) {
 	x.write("parts/002.sql", sql(set("2", "create table b (id int);")))
 	state, err = x.Status(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, "unread (1 recorded; what is pending is not known: Liquibase has not read the changelog)", state.String())
+	assert.Equal(
+		t,
+		"unread (1 recorded; what is pending is not known: Liquibase has not read the changelog)",
+		state.String(),
+	)
 	require.Len(t, state.Unknown, 1)
 	assert.Equal(t, "1 (ops)", state.Unknown[0].String())
 }

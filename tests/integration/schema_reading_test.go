@@ -95,13 +95,23 @@ func oneWord(t *testing.T, s *site) {
 	assert.Equal(t, []string{"1"}, x.column(`select n::text from a`))
 	want["base"] = schema.Ran
 	check(result.State)
-	assert.Equal(t, "current (1 runs on every update; 2 not selected; 1 for other databases; 1 ignored)", result.State.String())
+	assert.Equal(
+		t,
+		"current (1 runs on every update; 2 not selected; 1 for other databases; 1 ignored)",
+		result.State.String(),
+	)
 	assert.Len(t, x.update().Applied, 1)
 	assert.Equal(t, []string{"1", "1"}, x.column(`select n::text from a`))
 }
 
 func recordedElsewhere(t *testing.T, s *site) {
-	x := s.trial(t, map[string]string{"parts/002.sql": sql(set("2", "create table b (id int);")), "parts/003_other_branch.sql": sql(set("3", "select 1;"))})
+	x := s.trial(
+		t,
+		map[string]string{
+			"parts/002.sql":              sql(set("2", "create table b (id int);")),
+			"parts/003_other_branch.sql": sql(set("3", "select 1;")),
+		},
+	)
 	x.update()
 	x.write("parts/001.sql", sql(set("1", "create table a (id int);")))
 	x.write("parts/003_other_branch.sql", "--liquibase formatted sql\n")
@@ -109,8 +119,16 @@ func recordedElsewhere(t *testing.T, s *site) {
 	require.NoError(t, err)
 	assert.Equal(t, "outdated (1 pending; 1 recorded that the changelog does not hold)", state.String())
 	x.update()
-	assert.Contains(t, x.heard(), "changeset 3 (ops) of parts/003_other_branch.sql is recorded in the database, and is in none of the changelog's files")
-	assert.Contains(t, x.heard(), "changeset 1 (ops) of parts/001.sql is new and stands before 2 (ops) of parts/002.sql, which has run already")
+	assert.Contains(
+		t,
+		x.heard(),
+		"changeset 3 (ops) of parts/003_other_branch.sql is recorded in the database, and is in none of the changelog's files",
+	)
+	assert.Contains(
+		t,
+		x.heard(),
+		"changeset 1 (ops) of parts/001.sql is new and stands before 2 (ops) of parts/002.sql, which has run already",
+	)
 }
 
 func misread(t *testing.T, s *site) {

@@ -54,7 +54,13 @@ func interactive(t *testing.T, shell string) (run func(typed string) string) {
 		args, load = []string{"-f", "-i"}, "autoload -Uz compinit; compinit -u -D; source "+file
 	}
 	cmd := exec.CommandContext(t.Context(), path, args...)
-	cmd.Dir, cmd.Env = dir, []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "TERM=dumb", "PS1=> ", "LC_ALL=C.UTF-8"}
+	cmd.Dir, cmd.Env = dir, []string{
+		"PATH=" + dir + ":" + os.Getenv("PATH"),
+		"HOME=" + dir,
+		"TERM=dumb",
+		"PS1=> ",
+		"LC_ALL=C.UTF-8",
+	}
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 50, Cols: 200})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = tty.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() })

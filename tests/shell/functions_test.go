@@ -45,7 +45,10 @@ func TestInitdbArguments(t *testing.T) {
 	} {
 		t.Run(in, func(t *testing.T) {
 			s := newStage(t)
-			got := s.source(map[string]string{"POSTGRES_INITDB_ARGS": in}, `a=(); initdb_arguments a; ((${#a[@]} == 0)) || printf '<%s>' "${a[@]}"`)
+			got := s.source(
+				map[string]string{"POSTGRES_INITDB_ARGS": in},
+				`a=(); initdb_arguments a; ((${#a[@]} == 0)) || printf '<%s>' "${a[@]}"`,
+			)
 			assert.Equal(t, want, got.stdout, got.stderr)
 		})
 	}
@@ -57,5 +60,9 @@ func TestHealthcheck(t *testing.T) {
 	s.write("volume/data/postmaster.pid", "1\n/data\n1700000000\n6543\n/run/postgresql\n*\n1 1\nready   \n")
 	got := s.script("healthcheck.sh", nil)
 	require.Zero(t, got.code, got.stderr)
-	assert.Equal(t, "pg_isready <--quiet> <--host=127.0.0.1> <--port=6543> <--username=postgres> <--dbname=postgres>", got.stdout)
+	assert.Equal(
+		t,
+		"pg_isready <--quiet> <--host=127.0.0.1> <--port=6543> <--username=postgres> <--dbname=postgres>",
+		got.stdout,
+	)
 }

@@ -73,7 +73,12 @@ func TestLiquibaseRefuses(t *testing.T) {
 func TestLiquibaseStartsJava(t *testing.T) {
 	t.Parallel()
 	const java = "env\n-i\nLC_ALL=C.UTF-8\n/opt/liquibase/java/bin/java\n@/opt/liquibase/java.args\n-Dorg.postgresql.pgpassfile=/liquibase/pgpass\norg.poststack.liquibase.Launcher\n"
-	r := liquibase(t, settings("SECRET", "pw-hidden", "LIQUIBASE_COMMAND_CONTEXTS", "a b, c"), "rollback-count", "--count=2")
+	r := liquibase(
+		t,
+		settings("SECRET", "pw-hidden", "LIQUIBASE_COMMAND_CONTEXTS", "a b, c"),
+		"rollback-count",
+		"--count=2",
+	)
 	require.Zero(t, r.code, r.stderr)
 	assert.Equal(t, java+`rollback-count
 --count=2
@@ -93,7 +98,11 @@ func TestLiquibaseOwnCommandLine(t *testing.T) {
 	r := liquibase(t, settings("LIQUIBASE_COMMAND_LABEL_FILTER", "x"), "history", "--format=text")
 	require.Zero(t, r.code, r.stderr)
 	assert.Regexp(t, `Launcher\n--defaults-file=/dev/fd/\d+\nhistory\n--format=text\n`, r.stdout)
-	assert.Contains(t, r.stdout, "\nurl=jdbc:postgresql://db:5432/mail?sslmode=disable\nusername=app\nchangelogFile=db.changelog-root.yaml\n")
+	assert.Contains(
+		t,
+		r.stdout,
+		"\nurl=jdbc:postgresql://db:5432/mail?sslmode=disable\nusername=app\nchangelogFile=db.changelog-root.yaml\n",
+	)
 	assert.Contains(t, r.stdout, "liquibase.command.labelFilter=x\n")
 }
 

@@ -35,8 +35,11 @@ func TestTLS_Start(t *testing.T) {
 	got := s.script("entrypoint.sh", app())
 	require.Zero(t, got.code, got.stderr)
 	own := s.path("run/tls/")
-	assert.Equal(t, "server <-c> <ssl=on> <-c> <ssl_cert_file="+own+"/fullchain.pem> <-c> <ssl_key_file="+own+"/privkey.pem>",
-		line(got.stdout, "server"))
+	assert.Equal(
+		t,
+		"server <-c> <ssl=on> <-c> <ssl_cert_file="+own+"/fullchain.pem> <-c> <ssl_key_file="+own+"/privkey.pem>",
+		line(got.stdout, "server"),
+	)
 	assert.Equal(t, s.read("certs/privkey.pem"), s.read("run/tls/privkey.pem"))
 	info, err := os.Stat(s.path("run/tls/privkey.pem"))
 	require.NoError(t, err)

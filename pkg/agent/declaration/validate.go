@@ -52,9 +52,17 @@ func (d *Declaration) validate() error {
 func (d *Declaration) times() map[string]time.Duration {
 	b := d.Bounds
 	return map[string]time.Duration{
-		"bounds.connect": b.Connect, "bounds.read": b.Read, "bounds.alone": b.Alone, "bounds.burst": b.Burst,
-		"bounds.ping": b.Ping, "bounds.full": b.Full, "bounds.retry": b.Retry,
-		"prepare.timeout": d.Prepare.Timeout, "check.timeout": d.Check.Timeout, "daemon.stop.timeout": d.Daemon.Stop.Timeout, "daemon.reload.timeout": d.Daemon.Reload.Timeout,
+		"bounds.connect":        b.Connect,
+		"bounds.read":           b.Read,
+		"bounds.alone":          b.Alone,
+		"bounds.burst":          b.Burst,
+		"bounds.ping":           b.Ping,
+		"bounds.full":           b.Full,
+		"bounds.retry":          b.Retry,
+		"prepare.timeout":       d.Prepare.Timeout,
+		"check.timeout":         d.Check.Timeout,
+		"daemon.stop.timeout":   d.Daemon.Stop.Timeout,
+		"daemon.reload.timeout": d.Daemon.Reload.Timeout,
 	}
 }
 

@@ -69,7 +69,9 @@ func (p *Postgres) config() (*pgconn.Config, error) {
 		config.RuntimeParams[name] = value
 	}
 	// A server that is gone without a word is noticed within half a minute.
-	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	dialer := &net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3},
+	}
 	config.DialFunc = dialer.DialContext
 	return config, nil
 }

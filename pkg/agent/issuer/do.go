@@ -53,7 +53,15 @@ func (i *Issuer) order(ctx context.Context, s scene, set settings) {
 		m.answered = *r.WantedAt
 	}
 	if err != nil {
-		i.Log.Error("no certificate was issued", "directory", r.Directory, "took", time.Since(begun).Round(time.Millisecond), "error", err)
+		i.Log.Error(
+			"no certificate was issued",
+			"directory",
+			r.Directory,
+			"took",
+			time.Since(begun).Round(time.Millisecond),
+			"error",
+			err,
+		)
 		i.say(ctx, r, m, failure(r, err))
 		return
 	}
@@ -92,7 +100,15 @@ func (i *Issuer) hand(ctx context.Context, r row, m memory) {
 	}
 	m.told, m.wait = "", time.Time{}
 	i.say(ctx, r, m, success(r, have.leaf))
-	i.Log.Info("a certificate is deployed", "directory", r.Directory, "serial", have.leaf.SerialNumber.Text(16), "until", have.leaf.NotAfter)
+	i.Log.Info(
+		"a certificate is deployed",
+		"directory",
+		r.Directory,
+		"serial",
+		have.leaf.SerialNumber.Text(16),
+		"until",
+		have.leaf.NotAfter,
+	)
 }
 
 // blame tells of what this machine is to blame for. It is tried again soon, and nothing is held against the authority.

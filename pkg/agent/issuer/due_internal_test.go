@@ -18,7 +18,12 @@ func leafOf(t *testing.T, since, left time.Duration, names ...string) *x509.Cert
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, NotBefore: time.Now().Add(-since), NotAfter: time.Now().Add(left)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		DNSNames:     names,
+		NotBefore:    time.Now().Add(-since),
+		NotAfter:     time.Now().Add(left),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	require.NoError(t, err)
 	leaf, err := x509.ParseCertificate(der)
@@ -35,10 +40,23 @@ func sceneOf(t *testing.T, since, left time.Duration) scene {
 	tried := time.Now().Add(-since)
 	return scene{
 		row: row{
-			ID: 1, Names: []string{"www.a.example.org", "a.example.org"}, Status: statusIssued, Challenge: "http-01", Directory: "a",
-			Fingerprint: fingerprint(leaf), TriedAt: &tried, Enabled: true,
+			ID:          1,
+			Names:       []string{"www.a.example.org", "a.example.org"},
+			Status:      statusIssued,
+			Challenge:   "http-01",
+			Directory:   "a",
+			Fingerprint: fingerprint(leaf),
+			TriedAt:     &tried,
+			Enabled:     true,
 		},
-		have: lineage{leaf: leaf, server: "ca", came: tried.Add(time.Second)}, served: fingerprint(leaf), server: "ca", now: time.Now(),
+		have: lineage{
+			leaf:   leaf,
+			server: "ca",
+			came:   tried.Add(time.Second),
+		},
+		served: fingerprint(leaf),
+		server: "ca",
+		now:    time.Now(),
 	}
 }
 

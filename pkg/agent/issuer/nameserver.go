@@ -67,8 +67,14 @@ func (i *Issuer) credentials(ctx context.Context, server string, names []string)
 	if err := i.ready(ctx, server, found[0], port, names); err != nil {
 		return "", err
 	}
-	content := fmt.Sprintf("dns_rfc2136_server = %s\ndns_rfc2136_port = %s\ndns_rfc2136_name = %s\ndns_rfc2136_secret = %s\ndns_rfc2136_algorithm = %s\n",
-		found[0], port, key.name, key.secret, strings.ToUpper(key.algorithm))
+	content := fmt.Sprintf(
+		"dns_rfc2136_server = %s\ndns_rfc2136_port = %s\ndns_rfc2136_name = %s\ndns_rfc2136_secret = %s\ndns_rfc2136_algorithm = %s\n",
+		found[0],
+		port,
+		key.name,
+		key.secret,
+		strings.ToUpper(key.algorithm),
+	)
 	path := filepath.Join(i.Paths.Run, "rfc2136.ini")
 	if err := renameio.WriteFile(path, []byte(content), 0o600); err != nil {
 		return "", fmt.Errorf("keep the key of the name server: %w", err)

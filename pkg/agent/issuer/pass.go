@@ -86,7 +86,13 @@ func (i *Issuer) forget(r feed.Reading, t table) {
 func (i *Issuer) look(t table) []scene {
 	out := make([]scene, 0, len(t.rows))
 	for _, r := range t.rows {
-		s := scene{row: r, have: i.store().find(r.Directory), server: i.Options.Server(r.Names), memory: i.known[r.ID], now: time.Now()}
+		s := scene{
+			row:    r,
+			have:   i.store().find(r.Directory),
+			server: i.Options.Server(r.Names),
+			memory: i.known[r.ID],
+			now:    time.Now(),
+		}
 		if leaf := deployed(i.directory(r)); leaf != nil {
 			s.served = fingerprint(leaf)
 		}
@@ -125,10 +131,16 @@ func (i *Issuer) tell(scenes []scene) {
 	leftOut, warnings := []status.LeftOut{}, []string{}
 	for _, s := range scenes {
 		if trouble := s.trouble(); trouble != "" {
-			leftOut = append(leftOut, status.LeftOut{Query: "certificates", Key: s.row.Directory, Kept: s.served != "", Error: trouble})
+			leftOut = append(
+				leftOut,
+				status.LeftOut{Query: "certificates", Key: s.row.Directory, Kept: s.served != "", Error: trouble},
+			)
 		}
 		if s.have.leaf != nil && s.now.After(s.have.leaf.NotAfter) {
-			warnings = append(warnings, fmt.Sprintf("certificate %s ended at %s", s.row.Directory, s.have.leaf.NotAfter.Format(time.RFC3339)))
+			warnings = append(
+				warnings,
+				fmt.Sprintf("certificate %s ended at %s", s.row.Directory, s.have.leaf.NotAfter.Format(time.RFC3339)),
+			)
 		}
 	}
 	i.board.Change(func(s *status.Status) { s.LeftOut, s.Warnings = leftOut, append(s.Warnings, warnings...) })

@@ -73,7 +73,9 @@ func directory(ctx context.Context, address string, roots []byte) error {
 	if err != nil {
 		return &answerError{err.Error()}
 	}
-	client := http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, DisableKeepAlives: true}}
+	client := http.Client{
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: config, DisableKeepAlives: true},
+	}
 	response, err := client.Do(request)
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -28,7 +28,10 @@ func TestReach(t *testing.T) {
 	t.Cleanup(server.Close)
 	dir := t.TempDir()
 	root, roots := filepath.Join(dir, "root.pem"), filepath.Join(dir, "roots.pem")
-	require.NoError(t, os.WriteFile(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(root, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600),
+	)
 	require.NoError(t, os.WriteFile(roots, nil, 0o600))
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -130,7 +130,9 @@ func (s *settings) take(raw rows.Row) error {
 }
 
 // hostName is what a certificate can be for: a name that DNS knows, or a wildcard of one.
-var hostName = regexp.MustCompile(`^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])$`)
+var hostName = regexp.MustCompile(
+	`^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])$`,
+)
 
 // usable tells what is wrong with a row that no authority needs to be asked for.
 func (r row) usable() error {
@@ -139,7 +141,8 @@ func (r row) usable() error {
 			return fmt.Errorf("%q is no name that a certificate can be for", name)
 		}
 	}
-	if r.Challenge != challengeDNS && slices.ContainsFunc(r.Names, func(n string) bool { return strings.HasPrefix(n, "*.") }) {
+	if r.Challenge != challengeDNS &&
+		slices.ContainsFunc(r.Names, func(n string) bool { return strings.HasPrefix(n, "*.") }) {
 		return fmt.Errorf("a wildcard needs the challenge %s", challengeDNS)
 	}
 	return nil

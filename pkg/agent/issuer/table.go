@@ -45,7 +45,11 @@ func fault(r row, err error) change {
 	if r.LastError == err.Error() && r.WantedAt == nil && r.TriedAt == nil {
 		return change{}
 	}
-	return change{`update certificates set last_error = $3, tried_at = null, ` + failed, []any{r.ID, r.wish(), err.Error()}, err.Error()}
+	return change{
+		`update certificates set last_error = $3, tried_at = null, ` + failed,
+		[]any{r.ID, r.wish(), err.Error()},
+		err.Error(),
+	}
 }
 
 // success is a certificate that is deployed.
@@ -61,7 +65,11 @@ func success(r row, leaf *x509.Certificate) change {
 
 // unrevoked is a certificate that the authority did not revoke.
 func unrevoked(r row, tried time.Time, err error) change {
-	return change{`update certificates set last_error = $2, tried_at = $3 where id = $1`, []any{r.ID, err.Error(), tried}, err.Error()}
+	return change{
+		`update certificates set last_error = $2, tried_at = $3 where id = $1`,
+		[]any{r.ID, err.Error(), tried},
+		err.Error(),
+	}
 }
 
 // revoked is a certificate that is revoked and taken away.

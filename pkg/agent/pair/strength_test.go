@@ -37,7 +37,12 @@ func TestStore_Refresh_refuses_what_servers_refuse(t *testing.T) {
 		"good":    {good, nil, ""},
 	} {
 		dir := t.TempDir()
-		template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"a.example.org"}, NotBefore: now().AddDate(0, 0, -1), NotAfter: now().AddDate(0, 0, 9)}
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(1),
+			DNSNames:     []string{"a.example.org"},
+			NotBefore:    now().AddDate(0, 0, -1),
+			NotAfter:     now().AddDate(0, 0, 9),
+		}
 		der, err := x509.CreateCertificate(rand.Reader, template, template, tc.key.Public(), tc.key)
 		require.NoError(t, err)
 		private, err := x509.MarshalPKCS8PrivateKey(tc.key)
@@ -45,7 +50,14 @@ func TestStore_Refresh_refuses_what_servers_refuse(t *testing.T) {
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "a"), 0o755))
 		chain := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), tc.more...)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "a", certificate.ChainFile), chain, 0o600))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "a", certificate.KeyFile), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+		require.NoError(
+			t,
+			os.WriteFile(
+				filepath.Join(dir, "a", certificate.KeyFile),
+				pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+				0o600,
+			),
+		)
 		s := pair.NewStore(dir, "/standin", now)
 		s.Refresh([]string{"a"})
 		if tc.says == "" {

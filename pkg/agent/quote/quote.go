@@ -114,7 +114,9 @@ func Origin(value any) (string, error) {
 		return "", err
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.Path != "" && u.Path != "/" ||
+		u.RawQuery != "" ||
+		u.Fragment != "" {
 		return "", fmt.Errorf("%s is not as http://host:port", told(value))
 	}
 	host := u.Hostname()
@@ -158,7 +160,8 @@ func Values(value any) ([]any, error) {
 	}
 	out := make([]any, 0, len(object))
 	for name, v := range object {
-		if name != "*" && (name == "" || name != strings.ToLower(name) || strings.ContainsAny(name, "* @\t\r\n") || strings.HasSuffix(name, ".")) {
+		if name != "*" &&
+			(name == "" || name != strings.ToLower(name) || strings.ContainsAny(name, "* @\t\r\n") || strings.HasSuffix(name, ".")) {
 			return nil, fmt.Errorf("%q is neither a name, in lower case, nor * for all others", name)
 		}
 		out = append(out, v)

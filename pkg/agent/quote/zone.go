@@ -139,7 +139,11 @@ func ZoneMailbox(value any) (string, error) {
 		return "", err
 	}
 	if at > maxLabel {
-		return "", fmt.Errorf("%q is no mailbox of the DNS: there are more than %d characters before the @", address, maxLabel)
+		return "", fmt.Errorf(
+			"%q is no mailbox of the DNS: there are more than %d characters before the @",
+			address,
+			maxLabel,
+		)
 	}
 	return escaped(address[:at], isPlain) + "." + domain, nil
 }
@@ -229,7 +233,8 @@ func escaped(s string, accepted func(byte) bool) string {
 }
 
 func isPlain(c byte) bool {
-	return c == '-' || c == '_' || c == '*' || c == '/' || c == '+' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+	return c == '-' || c == '_' || c == '*' || c == '/' || c == '+' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' ||
+		'A' <= c && c <= 'Z'
 }
 
 func isVisible(c byte) bool { return ' ' <= c && c <= '~' && c != '"' && c != '\\' }

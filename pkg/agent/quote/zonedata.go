@@ -158,7 +158,9 @@ func references(field string) string {
 }
 
 // parameter is one of an SVCB record, as BIND 9.18 knows them.
-var parameter = regexp.MustCompile(`^(no-default-alpn|(mandatory|alpn|port|ipv4hint|ech|ipv6hint|dohpath)=.+|key[0-9]{1,5}(=.*)?)$`)
+var parameter = regexp.MustCompile(
+	`^(no-default-alpn|(mandatory|alpn|port|ipv4hint|ech|ipv6hint|dohpath)=.+|key[0-9]{1,5}(=.*)?)$`,
+)
 
 // binding is what an HTTPS or SVCB record holds.
 func binding(content string) (string, error) {
@@ -177,7 +179,10 @@ func binding(content string) (string, error) {
 	}
 	for _, p := range fields[2:] {
 		if !parameter.MatchString(p) {
-			return "", fmt.Errorf("%q is no parameter that is known here, such as alpn=h2; of others the number is written, as key65333=VALUE", p)
+			return "", fmt.Errorf(
+				"%q is no parameter that is known here, such as alpn=h2; of others the number is written, as key65333=VALUE",
+				p,
+			)
 		}
 	}
 	return strings.Join(fields, " "), nil

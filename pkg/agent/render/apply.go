@@ -233,7 +233,10 @@ func (a *Applier) commit(now rendering, set rows.Set) (Result, error) {
 		_, kept := a.last(id)
 		res.LeftOut = append(res.LeftOut, LeftOut{ID: id, Kept: kept, Err: r.err})
 	}
-	slices.SortFunc(res.LeftOut, func(a, b LeftOut) int { return cmp.Or(cmp.Compare(a.Query, b.Query), cmp.Compare(a.Key, b.Key)) })
+	slices.SortFunc(
+		res.LeftOut,
+		func(a, b LeftOut) int { return cmp.Or(cmp.Compare(a.Query, b.Query), cmp.Compare(a.Key, b.Key)) },
+	)
 	clear(a.good)
 	clear(a.earlier)
 	for query, list := range res.Rows {

@@ -138,7 +138,8 @@ func mentions(text, path string) bool {
 			return false
 		}
 		before, rest := text[:i], text[i+len(path):]
-		if (before == "" || strings.ContainsAny(before[len(before)-1:], "/ \"'")) && (rest == "" || strings.ContainsAny(rest[:1], ":; \"'\n,)")) {
+		if (before == "" || strings.ContainsAny(before[len(before)-1:], "/ \"'")) &&
+			(rest == "" || strings.ContainsAny(rest[:1], ":; \"'\n,)")) {
 			return true
 		}
 		text = rest

@@ -95,7 +95,18 @@ type Board struct {
 
 // NewBoard makes the board of a service; warn is told when the file cannot be written.
 func NewBoard(service, path string, warn func(error)) *Board {
-	b := &Board{path: path, warn: warn, now: Status{Service: service, State: Starting, Rows: None, Since: time.Now(), LeftOut: []LeftOut{}, Warnings: []string{}}}
+	b := &Board{
+		path: path,
+		warn: warn,
+		now: Status{
+			Service:  service,
+			State:    Starting,
+			Rows:     None,
+			Since:    time.Now(),
+			LeftOut:  []LeftOut{},
+			Warnings: []string{},
+		},
+	}
 	b.Change(func(*Status) {})
 	return b
 }
@@ -119,7 +130,13 @@ func (b *Board) Now() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now
-	now.LeftOut, now.Warnings, now.Certificates = slices.Clone(now.LeftOut), slices.Clone(now.Warnings), slices.Clone(now.Certificates)
+	now.LeftOut, now.Warnings, now.Certificates = slices.Clone(
+		now.LeftOut,
+	), slices.Clone(
+		now.Warnings,
+	), slices.Clone(
+		now.Certificates,
+	)
 	return now
 }
 

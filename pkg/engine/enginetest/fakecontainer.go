@@ -27,7 +27,12 @@ func (f *Fake) ContainerCreate(ctx context.Context, spec engine.ContainerSpec) (
 	}
 	for _, p := range spec.Ports {
 		if p.HostIP == "" {
-			return "", fmt.Errorf("create container %q: publish port %d: HostIP %q is not an address", spec.Name, p.Container, p.HostIP)
+			return "", fmt.Errorf(
+				"create container %q: publish port %d: HostIP %q is not an address",
+				spec.Name,
+				p.Container,
+				p.HostIP,
+			)
 		}
 	}
 	id := f.id("container")
@@ -90,7 +95,8 @@ func (f *Fake) ContainerStart(ctx context.Context, id engine.ContainerID) error 
 func (f *Fake) busyPort(c *fakeContainer) uint16 {
 	for _, want := range c.spec.Ports {
 		for _, o := range f.containers {
-			if o != c && o.State == engine.Running && slices.ContainsFunc(o.Ports, func(p engine.Port) bool { return p.Host == want.Host }) {
+			if o != c && o.State == engine.Running &&
+				slices.ContainsFunc(o.Ports, func(p engine.Port) bool { return p.Host == want.Host }) {
 				return want.Host
 			}
 		}
@@ -219,7 +225,12 @@ func (f *Fake) ContainerRemove(ctx context.Context, id engine.ContainerID) error
 }
 
 // ContainerLogs writes what Behave said the program prints; with Follow it waits for the end.
-func (f *Fake) ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error {
+func (f *Fake) ContainerLogs(
+	ctx context.Context,
+	id engine.ContainerID,
+	o engine.LogOptions,
+	stdout, stderr io.Writer,
+) error {
 	c, err := f.reach(ctx, "ContainerLogs", id)
 	if err != nil {
 		return err

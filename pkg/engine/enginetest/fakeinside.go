@@ -9,7 +9,11 @@ import (
 )
 
 // ContainerExec asks OnExec.
-func (f *Fake) ContainerExec(ctx context.Context, id engine.ContainerID, spec engine.ExecSpec) (engine.ExecResult, error) {
+func (f *Fake) ContainerExec(
+	ctx context.Context,
+	id engine.ContainerID,
+	spec engine.ExecSpec,
+) (engine.ExecResult, error) {
 	c, err := f.reach(ctx, "ContainerExec", id)
 	if err != nil {
 		return engine.ExecResult{}, err

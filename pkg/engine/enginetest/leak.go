@@ -102,7 +102,12 @@ func underTest(ctx context.Context) ([]*engine.Engine, error) {
 	var out []*engine.Engine
 	for name := range strings.SplitSeq(cmp.Or(os.Getenv(EnvEngines), os.Getenv("POSTSTACK_ENGINE")), ",") {
 		e, err := engine.Open(ctx, engine.Options{
-			Want: strings.TrimSpace(name), Getenv: os.Getenv, CacheDir: cache, RuntimeDir: cmp.Or(os.Getenv("XDG_RUNTIME_DIR"), "/tmp"),
+			Want: strings.TrimSpace(
+				name,
+			),
+			Getenv:     os.Getenv,
+			CacheDir:   cache,
+			RuntimeDir: cmp.Or(os.Getenv("XDG_RUNTIME_DIR"), "/tmp"),
 		})
 		if err != nil {
 			return out, err
@@ -169,7 +174,8 @@ func (s *Suite) processes(engines []*engine.Engine) []string {
 		env, _ := os.ReadFile(filepath.Join(dir, "environ")) // another user's is none of ours
 		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
 		command := strings.ReplaceAll(strings.TrimRight(string(line), "\x00"), "\x00", " ")
-		if own[filepath.Base(dir)] || !strings.Contains(string(env), session.EnvOrigin+"="+s.origin) && !strings.Contains(command, s.dir+"/") {
+		if own[filepath.Base(dir)] ||
+			!strings.Contains(string(env), session.EnvOrigin+"="+s.origin) && !strings.Contains(command, s.dir+"/") {
 			continue
 		}
 		// One name server answers for all networks, whoever made the first of them.
@@ -201,7 +207,10 @@ func (s *Suite) files() []string {
 	var left []string
 	for _, entry := range entries {
 		path := filepath.Join(s.dir, entry.Name())
-		if inside, err := os.ReadDir(path); entry.Name() == fmt.Sprintf("poststack-%d", os.Getuid()) && err == nil && len(inside) == 0 {
+		if inside, err := os.ReadDir(
+			path,
+		); entry.Name() == fmt.Sprintf("poststack-%d", os.Getuid()) && err == nil &&
+			len(inside) == 0 {
 			continue
 		}
 		left = append(left, "file "+path)

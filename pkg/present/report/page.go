@@ -69,7 +69,11 @@ func newPage(r Report) page {
 	took := fact{"Last setup", "none", "run: mage setup"}
 	if doc := r.Setup; doc != nil {
 		p.Setup = newSetup(doc)
-		took = fact{"Last setup", present.Duration(seconds(doc.Seconds)), count(len(doc.Phases), "phase") + ", " + p.Setup.Word}
+		took = fact{
+			"Last setup",
+			present.Duration(seconds(doc.Seconds)),
+			count(len(doc.Phases), "phase") + ", " + p.Setup.Word,
+		}
 		p.Title = title(doc)
 		p.Lead = fmt.Sprintf("Stack %s, %s", i.Stack, moment(doc.Started))
 	}

@@ -57,7 +57,12 @@ func ReadSetup(logs string) (*present.Document, error) {
 		return nil, fmt.Errorf("read last setup %q: %w; the next mage setup writes it again", path, err)
 	}
 	if doc.Version != present.DocumentVersion {
-		return nil, fmt.Errorf("read last setup %q: it has version %d, and this program reads %d; the next mage setup writes it again", path, doc.Version, present.DocumentVersion)
+		return nil, fmt.Errorf(
+			"read last setup %q: it has version %d, and this program reads %d; the next mage setup writes it again",
+			path,
+			doc.Version,
+			present.DocumentVersion,
+		)
 	}
 	return &doc, nil
 }

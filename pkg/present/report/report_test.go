@@ -28,34 +28,71 @@ func phase(name string, after, took float64, outcome event.Outcome, steps ...str
 	at := began().Add(time.Duration(after * float64(time.Second)))
 	p := present.Phase{Name: name, Started: at, Seconds: took, Outcome: outcome}
 	for i, text := range steps {
-		p.Steps = append(p.Steps, present.Step{Started: at.Add(time.Duration(float64(i) * took / float64(len(steps)) * float64(time.Second))), Text: text})
+		p.Steps = append(
+			p.Steps,
+			present.Step{
+				Started: at.Add(time.Duration(float64(i) * took / float64(len(steps)) * float64(time.Second))),
+				Text:    text,
+			},
+		)
 	}
 	return p
 }
 
 func setup(took float64, outcome event.Outcome, phases ...present.Phase) *present.Document {
-	return &present.Document{Version: present.DocumentVersion, Target: "setup", Started: began(), Seconds: took, Outcome: outcome, Phases: phases}
+	return &present.Document{
+		Version: present.DocumentVersion,
+		Target:  "setup",
+		Started: began(),
+		Seconds: took,
+		Outcome: outcome,
+		Phases:  phases,
+	}
 }
 
 // stock is an inventory of two images and a database.
 func stock() inventory.Inventory {
 	return inventory.Inventory{
-		Taken: began(), Stack: "shop-1a2b3c",
+		Taken:    began(),
+		Stack:    "shop-1a2b3c",
 		Versions: []inventory.Version{{Of: "podman", Version: "4.3.1", From: "the engine"}},
 		Images: []inventory.Image{
 			{
-				Name: "base-debian", Ref: "localhost/poststack/base-debian:latest", ID: "sha256:1", Current: true, SizeBytes: 150e6,
-				Layers:   []inventory.Layer{{Instruction: "RUN install", SizeBytes: 100e6}, {Instruction: "COPY a /b", SizeBytes: 50e6}},
-				Packages: []inventory.Package{{Name: "coreutils", Version: "9.1", SizeBytes: 60e6}, {Name: "bash", Version: "5.2", SizeBytes: 20e6}},
+				Name:      "base-debian",
+				Ref:       "localhost/poststack/base-debian:latest",
+				ID:        "sha256:1",
+				Current:   true,
+				SizeBytes: 150e6,
+				Layers: []inventory.Layer{
+					{Instruction: "RUN install", SizeBytes: 100e6},
+					{Instruction: "COPY a /b", SizeBytes: 50e6},
+				},
+				Packages: []inventory.Package{
+					{Name: "coreutils", Version: "9.1", SizeBytes: 60e6},
+					{Name: "bash", Version: "5.2", SizeBytes: 20e6},
+				},
 			},
 			{
-				Name: "postgres", Parent: "base-debian", ID: "sha256:2", SizeBytes: 400e6,
-				Layers:   []inventory.Layer{{Instruction: "RUN install", SizeBytes: 150e6, Inherited: true}, {Instruction: "RUN postgres", SizeBytes: 250e6}},
-				Packages: []inventory.Package{{Name: "postgresql-15", Version: "15.20", SizeBytes: 90e6}, {Name: "coreutils", Version: "9.1", SizeBytes: 60e6, Inherited: true}},
+				Name:      "postgres",
+				Parent:    "base-debian",
+				ID:        "sha256:2",
+				SizeBytes: 400e6,
+				Layers: []inventory.Layer{
+					{Instruction: "RUN install", SizeBytes: 150e6, Inherited: true},
+					{Instruction: "RUN postgres", SizeBytes: 250e6},
+				},
+				Packages: []inventory.Package{
+					{Name: "postgresql-15", Version: "15.20", SizeBytes: 90e6},
+					{Name: "coreutils", Version: "9.1", SizeBytes: 60e6, Inherited: true},
+				},
 			},
 			{Name: "mail", Description: "not built yet"},
 		},
-		Database: inventory.Database{URL: "postgresql://poststack@127.0.0.1:5432/poststack", Answers: "yes", Encoding: "UTF8"},
+		Database: inventory.Database{
+			URL:      "postgresql://poststack@127.0.0.1:5432/poststack",
+			Answers:  "yes",
+			Encoding: "UTF8",
+		},
 		Schema: inventory.Schema{State: "outdated (1 pending)", Changesets: []inventory.Changeset{
 			{File: "001.sql", ID: "001", State: "applied"}, {File: "002.sql", ID: "002", State: "pending"},
 		}},
@@ -84,10 +121,16 @@ func shares(t *testing.T, page string) []float64 {
 
 func TestRender(t *testing.T) {
 	t.Parallel()
-	overlapping := setup(10, event.Done, phase("build:postgres", 0, 8, event.Done, "step 1: FROM a (cached)", "step 2: RUN b"),
-		phase("build:liquibase", 1, 9, event.Done, "waiting for another process that builds liquibase", "step 1: FROM a"))
+	overlapping := setup(
+		10,
+		event.Done,
+		phase("build:postgres", 0, 8, event.Done, "step 1: FROM a (cached)", "step 2: RUN b"),
+		phase("build:liquibase", 1, 9, event.Done, "waiting for another process that builds liquibase", "step 1: FROM a"),
+	)
 	failed := setup(3, event.Failed, phase("build:base", 0, 3, event.Failed, "step 1: RUN false"))
-	failed.Error, failed.Phases[0].Text, failed.Phases[0].Detail = "build:base: exit status 1", "exit status 1", []string{"no such file"}
+	failed.Error, failed.Phases[0].Text, failed.Phases[0].Detail = "build:base: exit status 1", "exit status 1", []string{
+		"no such file",
+	}
 	failed.Phases[0].Log = "logs/containers/base.log"
 	backwards := setup(2, event.Done, phase("build:base", -5, 30, event.Done, "x"))
 	for name, tc := range map[string]struct {
@@ -133,13 +176,26 @@ func TestRender_services(t *testing.T) {
 	assert.NotContains(t, none, `id="served"`)
 	days, ended := 20, -2
 	inv.Services = []inventory.Service{
-		{Name: "nginx", State: "serving", Health: inventory.Impaired, Summary: "serving; 1 row not served as it is", Tells: [][2]string{{"left out", `domains "b.org": bad`}}},
+		{
+			Name:    "nginx",
+			State:   "serving",
+			Health:  inventory.Impaired,
+			Summary: "serving; 1 row not served as it is",
+			Tells:   [][2]string{{"left out", `domains "b.org": bad`}},
+		},
 		{Name: "bind", State: "serving", Health: inventory.Well},
 		{Name: "dovecot", State: "not there", Health: inventory.Down},
 	}
 	inv.Domains = []inventory.Domain{{Name: "example.org", Serves: "mail, web", Accounts: 17, Certificates: 2}}
 	inv.Certificates = []inventory.Certificate{
-		{Name: "example.org", Names: []string{"example.org", "www.example.org"}, Status: "issued", DaysLeft: &days, NotAfter: began().Add(20 * 24 * time.Hour), Served: "nginx"},
+		{
+			Name:     "example.org",
+			Names:    []string{"example.org", "www.example.org"},
+			Status:   "issued",
+			DaysLeft: &days,
+			NotAfter: began().Add(20 * 24 * time.Hour),
+			Served:   "nginx",
+		},
 	}
 	page := draw(t, report.Report{Inventory: inv})
 	for _, text := range []string{
@@ -181,14 +237,21 @@ func TestRender_hostile(t *testing.T) {
 	p.Data = map[string]any{"steps": []map[string]any{{"text": hostile}}}
 	doc.Messages = []present.Message{{Kind: hostile, Phase: hostile, Text: hostile}}
 	inv := inventory.Inventory{
-		Stack: hostile, Problems: []string{hostile}, Versions: []inventory.Version{{Of: hostile, Version: hostile, From: hostile}},
+		Stack:    hostile,
+		Problems: []string{hostile},
+		Versions: []inventory.Version{{Of: hostile, Version: hostile, From: hostile}},
 		Images: []inventory.Image{{
 			Name: hostile, Description: hostile, Parent: hostile, Ref: hostile, ID: hostile, SizeBytes: 10,
 			Layers:   []inventory.Layer{{Instruction: hostile, SizeBytes: 10}},
 			Packages: []inventory.Package{{Name: hostile, Version: hostile, SizeBytes: 10}},
 		}},
 		Database: inventory.Database{URL: hostile, Answers: hostile, Encoding: hostile, TLS: hostile, User: hostile},
-		Schema:   inventory.Schema{State: hostile, Changelog: hostile, Problem: hostile, Changesets: []inventory.Changeset{{File: hostile, ID: hostile, State: hostile}}},
+		Schema: inventory.Schema{
+			State:      hostile,
+			Changelog:  hostile,
+			Problem:    hostile,
+			Changesets: []inventory.Changeset{{File: hostile, ID: hostile, State: hostile}},
+		},
 	}
 	page := draw(t, report.Report{Setup: doc, Inventory: inv})
 	for _, markup := range []string{"<script", "<img", "</title></style>", "<style>*"} {
@@ -207,7 +270,12 @@ func TestRender_example(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, doc)
 	page := draw(t, report.Report{Setup: doc, Inventory: stock()})
-	page = regexp.MustCompile(`(?s)<style>.*</style>|sha256-[^']*`).ReplaceAllString(page, "") // how it looks is for the browser
+	page = regexp.MustCompile(
+		`(?s)<style>.*</style>|sha256-[^']*`,
+	).ReplaceAllString(
+		page,
+		"",
+	) // how it looks is for the browser
 	golden := filepath.Join("testdata", "example.html")
 	if os.Getenv("UPDATE") != "" {
 		require.NoError(t, os.WriteFile(golden, []byte(page), 0o644))

@@ -27,7 +27,11 @@ type certificateView struct {
 }
 
 func newServices(services []inventory.Service) []serviceView {
-	classes := map[inventory.Health]string{inventory.Well: "done", inventory.Impaired: "cancelled", inventory.Down: "failed"}
+	classes := map[inventory.Health]string{
+		inventory.Well:     "done",
+		inventory.Impaired: "cancelled",
+		inventory.Down:     "failed",
+	}
 	views := make([]serviceView, 0, len(services))
 	for _, s := range services {
 		v := serviceView{Name: s.Name, State: s.State, Class: classes[s.Health], Summary: s.Summary}
