@@ -25,6 +25,9 @@ func (e *Engine) ContainerStart(ctx context.Context, id ContainerID) error {
 	ctx, cancel := linger(ctx)
 	defer cancel()
 	_, err := e.api.ContainerStart(ctx, string(id), client.ContainerStartOptions{})
+	if err == nil {
+		err = e.forgetPaths(ctx, id)
+	}
 	return apiError(ctx, "start container", string(id), err)
 }
 

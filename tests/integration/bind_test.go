@@ -193,6 +193,7 @@ func TestBind(t *testing.T) {
 				{"serves records of all kinds", (*nameServer).servesRecords},
 				{"refuses what is not for everybody", (*nameServer).refuses},
 				{"keeps a zone with a bad record as it was", (*nameServer).keepsBadZones},
+				{"answers who asks from one port, also after a restart", (*nameServer).answersFromOnePort},
 				{"serves as many records of a name as there are", (*nameServer).servesMany},
 				{"lets who has the key answer challenges", (*nameServer).takesChallenges},
 				{"signs a zone that asks for it", (*nameServer).signs},
@@ -270,6 +271,28 @@ func (n *nameServer) servesRecords() {
 }
 
 // servesMany has more records of one name and type than BIND takes without being told to.
+// answersFromOnePort asks as a secondary with a query-source does. The kernel remembers for two minutes where it has sent
+// such datagrams, and another datagram makes it remember longer; a container that starts has another address.
+func (n *nameServer) answersFromOnePort() {
+	from, err := (&net.ListenConfig{}).ListenPacket(n.Context(), "udp", "127.0.0.1:0")
+	require.NoError(n, err)
+	local := from.LocalAddr()
+	require.NoError(n, from.Close())
+	ask := func() error {
+		client := dns.Client{Dialer: &net.Dialer{LocalAddr: local, Timeout: time.Second}, Timeout: time.Second}
+		_, _, err := client.ExchangeContext(
+			n.Context(),
+			new(dns.Msg).SetQuestion("example.org.", dns.TypeSOA),
+			n.address("udp"),
+		)
+		return err
+	}
+	require.NoError(n, ask())
+	n.restart()
+	n.becomes("www.example.org.", dns.TypeCNAME, "mail.example.org.") // asked from another port
+	assert.NoError(n, ask())
+}
+
 func (n *nameServer) servesMany() {
 	n.sql(`insert into dns_records (zone_id, name, type, content)
 		select z.id, 'many', 'A', '10.0.' || i / 250 || '.' || i % 250 from dns_zones z, generate_series(1, 1000) i where z.name = 'other.example'`)

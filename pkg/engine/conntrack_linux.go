@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+
+	"github.com/ti-mo/conntrack"
+	"golang.org/x/sys/unix"
+)
+
+// forget deletes the paths of datagrams to these ports of this machine that do not lead to one of the addresses.
+func forget(ports []uint16, addresses []string) error {
+	local, err := localAddresses()
+	if err != nil {
+		return err
+	}
+	kernel, err := conntrack.Dial(nil)
+	if err != nil {
+		return nil //nolint:nilerr // a kernel without it keeps no paths
+	}
+	defer func() { _ = kernel.Close() }()
+	flows, err := kernel.Dump(nil)
+	if err != nil {
+		return nil //nolint:nilerr // the same, or a root that may not
+	}
+	var failed []error
+	for _, f := range flows {
+		asked := f.TupleOrig
+		if asked.Proto.Protocol != unix.IPPROTO_UDP || !slices.Contains(ports, asked.Proto.DestinationPort) ||
+			!local(asked.IP.DestinationAddress) ||
+			slices.Contains(addresses, f.TupleReply.IP.SourceAddress.String()) {
+			continue
+		}
+		if err := kernel.Delete(f); err != nil && !errors.Is(err, unix.ENOENT) {
+			failed = append(failed, err)
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// localAddresses tells which addresses are this machine's own.
+func localAddresses() (is func(netip.Addr) bool, err error) {
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, err
+	}
+	var own []netip.Addr
+	for _, a := range list {
+		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
+			own = append(own, prefix.Addr())
+		}
+	}
+	return func(a netip.Addr) bool { return a.IsLoopback() || slices.Contains(own, a) }, nil
+}
