@@ -1,6 +1,6 @@
 // Package agent keeps the files of a daemon as the database wants them. It is the first process of a service's
 // container: it renders the files, starts the daemon, renders again when something changes, has the daemon reload, passes
-// signals on, and ends with the daemon's status.
+// signals on, starts a daemon again that has ended by itself, and ends with the daemon's status.
 package agent
 
 import (
@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/poststack/poststack/pkg/agent/declaration"
@@ -55,7 +54,7 @@ type Agent struct {
 // errStopped ends everything but the daemon.
 var errStopped = errors.New("the agent was told to end")
 
-// Run runs until the daemon ends, and gives its exit status.
+// Run runs until it is told to end or the daemon cannot be kept running, and gives the daemon's exit status.
 func (a *Agent) Run(ctx context.Context) (int, error) {
 	if err := a.prepare(); err != nil {
 		return 1, err
@@ -72,7 +71,7 @@ func (a *Agent) Run(ctx context.Context) (int, error) {
 		return code, err
 	}
 	go a.look(ctx)
-	return a.attend(ctx, cancel), nil
+	return (&attendance{Agent: a, stop: cancel}).run(ctx), nil
 }
 
 // follow follows the database; first is closed when rows of it have been taken over.
@@ -116,17 +115,25 @@ func (a *Agent) start(ctx context.Context, first <-chan struct{}) (code int, sta
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if err := a.launch(); err != nil {
+		return 1, false, err
+	}
+	return 0, true, nil
+}
+
+// launch starts the daemon with the files as they are, for who holds the lock.
+func (a *Agent) launch() error {
 	d := a.Declaration.Daemon
 	daemon, err := a.table.Start(
 		process.Spec{Argv: d.Run, Env: a.Environ, Dir: a.Declaration.Directory, Stdout: a.Stdout, Stderr: a.Stderr},
 	)
 	if err != nil {
-		return 1, false, err
+		return err
 	}
 	a.daemon, a.pending, a.behind = daemon, false, nil
 	a.board.Change(func(s *status.Status) { s.State, s.PID = status.Serving, daemon.PID })
 	a.log.Info("the daemon runs", "program", d.Run[0], "pid", daemon.PID)
-	return 0, true, nil
+	return nil
 }
 
 // startWithout makes files without the database.
@@ -148,42 +155,4 @@ func (a *Agent) startWithout(ctx context.Context) error {
 		return errors.New("the database does not answer, and no rows are kept")
 	}
 	return a.take(ctx, a.complete(nil), status.None, nil)
-}
-
-// attend passes signals on until the daemon ends, and gives its status.
-func (a *Agent) attend(ctx context.Context, cancel context.CancelCauseFunc) int {
-	d := a.Declaration.Daemon
-	asked := 0
-	var killed <-chan time.Time
-	for {
-		select {
-		case <-a.daemon.Done():
-			code := a.daemon.Code()
-			if asked == 0 {
-				a.log.Error("the daemon has ended by itself", "status", code)
-			}
-			return code
-		case <-killed:
-			a.log.Error("the daemon does not end: it is killed", "after", d.Stop.Timeout)
-			a.daemon.Kill()
-		case s := <-a.Signals:
-			switch {
-			case stops(s):
-				asked++
-				cancel(errStopped)
-				a.board.Change(func(s *status.Status) { s.State = status.Stopping })
-				name := d.Stop.Signal
-				if asked > 1 {
-					name = d.Stop.Again
-				} else {
-					killed = time.After(d.Stop.Timeout)
-				}
-				a.send(signalOf(name))
-			case s == syscall.SIGHUP:
-				go a.lookAgain(ctx, "it was asked to")
-			case !a.ignored(s):
-				a.send(s.(syscall.Signal)) //nolint:forcetypeassert // there is no other kind here
-			}
-		}
-	}
 }

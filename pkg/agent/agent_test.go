@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -223,11 +224,11 @@ func (r *run) start(env ...string) *run {
 			return
 		default:
 		}
-		if s, err := status.Read(filepath.Join(r.dir, "status.json")); err == nil && s.PID > 0 {
-			_ = syscall.Kill(-s.PID, syscall.SIGKILL) // the agent ends with it
-		}
-		time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Process.Kill() // first, as it would start the daemon again
 		<-ended
+		if s, err := status.Read(filepath.Join(r.dir, "status.json")); err == nil && s.PID > 0 {
+			_ = syscall.Kill(-s.PID, syscall.SIGKILL)
+		}
 	})
 	return r
 }
@@ -444,6 +445,41 @@ func TestAgent_ends_with_the_daemon(t *testing.T) {
 		assert.Equal(t, want, r.code(), script)
 		assert.Contains(t, r.log(), "the daemon has ended by itself")
 	}
+}
+
+func TestAgent_starts_a_daemon_again_that_had_come_up(t *testing.T) {
+	t.Parallel()
+	r := prepare(t, "daemon:", "daemon:\n  steady: 100ms")
+	r.rows("a", "1")
+	r.write("daemon.sh", `
+		if ! [ -e second ]; then
+			: >second; sleep 300 & echo $! >left; sleep 0.2; kill -KILL $$
+		fi`+daemon)
+	r.start()
+	s := r.tells(func(s status.Status) bool { return s.PID > 0 })
+	again := r.tells(func(now status.Status) bool { return now.PID > 0 && now.PID != s.PID })
+	assert.Equal(t, status.Serving, again.State)
+	assert.Equal(t, "daemon: it ended by itself with status 137", again.LastError.What+": "+again.LastError.Text)
+	left, err := os.ReadFile(filepath.Join(r.dir, "left"))
+	require.NoError(t, err)
+	child, err := strconv.Atoi(strings.Fields(string(left))[0])
+	require.NoError(t, err)
+	assert.ErrorIs(t, syscall.Kill(child, 0), syscall.ESRCH, "what it had left behind would hold its ports")
+
+	r.rows("a", "2")
+	r.said("reload a=2")
+	assert.Nil(t, r.tells(func(s status.Status) bool { return s.Reloads > 0 }).LastError)
+	assert.Equal(t, 5, r.stop())
+}
+
+func TestAgent_is_told_to_end_while_the_daemon_is_down(t *testing.T) {
+	t.Parallel()
+	r := prepare(t, "daemon:", "daemon:\n  steady: 100ms")
+	r.rows("a", "1")
+	r.write("daemon.sh", "sleep 0.2; rm daemon.sh; exit 7") // it does not come up again
+	r.start()
+	r.tells(func(s status.Status) bool { return s.LastError != nil && s.LastError.What == "daemon" })
+	assert.NotZero(t, r.stop())
 }
 
 func TestAgent_kills_a_daemon_that_does_not_end(t *testing.T) {

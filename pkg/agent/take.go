@@ -20,6 +20,7 @@ const (
 	whatDatabase = "database"
 	whatRender   = "render"
 	whatReload   = "reload"
+	whatDaemon   = "daemon"
 )
 
 // take makes files of rows and has the daemon take them over. After an error everything is as it was.

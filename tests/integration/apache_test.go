@@ -514,6 +514,8 @@ func (a *app) outlivesDatabase() {
 		assert.NotContains(a, got.body, "for members")
 	}
 	away()
+	a.killDaemon()
+	a.becomes(site, http.StatusOK)
 	a.restart()
 	a.becomes(site, http.StatusOK)
 	away()

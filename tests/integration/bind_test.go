@@ -593,6 +593,8 @@ func (n *nameServer) outlivesDatabase() {
 	require.NoError(n, n.engine.ContainerStop(n.Context(), n.db.id, time.Minute))
 	n.tells(func(s status.Status) bool { return !s.Connected })
 	assert.Equal(n, "192.0.2.9", n.answers("mail.example.org.", dns.TypeA))
+	n.killDaemon()
+	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.9")
 	n.restart()
 	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.9")
 	require.NoError(n, n.engine.ContainerStart(n.Context(), n.db.id))

@@ -342,6 +342,27 @@ func (w *web) tells(is func(status.Status) bool) (s status.Status) {
 	return s
 }
 
+// killDaemon kills the daemon once it has come up, and waits until there is another in the same container.
+func (w *web) killDaemon() {
+	w.Helper()
+	before, err := w.engine.ContainerInspect(w.Context(), string(w.id))
+	require.NoError(w, err)
+	require.Eventually(w, func() bool { return time.Since(before.Started) > 6*time.Second }, time.Minute, 100*time.Millisecond)
+	was := w.status().PID
+	out, err := w.engine.ContainerExec(
+		w.Context(),
+		w.id,
+		engine.ExecSpec{Command: []string{"sh", "-c", fmt.Sprintf("kill -KILL %d", was)}},
+	)
+	require.NoError(w, err)
+	require.Zero(w, out.Code, out.Stderr)
+	w.tells(func(s status.Status) bool { return s.State == status.Serving && s.PID != was })
+	after, err := w.engine.ContainerInspect(w.Context(), string(w.id))
+	require.NoError(w, err)
+	assert.Equal(w, before.Started, after.Started)
+	assert.Equal(w, before.Addresses, after.Addresses)
+}
+
 func (w *web) domain(names ...string) {
 	w.Helper()
 	for _, name := range names {
@@ -787,6 +808,8 @@ func (w *web) outlivesDatabase() {
 	assert.Equal(w, "database", s.LastError.What)
 	assert.NotContains(w, s.LastError.Text, "web-password")
 	assert.Equal(w, http.StatusOK, w.site("a.example.org").code)
+	w.killDaemon()
+	w.becomes("a.example.org", http.StatusOK)
 	w.restart()
 	w.becomes("a.example.org", http.StatusOK)
 	assert.Equal(w, status.Kept, w.status().Rows)

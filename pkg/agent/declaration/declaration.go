@@ -40,6 +40,8 @@ type Daemon struct {
 	Reload Reload   `yaml:"reload"`
 	Stop   Stop     `yaml:"stop"`
 	Ignore []string `yaml:"ignore"` // signals that are not passed on, beside SIGWINCH
+	// Steady is how long it has run when it counts as having come up: it is then started again when it ends by itself.
+	Steady time.Duration `yaml:"steady"`
 }
 
 // Reload is how the daemon takes changed files: a signal, or a command. Neither means that it reads them by itself.
@@ -151,6 +153,7 @@ func (d *Declaration) fill() {
 	d.Prepare.Timeout = cmp.Or(d.Prepare.Timeout, 20*time.Second)
 	d.Check.Timeout = cmp.Or(d.Check.Timeout, 20*time.Second)
 	d.Daemon.Reload.Timeout = cmp.Or(d.Daemon.Reload.Timeout, 20*time.Second)
+	d.Daemon.Steady = cmp.Or(d.Daemon.Steady, 5*time.Second)
 	d.Daemon.Stop.Signal = cmp.Or(d.Daemon.Stop.Signal, "SIGTERM")
 	d.Daemon.Stop.Again = cmp.Or(d.Daemon.Stop.Again, d.Daemon.Stop.Signal)
 	d.Daemon.Stop.Timeout = cmp.Or(d.Daemon.Stop.Timeout, 30*time.Second)

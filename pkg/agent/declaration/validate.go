@@ -61,6 +61,7 @@ func (d *Declaration) times() map[string]time.Duration {
 		"bounds.retry":          b.Retry,
 		"prepare.timeout":       d.Prepare.Timeout,
 		"check.timeout":         d.Check.Timeout,
+		"daemon.steady":         d.Daemon.Steady,
 		"daemon.stop.timeout":   d.Daemon.Stop.Timeout,
 		"daemon.reload.timeout": d.Daemon.Reload.Timeout,
 	}

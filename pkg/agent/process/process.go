@@ -47,6 +47,7 @@ type Process struct {
 	PID     int
 	table   *Table
 	started time.Time
+	ended   time.Time
 	done    chan struct{}
 	status  syscall.WaitStatus
 }
@@ -103,7 +104,7 @@ func (t *Table) reapOne() bool {
 	}
 	if p, ours := t.running[pid]; ours && (status.Exited() || status.Signaled()) {
 		delete(t.running, pid)
-		p.status = status
+		p.status, p.ended = status, time.Now()
 		close(p.done)
 	}
 	return true
@@ -159,6 +160,26 @@ func (p *Process) handles(s syscall.Signal) bool {
 		}
 	}
 	return false
+}
+
+// Ran tells how long a process ran that has ended.
+func (p *Process) Ran() time.Duration {
+	<-p.done
+	return p.ended.Sub(p.started)
+}
+
+// restTime is how long what is killed may take until it is gone.
+const restTime = 5 * time.Second
+
+// KillRest ends what is left of the group of a process that has ended, and waits until it is gone.
+func (p *Process) KillRest() error {
+	<-p.done
+	for end := time.Now().Add(restTime); syscall.Kill(-p.PID, syscall.SIGKILL) == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return fmt.Errorf("end what process %d has left behind: it is there after %s", p.PID, restTime)
+		}
+	}
+	return nil
 }
 
 // Kill ends the process, and what else is in its group, at once.

@@ -73,7 +73,7 @@ type Change struct {
 // Error is something that went wrong.
 type Error struct {
 	At   time.Time `json:"at"`
-	What string    `json:"what"` // "database", "render", "check", "reload"
+	What string    `json:"what"` // "database", "render", "reload", "daemon"
 	Text string    `json:"text"` // with the output of the program that refused
 }
 
