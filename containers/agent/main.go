@@ -73,16 +73,8 @@ func load() (declaration.Declaration, error) {
 // serve runs the service.
 func serve(d declaration.Declaration, stdout, stderr *os.File) (int, error) {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(
-		signals,
-		syscall.SIGTERM,
-		syscall.SIGINT,
-		syscall.SIGQUIT,
-		syscall.SIGHUP,
-		syscall.SIGUSR1,
-		syscall.SIGUSR2,
-		syscall.SIGWINCH,
-	)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1,
+		syscall.SIGUSR2, syscall.SIGWINCH)
 	signal.Ignore(syscall.SIGPIPE)
 	a := newAgent(d, stdout, stderr)
 	a.Signals = signals

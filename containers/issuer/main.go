@@ -65,17 +65,10 @@ func run(args []string) int {
 // inContainer are the paths of the container.
 func inContainer() issuer.Paths {
 	return issuer.Paths{
-		Certificates: cmp.Or(
-			os.Getenv("CERT_PATH"),
-			"/etc/certs",
-		),
-		State:   "/var/lib/certbot",
-		Webroot: "/srv/acme",
-		Run:     "/run/certbot",
-		Status:  "/run/certbot/status.json",
-		NameKey: "/srv/dnskey/acme.key",
-		Program: "/usr/bin/certbot",
-		Roots:   "/etc/ssl/certs/ca-certificates.crt",
+		Certificates: cmp.Or(os.Getenv("CERT_PATH"), "/etc/certs"), State: "/var/lib/certbot", Webroot: "/srv/acme",
+		Run:    "/run/certbot",
+		Status: "/run/certbot/status.json", NameKey: "/srv/dnskey/acme.key", Program: "/usr/bin/certbot",
+		Roots: "/etc/ssl/certs/ca-certificates.crt",
 	}
 }
 
@@ -109,11 +102,9 @@ func serve(paths issuer.Paths) (int, error) {
 // options are what the environment sets.
 func options() issuer.Options {
 	return issuer.Options{
-		Domain:    os.Getenv("DOMAIN"),
-		Email:     os.Getenv("LE_EMAIL"),
-		Directory: os.Getenv("ACME_DIRECTORY"),
-		Root:      "/etc/poststack/acme-root.pem",
-		Verbose:   slices.Contains([]string{"debug", "trace"}, strings.ToLower(os.Getenv("LOG_LEVEL"))),
+		Domain: os.Getenv("DOMAIN"), Email: os.Getenv("LE_EMAIL"), Directory: os.Getenv("ACME_DIRECTORY"),
+		Root:    "/etc/poststack/acme-root.pem",
+		Verbose: slices.Contains([]string{"debug", "trace"}, strings.ToLower(os.Getenv("LOG_LEVEL"))),
 	}
 }
 
@@ -122,17 +113,13 @@ func logger(level string) *slog.Logger {
 	least := map[string]slog.Level{
 		"error": slog.LevelError, "warn": slog.LevelWarn, "debug": slog.LevelDebug, "trace": slog.LevelDebug,
 	}[level]
-	return slog.New(
-		slog.NewTextHandler(
-			os.Stderr,
-			&slog.HandlerOptions{Level: least, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-				if a.Key == slog.TimeKey {
-					return slog.Attr{} // the engine knows it
-				}
-				return a
-			}},
-		),
-	)
+	return slog.New(slog.NewTextHandler(os.Stderr,
+		&slog.HandlerOptions{Level: least, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{} // the engine knows it
+			}
+			return a
+		}}))
 }
 
 // tell prints what the running issuer tells of itself.

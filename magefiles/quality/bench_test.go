@@ -23,7 +23,8 @@ func TestBench(t *testing.T) {
 	assert.True(t, strings.HasPrefix(run.lines[0], "go test -c -tags=bench -o "), run.lines[0])
 	assert.True(t, strings.HasSuffix(run.lines[1], "bench.test -test.run=^TestBench$ -test.timeout=6h"), run.lines[1])
 	for _, want := range []string{
-		"POSTSTACK_BENCH_ROUNDS=6", "POSTSTACK_BENCH_ROWS=^size", "POSTSTACK_BENCH_PEERS=yes", "POSTSTACK_BENCH_CHECK=", "POSTSTACK_BENCH_CURVES=", "POSTSTACK_BENCH_KEEP=", "DATABASE_URL=",
+		"POSTSTACK_BENCH_ROUNDS=6", "POSTSTACK_BENCH_ROWS=^size", "POSTSTACK_BENCH_PEERS=yes", "POSTSTACK_BENCH_CHECK=",
+		"POSTSTACK_BENCH_CURVES=", "POSTSTACK_BENCH_KEEP=", "DATABASE_URL=",
 	} {
 		assert.True(t, slices.Contains(env, want), want)
 	}

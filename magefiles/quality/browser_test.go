@@ -41,10 +41,8 @@ func TestProject_Browser(t *testing.T) {
 			return
 		}
 		require.NoError(t, err)
-		assert.Equal(
-			t,
+		assert.Equal(t,
 			[]string{"apt-get -qq update", "apt-get -qq install -y --no-install-recommends chromium fonts-dejavu-core"},
-			run.ran("apt-get"),
-		)
+			run.ran("apt-get"))
 	})
 }

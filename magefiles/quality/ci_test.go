@@ -82,7 +82,8 @@ here=$(dirname "$0")
 printf '%s %s\n' "${POSTSTACK_ENGINE:--}" "$*" >>"$here/log"
 case "$*" in
   *engine:status) printf 'podman  no\ndocker  yes  20.10\n' ;;
-  *'engine:install test') printf 'unit tests: 10 passed, 1 failed, 2 skipped in 1s\ne2e tests: 5 passed, 0 failed, 0 skipped in 9s\n' ;;
+  *'engine:install test')
+    printf 'unit tests: 10 passed, 1 failed, 2 skipped in 1s\ne2e tests: 5 passed, 0 failed, 0 skipped in 9s\n' ;;
   *test:e2e) printf 'e2e tests: 3 passed, 0 failed, 0 skipped in 9s\n' ;;
 esac
 if [[ -f $here/fail ]] && grep -qF -- "$(<"$here/fail")" <<<"$*"; then exit 1; fi
@@ -94,19 +95,14 @@ func TestCIRun(t *testing.T) {
 		t.Helper()
 		root, tools := t.TempDir(), t.TempDir()
 		write(t, root, map[string]string{".ci/run": read(t, repo(t), ".ci/run")})
-		write(
-			t,
-			tools,
-			map[string]string{"go": stubGo, "shellcheck": "#!/bin/sh\n", "zsh": "#!/bin/sh\n", "fish": "#!/bin/sh\n"},
-		)
+		write(t, tools,
+			map[string]string{"go": stubGo, "shellcheck": "#!/bin/sh\n", "zsh": "#!/bin/sh\n", "fish": "#!/bin/sh\n"})
 		if fail != "" {
 			write(t, tools, map[string]string{"fail": fail})
 		}
 		path := "PATH=" + tools + ":" + os.Getenv("PATH")
-		res, _ = runner.Exec{}.Run(
-			t.Context(),
-			runner.Command{Program: filepath.Join(root, ".ci/run"), Env: []string{path, "POSTSTACK_ENGINE="}},
-		)
+		res, _ = runner.Exec{}.Run(t.Context(),
+			runner.Command{Program: filepath.Join(root, ".ci/run"), Env: []string{path, "POSTSTACK_ENGINE="}})
 		return tools, res
 	}
 	// The tools are built in the background: their lines come at any time.
@@ -135,7 +131,9 @@ func TestCIRun(t *testing.T) {
 		assert.Contains(t, res.Stdout, "govulncheck: left to the GitHub workflow")
 		assert.True(t, strings.HasSuffix(res.Stdout, "\n18 passed, 1 failed\n"), res.Stdout)
 		log := read(t, tools, "log")
-		for _, tool := range []string{"golangci-lint version", "shfmt --version", "actionlint -version", "-C tools/dockerlint run"} {
+		for _, tool := range []string{
+			"golangci-lint version", "shfmt --version", "actionlint -version", "-C tools/dockerlint run",
+		} {
 			assert.Contains(t, log, tool)
 		}
 	})

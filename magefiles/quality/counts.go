@@ -19,8 +19,8 @@ func (c counts) String() string {
 	return fmt.Sprintf("%d passed, %d failed, %d skipped", c.Passed, c.Failed, c.Skipped)
 }
 
-// countsOf reads what gotestsum writes after the first run: DONE 9 tests, 2 skipped, 5 failures, 1 error in 0.257s. A run
-// that was told to end has none.
+// countsOf reads what gotestsum writes after the first run: DONE 9 tests, 2 skipped, 5 failures, 1 error in 0.257s. A
+// run that was told to end has none.
 func countsOf(output string) (c counts, ok bool) {
 	done := regexp.MustCompile(`(?m)^DONE (?:\d+ runs, )?(\d+) tests?(?:, (\d+) skipped)?(?:, (\d+) failures?)?.* in `)
 	found := done.FindStringSubmatch(output)

@@ -27,7 +27,8 @@ import (
 type Build mg.Namespace
 
 // Base builds the base image. It takes
-// a while. Example: mage build:base
+// a while. Example:
+// mage build:base
 func (Build) Base(ctx context.Context) error { return phase(ctx, (*stack.Stack).Base) }
 
 // NoCache builds a | b.
@@ -97,16 +98,10 @@ func TestProject_Docs(t *testing.T) {
 
 	t.Run("each section has comment, example, flags and needs", func(t *testing.T) {
 		t.Parallel()
-		assert.Contains(
-			t,
-			text,
-			"\n### build:base\n\nBuilds the base image. It takes\na while.\n\n```sh\nmage build:base\n```\n",
-		)
-		assert.Contains(
-			t,
-			text,
-			"\n### build:noCache\n\nBuilds a | b.\n\n- `-force` (bool)\n- `<name>` (string)\n\nNeeds [build:base](#buildbase).\n",
-		)
+		assert.Contains(t, text,
+			"\n### build:base\n\nBuilds the base image. It takes\na while.\n\n```sh\nmage build:base\n```\n")
+		assert.Contains(t, text, "\n### build:noCache\n\nBuilds a | b.\n\n- `-force` (bool)\n- `<name>` (string)\n\n"+
+			"Needs [build:base](#buildbase).\n")
 		assert.Contains(t, text, "\nNeeds [build:base](#buildbase) (own database only).\n")
 		assert.Contains(t, text, "\nNeeds [build:noCache](#buildnocache), [db:url](#dburl) and [test:unit](#testunit).\n")
 	})
@@ -114,7 +109,9 @@ func TestProject_Docs(t *testing.T) {
 	t.Run("every setting is in the configuration page", func(t *testing.T) {
 		t.Parallel()
 		page := read(t, root, "docs", "configuration.md")
-		for _, name := range []string{"`database.url` | `DATABASE_URL`", "`engine` | `POSTSTACK_ENGINE`", "\nlog:\n  level: info\n"} {
+		for _, name := range []string{
+			"`database.url` | `DATABASE_URL`", "`engine` | `POSTSTACK_ENGINE`", "\nlog:\n  level: info\n",
+		} {
 			assert.Contains(t, page, name)
 		}
 	})
@@ -130,17 +127,11 @@ func TestProject_Docs_again(t *testing.T) {
 	require.NoError(t, p.Lint(t.Context()))
 	out.Reset()
 	require.NoError(t, p.Docs(t.Context()))
-	assert.Equal(
-		t,
-		"docs/targets.md is current\ndocs/configuration.md is current\ndocs/performance.md is current\n",
-		out.String(),
-	)
+	assert.Equal(t, "docs/targets.md is current\ndocs/configuration.md is current\ndocs/performance.md is current\n",
+		out.String())
 
-	write(
-		t,
-		root,
-		map[string]string{"magefiles/targets/targets.go": strings.Replace(targetsSource, "own(Build.Base)", "DB.URL", 1)},
-	)
+	write(t, root,
+		map[string]string{"magefiles/targets/targets.go": strings.Replace(targetsSource, "own(Build.Base)", "DB.URL", 1)})
 	err := p.Lint(t.Context())
 	var stale *quality.StaleError
 	require.ErrorAs(t, err, &stale)

@@ -91,7 +91,8 @@ func checkout(t *testing.T, files map[string]string) string {
 		"magefiles/workshop/workshop.go": "// Package workshop holds targets.\npackage workshop\n",
 		"magefiles/workshop/testing/testing.go": "// Package testing holds targets.\npackage testing\n\n" +
 			"// Unit runs the quick tests. Example: mage test:unit\nfunc Unit() error { return nil }\n",
-		"magefiles/targets/targets.go": "// Package targets holds targets.\npackage targets\n\n// Setup does it all.\nfunc Setup() error { return nil }\n",
+		"magefiles/targets/targets.go": "// Package targets holds targets.\npackage targets\n\n// Setup does it all.\n" +
+			"func Setup() error { return nil }\n",
 	})
 	write(t, root, files)
 	return root

@@ -134,11 +134,8 @@ func TestHook_commit(t *testing.T) {
 	p, _ := project(root, realGit(&fake{}), nil)
 	require.NoError(t, p.InstallHook(t.Context()))
 	tools := t.TempDir()
-	write(
-		t,
-		tools,
-		map[string]string{"go": "#!/bin/sh\necho \"$@\" >>\"" + tools + "/log\"\n! grep -q bad pkg/thing/thing.go\n"},
-	)
+	write(t, tools,
+		map[string]string{"go": "#!/bin/sh\necho \"$@\" >>\"" + tools + "/log\"\n! grep -q bad pkg/thing/thing.go\n"})
 
 	commit := func(text string) error {
 		write(t, root, map[string]string{"pkg/thing/thing.go": text})

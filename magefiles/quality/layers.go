@@ -29,15 +29,12 @@ func engineFlags(packages int, timeout time.Duration) []string {
 	return []string{"-count=1", "-vet=off", fmt.Sprintf("-p=%d", packages), "-timeout=" + timeout.String()}
 }
 
-// again has a few tests that fail run once more, each whole: in CI nobody is there to tell a stall of the machine from a
-// fault. What holds only then is named at the end.
+// again has a few tests that fail run once more, each whole: in CI nobody is there to tell a stall of the machine
+// from a fault. What holds only then is named at the end.
 func again(packages []string) []string {
 	return []string{
-		"--rerun-fails=1",
-		"--rerun-fails-max-failures=6",
-		"--rerun-fails-run-root-test",
-		"--packages=" + strings.Join(packages, " "),
-		"--",
+		"--rerun-fails=1", "--rerun-fails-max-failures=6", "--rerun-fails-run-root-test",
+		"--packages=" + strings.Join(packages, " "), "--",
 	}
 }
 
@@ -47,9 +44,8 @@ func (p Project) Unit(ctx context.Context) error { return p.test(ctx, unit()) }
 // unit is vetted by lint.
 func unit() layer {
 	return layer{
-		name:     "unit",
-		packages: []string{"./pkg/...", "./magefiles/...", "./tests/bench"},
-		flags:    []string{"-short", "-vet=off", "-timeout=5m"},
+		name: "unit", packages: []string{"./pkg/...", "./magefiles/...", "./tests/bench"},
+		flags: []string{"-short", "-vet=off", "-timeout=5m"},
 	}
 }
 

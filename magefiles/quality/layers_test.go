@@ -40,7 +40,10 @@ func TestProject_Unit(t *testing.T) {
 		assert.Contains(t, out.String(), passing+"unit tests: 1 passed, 0 failed, 0 skipped in ")
 	})
 	for _, tc := range []struct{ name, cgo, want string }{
-		{"with a C compiler the race detector runs", "1\n", format + "-short -vet=off -timeout=5m -race ./pkg/... ./magefiles/... ./tests/bench"},
+		{
+			"with a C compiler the race detector runs", "1\n",
+			format + "-short -vet=off -timeout=5m -race ./pkg/... ./magefiles/... ./tests/bench",
+		},
 		{"without one it does not", "0\n", format + "-short -vet=off -timeout=5m ./pkg/... ./magefiles/... ./tests/bench"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -75,8 +78,8 @@ func TestProject_Unit(t *testing.T) {
 
 	t.Run("in CI what fails is run once more, and named", func(t *testing.T) {
 		t.Parallel()
-		const twice = "DONE 5 tests, 1 skipped, 2 failures in 0.024s\n\n=== Failed\n=== FAIL: pkg/a TestA/sub (0.00s)\n    first\n\n" +
-			"=== FAIL: pkg/a TestA (0.00s)\n\nDONE 2 runs, 8 tests, 1 skipped, 2 failures in 1.026s\n"
+		const twice = "DONE 5 tests, 1 skipped, 2 failures in 0.024s\n\n=== Failed\n=== FAIL: pkg/a TestA/sub (0.00s)\n" +
+			"    first\n\n=== FAIL: pkg/a TestA (0.00s)\n\nDONE 2 runs, 8 tests, 1 skipped, 2 failures in 1.026s\n"
 		run := &fake{answers: []answer{{prefix: gotestsum, stdout: twice}}}
 		p, out := project(t.TempDir(), run, map[string]string{"CI": "true"})
 		require.NoError(t, p.Unit(t.Context()))
@@ -122,8 +125,7 @@ func TestProject_engineLayers(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	write(t, root, map[string]string{
-		"a/a_test.go": "fake := enginetest.NewFake()",
-		"b/b_test.go": "enginetest.ForEach(t, test)",
+		"a/a_test.go": "fake := enginetest.NewFake()", "b/b_test.go": "enginetest.ForEach(t, test)",
 		"c/c_test.go": "e := enginetest.Open(t, kind)",
 	})
 	var packages string
@@ -136,7 +138,8 @@ func TestProject_engineLayers(t *testing.T) {
 	require.NoError(t, p.E2E(t.Context()))
 	require.NoError(t, p.Performance(t.Context()))
 	assert.Equal(t, []string{
-		gotestsum + "--format=testname -- -count=1 -vet=off -p=2 -timeout=45m0s " + parallel + " x/pkg/b x/pkg/c ./tests/shell/... ./tests/integration/...",
+		gotestsum + "--format=testname -- -count=1 -vet=off -p=2 -timeout=45m0s " + parallel +
+			" x/pkg/b x/pkg/c ./tests/shell/... ./tests/integration/...",
 		gotestsum + "--format=testname -- -count=1 -vet=off -p=1 -timeout=45m0s ./tests/e2e/...",
 		gotestsum + "--format=testname -- -count=1 -vet=off -p=1 -timeout=45m0s ./tests/bench/...",
 	}, run.ran(gotestsum))
@@ -150,12 +153,9 @@ func TestGotestsum(t *testing.T) {
 	write(t, root, map[string]string{
 		"go.mod": "module example.org/stack\n\ngo 1.26\n",
 		"tests/e2e/some_test.go": "package e2e\n\nimport \"testing\"\n\nfunc TestPass(*testing.T) {}\n\n" +
-			"func TestSkip(t *testing.T) { t.Skip(\"needs an engine\") }\n\nfunc TestFail(t *testing.T) { t.Error(\"wrong\") }\n",
-		"tools/gotestsum/go.mod": read(
-			t,
-			repo(t),
-			"tools/gotestsum/go.mod",
-		),
+			"func TestSkip(t *testing.T) { t.Skip(\"needs an engine\") }\n\n" +
+			"func TestFail(t *testing.T) { t.Error(\"wrong\") }\n",
+		"tools/gotestsum/go.mod": read(t, repo(t), "tools/gotestsum/go.mod"),
 		"tools/gotestsum/go.sum": read(t, repo(t), "tools/gotestsum/go.sum"),
 	})
 	p, out := project(root, runner.Exec{}, nil)

@@ -77,11 +77,8 @@ func TestProject_Lint(t *testing.T) {
 		var missing *quality.MissingError
 		require.ErrorAs(t, err, &missing)
 		require.ErrorIs(t, err, cause)
-		assert.Contains(
-			t,
-			out.String(),
-			`run "shellcheck": it is not installed; on Debian and Ubuntu: apt-get install shellcheck`,
-		)
+		assert.Contains(t, out.String(),
+			`run "shellcheck": it is not installed; on Debian and Ubuntu: apt-get install shellcheck`)
 	})
 
 	t.Run("a cancelled run starts nothing more", func(t *testing.T) {
@@ -102,6 +99,7 @@ func TestProject_Format(t *testing.T) {
 	require.NoError(t, p.Format(t.Context()))
 	assert.Equal(t, []string{
 		"go tool -modfile=tools/go.mod golangci-lint fmt",
-		"go tool -modfile=tools/go.mod shfmt -w .ci/run containers/a/entrypoint.sh containers/a/files/helper containers/a/files/settings.sh",
+		"go tool -modfile=tools/go.mod shfmt -w .ci/run containers/a/entrypoint.sh containers/a/files/helper " +
+			"containers/a/files/settings.sh",
 	}, run.lines)
 }

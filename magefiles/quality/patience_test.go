@@ -38,7 +38,8 @@ func TestHastyWaits(t *testing.T) {
 	assert.Len(t, hastyWaits(t, filepath.Join("testdata", "waits.go")), 3)
 }
 
-// hastyWaits are the waits of a file that give up after some seconds. Those in milliseconds wait for what must not come.
+// hastyWaits are the waits of a file that give up after some seconds. Those in milliseconds wait for what must not
+// come.
 func hastyWaits(t *testing.T, path string) (found []string) {
 	t.Helper()
 	seconds := regexp.MustCompile(`^[0-9]+ ?\* ?time\.Second$`)

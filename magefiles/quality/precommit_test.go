@@ -78,11 +78,8 @@ func TestProject_PreCommit(t *testing.T) {
 	t.Run("a finding stops the commit and names the way around", func(t *testing.T) {
 		t.Parallel()
 		root := repository(t, nil)
-		write(
-			t,
-			root,
-			map[string]string{"pkg/thing/thing.go": "package other\n", "containers/a/Dockerfile": "FROM scratch\n"},
-		)
+		write(t, root,
+			map[string]string{"pkg/thing/thing.go": "package other\n", "containers/a/Dockerfile": "FROM scratch\n"})
 		git(t, root, "add", "-A")
 		run := &fake{answers: []answer{{prefix: gotool + "golangci-lint run", code: 1}}}
 		p, _ := project(root, realGit(run), nil)

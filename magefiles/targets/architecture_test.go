@@ -83,11 +83,7 @@ func TestDocuments_architecture(t *testing.T) {
 	}
 	for folder := range sources {
 		parts := regexp.MustCompile(`test$|/dockerfile$|/testing$|/agent/`) // fakes, and parts of what is drawn
-		assert.True(
-			t,
-			strings.Contains(text, folder) || parts.MatchString(folder),
-			"docs/architecture.md does not name %s",
-			folder,
-		)
+		assert.True(t, strings.Contains(text, folder) || parts.MatchString(folder), "docs/architecture.md does not name %s",
+			folder)
 	}
 }

@@ -32,22 +32,28 @@ func (Build) Liquibase(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).BuildLiquibase, Build.Base, buildStages)
 }
 
-// Apache builds the image of Apache on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:apache
+// Apache builds the image of Apache on top of the base image, unless its inputs are unchanged. Settings: those of
+// build:base. Example: mage build:apache
 func (Build) Apache(ctx context.Context) error { return phase(ctx, building("apache"), Build.Base) }
 
-// Bind builds the image of BIND on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:bind
+// Bind builds the image of BIND on top of the base image, unless its inputs are unchanged. Settings: those of
+// build:base. Example: mage build:bind
 func (Build) Bind(ctx context.Context) error { return phase(ctx, building("bind"), Build.Base) }
 
-// Certbot builds the image of certbot on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:certbot
+// Certbot builds the image of certbot on top of the base image, unless its inputs are unchanged. Settings: those of
+// build:base. Example: mage build:certbot
 func (Build) Certbot(ctx context.Context) error { return phase(ctx, building("certbot"), Build.Base) }
 
-// Dovecot builds the image of dovecot on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:dovecot
+// Dovecot builds the image of dovecot on top of the base image, unless its inputs are unchanged. Settings: those of
+// build:base. Example: mage build:dovecot
 func (Build) Dovecot(ctx context.Context) error { return phase(ctx, building("dovecot"), Build.Base) }
 
-// Nginx builds the image of nginx on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:nginx
+// Nginx builds the image of nginx on top of the base image, unless its inputs are unchanged. Settings: those of
+// build:base. Example: mage build:nginx
 func (Build) Nginx(ctx context.Context) error { return phase(ctx, building("nginx"), Build.Base) }
 
-// Pebble builds the image of Pebble, a local authority, on top of the base image, unless its inputs are unchanged. Settings: those of build:base. Example: mage build:pebble
+// Pebble builds the image of Pebble, a local authority, on top of the base image, unless its inputs are unchanged.
+// Settings: those of build:base. Example: mage build:pebble
 func (Build) Pebble(ctx context.Context) error { return phase(ctx, building("pebble"), Build.Base) }
 
 // building is the work of building an image that stands on the base image.
@@ -67,7 +73,9 @@ func buildStages(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).BuildStages)
 }
 
-// Images lists the images with their tags, size, age and digest, and whether they are current. It builds nothing. With -sbom=NAME it prints what one is made of, as a bill of materials in CycloneDX's JSON: Debian's packages, what was fetched for it, and the modules of Go programs. Example: mage images -sbom=postgres
+// Images lists the images with their tags, size, age and digest, and whether they are current. It builds nothing.
+// With -sbom=NAME it prints what one is made of, as a bill of materials in CycloneDX's JSON: Debian's packages, what
+// was fetched for it, and the modules of Go programs. Example: mage images -sbom=postgres
 func Images(ctx context.Context, sbom *string) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
 		if sbom != nil {

@@ -26,20 +26,18 @@ func (DB) Url(ctx context.Context, passfile *bool) error { //nolint:revive // ma
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.PrintURL(ctx, isSet(passfile)) })
 }
 
-// Backup writes the database in use into one file, as it is at one moment, while it is used. With -all the file also has
-// the volumes of services that hold what nothing else brings back, such as mail and certificates. It is compressed and has
-// checksums, and is encrypted where the settings name recipients. With -verify it is restored on trial and compared; with
-// -keep=7 older backups of this database that Poststack has made there are deleted afterwards, all but the newest 7;
-// -to=DIR is another directory than that of the settings. The image of PostgreSQL is built for it only with DATABASE_URL
-// set. Settings: DATABASE_URL, POSTSTACK_BACKUP_DIR, POSTSTACK_BACKUP_RECIPIENTS, POSTSTACK_BACKUP_IDENTITY. Example:
-// mage db:backup -verify
+// Backup writes the database in use into one file, as it is at one moment, while it is used. With -all the file also
+// has the volumes of services that hold what nothing else brings back, such as mail and certificates. It is
+// compressed and has checksums, and is encrypted where the settings name recipients. With -verify it is restored on
+// trial and compared; with -keep=7 older backups of this database that Poststack has made there are deleted
+// afterwards, all but the newest 7; -to=DIR is another directory than that of the settings. The image of PostgreSQL
+// is built for it only with DATABASE_URL set. Settings: DATABASE_URL, POSTSTACK_BACKUP_DIR,
+// POSTSTACK_BACKUP_RECIPIENTS, POSTSTACK_BACKUP_IDENTITY. Example: mage db:backup -verify
 func (DB) Backup(ctx context.Context, to *string, all, verify *bool, keep *int) error {
 	o := stack.BackupOptions{To: orZero(to), All: isSet(all), Verify: isSet(verify), Keep: orZero(keep)}
-	return phase(
-		ctx,
-		func(s *stack.Stack, ctx context.Context) error { return s.Backup(ctx, o) },
-		external(Build.Postgres),
-	)
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
+		return s.Backup(ctx, o)
+	}, external(Build.Postgres))
 }
 
 // Backups lists the backups in the directory of the settings, the newest first. With -check each is read whole and
@@ -55,11 +53,9 @@ func (DB) Backups(ctx context.Context, check *bool) error {
 // POSTSTACK_BACKUP_IDENTITY. Example: mage db:restore FILE
 func (DB) Restore(ctx context.Context, file string, all, yes *bool) error {
 	o := stack.RestoreOptions{All: isSet(all), Yes: isSet(yes)}
-	return phase(
-		ctx,
-		func(s *stack.Stack, ctx context.Context) error { return s.Restore(ctx, file, o) },
-		own(Build.Postgres),
-	)
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
+		return s.Restore(ctx, file, o)
+	}, own(Build.Postgres))
 }
 
 // Verify checks what was built and started.

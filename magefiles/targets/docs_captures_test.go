@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDocuments_captures holds what the documents show of runs to what a run would show now, as far as files tell: how many
-// changesets there are, that those that are named exist, and which images there are.
+// TestDocuments_captures holds what the documents show of runs to what a run would show now, as far as files tell:
+// how many changesets there are, that those that are named exist, and which images there are.
 func TestDocuments_captures(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")

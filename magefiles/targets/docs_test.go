@@ -39,7 +39,9 @@ func documents(t *testing.T) map[string]string {
 			docs[filepath.ToSlash(rel)] = string(text)
 		}
 	}
-	for _, name := range []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/testing.md", "docs/troubleshooting.md"} {
+	for _, name := range []string{
+		"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/testing.md", "docs/troubleshooting.md",
+	} {
 		require.Contains(t, docs, name)
 	}
 	return docs
@@ -155,11 +157,7 @@ func anchors(text string) []string {
 func TestDocuments_settings(t *testing.T) {
 	t.Parallel()
 	known := []string{
-		enginetest.EnvEngines,
-		enginetest.EnvPart,
-		enginetest.EnvSuite,
-		enginetest.EnvRounds,
-		enginetest.EnvSeed,
+		enginetest.EnvEngines, enginetest.EnvPart, enginetest.EnvSuite, enginetest.EnvRounds, enginetest.EnvSeed,
 	}
 	for _, s := range config.Reference() {
 		known = append(known, s.Env)
@@ -176,10 +174,7 @@ func TestDocuments_readmeSettings(t *testing.T) {
 	t.Parallel()
 	rows := regexp.MustCompile(
 		"(?m)^\\| `([A-Z_]+)` \\| `([a-z_.]+)` \\| (?:`([^`]*)`|([^|]*?)) ?\\|",
-	).FindAllStringSubmatch(
-		documents(t)["README.md"],
-		-1,
-	)
+	).FindAllStringSubmatch(documents(t)["README.md"], -1)
 	require.NotEmpty(t, rows)
 	settings := map[string]config.Setting{}
 	for _, s := range config.Reference() {
@@ -200,7 +195,8 @@ func TestDocuments_exitStatus(t *testing.T) {
 	want := make([]string, 0, 8)
 	for _, err := range []error{
 		nil, errors.New("anything"), &stack.UsageError{}, &engine.UnusableError{},
-		&stack.PhaseError{Class: stack.BuildWork}, &stack.PhaseError{Class: stack.Database}, &stack.PhaseError{Class: stack.SchemaWork},
+		&stack.PhaseError{Class: stack.BuildWork}, &stack.PhaseError{Class: stack.Database},
+		&stack.PhaseError{Class: stack.SchemaWork},
 	} {
 		want = append(want, status(err))
 	}
@@ -217,7 +213,9 @@ func TestDocuments_exitStatus(t *testing.T) {
 		}
 		assert.Equal(t, want, got, name)
 	}
-	for _, m := range regexp.MustCompile(`(?m)^## .*\(exit status ([\d, ]+)\)$`).FindAllStringSubmatch(docs["docs/troubleshooting.md"], -1) {
+	for _, m := range regexp.MustCompile(`(?m)^## .*\(exit status ([\d, ]+)\)$`).FindAllStringSubmatch(
+		docs["docs/troubleshooting.md"], -1,
+	) {
 		assert.Contains(t, want, m[1], m[0])
 	}
 }

@@ -18,18 +18,12 @@ func foreignTexts() []string {
 	return []string{
 		"No .go files marked with the mage build tag in this directory.",
 		"open ./mage_output_file.go: no such file or directory",
-		"module cache not found: neither GOMODCACHE nor GOPATH is set",
-		`Unknown target specified: "-yes"`,
-		`invalid option "--yes" for target "Reset"`,
-		"permission denied while trying to connect to the docker API",
-		`not enough arguments for target "Shell"`,
-		`invalid option "-of" for target "Logs"`,
-		"no required module provides package …/magefiles/targets: go.mod file not found …",
-		`go: no such tool "mage"`,
-		"no required module provides package …; to add it: go get …",
-		"go: -modfile cannot be used in workspace mode",
-		"go: inconsistent vendoring in …",
-		"go tool mage: fork/exec …: exec format error",
+		"module cache not found: neither GOMODCACHE nor GOPATH is set", `Unknown target specified: "-yes"`,
+		`invalid option "--yes" for target "Reset"`, "permission denied while trying to connect to the docker API",
+		`not enough arguments for target "Shell"`, `invalid option "-of" for target "Logs"`,
+		"no required module provides package …/magefiles/targets: go.mod file not found …", `go: no such tool "mage"`,
+		"no required module provides package …; to add it: go get …", "go: -modfile cannot be used in workspace mode",
+		"go: inconsistent vendoring in …", "go tool mage: fork/exec …: exec format error",
 		"cannot find package … (from $GOROOT)",
 		"invalid go version '1.26.0': must match format 1.23",
 	}
@@ -72,8 +66,7 @@ func sourceText(t *testing.T) string {
 	t.Helper()
 	var text strings.Builder
 	for _, dir := range []string{"pkg", "magefiles", "containers"} {
-		require.NoError(
-			t,
+		require.NoError(t,
 			filepath.WalkDir(filepath.Join("..", "..", dir), func(path string, d fs.DirEntry, err error) error {
 				if err != nil || d.IsDir() || strings.HasSuffix(path, "_test.go") {
 					return err
@@ -81,8 +74,7 @@ func sourceText(t *testing.T) string {
 				content, err := os.ReadFile(path)
 				text.Write(content)
 				return err
-			}),
-		)
+			}))
 	}
 	return strings.NewReplacer(`\"`, `"`, `%%`, `%`).Replace(text.String())
 }

@@ -160,7 +160,8 @@ func TestPhase_several_targets_in_one_process(t *testing.T) {
 	right := func(ctx context.Context) error { return phase(ctx, j.note("right"), own(base)) }
 	top := func(ctx context.Context) error { return phase(ctx, j.note("top"), left, right) }
 
-	for range 3 { // as mage runs those that are named on the command line: one after the other, each with a session of its own
+	// as mage runs those that are named on the command line: one after the other, each with a session of its own
+	for range 3 {
 		j.ran = nil
 		require.NoError(t, top(opened(t, config.Config{})))
 		assert.Len(t, j.ran, 4, "each need once, and again for each target that was named")

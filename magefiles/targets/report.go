@@ -8,8 +8,9 @@ import (
 	"github.com/poststack/poststack/pkg/stack"
 )
 
-// Report writes logs/report.html: the last setup, the services, what the images are made of, the database, its schema. The
-// setup is a time line, and the services are shown with what they serve. It builds and starts nothing. With -open it shows the page in a browser. Example: mage report -open
+// Report writes logs/report.html: the last setup, the services, what the images are made of, the database, its
+// schema. The setup is a time line, and the services are shown with what they serve. It builds and starts nothing.
+// With -open it shows the page in a browser. Example: mage report -open
 func Report(ctx context.Context, open *bool) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
 		doc, err := report.ReadSetup(s.Config.LogDir())

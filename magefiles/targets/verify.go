@@ -33,26 +33,32 @@ func (Verify) Liquibase(ctx context.Context) error {
 	return phase(ctx, (*stack.Stack).VerifyLiquibase, Build.Liquibase)
 }
 
-// Apache runs the image of Apache and checks what containers/apache/image.yaml declares. Settings: those of build:base. Example: mage verify:apache
+// Apache runs the image of Apache and checks what containers/apache/image.yaml declares. Settings: those of
+// build:base. Example: mage verify:apache
 func (Verify) Apache(ctx context.Context) error { return phase(ctx, verifying("apache"), Build.Apache) }
 
-// Bind runs the image of BIND and checks what containers/bind/image.yaml declares. Settings: those of build:base. Example: mage verify:bind
+// Bind runs the image of BIND and checks what containers/bind/image.yaml declares. Settings: those of build:base.
+// Example: mage verify:bind
 func (Verify) Bind(ctx context.Context) error { return phase(ctx, verifying("bind"), Build.Bind) }
 
-// Certbot runs the image of certbot and checks what containers/certbot/image.yaml declares. Settings: those of build:base. Example: mage verify:certbot
+// Certbot runs the image of certbot and checks what containers/certbot/image.yaml declares. Settings: those of
+// build:base. Example: mage verify:certbot
 func (Verify) Certbot(ctx context.Context) error {
 	return phase(ctx, verifying("certbot"), Build.Certbot)
 }
 
-// Dovecot runs the image of dovecot and checks what containers/dovecot/image.yaml declares. Settings: those of build:base. Example: mage verify:dovecot
+// Dovecot runs the image of dovecot and checks what containers/dovecot/image.yaml declares. Settings: those of
+// build:base. Example: mage verify:dovecot
 func (Verify) Dovecot(ctx context.Context) error {
 	return phase(ctx, verifying("dovecot"), Build.Dovecot)
 }
 
-// Nginx runs the image of nginx and checks what containers/nginx/image.yaml declares. Settings: those of build:base. Example: mage verify:nginx
+// Nginx runs the image of nginx and checks what containers/nginx/image.yaml declares. Settings: those of build:base.
+// Example: mage verify:nginx
 func (Verify) Nginx(ctx context.Context) error { return phase(ctx, verifying("nginx"), Build.Nginx) }
 
-// Pebble runs the image of Pebble and checks what containers/pebble/image.yaml declares. Settings: those of build:base. Example: mage verify:pebble
+// Pebble runs the image of Pebble and checks what containers/pebble/image.yaml declares. Settings: those of
+// build:base. Example: mage verify:pebble
 func (Verify) Pebble(ctx context.Context) error { return phase(ctx, verifying("pebble"), Build.Pebble) }
 
 // verifying is the work of checking an image.

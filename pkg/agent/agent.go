@@ -1,6 +1,6 @@
 // Package agent keeps the files of a daemon as the database wants them. It is the first process of a service's
-// container: it renders the files, starts the daemon, renders again when something changes, has the daemon reload, passes
-// signals on, starts a daemon again that has ended by itself, and ends with the daemon's status.
+// container: it renders the files, starts the daemon, renders again when something changes, has the daemon reload,
+// passes signals on, starts a daemon again that has ended by itself, and ends with the daemon's status.
 package agent
 
 import (

@@ -39,16 +39,8 @@ func TestMain(m *testing.M) {
 // child is an agent whose database is the file that AGENT_TEST_DATABASE names.
 func child(path string) int {
 	signals := make(chan os.Signal, 16)
-	signal.Notify(
-		signals,
-		syscall.SIGTERM,
-		syscall.SIGINT,
-		syscall.SIGQUIT,
-		syscall.SIGHUP,
-		syscall.SIGUSR1,
-		syscall.SIGUSR2,
-		syscall.SIGWINCH,
-	)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGUSR1,
+		syscall.SIGUSR2, syscall.SIGWINCH)
 	d, err := declaration.Load(path, os.Getenv)
 	code := 1
 	if err == nil {
@@ -354,12 +346,8 @@ func TestAgent_that_may_not_start_without_rows(t *testing.T) {
 	t.Parallel()
 	r := prepare(t, "wait: 1m, without: true", "wait: 300ms, without: false")
 	r.start()
-	require.Eventually(
-		t,
-		func() bool { return strings.Contains(r.log(), "the daemon does not start yet") },
-		time.Minute,
-		20*time.Millisecond,
-	)
+	require.Eventually(t, func() bool { return strings.Contains(r.log(), "the daemon does not start yet") }, time.Minute,
+		20*time.Millisecond)
 	assert.Equal(t, status.Starting, r.tells(func(status.Status) bool { return true }).State)
 	assert.NoFileExists(t, filepath.Join(r.dir, "daemon"))
 	assert.Zero(t, r.stop(), "it ends at once")
@@ -509,12 +497,8 @@ func TestAgent_reaps_orphans(t *testing.T) {
 	r.rows("a", "1")
 	r.write("daemon.sh", `sh -c 'sleep 0.05 & echo orphan $! >>"$TEST_DIR/daemon"'; while :; do sleep 0.01; done`)
 	r.start()
-	require.Eventually(
-		t,
-		func() bool { return strings.HasPrefix(r.daemon()[0], "orphan ") },
-		time.Minute,
-		20*time.Millisecond,
-	)
+	require.Eventually(t, func() bool { return strings.HasPrefix(r.daemon()[0], "orphan ") }, time.Minute,
+		20*time.Millisecond)
 	pid := strings.TrimPrefix(r.daemon()[0], "orphan ")
 	require.Eventually(t, func() bool {
 		_, err := os.Stat("/proc/" + pid)
@@ -524,11 +508,8 @@ func TestAgent_reaps_orphans(t *testing.T) {
 
 func TestAgent_reloads_by_a_command(t *testing.T) {
 	t.Parallel()
-	r := prepare(
-		t,
-		"reload: { signal: SIGHUP }",
-		`reload: { run: [/bin/sh, -c, 'test -e ../works && echo "command $(cat list)" >>../daemon'] }`,
-	)
+	r := prepare(t, "reload: { signal: SIGHUP }",
+		`reload: { run: [/bin/sh, -c, 'test -e ../works && echo "command $(cat list)" >>../daemon'] }`)
 	r.rows("a", "1")
 	r.start()
 	r.said("start a=1")
@@ -604,11 +585,8 @@ func TestAgent_warns_of_a_host_that_is_not_found(t *testing.T) {
 
 func TestAgent_sees_certificates_by_itself(t *testing.T) {
 	t.Parallel()
-	r := prepare(
-		t,
-		"outputs:",
-		"pairs: { directory: '${TEST_DIR}/certs', query: domains, startup: '${TEST_DIR}/startup' }\noutputs:",
-	)
+	r := prepare(t, "outputs:",
+		"pairs: { directory: '${TEST_DIR}/certs', query: domains, startup: '${TEST_DIR}/startup' }\noutputs:")
 	r.write("list.tmpl", "{{range .domains}}{{pair .name}}\n{{end}}")
 	r.write("database.json", `{"domains": [{"name": "a.example.org", "text": "", "directory": "a"}]}`)
 	r.start()

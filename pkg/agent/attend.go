@@ -12,9 +12,9 @@ import (
 // longestPause is the longest time between two attempts to start the daemon again.
 const longestPause = time.Minute
 
-// attendance is what the agent does while the daemon runs: it passes signals on, and starts a daemon again that has ended
-// by itself. The container stays as it is meanwhile: podman, unlike docker, would not start it again, and its address
-// would change.
+// attendance is what the agent does while the daemon runs: it passes signals on, and starts a daemon again that has
+// ended by itself. The container stays as it is meanwhile: podman, unlike docker, would not start it again, and its
+// address would change.
 type attendance struct {
 	*Agent
 	stop   context.CancelCauseFunc // ends everything but the daemon

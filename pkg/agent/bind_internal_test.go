@@ -30,10 +30,8 @@ func bindFiles(t *testing.T, set map[string][]map[string]any) string {
 	for query, list := range set {
 		text, err := json.Marshal(list)
 		require.NoError(t, err)
-		all[query], err = rows.Parse(
-			text,
-			map[string]string{"settings": "key"}[query]+map[string]string{"zones": "name"}[query],
-		)
+		all[query], err = rows.Parse(text,
+			map[string]string{"settings": "key"}[query]+map[string]string{"zones": "name"}[query])
 		require.NoError(t, err)
 	}
 	_, err = a.Apply(t.Context(), all)
@@ -45,18 +43,9 @@ func TestBindZones(t *testing.T) {
 	t.Parallel()
 	zone := func(name, kind string) map[string]any {
 		return map[string]any{
-			"name":        name,
-			"kind":        kind,
-			"primaries":   []string{"192.0.2.53"},
-			"primary_ns":  "ns1.example.net",
-			"hostmaster":  "a@example.org",
-			"serial":      7,
-			"refresh":     86400,
-			"retry":       7200,
-			"expire":      3600000,
-			"minimum":     3600,
-			"default_ttl": 172800,
-			"challenges":  []any{},
+			"name": name, "kind": kind, "primaries": []string{"192.0.2.53"}, "primary_ns": "ns1.example.net",
+			"hostmaster": "a@example.org", "serial": 7,
+			"refresh": 86400, "retry": 7200, "expire": 3600000, "minimum": 3600, "default_ttl": 172800, "challenges": []any{},
 			"records": []any{
 				map[string]any{"id": 1, "name": "a", "type": "A", "content": "192.0.2.1", "priority": nil, "ttl": 604800},
 			},
@@ -77,12 +66,8 @@ func TestBindZones(t *testing.T) {
 	}
 	assert.Contains(t, read("zones/plain.example"), "$TTL 172800\n")
 	assert.Contains(t, read("zones/plain.example"), "a 604800 IN A 192.0.2.1 ; row 1\n")
-	assert.Regexp(
-		t,
-		`^\$ORIGIN signed\.example\.\n\$TTL 86400\n@ IN SOA `,
-		read("zones/signed.example"),
-		"BIND would not load it with more than a day",
-	)
+	assert.Regexp(t, `^\$ORIGIN signed\.example\.\n\$TTL 86400\n@ IN SOA `,
+		read("zones/signed.example"), "BIND would not load it with more than a day")
 	assert.Contains(t, read("zones/signed.example"), "a 86400 IN A 192.0.2.1 ; row 1\n")
 	conf := read("zones.conf")
 	assert.Contains(t, conf, "primaries { 192.0.2.53 port 5353; };")

@@ -12,7 +12,8 @@ import (
 // changes are files that differ from what a program knows of, by path.
 type changes map[string]render.How
 
-// and adds what has changed since: of a file that was added and has changed, only the first matters to who knows it not.
+// and adds what has changed since: of a file that was added and has changed, only the first matters to who knows it
+// not.
 func (c changes) and(later []render.Change) changes {
 	out := maps.Clone(c)
 	if out == nil {

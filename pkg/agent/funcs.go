@@ -46,39 +46,24 @@ func outputs(d declaration.Declaration, funcs template.FuncMap) ([]render.Output
 func functions(daemon version, getenv, pair, reach func(string) string) template.FuncMap {
 	hasIPv6 := exists("/proc/net/if_inet6")
 	return template.FuncMap{
-		"nginx":         quote.Nginx,
-		"comment":       quote.Comment,
-		"host":          quote.Host,
-		"number":        quote.Number,
-		"flag":          quote.Flag,
-		"origin":        quote.Origin,
-		"words":         quote.Words,
-		"values":        quote.Values,
-		"apache":        quote.Apache,
-		"apacheRoot":    quote.ApacheRoot,
-		"apachePaths":   quote.ApachePaths,
-		"apacheMembers": quote.ApacheMembers,
-		"parents":       quote.Parents,
-		"zone":          quote.Zone,
-		"zonefile":      quote.ZoneFile,
-		"zonename":      quote.ZoneName,
-		"zonemailbox":   quote.ZoneMailbox,
-		"zonerecord":    quote.ZoneRecord,
-		"ttl":           quote.TTL,
-		"addresses":     quote.Addresses,
-		"endpoints":     quote.Endpoints,
-		"port":          quote.Port,
-		"below":         func(value any, roots ...string) (string, error) { return quote.Below(value, roots...) },
-		"setting":       setting,
-		"known":         known,
-		"since":         daemon.since,
-		"pair":          pair,
-		"reach":         reach,
-		"environment":   getenv,
-		"nameserver":    func() string { return nameserver("/etc/resolv.conf") },
-		"dict":          dict,
-		"ipv6":          func() bool { return hasIPv6 },
-		"match":         func(pattern, text string) (bool, error) { return regexp.MatchString(pattern, text) },
+		"nginx": quote.Nginx, "comment": quote.Comment, "host": quote.Host, "number": quote.Number, "flag": quote.Flag,
+		"origin": quote.Origin, "words": quote.Words, "values": quote.Values,
+		"apache": quote.Apache, "apacheRoot": quote.ApacheRoot, "apachePaths": quote.ApachePaths,
+		"apacheMembers": quote.ApacheMembers, "parents": quote.Parents,
+		"zone": quote.Zone, "zonefile": quote.ZoneFile, "zonename": quote.ZoneName, "zonemailbox": quote.ZoneMailbox,
+		"zonerecord": quote.ZoneRecord, "ttl": quote.TTL, "addresses": quote.Addresses, "endpoints": quote.Endpoints,
+		"port":        quote.Port,
+		"below":       func(value any, roots ...string) (string, error) { return quote.Below(value, roots...) },
+		"setting":     setting,
+		"known":       known,
+		"since":       daemon.since,
+		"pair":        pair,
+		"reach":       reach,
+		"environment": getenv,
+		"nameserver":  func() string { return nameserver("/etc/resolv.conf") },
+		"dict":        dict,
+		"ipv6":        func() bool { return hasIPv6 },
+		"match":       func(pattern, text string) (bool, error) { return regexp.MatchString(pattern, text) },
 	}
 }
 
@@ -95,8 +80,8 @@ func dict(pairs ...any) (map[string]any, error) {
 	return out, nil
 }
 
-// setting looks up a setting among the rows of the table: for a name if its value is an object, whose key "*" stands for
-// all other names. Without one it is nil.
+// setting looks up a setting among the rows of the table: for a name if its value is an object, whose key "*" stands
+// for all other names. Without one it is nil.
 func setting(settings []any, key, name string) any {
 	for _, s := range settings {
 		row, _ := s.(map[string]any)
@@ -115,8 +100,8 @@ func setting(settings []any, key, name string) any {
 	return nil
 }
 
-// known tells whether a setting is one of these. One that is not, and is for this service alone, is refused: a name with a
-// slip in it would keep nobody out, and nobody would be told. One for all services may be another's.
+// known tells whether a setting is one of these. One that is not, and is for this service alone, is refused: a name
+// with a slip in it would keep nobody out, and nobody would be told. One for all services may be another's.
 func known(row map[string]any, keys ...string) (bool, error) {
 	if slices.Contains(keys, fmt.Sprint(row["key"])) {
 		return true, nil
@@ -132,9 +117,10 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// nameserver is the one that the container asks, IPv6 in brackets; "" if there is none. The C library asks the next ones of
-// the list only when it is silent (resolv.conf(5)), and in a container only the first knows the others of its network: podman
-// lists the machine's own behind it. A daemon that takes turns among them would be told half the time that nobody has the name.
+// nameserver is the one that the container asks, IPv6 in brackets; "" if there is none. The C library asks the next
+// ones of the list only when it is silent (resolv.conf(5)), and in a container only the first knows the others of its
+// network: podman lists the machine's own behind it. A daemon that takes turns among them would be told half the time
+// that nobody has the name.
 func nameserver(path string) string {
 	f, err := os.Open(filepath.Clean(path))
 	if err != nil {

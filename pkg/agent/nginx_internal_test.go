@@ -114,7 +114,8 @@ func nginxDirectives(t *testing.T, text string) []string {
 // without them.
 func FuzzNginxFiles(f *testing.F) {
 	for _, seed := range []string{
-		"/srv/www/x", "/srv/www/x\"; } server { listen 9; } #", "/srv/x\nautoindex on;", "/srv/$pair", `/srv/a\`, "/srv/{", "http://a:1", "http://a;b", "index.html", "a b", `"`, "600", "*",
+		"/srv/www/x", "/srv/www/x\"; } server { listen 9; } #", "/srv/x\nautoindex on;", "/srv/$pair", `/srv/a\`, "/srv/{",
+		"http://a:1", "http://a;b", "index.html", "a b", `"`, "600", "*",
 	} {
 		f.Add(seed, seed)
 	}
@@ -140,11 +141,8 @@ func TestNginxFiles(t *testing.T) {
 	assert.Contains(t, text, `a.example.org "/etc/certs/x";`)
 	assert.NotContains(t, text, "server_name a.example.org;", "it does as all others do")
 
-	text = nginxFiles(
-		t,
-		map[string]any{"name": "a.example.org", "web_root": "/srv/it's $5"},
-		map[string]any{"upstream": map[string]any{"*": "apache"}, "redirect": false},
-	)
+	text = nginxFiles(t, map[string]any{"name": "a.example.org", "web_root": "/srv/it's $5"},
+		map[string]any{"upstream": map[string]any{"*": "apache"}, "redirect": false})
 	assert.Contains(t, text, `a.example.org "/srv/it's ${dollar}5";`)
 	assert.Equal(t, 2, strings.Count(text, "server_name a.example.org;"))
 	assert.Contains(t, text, `set $upstream "http://apache:8080";`)

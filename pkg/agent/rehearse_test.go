@@ -20,16 +20,27 @@ func TestAgent_Rehearse(t *testing.T) {
 		checker   string   // refuses what matches it
 		says      string   // "" if it may start
 	}{
-		"all is well":                               {kept: []string{"a", "1"}, now: []string{"a", "2", "b", "1"}},
-		"nothing was served yet":                    {now: []string{"a", "1", "b", "worse"}},
-		"it refuses every file":                     {kept: []string{"a", "1"}, now: []string{"a", "1"}, checker: ".", says: "exit status 1"},
-		"it refuses what is served":                 {kept: []string{"a", "old", "b", "1"}, now: []string{"a", "old", "b", "1"}, checker: "old", says: `domains "a", which is served now, would be left out: run /bin/sh: exit status 1: list:a=old`},
-		"it refuses what has changed and before":    {kept: []string{"a", "old", "b", "1"}, now: []string{"a", "older", "b", "1"}, checker: "old", says: `domains "a", which is served now`},
+		"all is well":            {kept: []string{"a", "1"}, now: []string{"a", "2", "b", "1"}},
+		"nothing was served yet": {now: []string{"a", "1", "b", "worse"}},
+		"it refuses every file": {
+			kept: []string{"a", "1"}, now: []string{"a", "1"}, checker: ".", says: "exit status 1",
+		},
+		"it refuses what is served": {
+			kept: []string{"a", "old", "b", "1"}, now: []string{"a", "old", "b", "1"}, checker: "old",
+			says: `domains "a", which is served now, would be left out: run /bin/sh: exit status 1: list:a=old`,
+		},
+		"it refuses what has changed and before": {
+			kept: []string{"a", "old", "b", "1"}, now: []string{"a", "older", "b", "1"},
+			checker: "old", says: `domains "a", which is served now`,
+		},
 		"it refuses what was not served before too": {kept: []string{"b", "1"}, now: []string{"a", "worse", "b", "1"}},
 		"it refuses a change, and has what was":     {kept: []string{"a", "1"}, now: []string{"a", "worse"}},
-		"what it refuses is gone":                   {kept: []string{"a", "old", "b", "1"}, now: []string{"b", "1"}, checker: "old"},
-		"the database is away":                      {kept: []string{"a", "1"}},
-		"it is away, and it refuses what is served": {kept: []string{"a", "old"}, checker: "old", says: `domains "a", which is served now`},
+		"what it refuses is gone": {
+			kept: []string{"a", "old", "b", "1"}, now: []string{"b", "1"}, checker: "old",
+		},
+		"the database is away": {kept: []string{"a", "1"}},
+		"it is away, and it refuses what " +
+			"is served": {kept: []string{"a", "old"}, checker: "old", says: `domains "a", which is served now`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

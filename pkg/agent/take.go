@@ -160,17 +160,8 @@ func (a *Agent) tellRows(before, now []status.LeftOut) {
 	for _, row := range now {
 		id := render.ID{Query: row.Query, Key: row.Key}
 		if was[id] != row.Error {
-			a.log.Error(
-				"a row cannot be served",
-				"query",
-				row.Query,
-				"row",
-				row.Key,
-				"last good one is served",
-				row.Kept,
-				"error",
-				row.Error,
-			)
+			a.log.Error("a row cannot be served", "query", row.Query, "row", row.Key, "last good one is served",
+				row.Kept, "error", row.Error)
 		}
 		delete(was, id)
 	}

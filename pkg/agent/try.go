@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Try tries the declaration and its templates without any row, with the daemon's own checker, in a directory of its own.
-// An image does so when it is built.
+// Try tries the declaration and its templates without any row, with the daemon's own checker, in a directory of its
+// own. An image does so when it is built.
 func (a *Agent) Try(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "agent")
 	if err != nil {

@@ -32,17 +32,9 @@ func order() []string { return []string{"roles.sql", "schema.sql", "database.dum
 
 func header() backup.Header {
 	return backup.Header{
-		Poststack: "test",
-		Created:   time.Date(2026, 1, 2, 3, 4, 5, 6, time.Local),
-		Stack:     "s",
-		Database:  "d",
-		User:      "u",
-		Server:    "15.20",
-		Major:     15,
-		Encoding:  "UTF8",
-		Collation: "C.UTF-8",
-		Schema:    "abc",
-		Volumes:   []string{"mail", "certificates"},
+		Poststack: "test", Created: time.Date(2026, 1, 2, 3, 4, 5, 6, time.Local), Stack: "s", Database: "d", User: "u",
+		Server: "15.20", Major: 15, Encoding: "UTF8", Collation: "C.UTF-8", Schema: "abc",
+		Volumes: []string{"mail", "certificates"},
 	}
 }
 
@@ -124,12 +116,8 @@ func TestBackup_by_hand(t *testing.T) {
 	require.NoError(t, err)
 	text, err := io.ReadAll(plain)
 	require.NoError(t, err)
-	assert.Equal(
-		t,
-		backup.Fingerprint([]byte(content()["database.dump"])),
-		backup.Fingerprint(text),
-		"a diff of these would be long",
-	)
+	assert.Equal(t, backup.Fingerprint([]byte(content()["database.dump"])), backup.Fingerprint(text),
+		"a diff of these would be long")
 }
 
 // TestBackup_damaged changes one byte anywhere: it is refused, or, in what fills up blocks, it is without effect.
@@ -190,7 +178,8 @@ func TestBackup_foreign(t *testing.T) {
 	require.NoError(t, w.WriteHeader(&tar.Header{Name: "etc/passwd", Typeflag: tar.TypeReg}))
 	require.NoError(t, w.Close())
 	for name, text := range map[string]string{
-		"nothing": "", "text": strings.Repeat("select 1;\n", 200), "another archive": other.String(), "a dump": "PGDMP\x01\x0f",
+		"nothing": "", "text": strings.Repeat("select 1;\n", 200), "another archive": other.String(),
+		"a dump": "PGDMP\x01\x0f",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -223,19 +212,16 @@ func TestBackup_whose_member_fails(t *testing.T) {
 
 func TestSchema(t *testing.T) {
 	t.Parallel()
-	const text = "--\n-- PostgreSQL database dump\n--\n\n\\restrict %s\n\n-- Dumped from database version 15.20\n-- Dumped by pg_dump version 15.20\n\ncreate table t ();\n\\unrestrict %s\n"
+	const text = "--\n-- PostgreSQL database dump\n--\n\n\\restrict %s\n\n-- Dumped from database version 15.20\n" +
+		"-- Dumped by pg_dump version 15.20\n\ncreate table t ();\n\\unrestrict %s\n"
 	a := backup.Schema([]byte(strings.ReplaceAll(text, "%s", "abc")))
 	b := backup.Schema([]byte(strings.ReplaceAll(text, "%s", "def")))
 	assert.Equal(t, backup.Fingerprint(a), backup.Fingerprint(b))
 	assert.Contains(t, string(a), "create table t ();\n")
 	nested := backup.Schema([]byte("check (((a >= 1) and (a <= 9)) and b)\n"))
 	flat := backup.Schema([]byte("check ((a >= 1) and (a <= 9) and b)\n"))
-	assert.Equal(
-		t,
-		backup.Fingerprint(nested),
-		backup.Fingerprint(flat),
-		"as PostgreSQL prints the same before and after a restore",
-	)
+	assert.Equal(t, backup.Fingerprint(nested), backup.Fingerprint(flat),
+		"as PostgreSQL prints the same before and after a restore")
 	wanted, found := backup.Difference(nested, flat)
 	assert.Equal(t, wanted, found)
 	wanted, found = backup.Difference(a, bytes.ReplaceAll(b, []byte("t ()"), []byte("t (a int)")))
@@ -250,9 +236,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(at, byte(0), at)
 	}
 	want := map[string]string{
-		"roles.sql":     "",
-		"schema.sql":    "create table t ();\n",
-		"database.dump": strings.Repeat("PGDMP", 100),
+		"roles.sql": "", "schema.sql": "create table t ();\n", "database.dump": strings.Repeat("PGDMP", 100),
 	}
 	f.Fuzz(func(t *testing.T, at uint16, change byte, cut uint16) {
 		file := written(t, want)

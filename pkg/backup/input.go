@@ -40,11 +40,8 @@ func open(r io.Reader) (*input, Header, error) {
 	case h.Format < 1:
 		return nil, h, ErrForeign
 	case h.Format > format:
-		return nil, h, fmt.Errorf(
-			"it has format %d, and this Poststack knows those up to %d: use a newer one",
-			h.Format,
-			format,
-		)
+		return nil, h, fmt.Errorf("it has format %d, and this Poststack knows those up to %d: use a newer one",
+			h.Format, format)
 	}
 	return in, h, nil
 }

@@ -80,8 +80,7 @@ func (a Authority) root(now time.Time) (signed, Renewed, error) {
 		kept, err := readSigned(content)
 		if err != nil {
 			return kept, Renewed{}, &Error{
-				path,
-				err.Error(),
+				path, err.Error(),
 				"restore it, or delete it: then the next start makes another authority, which clients have to trust instead",
 			}
 		}

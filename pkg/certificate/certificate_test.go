@@ -28,11 +28,9 @@ const day = 24 * time.Hour
 func local(t *testing.T) certificate.Authority {
 	t.Helper()
 	return certificate.Authority{
-		Dir:  filepath.Join(t.TempDir(), "tls"),
-		Name: "poststack s",
+		Dir: filepath.Join(t.TempDir(), "tls"), Name: "poststack s",
 		Server: certificate.Names{
-			DNS: []string{"localhost", "postgres"},
-			IPs: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+			DNS: []string{"localhost", "postgres"}, IPs: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		},
 	}
 }
@@ -51,7 +49,9 @@ func TestAuthority_Renew(t *testing.T) {
 	}
 	require.Error(t, first.Leaf.VerifyHostname("example.org"))
 	assert.False(t, first.Leaf.IsCA)
-	for name, mode := range map[string]os.FileMode{"authority.pem": 0o600, "privkey.pem": 0o600, "root.pem": 0o644, "fullchain.pem": 0o644, ".": 0o700} {
+	for name, mode := range map[string]os.FileMode{
+		"authority.pem": 0o600, "privkey.pem": 0o600, "root.pem": 0o644, "fullchain.pem": 0o644, ".": 0o700,
+	} {
 		info, err := os.Stat(filepath.Join(a.Dir, name))
 		require.NoError(t, err)
 		assert.Equal(t, mode, info.Mode().Perm(), name)
@@ -65,15 +65,26 @@ func TestAuthority_Renew(t *testing.T) {
 		at     time.Duration
 		want   certificate.Renewed
 	}{
-		"nothing has changed":                  {want: certificate.Renewed{}},
-		"it is valid for more than 30 days":    {at: 334 * day},
-		"it ends in 30 days":                   {at: 336 * day, want: certificate.Renewed{Server: true}},
-		"it has ended":                         {at: 400 * day, want: certificate.Renewed{Server: true}},
-		"the authority is about to end":        {at: 3630 * day, want: certificate.Renewed{Authority: true, Server: true}},
-		"the names are others":                 {change: func(a *certificate.Authority) { a.Server.DNS = []string{"localhost"} }, want: certificate.Renewed{Server: true}},
-		"the key was lost":                     {change: func(a *certificate.Authority) { assert.NoError(t, os.Remove(filepath.Join(a.Dir, "privkey.pem"))) }, want: certificate.Renewed{Server: true}},
-		"the file for clients was lost":        {change: func(a *certificate.Authority) { assert.NoError(t, os.Remove(filepath.Join(a.Dir, "root.pem"))) }},
-		"the authority was deleted by someone": {change: func(a *certificate.Authority) { assert.NoError(t, os.Remove(filepath.Join(a.Dir, "authority.pem"))) }, want: certificate.Renewed{Authority: true, Server: true}},
+		"nothing has changed":               {want: certificate.Renewed{}},
+		"it is valid for more than 30 days": {at: 334 * day},
+		"it ends in 30 days":                {at: 336 * day, want: certificate.Renewed{Server: true}},
+		"it has ended":                      {at: 400 * day, want: certificate.Renewed{Server: true}},
+		"the authority is about to end":     {at: 3630 * day, want: certificate.Renewed{Authority: true, Server: true}},
+		"the names are others": {
+			change: func(a *certificate.Authority) { a.Server.DNS = []string{"localhost"} },
+			want:   certificate.Renewed{Server: true},
+		},
+		"the key was lost": {
+			change: func(a *certificate.Authority) { assert.NoError(t, os.Remove(filepath.Join(a.Dir, "privkey.pem"))) },
+			want:   certificate.Renewed{Server: true},
+		},
+		"the file for clients was lost": {change: func(a *certificate.Authority) {
+			assert.NoError(t, os.Remove(filepath.Join(a.Dir, "root.pem")))
+		}},
+		"the authority was deleted by someone": {
+			change: func(a *certificate.Authority) { assert.NoError(t, os.Remove(filepath.Join(a.Dir, "authority.pem"))) },
+			want:   certificate.Renewed{Authority: true, Server: true},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,12 +172,9 @@ func TestLoad(t *testing.T) {
 	other := issue(t, nil, newKey(t), asRoot)
 	ended := issue(t, &root, key, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Hour) })
 	future := issue(t, &root, key, func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Hour) })
-	client := issue(
-		t,
-		&root,
-		key,
-		func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} },
-	)
+	client := issue(t, &root, key, func(c *x509.Certificate) {
+		c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	})
 	short, err := rsa.GenerateKey(rand.Reader, 1024)
 	require.NoError(t, err)
 	weak := issue(t, &root, short, func(*x509.Certificate) {})
@@ -179,28 +187,87 @@ func TestLoad(t *testing.T) {
 		roots string // the file that clients get
 		want  string // of the error
 	}{
-		"with its root":                        {files: files{"fullchain.pem": chain, "privkey.pem": keyText(t, key), "root.pem": root.text}, roots: "root.pem"},
-		"with its root in the chain":           {files: files{"fullchain.pem": append(append([]byte{}, chain...), root.text...), "privkey.pem": keyText(t, key)}, roots: "fullchain.pem"},
-		"with its root among its issuers":      {files: files{"fullchain.pem": chain, "privkey.pem": keyText(t, key), "chain.pem": append(append([]byte{}, middle.text...), root.text...)}, roots: "chain.pem"},
-		"one that signs itself":                {files: files{"fullchain.pem": own.text, "privkey.pem": keyText(t, key)}, roots: "fullchain.pem"},
-		"no certificate":                       {files: files{"privkey.pem": keyText(t, key)}, want: "fullchain.pem\": there is no such file; put the certificate there"},
-		"no key":                               {files: files{"fullchain.pem": own.text}, want: "privkey.pem\": there is no such file; put the certificate's key there"},
-		"a certificate that is not PEM":        {files: files{"fullchain.pem": own.Raw, "privkey.pem": keyText(t, key)}, want: "it holds no certificate in PEM"},
-		"a key in its place":                   {files: files{"fullchain.pem": keyText(t, key), "privkey.pem": keyText(t, key)}, want: "it holds no certificate in PEM"},
-		"a broken certificate":                 {files: files{"fullchain.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})}, want: "a certificate in it cannot be read"},
-		"an empty file":                        {files: files{"fullchain.pem": nil, "privkey.pem": nil}, want: "it holds no certificate in PEM"},
-		"a key that is not PEM":                {files: files{"fullchain.pem": own.text, "privkey.pem": []byte("secret")}, want: "it holds no key in PEM"},
-		"a key with a pass phrase":             {files: files{"fullchain.pem": own.text, "privkey.pem": locked}, want: "has a pass phrase"},
-		"another's key":                        {files: files{"fullchain.pem": own.text, "privkey.pem": keyText(t, newKey(t))}, want: "it is not the key of the first certificate in fullchain.pem"},
-		"the issuer first":                     {files: files{"fullchain.pem": append(append([]byte{}, middle.text...), leaf.text...), "privkey.pem": keyText(t, key), "root.pem": root.text}, want: "it is not the key of the first certificate"},
-		"a key that is too short":              {files: files{"fullchain.pem": weak.text, "privkey.pem": keyText(t, short), "root.pem": root.text}, want: "an RSA key of 1024 bits"},
-		"one that has ended":                   {files: files{"fullchain.pem": ended.text, "privkey.pem": keyText(t, key), "root.pem": root.text}, want: "it ended on "},
-		"one that has not begun":               {files: files{"fullchain.pem": future.text, "privkey.pem": keyText(t, key), "root.pem": root.text}, want: "check the clock"},
-		"a client's":                           {files: files{"fullchain.pem": client.text, "privkey.pem": keyText(t, key), "root.pem": root.text}, want: "incompatible key usage"},
-		"another's root":                       {files: files{"fullchain.pem": chain, "privkey.pem": keyText(t, key), "root.pem": other.text}, want: "put the certificate of the authority that issued it beside it as root.pem"},
-		"without its intermediate":             {files: files{"fullchain.pem": leaf.text, "privkey.pem": keyText(t, key), "root.pem": root.text}, want: "no client that trusts"},
-		"a root that is not PEM":               {files: files{"fullchain.pem": chain, "privkey.pem": keyText(t, key), "root.pem": root.Raw}, want: "root.pem\": it holds no certificate in PEM"},
-		"an authority that nobody here trusts": {files: files{"fullchain.pem": chain, "privkey.pem": keyText(t, key)}, want: "root.pem"},
+		"with its root": {
+			files: files{"fullchain.pem": chain, "privkey.pem": keyText(t, key), "root.pem": root.text}, roots: "root.pem",
+		},
+		"with its root in the chain": {
+			files: files{"fullchain.pem": append(append([]byte{}, chain...), root.text...), "privkey.pem": keyText(t, key)},
+			roots: "fullchain.pem",
+		},
+		"with its root among its issuers": {files: files{
+			"fullchain.pem": chain, "privkey.pem": keyText(t, key),
+			"chain.pem": append(append([]byte{}, middle.text...), root.text...),
+		}, roots: "chain.pem"},
+		"one that signs itself": {
+			files: files{"fullchain.pem": own.text, "privkey.pem": keyText(t, key)}, roots: "fullchain.pem",
+		},
+		"no certificate": {
+			files: files{"privkey.pem": keyText(t, key)},
+			want:  "fullchain.pem\": there is no such file; put the certificate there",
+		},
+		"no key": {
+			files: files{"fullchain.pem": own.text},
+			want:  "privkey.pem\": there is no such file; put the certificate's key there",
+		},
+		"a certificate that is not PEM": {
+			files: files{"fullchain.pem": own.Raw, "privkey.pem": keyText(t, key)}, want: "it holds no certificate in PEM",
+		},
+		"a key in its place": {
+			files: files{"fullchain.pem": keyText(t, key), "privkey.pem": keyText(t, key)},
+			want:  "it holds no certificate in PEM",
+		},
+		"a broken certificate": {
+			files: files{"fullchain.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})},
+			want:  "a certificate in it cannot be read",
+		},
+		"an empty file": {
+			files: files{"fullchain.pem": nil, "privkey.pem": nil}, want: "it holds no certificate in PEM",
+		},
+		"a key that is not PEM": {
+			files: files{"fullchain.pem": own.text, "privkey.pem": []byte("secret")}, want: "it holds no key in PEM",
+		},
+		"a key with a pass phrase": {
+			files: files{"fullchain.pem": own.text, "privkey.pem": locked}, want: "has a pass phrase",
+		},
+		"another's key": {
+			files: files{"fullchain.pem": own.text, "privkey.pem": keyText(t, newKey(t))},
+			want:  "it is not the key of the first certificate in fullchain.pem",
+		},
+		"the issuer first": {files: files{
+			"fullchain.pem": append(append([]byte{}, middle.text...), leaf.text...),
+			"privkey.pem":   keyText(t, key), "root.pem": root.text,
+		}, want: "it is not the key of the first certificate"},
+		"a key that is too short": {
+			files: files{"fullchain.pem": weak.text, "privkey.pem": keyText(t, short), "root.pem": root.text},
+			want:  "an RSA key of 1024 bits",
+		},
+		"one that has ended": {
+			files: files{"fullchain.pem": ended.text, "privkey.pem": keyText(t, key), "root.pem": root.text},
+			want:  "it ended on ",
+		},
+		"one that has not begun": {
+			files: files{"fullchain.pem": future.text, "privkey.pem": keyText(t, key), "root.pem": root.text},
+			want:  "check the clock",
+		},
+		"a client's": {
+			files: files{"fullchain.pem": client.text, "privkey.pem": keyText(t, key), "root.pem": root.text},
+			want:  "incompatible key usage",
+		},
+		"another's root": {
+			files: files{"fullchain.pem": chain, "privkey.pem": keyText(t, key), "root.pem": other.text},
+			want:  "put the certificate of the authority that issued it beside it as root.pem",
+		},
+		"without its intermediate": {
+			files: files{"fullchain.pem": leaf.text, "privkey.pem": keyText(t, key), "root.pem": root.text},
+			want:  "no client that trusts",
+		},
+		"a root that is not PEM": {
+			files: files{"fullchain.pem": chain, "privkey.pem": keyText(t, key), "root.pem": root.Raw},
+			want:  "root.pem\": it holds no certificate in PEM",
+		},
+		"an authority that nobody here trusts": {
+			files: files{"fullchain.pem": chain, "privkey.pem": keyText(t, key)}, want: "root.pem",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -136,11 +136,8 @@ func (s Server) judgeKey() error {
 	case block == nil:
 		return s.wrong(KeyFile, "it holds no key in PEM", "convert it with openssl pkey")
 	case block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "":
-		return s.wrong(
-			KeyFile,
-			"the key has a pass phrase, which nobody could type at a start",
-			"take it off with openssl pkey",
-		)
+		return s.wrong(KeyFile, "the key has a pass phrase, which nobody could type at a start",
+			"take it off with openssl pkey")
 	}
 	pair, err := tls.X509KeyPair(s.Chain, s.Key)
 	if err != nil {
@@ -148,11 +145,8 @@ func (s Server) judgeKey() error {
 			"copy the two from the same issue, the server's own certificate first")
 	}
 	if key, ok := pair.PrivateKey.(*rsa.PrivateKey); ok && key.N.BitLen() < minRSA {
-		return s.wrong(
-			KeyFile,
-			fmt.Sprintf("an RSA key of %d bits is refused by OpenSSL", key.N.BitLen()),
-			"have one issued for a longer key",
-		)
+		return s.wrong(KeyFile, fmt.Sprintf("an RSA key of %d bits is refused by OpenSSL", key.N.BitLen()),
+			"have one issued for a longer key")
 	}
 	return nil
 }
@@ -185,8 +179,8 @@ func (s Server) judge(now time.Time) error {
 	return nil
 }
 
-// findRoots finds whom clients have to trust: root.pem, the file that holds a certificate which signs itself, or else the
-// authorities that this machine trusts.
+// findRoots finds whom clients have to trust: root.pem, the file that holds a certificate which signs itself, or else
+// the authorities that this machine trusts.
 func (s *Server) findRoots() error {
 	for _, name := range []string{RootFile, ChainFile, issuers} {
 		path := filepath.Join(s.Dir, name)
@@ -219,9 +213,7 @@ func (s *Server) findRoots() error {
 // systemRoots are where systems keep the authorities that they trust.
 func systemRoots() []string {
 	return []string{
-		"/etc/ssl/certs/ca-certificates.crt",
-		"/etc/pki/tls/certs/ca-bundle.crt",
-		"/etc/ssl/ca-bundle.pem",
+		"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
 		"/etc/ssl/cert.pem",
 	}
 }

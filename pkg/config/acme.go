@@ -18,17 +18,16 @@ func acmeOptions() []option {
 	return []option{
 		{
 			Setting: Setting{
-				Key:     "acme.directory",
-				Env:     "ACME_DIRECTORY",
+				Key: "acme.directory", Env: "ACME_DIRECTORY",
 				Allowed: "an https address such as https://ca.example.org/acme/directory",
-				Help:    "Directory of the authority that issues certificates; without it Let's Encrypt's, and its staging unless le_email is set",
+				Help: "Directory of the authority that issues certificates; without it Let's Encrypt's, and its staging " +
+					"unless le_email is set",
 			},
 			set: text(func(c *Config) *string { return &c.ACME.Directory }, httpsAddress),
 		},
 		{
 			Setting: Setting{
-				Key:     "acme.root",
-				Env:     "ACME_ROOT",
+				Key: "acme.root", Env: "ACME_ROOT",
 				Allowed: "a file with certificates in PEM, absolute or relative to the checkout",
 				Help:    "Whom the authority's own server is trusted by, where machines do not trust it by themselves",
 			},

@@ -13,8 +13,7 @@ func backupOptions() []option {
 		},
 		{
 			Setting: Setting{
-				Key:     "backup.recipients",
-				Env:     "POSTSTACK_BACKUP_RECIPIENTS",
+				Key: "backup.recipients", Env: "POSTSTACK_BACKUP_RECIPIENTS",
 				Allowed: "recipients of age (age1…), or a file of them",
 				Help:    "Whom backups are encrypted for; without it they are not encrypted",
 			},
@@ -22,8 +21,7 @@ func backupOptions() []option {
 		},
 		{
 			Setting: Setting{
-				Key:     "backup.identity",
-				Env:     "POSTSTACK_BACKUP_IDENTITY",
+				Key: "backup.identity", Env: "POSTSTACK_BACKUP_IDENTITY",
 				Allowed: "a file of age identities, absolute or relative to the checkout",
 				Help:    "File that encrypted backups are read with, as age-keygen makes it",
 			},

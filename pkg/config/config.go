@@ -85,8 +85,9 @@ type Schema struct {
 
 // Backup is where backups go, and who can read them.
 type Backup struct {
-	Dir        string // absolute; "" is backups in StateDir
-	Recipients string // age's: "age1…", several with blanks between, or the absolute path of a file of them; "" encrypts nothing
+	Dir string // absolute; "" is backups in StateDir
+	// age's: "age1…", several with blanks between, or the absolute path of a file of them; "" encrypts nothing
+	Recipients string
 	Identity   string // absolute path of the file with which encrypted backups are opened; may be empty
 }
 

@@ -170,7 +170,9 @@ func TestReference(t *testing.T) {
 		assert.Empty(t, row.Value+row.Source, row.Key)
 		assert.Equal(t, row.Key, cfg.Settings()[i].Key, "the order is the same")
 	}
-	for _, env := range []string{"DATABASE_URL", "DOMAIN", "LE_EMAIL", "CERT_PATH", "LOG_LEVEL", "POSTSTACK_ENGINE", "POSTSTACK_DEBIAN_SUITE"} {
+	for _, env := range []string{
+		"DATABASE_URL", "DOMAIN", "LE_EMAIL", "CERT_PATH", "LOG_LEVEL", "POSTSTACK_ENGINE", "POSTSTACK_DEBIAN_SUITE",
+	} {
 		assert.True(t, names[env], env)
 	}
 }

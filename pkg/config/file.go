@@ -66,22 +66,19 @@ func (f *file) group(node *yaml.Node, prefix string) {
 		return
 	}
 	if node.Kind != yaml.MappingNode {
-		f.add(
-			Problem{
-				Key:    strings.TrimSuffix(prefix, "."),
-				Source: position(node),
-				Reason: "is " + kind(node) + ", not a group of settings",
-			},
-		)
+		f.add(Problem{
+			Key: strings.TrimSuffix(prefix, "."), Source: position(node),
+			Reason: "is " + kind(node) + ", not a group of settings",
+		})
 		return
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		path := prefix + key.Value
 		if line, seen := f.lines[path]; seen {
-			f.add(
-				Problem{Key: path, Source: position(key), Reason: fmt.Sprintf("is given twice; it was first in line %d", line)},
-			)
+			f.add(Problem{
+				Key: path, Source: position(key), Reason: fmt.Sprintf("is given twice; it was first in line %d", line),
+			})
 			continue
 		}
 		f.lines[path] = key.Line
@@ -109,9 +106,9 @@ func (f *file) setting(key, node *yaml.Node, path string) {
 	if value.Kind == yaml.MappingNode {
 		near = nearestGroup(f.table, path)
 	}
-	f.add(
-		Problem{Key: path, Source: position(key), Reason: fmt.Sprintf("unknown setting; the nearest known one is %q", near)},
-	)
+	f.add(Problem{
+		Key: path, Source: position(key), Reason: fmt.Sprintf("unknown setting; the nearest known one is %q", near),
+	})
 }
 
 // scalar notes the value of a known setting.
@@ -137,9 +134,7 @@ func (f *file) structured(o option, key, value *yaml.Node) {
 		return
 	}
 	f.values[o.Key] = entry{
-		raw:    strings.TrimSpace(string(text)),
-		source: fmt.Sprintf("%s:%d", FileName, key.Line),
-		place:  position(value),
+		raw: strings.TrimSpace(string(text)), source: fmt.Sprintf("%s:%d", FileName, key.Line), place: position(value),
 	}
 }
 

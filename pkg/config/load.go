@@ -143,13 +143,8 @@ func (l *loader) readEnvironment() layer {
 	for _, name := range slices.Sorted(maps.Keys(l.scope.env)) {
 		ours := strings.HasPrefix(name, "POSTSTACK_") && !strings.HasPrefix(name, testPrefix)
 		if ours && !known[name] && l.scope.env[name] != "" {
-			l.add(
-				Problem{
-					Key:    name,
-					Source: "environment",
-					Reason: fmt.Sprintf("unknown setting; the nearest known one is %q", nearest(l.table, name).Env),
-				},
-			)
+			l.add(Problem{Key: name, Source: "environment", Reason: fmt.Sprintf("unknown setting; the nearest known one is %q",
+				nearest(l.table, name).Env)})
 		}
 	}
 	return values

@@ -26,18 +26,16 @@ func TestLoad_ReportsEveryProblemAtOnce(t *testing.T) {
 		`  - domain (environment DOMAIN): "mail..example" is not a host name; allowed: a host name such as mail.example.org`,
 		`  - cert_path (poststack.yaml:4:12): "certs" is not an absolute path; allowed: an absolute path`,
 		`  - database.port (environment POSTSTACK_DATABASE_PORT): "65536" is out of range; allowed: a port from 0 to 65535`,
-		`  - timeout.stop (environment POSTSTACK_TIMEOUT_STOP): "0s" is not positive; allowed: a positive duration with its unit, such as 90s or 45m`,
+		`  - timeout.stop (environment POSTSTACK_TIMEOUT_STOP): "0s" is not positive; allowed: a positive duration with ` +
+			`its unit, such as 90s or 45m`,
 	}, "\n"), err.Error())
 }
 
 func TestLoad_OneProblemIsOneLine(t *testing.T) {
 	t.Parallel()
 	_, err := load(t, "", "LOG_LEVEL=loud")
-	require.EqualError(
-		t,
-		err,
-		`read configuration: log.level (environment LOG_LEVEL): "loud" is not known; allowed: error, warn, info, debug, trace`,
-	)
+	require.EqualError(t, err, `read configuration: log.level (environment LOG_LEVEL): "loud" is not known; allowed: `+
+		`error, warn, info, debug, trace`)
 }
 
 func TestLoad_ReportsAValueThatIsOverridden(t *testing.T) {
@@ -50,13 +48,25 @@ func TestLoad_ReportsAValueThatIsOverridden(t *testing.T) {
 func TestLoad_UnknownKeys(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, yaml, want string }{
-		{"a letter is missing", "domin: a.example\n", `domin (poststack.yaml:1:1): unknown setting; the nearest known one is "domain"`},
-		{"capitals matter", "Domain: a.example\n", `Domain (poststack.yaml:1:1): unknown setting; the nearest known one is "domain"`},
+		{
+			"a letter is missing", "domin: a.example\n",
+			`domin (poststack.yaml:1:1): unknown setting; the nearest known one is "domain"`,
+		},
+		{
+			"capitals matter", "Domain: a.example\n",
+			`Domain (poststack.yaml:1:1): unknown setting; the nearest known one is "domain"`,
+		},
 		{"the group is left out", "port: 5433\n", `nearest known one is "database.port"`},
-		{"a group is misspelt", "\ndatabse:\n  port: 1\n", `databse (poststack.yaml:2:1): unknown setting; the nearest known one is "database"`},
+		{
+			"a group is misspelt", "\ndatabse:\n  port: 1\n",
+			`databse (poststack.yaml:2:1): unknown setting; the nearest known one is "database"`,
+		},
 		{"a setting in the wrong manner", "LOG_LEVEL: info\n", `nearest known one is "log.level"`},
 		{"a dash for an underscore", "cert-path: /a\n", `nearest known one is "cert_path"`},
-		{"within a group", "timeout: {biuld: 1m}\n", `timeout.biuld (poststack.yaml:1:11): unknown setting; the nearest known one is "timeout.build"`},
+		{
+			"within a group", "timeout: {biuld: 1m}\n",
+			`timeout.biuld (poststack.yaml:1:11): unknown setting; the nearest known one is "timeout.build"`,
+		},
 		{"merge keys are not known", "log: {<<: {level: info}}\n", `log.<< (poststack.yaml:1:7): unknown setting`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -100,9 +110,18 @@ func TestLoad_WrongKinds(t *testing.T) {
 		{"a fraction for a number", "log: {keep: 2.5}\n", `"2.5" is not a whole number`},
 		{"a number without a unit", "timeout: {stop: 30}\n", `"30" is not a duration`},
 		{"a list at the top", "- domain\n", `poststack.yaml:1:1: is a list, not a group of settings`},
-		{"a key twice", "domain: a.example\ndomain: b.example\n", `domain (poststack.yaml:2:1): is given twice; it was first in line 1`},
-		{"a key twice, in two spellings", "log.level: info\nlog:\n  level: debug\n", `log.level (poststack.yaml:3:3): is given twice; it was first in line 1`},
-		{"a group twice", "log: {keep: 3}\nengine: auto\nlog: {level: info}\n", `log (poststack.yaml:3:1): is given twice; it was first in line 1`},
+		{
+			"a key twice", "domain: a.example\ndomain: b.example\n",
+			`domain (poststack.yaml:2:1): is given twice; it was first in line 1`,
+		},
+		{
+			"a key twice, in two spellings", "log.level: info\nlog:\n  level: debug\n",
+			`log.level (poststack.yaml:3:3): is given twice; it was first in line 1`,
+		},
+		{
+			"a group twice", "log: {keep: 3}\nengine: auto\nlog: {level: info}\n",
+			`log (poststack.yaml:3:1): is given twice; it was first in line 1`,
+		},
 		{"two documents", "domain: a.example\n---\nengine: auto\n", `poststack.yaml:2:1: a second document begins here`},
 		{"no YAML", "log:\n\tlevel: info\n", `poststack.yaml:2: is not YAML: found character`},
 		{"an alias of itself", "log: &l {level: *l}\n", `log.level (poststack.yaml:1:10): is a group of settings`},
@@ -156,7 +175,10 @@ func TestLoad_NeverQuotesASecret(t *testing.T) {
 
 // FuzzLoad looks for files that make Load panic, or fail with anything but an [*config.Error].
 func FuzzLoad(f *testing.F) {
-	for _, seed := range []string{"", "domain: a", "log: {level: [x]}", "a: &a [*a]", "? {a: b}\n: c", "- - -", "%YAML 9.9\n---\n", "\ufeffdomain: a.example"} {
+	for _, seed := range []string{
+		"", "domain: a", "log: {level: [x]}", "a: &a [*a]", "? {a: b}\n: c",
+		"- - -", "%YAML 9.9\n---\n", "\ufeffdomain: a.example",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, yaml string) {

@@ -73,10 +73,8 @@ func serviceSettings(node *yaml.Node) (Service, error) {
 		}
 	}
 	if err := node.Decode(&s); err != nil {
-		return s, fmt.Errorf(
-			"ports are a mapping of ports in the container to ports of this machine, from 1 to %d",
-			math.MaxUint16,
-		)
+		return s, fmt.Errorf("ports are a mapping of ports in the container to ports of this machine, from 1 to %d",
+			math.MaxUint16)
 	}
 	for inside, host := range s.Ports {
 		if inside == 0 || host == 0 {

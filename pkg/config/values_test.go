@@ -28,18 +28,36 @@ func TestLoad_Values(t *testing.T) {
 		{
 			"DOMAIN",
 			[]string{"localhost", "a.b-c.example", "xn--bcher-kva.example", "1and1.com", long + ".example"},
-			[]string{"a b", "-a.example", "a-.example", "a_b.example", "*.example", "bücher.example", "example.org.", ".", "192.0.2.1", "::1", "http://a.example", long + "a.example", strings.Repeat("a.", 127) + "example"},
+			[]string{
+				"a b", "-a.example", "a-.example", "a_b.example", "*.example", "bücher.example", "example.org.", ".",
+				"192.0.2.1", "::1", "http://a.example", long + "a.example", strings.Repeat("a.", 127) + "example",
+			},
 		},
 		{
 			"LE_EMAIL",
 			[]string{"a@example.org", "a+b@localhost"},
-			[]string{"a", "@example.org", "a@", "Ada <a@example.org>", "<a@example.org>", "a@b c", "a@example.org,b@example.org", "a@example..org", "a@example.org\n"},
+			[]string{
+				"a", "@example.org", "a@", "Ada <a@example.org>", "<a@example.org>",
+				"a@b c", "a@example.org,b@example.org", "a@example..org", "a@example.org\n",
+			},
 		},
 		{"CERT_PATH", []string{"/etc/certs", "/etc//certs/"}, []string{"certs", "./certs", "~/certs", "/", "/..", "/a\nb"}},
-		{"POSTSTACK_STACK", []string{"a", "0a_b-c.d", strings.Repeat("a", 40)}, []string{"A", "-a", ".a", "a/b", "a b", strings.Repeat("a", 41)}},
-		{"POSTSTACK_DEBIAN_SUITE", []string{"bookworm", "trixie", "bookworm-backports"}, []string{"Bookworm", "12", "book/worm", "a b"}},
+		{
+			"POSTSTACK_STACK",
+			[]string{"a", "0a_b-c.d", strings.Repeat("a", 40)},
+			[]string{"A", "-a", ".a", "a/b", "a b", strings.Repeat("a", 41)},
+		},
+		{
+			"POSTSTACK_DEBIAN_SUITE",
+			[]string{"bookworm", "trixie", "bookworm-backports"},
+			[]string{"Bookworm", "12", "book/worm", "a b"},
+		},
 		{"POSTSTACK_STATE_DIR", []string{"/srv", "~/state"}, []string{"state", "./state", "~ada/state", "/a\x01b"}},
-		{"POSTSTACK_DATABASE_NAME", []string{"mail", "Größe", `we"ird`, long}, []string{long + "a", "a\nb", "template1", "\xff"}},
+		{
+			"POSTSTACK_DATABASE_NAME",
+			[]string{"mail", "Größe", `we"ird`, long},
+			[]string{long + "a", "a\nb", "template1", "\xff"},
+		},
 		{"POSTSTACK_DATABASE_USER", []string{"mail", long}, []string{long + "a", "pg_admin", "public", "a\tb"}},
 		{"POSTSTACK_DATABASE_PORT", []string{"0", "65535"}, []string{"-1", "65536", "http", "5432/tcp"}},
 		{"POSTSTACK_CONTEXTS", []string{"prod and !demo"}, []string{"a\nb"}},
@@ -109,9 +127,9 @@ func TestLoad_Changelog(t *testing.T) {
 		cfg, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
 		require.NoError(t, err)
 		assert.Equal(t, "changelogs/db.changelog-root.yaml", cfg.Schema.Changelog)
-		cfg, err = config.Load(
-			config.Input{Root: root, Environ: []string{"HOME=/home/ada", "POSTSTACK_CHANGELOG=..data/changelogs/a.yaml"}},
-		)
+		cfg, err = config.Load(config.Input{
+			Root: root, Environ: []string{"HOME=/home/ada", "POSTSTACK_CHANGELOG=..data/changelogs/a.yaml"},
+		})
 		require.NoError(t, err, "a name that begins with two dots is not the parent")
 		assert.Equal(t, "..data/changelogs/a.yaml", cfg.Schema.Changelog)
 	})
@@ -124,13 +142,22 @@ func TestLoad_services(t *testing.T) {
 		want                   map[string]config.Service
 	}{
 		{"none", "", "", "", nil},
-		{"names in the environment", "", "POSTSTACK_SERVICES=nginx, bind", "bind, nginx", map[string]config.Service{"nginx": {}, "bind": {}}},
+		{
+			"names in the environment", "", "POSTSTACK_SERVICES=nginx, bind",
+			"bind, nginx",
+			map[string]config.Service{"nginx": {}, "bind": {}},
+		},
 		{"a list", "services: [nginx]\n", "", "nginx", map[string]config.Service{"nginx": {}}},
 		{
-			"settings of one", "services:\n  nginx:\n  bind:\n    listen: 0.0.0.0\n    ports: { 5353: 53, 80: 8080 }\n", "", "bind (on 0.0.0.0, 80 at 8080, 5353 at 53), nginx",
+			"settings of one", "services:\n  nginx:\n  bind:\n    listen: 0.0.0.0\n    ports: { 5353: 53, 80: 8080 }\n", "",
+			"bind (on 0.0.0.0, 80 at 8080, 5353 at 53), nginx",
 			map[string]config.Service{"nginx": {}, "bind": {Listen: "0.0.0.0", Ports: map[uint16]uint16{5353: 53, 80: 8080}}},
 		},
-		{"the environment goes before", "services: [nginx]\n", "POSTSTACK_SERVICES=bind", "bind", map[string]config.Service{"bind": {}}},
+		{
+			"the environment goes before", "services: [nginx]\n",
+			"POSTSTACK_SERVICES=bind", "bind",
+			map[string]config.Service{"bind": {}},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +172,9 @@ func TestLoad_services(t *testing.T) {
 		})
 	}
 	for yaml, says := range map[string]string{
-		"services: { nginx: { listn: 0.0.0.0 } }\n":      `poststack.yaml:1:11): "{nginx: {listn: 0.0.0.0}}" says of nginx: unknown setting "listn"; known are listen and ports`,
+		"services: { nginx: { listn: " +
+			"0.0.0.0 } }\n": `poststack.yaml:1:11): "{nginx: {listn: 0.0.0.0}}" says of nginx: ` +
+			`unknown setting "listn"; known are listen and ports`,
 		"services: { nginx: { listen: everywhere } }\n":  `listen "everywhere" is not an address`,
 		"services: { nginx: { ports: { 80: http } } }\n": `ports are a mapping`,
 		"services: { nginx: { ports: { 80: 0 } } }\n":    `a port is from 1 to 65535`,
@@ -161,7 +190,8 @@ func TestLoad_services(t *testing.T) {
 func TestLoad_tls(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"off": config.TLSOff, "OWN": config.TLSOwn, "'off'": config.TLSOff, "/srv/certs/": "/srv/certs", "~/certs": "/home/ada/certs",
+		"off": config.TLSOff, "OWN": config.TLSOwn, "'off'": config.TLSOff, "/srv/certs/": "/srv/certs",
+		"~/certs": "/home/ada/certs",
 	} {
 		cfg, err := load(t, "database: {tls: "+text+"}\n")
 		require.NoError(t, err, text)

@@ -46,9 +46,9 @@ type Disposable struct {
 	resource *dockertest.Resource
 }
 
-// StartDisposable starts a container through dockertest, labelled with this process so that the engine's
-// watchdog or [Sweep] removes it when nobody closes it. Three of dockertest's habits are kept away: it publishes on every address, it negotiates
-// by asking for the server's version, and it leaves behind a container that does not start.
+// StartDisposable starts a container through dockertest, labelled with this process so that the engine's watchdog or
+// [Sweep] removes it when nobody closes it. Three of dockertest's habits are kept away: it publishes on every
+// address, it negotiates by asking for the server's version, and it leaves behind a container that does not start.
 func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Disposable, error) {
 	pool, err := newPool(ctx, s)
 	if err != nil {
@@ -119,9 +119,9 @@ func named(ctx context.Context, pool *dockertest.Pool, name string) (*dockertest
 func removeNamed(ctx context.Context, pool *dockertest.Pool, name string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
-	err := pool.Client.RemoveContainer(
-		docker.RemoveContainerOptions{ID: name, Force: true, RemoveVolumes: true, Context: ctx},
-	)
+	err := pool.Client.RemoveContainer(docker.RemoveContainerOptions{
+		ID: name, Force: true, RemoveVolumes: true, Context: ctx,
+	})
 	var none *docker.NoSuchContainer
 	if err == nil || errors.As(err, &none) {
 		return nil

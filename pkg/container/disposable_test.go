@@ -110,13 +110,8 @@ func TestStartDisposable(t *testing.T) {
 	t.Parallel()
 	a := serveAPI(t, "")
 	d, err := container.StartDisposable(t.Context(), a, container.DisposableSpec{
-		Image: disposableImage,
-		Env:   map[string]string{"A": "b"},
-		Ports: []uint16{
-			5432,
-		},
-		Volumes: map[string]string{"v": "/data"},
-		Locked:  map[string]string{"c": "/etc/certs"},
+		Image: disposableImage, Env: map[string]string{"A": "b"},
+		Ports: []uint16{5432}, Volumes: map[string]string{"v": "/data"}, Locked: map[string]string{"c": "/etc/certs"},
 		Tmpfs:   []engine.Tmpfs{{Path: "/tmp"}},
 		Network: "n",
 	})
@@ -125,11 +120,8 @@ func TestStartDisposable(t *testing.T) {
 	assert.Equal(t, "127.0.0.1:40001", d.Address(5432))
 	assert.Equal(t, disposableImage, a.created.Image)
 	assert.Equal(t, []string{"A=b"}, a.created.Env)
-	assert.Equal(
-		t,
-		map[string]string{container.LabelDisposable: "true", container.LabelSession: session.Name()},
-		a.created.Labels,
-	)
+	assert.Equal(t, map[string]string{container.LabelDisposable: "true", container.LabelSession: session.Name()},
+		a.created.Labels)
 	assert.False(t, a.created.HostConfig.PublishAllPorts)
 	for _, b := range a.created.HostConfig.PortBindings["5432/tcp"] {
 		assert.Equal(t, "127.0.0.1", b.HostIp, "nothing is published beyond this machine")
@@ -149,9 +141,10 @@ func TestStartDisposable_failure(t *testing.T) {
 		fails string
 		want  string
 	}{
-		"an image that is not there is not pulled": {"localhost/poststack/other:1", "", `inspect image "localhost/poststack/other:1"`},
-		"a container that cannot be made":          {disposableImage, "/create", `run image "` + disposableImage},
-		"a container that does not start":          {disposableImage, "/start", `run image "` + disposableImage},
+		"an image that is not there is " +
+			"not pulled": {"localhost/poststack/other:1", "", `inspect image "localhost/poststack/other:1"`},
+		"a container that cannot be made": {disposableImage, "/create", `run image "` + disposableImage},
+		"a container that does not start": {disposableImage, "/start", `run image "` + disposableImage},
 	} {
 		t.Run(name+" leaves nothing", func(t *testing.T) {
 			t.Parallel()

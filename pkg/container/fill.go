@@ -23,8 +23,8 @@ type Maker interface {
 	ContainerRemove(ctx context.Context, id engine.ContainerID) error
 }
 
-// FillVolume puts files into a volume that is there. They go in through a container of the image that never starts: what
-// they hold appears in no argument, no environment and no inspection.
+// FillVolume puts files into a volume that is there. They go in through a container of the image that never starts:
+// what they hold appears in no argument, no environment and no inspection.
 func FillVolume(ctx context.Context, e Maker, image engine.Ref, into engine.Mount, files []engine.File) error {
 	id, err := e.ContainerCreate(ctx, engine.ContainerSpec{
 		Image: image, Labels: DisposableLabels(), Mounts: []engine.Mount{into}, Files: files,

@@ -46,17 +46,14 @@ func (e *ForeignError) Error() string {
 	text := fmt.Sprintf("use %s %q: it ", e.Kind, e.Name)
 	switch {
 	case !e.Stack:
-		return text + fmt.Sprintf(
-			"exists and does not belong to stack %q; rename it, or set POSTSTACK_STACK to another name",
-			e.Owner.Stack,
-		)
+		return text + fmt.Sprintf("exists and does not belong to stack %q; rename it, or set POSTSTACK_STACK to another name",
+			e.Owner.Stack)
 	case e.Theirs == "":
-		text += fmt.Sprintf(
-			"belongs to a stack %q of an earlier release whose password is not in this state directory",
-			e.Owner.Stack,
-		)
+		text += fmt.Sprintf("belongs to a stack %q of an earlier release whose password is not in this state directory",
+			e.Owner.Stack)
 	default:
 		text += fmt.Sprintf("belongs to a stack %q of another owner (%s)", e.Owner.Stack, e.Theirs)
 	}
-	return text + "; set POSTSTACK_STATE_DIR to where that keeps its state, or POSTSTACK_STACK to another name for a stack of your own (docs/troubleshooting.md tells how to take it over)"
+	return text + "; set POSTSTACK_STATE_DIR to where that keeps its state, or POSTSTACK_STACK to another name for a " +
+		"stack of your own (docs/troubleshooting.md tells how to take it over)"
 }

@@ -22,12 +22,26 @@ func TestOwner_Check(t *testing.T) {
 		labels map[string]string
 		says   string // "" if it is ours
 	}{
-		"ours":                                {ours, ours.Labels("x"), ""},
-		"of another stack":                    {ours, map[string]string{container.LabelStack: "s2", container.LabelOwner: "OURS"}, `does not belong to stack "s"`},
-		"of nobody":                           {adopting, nil, `does not belong to stack "s"`},
-		"of another owner":                    {adopting, map[string]string{container.LabelStack: "s", container.LabelOwner: "X"}, "belongs to a stack \"s\" of another owner (X); set POSTSTACK_STATE_DIR"},
-		"of another owner, and we have no ID": {container.Owner{Stack: "s"}, map[string]string{container.LabelStack: "s", container.LabelOwner: ""}, "an earlier release"},
-		"of an earlier release":               {ours, map[string]string{container.LabelStack: "s"}, "of an earlier release whose password is not in this state directory"},
+		"ours": {ours, ours.Labels("x"), ""},
+		"of another stack": {
+			ours, map[string]string{container.LabelStack: "s2", container.LabelOwner: "OURS"}, `does not belong to stack "s"`,
+		},
+		"of nobody": {adopting, nil, `does not belong to stack "s"`},
+		"of another owner": {
+			adopting,
+			map[string]string{container.LabelStack: "s", container.LabelOwner: "X"},
+			"belongs to a stack \"s\" of another owner (X); set POSTSTACK_STATE_DIR",
+		},
+		"of another owner, and we have no ID": {
+			container.Owner{Stack: "s"},
+			map[string]string{container.LabelStack: "s", container.LabelOwner: ""},
+			"an earlier release",
+		},
+		"of an earlier release": {
+			ours,
+			map[string]string{container.LabelStack: "s"},
+			"of an earlier release whose password is not in this state directory",
+		},
 		"of an earlier release, with its password": {adopting, map[string]string{container.LabelStack: "s"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,9 +92,7 @@ func TestEnsure_of_an_earlier_release(t *testing.T) {
 	t.Parallel()
 	e := newEngine()
 	old := map[string]string{
-		container.LabelStack: "s",
-		container.LabelRole:  "postgres",
-		container.LabelSpec:  "0123456789abcdef",
+		container.LabelStack: "s", container.LabelRole: "postgres", container.LabelSpec: "0123456789abcdef",
 	}
 	require.NoError(t, e.VolumeCreate(t.Context(), volume, old))
 	require.NoError(t, e.NetworkCreate(t.Context(), network, old))
@@ -129,7 +141,8 @@ func TestEnsure_container_with_a_fault(t *testing.T) {
 		"was made and never started": func(e *enginetest.Fake) {
 			c, _ := e.ContainerInspect(context.Background(), name)
 			_ = e.ContainerRemove(context.Background(), c.ID)
-			_, _ = e.ContainerCreate(context.Background(), engine.ContainerSpec{Name: name, Image: "localhost/poststack/postgres:1", Labels: c.Labels})
+			_, _ = e.ContainerCreate(context.Background(),
+				engine.ContainerSpec{Name: name, Image: "localhost/poststack/postgres:1", Labels: c.Labels})
 		},
 	} {
 		t.Run("one that "+said+" is made anew", func(t *testing.T) {

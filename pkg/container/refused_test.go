@@ -24,8 +24,12 @@ func TestEnsure_foreign(t *testing.T) {
 			_, err := e.ContainerCreate(ctx, engine.ContainerSpec{Name: name, Image: "localhost/poststack/postgres:1"})
 			return err
 		}},
-		"network": {network, func(ctx context.Context, e *enginetest.Fake) error { return e.NetworkCreate(ctx, network, nil) }},
-		"volume":  {volume, func(ctx context.Context, e *enginetest.Fake) error { return e.VolumeCreate(ctx, volume, others) }},
+		"network": {network, func(ctx context.Context, e *enginetest.Fake) error {
+			return e.NetworkCreate(ctx, network, nil)
+		}},
+		"volume": {volume, func(ctx context.Context, e *enginetest.Fake) error {
+			return e.VolumeCreate(ctx, volume, others)
+		}},
 	} {
 		t.Run("a "+kind+" of that name which is not ours is refused and left alone", func(t *testing.T) {
 			t.Parallel()

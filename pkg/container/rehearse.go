@@ -40,12 +40,9 @@ func (e *RehearsalError) Error() string {
 	if e.Err == nil && len(e.Lines) > 0 {
 		why = strings.Join(e.Lines, "; ")
 	}
-	text := fmt.Sprintf(
-		"replace container %q: image %q does not take what it is to serve: %s; the running container serves on",
-		e.Name,
-		e.Image,
-		why,
-	)
+	text := fmt.Sprintf("replace container %q: image %q does not take what it is to serve: %s; the running container "+
+		"serves on",
+		e.Name, e.Image, why)
 	if e.Remedy != "" {
 		text += ": " + e.Remedy
 	}

@@ -75,12 +75,9 @@ func TestEnsure_that_fails_in_its_rehearsal(t *testing.T) {
 	_, _, err := ensureFound(t.Context(), e, rehearsed())
 	var refused *container.RehearsalError
 	require.ErrorAs(t, err, &refused)
-	assert.Equal(
-		t,
+	assert.Equal(t,
 		`replace container "`+name+`": image "localhost/poststack/postgres:1" does not take what it is to serve: `+
-			`agent: line 3:; unknown setting; the running container serves on: mend it`,
-		err.Error(),
-	)
+			`agent: line 3:; unknown setting; the running container serves on: mend it`, err.Error())
 	now, err := e.ContainerInspect(t.Context(), name)
 	require.NoError(t, err)
 	assert.Equal(t, first, now)
@@ -115,12 +112,22 @@ func TestEnsure_without_a_rehearsal(t *testing.T) {
 		begin  func(t *testing.T, e *enginetest.Fake)
 		change container.Change
 	}{
-		"there is none":    {func(*testing.T, *enginetest.Fake) {}, container.Made},
-		"it was stopped":   {func(t *testing.T, e *enginetest.Fake) { t.Helper(); ensure(t, e, service()); e.Exit(name, 0) }, container.Replaced},
-		"it has crashed":   {func(t *testing.T, e *enginetest.Fake) { t.Helper(); ensure(t, e, rehearsed()); e.Exit(name, 1) }, container.Mended},
-		"it is as it was":  {func(t *testing.T, e *enginetest.Fake) { t.Helper(); ensure(t, e, rehearsed()) }, container.Kept},
-		"it only starts":   {func(t *testing.T, e *enginetest.Fake) { t.Helper(); ensure(t, e, rehearsed()); e.Exit(name, 0) }, container.Started},
-		"nothing declares": {func(t *testing.T, e *enginetest.Fake) { t.Helper(); ensure(t, e, service()) }, container.Replaced},
+		"there is none": {func(*testing.T, *enginetest.Fake) {}, container.Made},
+		"it was stopped": {
+			func(t *testing.T, e *enginetest.Fake) { t.Helper(); ensure(t, e, service()); e.Exit(name, 0) }, container.Replaced,
+		},
+		"it has crashed": {
+			func(t *testing.T, e *enginetest.Fake) { t.Helper(); ensure(t, e, rehearsed()); e.Exit(name, 1) }, container.Mended,
+		},
+		"it is as it was": {
+			func(t *testing.T, e *enginetest.Fake) { t.Helper(); ensure(t, e, rehearsed()) }, container.Kept,
+		},
+		"it only starts": {
+			func(t *testing.T, e *enginetest.Fake) { t.Helper(); ensure(t, e, rehearsed()); e.Exit(name, 0) }, container.Started,
+		},
+		"nothing declares": {
+			func(t *testing.T, e *enginetest.Fake) { t.Helper(); ensure(t, e, service()) }, container.Replaced,
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

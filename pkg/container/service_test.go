@@ -49,9 +49,7 @@ func newEngine() *enginetest.Fake {
 
 // ensureFound is container.Ensure of what is found.
 func ensureFound(
-	ctx context.Context,
-	e container.Engine,
-	s container.Service,
+	ctx context.Context, e container.Engine, s container.Service,
 ) (engine.Container, container.Change, error) {
 	found, err := container.Find(ctx, e, s.Spec.Name)
 	if err != nil {
@@ -169,12 +167,8 @@ func TestEnsure(t *testing.T) {
 		s.Owner.Key = "another key"
 		third, err := container.Replace(t.Context(), e, s)
 		require.NoError(t, err)
-		assert.NotEqual(
-			t,
-			second.Labels[container.LabelSpec],
-			third.Labels[container.LabelSpec],
-			"without the key no password can be tried out on it",
-		)
+		assert.NotEqual(t, second.Labels[container.LabelSpec], third.Labels[container.LabelSpec],
+			"without the key no password can be tried out on it")
 	})
 	t.Run("the mode of files counts", func(t *testing.T) {
 		t.Parallel()

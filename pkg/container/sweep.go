@@ -14,8 +14,8 @@ type leftover struct {
 	remove func() error
 }
 
-// leftovers lists the disposable containers, networks and volumes whose owner is dead, of every stack on this engine, in
-// the order in which they can be removed. An error tells of what could not be listed.
+// leftovers lists the disposable containers, networks and volumes whose owner is dead, of every stack on this engine,
+// in the order in which they can be removed. An error tells of what could not be listed.
 func leftovers(ctx context.Context, e Engine) (found []leftover, err error) {
 	label := map[string]string{LabelDisposable: "true"}
 	note := func(name string, labels map[string]string, remove func() error) {

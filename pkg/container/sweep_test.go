@@ -18,10 +18,8 @@ const dead = "1@0"
 // litter makes a container and a network of that name, owned by session.
 func litter(t *testing.T, e *enginetest.Fake, name string, labels map[string]string) {
 	t.Helper()
-	_, err := e.ContainerCreate(
-		t.Context(),
-		engine.ContainerSpec{Name: name, Image: "localhost/poststack/postgres:1", Labels: labels},
-	)
+	_, err := e.ContainerCreate(t.Context(),
+		engine.ContainerSpec{Name: name, Image: "localhost/poststack/postgres:1", Labels: labels})
 	require.NoError(t, err)
 	require.NoError(t, e.NetworkCreate(t.Context(), name+"-net", labels))
 	require.NoError(t, e.VolumeCreate(t.Context(), name+"-vol", labels))

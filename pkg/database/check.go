@@ -33,9 +33,7 @@ func checkHost(host string) error {
 	plain := regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?$`)
 	if !plain.MatchString(host) || strings.Contains(host, "..") {
 		return &URLError{
-			"host",
-			"is neither a name nor an IP address",
-			`percent-encode "@", "/" and ":" in user and password`,
+			"host", "is neither a name nor an IP address", `percent-encode "@", "/" and ":" in user and password`,
 		}
 	}
 	if strings.Trim(host, "0123456789.") == "" {
@@ -56,9 +54,7 @@ func checkTLS(t *Target) error {
 		t.SSLMode = "require"
 	default:
 		return &URLError{
-			"parameter sslmode",
-			"has an unknown value",
-			"use disable, allow, prefer, require, verify-ca or verify-full",
+			"parameter sslmode", "has an unknown value", "use disable, allow, prefer, require, verify-ca or verify-full",
 		}
 	}
 	if t.SSLMode == "require" && t.SSLRootCert != "" {
@@ -71,8 +67,7 @@ func checkTLS(t *Target) error {
 	switch {
 	case t.SSLRootCert == "system" || verifies && t.SSLRootCert == "":
 		return &URLError{
-			"parameter sslrootcert",
-			"does not name a file",
+			"parameter sslrootcert", "does not name a file",
 			"write the CA's PEM file; on Debian all public ones are in /etc/ssl/certs/ca-certificates.crt",
 		}
 	case t.SSLRootCert != "" && !verifies:
@@ -95,9 +90,7 @@ func checkBinding(t *Target) error {
 		switch {
 		case t.SSLMode == "disable" || t.Socket() != "":
 			return &URLError{
-				"parameter channel_binding",
-				"needs TLS, which this connection has not",
-				"write sslmode=require, or leave it out",
+				"parameter channel_binding", "needs TLS, which this connection has not", "write sslmode=require, or leave it out",
 			}
 		case !strings.HasPrefix(t.SSLMode, "verify-"):
 			t.SSLMode = "require"

@@ -53,11 +53,7 @@ func TestTarget_sends_no_password_in_clear_to_another_machine(t *testing.T) {
 			t.Parallel()
 			address, got := asksInClear(t)
 			tgt := Target{
-				Host:     "db.example",
-				User:     "app",
-				Password: "s3cr3t-pw",
-				Database: "mail",
-				SSLMode:  "disable",
+				Host: "db.example", User: "app", Password: "s3cr3t-pw", Database: "mail", SSLMode: "disable",
 			}.withDefaults()
 			cfg, err := tgt.config()
 			require.NoError(t, err)
@@ -72,11 +68,8 @@ func TestTarget_sends_no_password_in_clear_to_another_machine(t *testing.T) {
 			if piece > 1 {
 				failure := tgt.explain(err)
 				assert.Equal(t, Authentication, failure.Kind)
-				assert.ErrorContains(
-					t,
-					failure,
-					"asks for the password in clear text, and the connection has no TLS; switch TLS on",
-				)
+				assert.ErrorContains(t, failure,
+					"asks for the password in clear text, and the connection has no TLS; switch TLS on")
 			}
 		})
 	}

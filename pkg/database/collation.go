@@ -26,12 +26,7 @@ func Collations(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 			and exists (select from pg_depend d where d.refclassid = 'pg_collation'::regclass and d.refobjid = c.oid)
 		order by 1 desc, 2`
 	var number int
-	if err := conn.QueryRow(
-		ctx,
-		`select current_setting('server_version_num')::int`,
-	).Scan(
-		&number,
-	); err != nil ||
+	if err := conn.QueryRow(ctx, `select current_setting('server_version_num')::int`).Scan(&number); err != nil ||
 		number < 150000 {
 		return nil, err // before 15, no database had one
 	}
@@ -60,22 +55,13 @@ type collation struct {
 func (c collation) warning() string {
 	switch {
 	case c.Actual == nil:
-		return fmt.Sprintf(
-			"%s %s has collation version %s recorded, and its sort order has none now; no index depends on it: %s",
-			c.Kind,
-			c.Name,
-			c.Recorded,
-			c.Forget,
-		)
+		return fmt.Sprintf("%s %s has collation version %s recorded, and its sort order has none now; no index depends "+
+			"on it: %s",
+			c.Kind, c.Name, c.Recorded, c.Forget)
 	case *c.Actual != c.Recorded:
-		return fmt.Sprintf(
-			"%s %s was sorted by collation version %s, and the server has %s now: indexes on text may miss rows: %s",
-			c.Kind,
-			c.Name,
-			c.Recorded,
-			*c.Actual,
-			c.Refresh,
-		)
+		return fmt.Sprintf("%s %s was sorted by collation version %s, and the server has %s now: indexes on text may miss "+
+			"rows: %s",
+			c.Kind, c.Name, c.Recorded, *c.Actual, c.Refresh)
 	default:
 		return ""
 	}

@@ -16,11 +16,7 @@ func (t Target) Connect(ctx context.Context) (*pgx.Conn, error) {
 	cfg, err := t.config()
 	if err != nil {
 		return nil, &ConnectError{
-			Kind:   Settings,
-			Target: t.Redacted(),
-			Reason: err.Error(),
-			Remedy: "correct the database URL",
-			Err:    err,
+			Kind: Settings, Target: t.Redacted(), Reason: err.Error(), Remedy: "correct the database URL", Err: err,
 		}
 	}
 	if trace.From(ctx) != nil {

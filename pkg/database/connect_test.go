@@ -195,9 +195,7 @@ func TestConnectError_is_one_line_with_the_remedy_at_its_end(t *testing.T) {
 	require.Error(t, err)
 	text := err.Error()
 	assert.True(t, strings.HasPrefix(text, `use database "postgresql://app@127.0.0.1:`), text)
-	assert.True(
-		t,
+	assert.True(t,
 		strings.HasSuffix(text, `rejects the password of user "app" (SQLSTATE 28P01); correct user and password in the URL`),
-		text,
-	)
+		text)
 }

@@ -72,19 +72,11 @@ func (t Target) classify(err error) *ConnectError {
 	)
 	switch {
 	case errors.As(err, &dns):
-		return t.failure(
-			DNS,
-			"the name of the host does not resolve",
-			"check the host in the URL and this machine's DNS",
-			dns,
-		)
+		return t.failure(DNS, "the name of the host does not resolve",
+			"check the host in the URL and this machine's DNS", dns)
 	case isTLS(err):
-		return t.failure(
-			TLS,
-			"TLS failed: "+tlsCause(err),
-			"check sslmode and sslrootcert against the server's certificate",
-			tlsError(err),
-		)
+		return t.failure(TLS, "TLS failed: "+tlsCause(err), "check sslmode and sslrootcert against the server's certificate",
+			tlsError(err))
 	case errors.Is(err, errNoTLS):
 		return t.failure(TLS, fmt.Sprintf("the server has no TLS, and sslmode=%s asks for it", t.SSLMode),
 			"switch TLS on in the server, or write sslmode=prefer where the network is trusted", errNoTLS)
@@ -94,19 +86,11 @@ func (t Target) classify(err error) *ConnectError {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return t.failure(Refused, "nothing listens there", "start the server, or check host and port", syscall.ECONNREFUSED)
 	case t.Socket() != "" && errors.Is(err, syscall.ENOENT):
-		return t.failure(
-			Refused,
-			"there is no socket "+t.Socket(),
-			"start the server, or write as host the directory that its unix_socket_directories names",
-			syscall.ENOENT,
-		)
+		return t.failure(Refused, "there is no socket "+t.Socket(),
+			"start the server, or write as host the directory that its unix_socket_directories names", syscall.ENOENT)
 	case t.Socket() != "" && errors.Is(err, syscall.EACCES):
-		return t.failure(
-			Permission,
-			"this user may not use the socket "+t.Socket(),
-			"check the directory's rights and the server's unix_socket_permissions",
-			syscall.EACCES,
-		)
+		return t.failure(Permission, "this user may not use the socket "+t.Socket(),
+			"check the directory's rights and the server's unix_socket_permissions", syscall.EACCES)
 	case errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH):
 		errors.As(err, &op)
 		return t.failure(Unreachable, "there is no route to the host", "check the host and this machine's network", op)
@@ -115,7 +99,8 @@ func (t Target) classify(err error) *ConnectError {
 			"switch TLS on in the server and write sslmode=require, or let pg_hba.conf say scram-sha-256", errClear)
 	case errors.Is(err, errForeign):
 		return t.failure(Foreign, "what answers there is not PostgreSQL", "check host and port", errForeign)
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE):
 		return t.failure(Dropped, "the connection was closed without an answer",
 			"wait until the server has started, and check that it is PostgreSQL", io.ErrUnexpectedEOF)
 	}

@@ -63,9 +63,7 @@ func (t Target) certificates() ([]ClientFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read sslkey: %w", err)
 	}
-	if block, _ := pem.Decode(
-		key,
-	); block != nil &&
+	if block, _ := pem.Decode(key); block != nil &&
 		(block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "") {
 		return nil, fmt.Errorf("read sslkey: %q is encrypted; use a key file that is not", t.SSLKey)
 	}

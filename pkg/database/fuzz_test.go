@@ -11,7 +11,9 @@ import (
 
 // FuzzParseURL looks for a password that gets into an error, and for targets that do not survive their own URL.
 func FuzzParseURL(f *testing.F) {
-	for _, s := range []string{"al@pha", "al/pha", "al%pha", "al#p?ha", "a b", "a&b=c", "a'b\\", "a\nb", "a:b", "[a]", ""} {
+	for _, s := range []string{
+		"al@pha", "al/pha", "al%pha", "al#p?ha", "a b", "a&b=c", "a'b\\", "a\nb", "a:b", "[a]", "",
+	} {
 		f.Add("postgres://app:", s, "@127.0.0.1:1/mail")
 		f.Add("postgres://h/mail?user=app&password=", s, "&sslmode=disable")
 		f.Add("jdbc:postgresql://h/mail?user=app&password=", s, "&ssl=1")

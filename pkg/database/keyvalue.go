@@ -26,8 +26,7 @@ func readKeyValue(s string) (w written, err error) {
 		}
 		if canonical(strings.ToLower(name)) != "password" && semicolons.MatchString(value) {
 			return w, &URLError{
-				"URL",
-				"has semicolons between its parts, as .NET and PHP write it",
+				"URL", "has semicolons between its parts, as .NET and PHP write it",
 				"write postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
 			}
 		}

@@ -102,8 +102,9 @@ func LockHolders(ctx context.Context, conn *pgx.Conn, key int64) ([]Session, err
 // latest; a zero latest leaves no one out. A role without pg_monitor does not see what kind of session another role's
 // is, nor since when: it counts, too. Autovacuum and the like never do.
 func OtherWriters(ctx context.Context, conn *pgx.Conn, table string, latest time.Time) ([]Session, error) {
-	const query = `select ` + sessionColumns + ` from pg_stat_activity a where a.datname = current_database()
-		and a.pid <> pg_backend_pid() and a.usesysid is not null and coalesce(a.backend_type, 'client backend') = 'client backend'
+	const query = `select ` + sessionColumns + ` from pg_stat_activity a
+		where a.datname = current_database() and a.pid <> pg_backend_pid() and a.usesysid is not null
+		and coalesce(a.backend_type, 'client backend') = 'client backend'
 		and has_table_privilege(a.usesysid, $1, 'update') and not coalesce(a.backend_start > $2, false) order by a.pid`
 	if latest.IsZero() {
 		return sessions(ctx, conn, query, table, pgtype.Timestamptz{InfinityModifier: pgtype.Infinity, Valid: true})
@@ -111,8 +112,8 @@ func OtherWriters(ctx context.Context, conn *pgx.Conn, table string, latest time
 	return sessions(ctx, conn, query, table, latest)
 }
 
-// NeverIdle switches off, for conn's session, the limits on how long it may be idle: a role or a database may have them,
-// and the session holds a lock while others work.
+// NeverIdle switches off, for conn's session, the limits on how long it may be idle: a role or a database may have
+// them, and the session holds a lock while others work.
 func NeverIdle(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `select set_config(name, '0', false)
 		from unnest(array['idle_session_timeout', 'idle_in_transaction_session_timeout']) name

@@ -56,16 +56,7 @@ func guards() map[string]guard {
 	handshake := guard{[]string{"postgres"}, "leave it out: the JDBC driver begins with PostgreSQL's own handshake"}
 	revoked := guard{nil, "have the CA's file hold only what is valid: no driver here reads revocation lists"}
 	primary := guard{
-		[]string{
-			"any",
-			"read-write",
-			"primary",
-			"prefer-standby",
-			"master",
-			"preferSecondary",
-			"preferSlave",
-			"preferPrimary",
-		},
+		strings.Fields("any read-write primary prefer-standby master preferSecondary preferSlave preferPrimary"),
 		"name the one server that can be written to, and leave it out",
 	}
 	return map[string]guard{
@@ -80,41 +71,31 @@ func guards() map[string]guard {
 			[]string{"TLSv1", "TLSv1.1", "TLSv1.2"},
 			"TLS 1.2 is the least in any case; for more set ssl_min_protocol_version in the server",
 		},
-		"sslcertmode": {
-			[]string{"allow"},
-			"to send a certificate write sslcert and sslkey; to send none, leave them out",
-		},
+		"sslcertmode":    {[]string{"allow"}, "to send a certificate write sslcert and sslkey; to send none, leave them out"},
 		"sslnegotiation": handshake,
 		"sslNegotiation": handshake,
 		"sslsni":         {[]string{"1"}, "leave it out: the name is always sent"},
 		"sslcompression": {[]string{"0"}, "leave it out: no driver here compresses"},
-		"ssl": {
-			nil,
-			"write sslmode=require, or sslmode=verify-full with sslrootcert=FILE, or sslmode=disable",
-		},
-		"sslaccept": {
-			nil,
-			"write sslmode=require to check no certificate, or sslmode=verify-full with sslrootcert=FILE",
-		},
+
+		"ssl":       {nil, "write sslmode=require, or sslmode=verify-full with sslrootcert=FILE, or sslmode=disable"},
+		"sslaccept": {nil, "write sslmode=require to check no certificate, or sslmode=verify-full with sslrootcert=FILE"},
+
 		"sslpassword":          {nil, "use a key file that is not encrypted"},
 		"sslkeylogfile":        {nil, "leave it out: it lets others read the connection"},
 		"target_session_attrs": primary,
 		"targetServerType":     primary,
 		"load_balance_hosts":   {[]string{"disable"}, "name the one server that can be written to"},
 		"loadBalanceHosts":     {[]string{"false"}, "name the one server that can be written to"},
-		"replication": {
-			[]string{"false", "off", "no", "0"},
-			"leave it out: a replication connection cannot migrate",
-		},
-		"readOnly": {[]string{"false"}, "leave it out: a migration writes"},
+
+		"replication": {[]string{"false", "off", "no", "0"}, "leave it out: a replication connection cannot migrate"},
+		"readOnly":    {[]string{"false"}, "leave it out: a migration writes"},
 	}
 }
 
 // protective tells by its name that a parameter which is known to nobody here may protect the connection or a
 // secret: such a one is never left out.
-var protective = regexp.MustCompile(
-	`^(ssl|tls|gss|krb|kerberos|jaas|sspi|spn|auth|require|channel)|cert|pass|secret|token|auth|verify|encrypt|oauth|factory|plugin`,
-)
+var protective = regexp.MustCompile(`^(ssl|tls|gss|krb|kerberos|jaas|sspi|spn|auth|require|channel)|` +
+	`cert|pass|secret|token|auth|verify|encrypt|oauth|factory|plugin`)
 
 // pointless are the names, in small letters and without underscores, of what means nothing to one connection.
 var pointless = []struct { //nolint:gochecknoglobals // a table
@@ -122,15 +103,15 @@ var pointless = []struct { //nolint:gochecknoglobals // a table
 	why   string
 }{
 	{
-		regexp.MustCompile(
-			`pool|pgbouncer|connectionlimit|max(open|idle|size|conn)|minsize|minconn|connmax|connhealth|lifetime|maxage|idletimeout|checkouttimeout|reaping|retr(y|ies)|reconnect`,
-		),
+		regexp.MustCompile(`pool|pgbouncer|connectionlimit|max(open|idle|size|conn)|minsize|minconn|connmax|connhealth|` +
+			`lifetime|maxage|idletimeout|checkouttimeout|reaping|retr(y|ies)|reconnect`),
 		"it is about a pool of connections, and this is one connection",
 	},
 	{
-		regexp.MustCompile(
-			`prepare|statement(s|cache)|cache(size|capacity|queries|fields)|queryexecmode|preferquerymode|binary|fetch|batch|autosave|savepoint|stringtype|sanitiser|quotereturning|escapesyntax|resultbuffer|unknownlength|hideunpriv|startupparam|serverversion|readonlymode|querytimeout|sockettimeout|logintimeout|allowencoding|datetime|advisorylock`,
-		),
+		regexp.MustCompile(`prepare|statement(s|cache)|cache(size|capacity|queries|fields)|queryexecmode|preferquerymode|` +
+			`binary|fetch|batch|autosave|savepoint|stringtype|sanitiser|quotereturning|escapesyntax|resultbuffer|` +
+			`unknownlength|hideunpriv|startupparam|serverversion|readonlymode|querytimeout|sockettimeout|logintimeout|` +
+			`allowencoding|datetime|advisorylock`),
 		"it is about how an application sends its statements",
 	},
 	{
@@ -138,9 +119,9 @@ var pointless = []struct { //nolint:gochecknoglobals // a table
 		"it is about the network below a connection that lasts",
 	},
 	{
-		regexp.MustCompile(
-			`^log(ger|server|unclosed)|metrics|tracing|clientencoding|charset|^encoding|fallbackapplicationname|^uselibpqcompat$|^krbsrvname|^krbspn|^gss(lib|delegation|responsetimeout)|^sslresponsetimeout|^sslmaxprotocolversion|^kerberosservername|^(jaas|sspi|usespnego)`,
-		),
+		regexp.MustCompile(`^log(ger|server|unclosed)|metrics|tracing|clientencoding|charset|^encoding|` +
+			`fallbackapplicationname|^uselibpqcompat$|^krbsrvname|^krbspn|^gss(lib|delegation|responsetimeout)|` +
+			`^sslresponsetimeout|^sslmaxprotocolversion|^kerberosservername|^(jaas|sspi|usespnego)`),
 		"it changes nothing here",
 	},
 }
@@ -155,8 +136,7 @@ func (w *written) other(i int) error {
 		}
 		return &URLError{
 			"parameter " + w.shown(i),
-			"cannot be kept by both drivers, the one that verifies and the one that migrates",
-			g.remedy,
+			"cannot be kept by both drivers, the one that verifies and the one that migrates", g.remedy,
 		}
 	}
 	for _, kind := range pointless {
@@ -185,7 +165,8 @@ func (w *written) unknown(i int, plain string) error {
 		case distance <= len(best)/4:
 			remedy = "did you mean " + best + "?"
 		case protective.MatchString(plain):
-			remedy = "it may be meant to protect the connection, so it is not left out: write sslmode, sslrootcert, channel_binding"
+			remedy = "it may be meant to protect the connection, so it is not left out: write sslmode, sslrootcert, " +
+				"channel_binding"
 		default:
 			remedy = "leave it out; a setting of the server is written options=-c%20NAME%3DVALUE"
 		}

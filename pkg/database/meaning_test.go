@@ -13,14 +13,29 @@ import (
 func TestReadURL_leaves_out_what_means_nothing_to_one_connection(t *testing.T) {
 	t.Parallel()
 	for source, list := range map[string]string{
-		"Prisma":     "pgbouncer=true connection_limit=5 pool_timeout=0 socket_timeout=5 statement_cache_size=0",
-		"pgx":        "pool_max_conns=3 pool_min_conns=1 pool_max_conn_lifetime=1h pool_health_check_period=1m default_query_exec_mode=exec statement_cache_capacity=0 description_cache_capacity=0",
-		"libpq":      "keepalives=1 keepalives_idle=30 keepalives_interval=9 keepalives_count=3 tcp_user_timeout=9 fallback_application_name=x client_encoding=UTF8 krbsrvname=postgres gsslib=gssapi gssdelegation=0 ssl_max_protocol_version=TLSv1.3 min_protocol_version=3.0 max_protocol_version=latest",
-		"pgjdbc":     "prepareThreshold=0 preparedStatementCacheQueries=0 preparedStatementCacheSizeMiB=1 databaseMetadataCacheFields=1 databaseMetadataCacheFieldsMiB=1 defaultRowFetchSize=100 adaptiveFetch=true adaptiveFetchMaximum=9 adaptiveFetchMinimum=1 binaryTransfer=false binaryTransferEnable=1 binaryTransferDisable=1 tcpKeepAlive=true tcpNoDelay=true socketTimeout=3 loginTimeout=3 cancelSignalTimeout=3 reWriteBatchedInserts=true stringtype=unspecified autosave=always cleanupSavepoints=true preferQueryMode=simple readOnlyMode=ignore loggerLevel=OFF loggerFile=x logUnclosedConnections=true logServerErrorDetail=false receiveBufferSize=1 sendBufferSize=1 assumeMinServerVersion=9 allowEncodingChanges=true unknownLength=1 maxResultBuffer=1M escapeSyntaxCallMode=call hideUnprivilegedObjects=true hostRecheckSeconds=3 groupStartupParameters=true quoteReturningIdentifiers=false disableColumnSanitiser=true gssResponseTimeout=1 sslResponseTimeout=1 protocolVersion=3 kerberosServerName=x jaasLogin=true jaasApplicationName=x useSpnego=true sspiServiceClass=x",
+		"Prisma": "pgbouncer=true connection_limit=5 pool_timeout=0 socket_timeout=5 statement_cache_size=0",
+		"pgx": "pool_max_conns=3 pool_min_conns=1 pool_max_conn_lifetime=1h pool_health_check_period=1m " +
+			"default_query_exec_mode=exec statement_cache_capacity=0 description_cache_capacity=0",
+		"libpq": "keepalives=1 keepalives_idle=30 keepalives_interval=9 keepalives_count=3 tcp_user_timeout=9 " +
+			"fallback_application_name=x client_encoding=UTF8 krbsrvname=postgres gsslib=gssapi gssdelegation=0 " +
+			"ssl_max_protocol_version=TLSv1.3 min_protocol_version=3.0 max_protocol_version=latest",
+		"pgjdbc": "prepareThreshold=0 preparedStatementCacheQueries=0 preparedStatementCacheSizeMiB=1 " +
+			"databaseMetadataCacheFields=1 databaseMetadataCacheFieldsMiB=1 defaultRowFetchSize=100 adaptiveFetch=true " +
+			"adaptiveFetchMaximum=9 adaptiveFetchMinimum=1 binaryTransfer=false binaryTransferEnable=1 " +
+			"binaryTransferDisable=1 tcpKeepAlive=true tcpNoDelay=true socketTimeout=3 loginTimeout=3 cancelSignalTimeout=3 " +
+			"reWriteBatchedInserts=true stringtype=unspecified autosave=always cleanupSavepoints=true preferQueryMode=simple " +
+			"readOnlyMode=ignore loggerLevel=OFF loggerFile=x logUnclosedConnections=true logServerErrorDetail=false " +
+			"receiveBufferSize=1 sendBufferSize=1 assumeMinServerVersion=9 allowEncodingChanges=true unknownLength=1 " +
+			"maxResultBuffer=1M escapeSyntaxCallMode=call hideUnprivilegedObjects=true hostRecheckSeconds=3 " +
+			"groupStartupParameters=true quoteReturningIdentifiers=false disableColumnSanitiser=true gssResponseTimeout=1 " +
+			"sslResponseTimeout=1 protocolVersion=3 kerberosServerName=x jaasLogin=true jaasApplicationName=x useSpnego=true " +
+			"sspiServiceClass=x",
 		"SQLAlchemy": "prepared_statement_cache_size=0 prepared_statement_name_func=x",
-		"Rails":      "pool=5 checkout_timeout=5 reaping_frequency=10 prepared_statements=false advisory_locks=true encoding=utf8",
-		"Django":     "conn_max_age=60 conn_health_checks=true",
-		"others":     "max_open_conns=5 max_idle_conns=5 max_lifetime=60 idle_timeout=20 maxPoolSize=5 reconnect=true binary_parameters=yes query_timeout=5 uselibpqcompat=true",
+		"Rails": "pool=5 checkout_timeout=5 reaping_frequency=10 prepared_statements=false advisory_locks=true " +
+			"encoding=utf8",
+		"Django": "conn_max_age=60 conn_health_checks=true",
+		"others": "max_open_conns=5 max_idle_conns=5 max_lifetime=60 idle_timeout=20 maxPoolSize=5 reconnect=true " +
+			"binary_parameters=yes query_timeout=5 uselibpqcompat=true",
 	} {
 		for _, p := range strings.Fields(list) {
 			t.Run(source+" "+p, func(t *testing.T) {
@@ -38,8 +53,8 @@ func TestReadURL_leaves_out_what_means_nothing_to_one_connection(t *testing.T) {
 
 func TestReadURL_keeps_or_refuses_what_guards_the_connection(t *testing.T) {
 	t.Parallel()
-	for _, fine := range strings.Fields(`gssencmode=disable gssencmode=prefer gssEncMode=allow sslnegotiation=postgres sslsni=1
-		sslcompression=0 sslcertmode=allow ssl_min_protocol_version=TLSv1.2 target_session_attrs=read-write
+	for _, fine := range strings.Fields(`gssencmode=disable gssencmode=prefer gssEncMode=allow sslnegotiation=postgres
+		sslsni=1 sslcompression=0 sslcertmode=allow ssl_min_protocol_version=TLSv1.2 target_session_attrs=read-write
 		target_session_attrs=any targetServerType=primary load_balance_hosts=disable replication=false`) {
 		t.Run(fine, func(t *testing.T) {
 			t.Parallel()
@@ -49,13 +64,14 @@ func TestReadURL_keeps_or_refuses_what_guards_the_connection(t *testing.T) {
 			assert.Equal(t, target(nil), got)
 		})
 	}
-	for _, refused := range strings.Fields(`gssencmode=require require_auth=scram-sha-256 requireAuth=scram-sha-256 requirepeer=postgres
-		sslcrl=/crl sslcrldir=/crl ssl_min_protocol_version=TLSv1.3 sslcertmode=require sslcertmode=disable sslnegotiation=direct
-		sslsni=0 sslcompression=1 ssl=true ssl=false ssl=require sslaccept=strict sslkeylogfile=/x target_session_attrs=read-only
-		targetServerType=secondary load_balance_hosts=random loadBalanceHosts=true replication=database readOnly=true
+	for _, refused := range strings.Fields(`gssencmode=require require_auth=scram-sha-256 requireAuth=scram-sha-256
+		requirepeer=postgres sslcrl=/crl sslcrldir=/crl ssl_min_protocol_version=TLSv1.3 sslcertmode=require
+		sslcertmode=disable sslnegotiation=direct sslsni=0 sslcompression=1 ssl=true ssl=false ssl=require
+		sslaccept=strict sslkeylogfile=/x target_session_attrs=read-only targetServerType=secondary
+		load_balance_hosts=random loadBalanceHosts=true replication=database readOnly=true
 		sslfactory=x sslfactoryarg=x sslhostnameverifier=x socketFactory=x socketFactoryArg=x
-		authenticationPluginClassName=x localSocketAddress=x scram_client_key=x oauth_issuer=x oauth_client_secret=x tlsMode=on
-		ssl_pool=x certPool=x sslidentity=x verifyPool=x trustServerCertificate=true`) {
+		authenticationPluginClassName=x localSocketAddress=x scram_client_key=x oauth_issuer=x oauth_client_secret=x
+		tlsMode=on ssl_pool=x certPool=x sslidentity=x verifyPool=x trustServerCertificate=true`) {
 		t.Run(refused, func(t *testing.T) {
 			t.Parallel()
 			name, _, _ := strings.Cut(refused, "=")
@@ -95,7 +111,8 @@ func TestReadURL_says_what_to_write_instead_of_the_rest(t *testing.T) {
 func TestReadURL_notes(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
-		"postgres://app:pw@db.example":                          `the URL names no database, so the one named like the user is taken, "app"`,
+		"postgres://app:pw@db.example": `the URL names no database, so the one named like the ` +
+			`user is taken, "app"`,
 		"postgres://app:pw@db.example/mail?connect_timeout=0":   "POSTSTACK_TIMEOUT_CONNECT ends the wait",
 		"jdbc:postgresql://h/m?user=a&password=p&poolpha-k17=1": "parameter 3 is left out",
 	} {

@@ -63,11 +63,8 @@ func (t *Target) setPort(text string) error {
 // apply puts the parameters into t.
 func (w *written) apply(t *Target) error {
 	seen := map[string]bool{
-		"password": w.hasPassword,
-		"user":     w.user != "",
-		"host":     w.host != "",
-		"port":     w.port != "",
-		"dbname":   w.database != "",
+		"password": w.hasPassword, "user": w.user != "", "host": w.host != "", "port": w.port != "",
+		"dbname": w.database != "",
 	}
 	for i, p := range w.parameters {
 		name := canonical(p.name)
@@ -104,9 +101,7 @@ func (w *written) set(t *Target, i int, name string) error {
 		ip, err := netip.ParseAddr(value)
 		if err != nil || ip.IsUnspecified() || ip.Zone() != "" {
 			return &URLError{
-				"parameter hostaddr",
-				"is not an IP address",
-				"write the address of the server that host names, or leave it out",
+				"parameter hostaddr", "is not an IP address", "write the address of the server that host names, or leave it out",
 			}
 		}
 		t.HostAddr = ip
@@ -127,8 +122,7 @@ func (w *written) setTimeout(t *Target, value string) error {
 	n, err := strconv.Atoi(value)
 	if err != nil {
 		return &URLError{
-			"parameter connect_timeout",
-			"is not a number of seconds",
+			"parameter connect_timeout", "is not a number of seconds",
 			"write one, such as 10; 0 waits as long as POSTSTACK_TIMEOUT_CONNECT lets it",
 		}
 	}

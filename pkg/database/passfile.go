@@ -74,13 +74,8 @@ func (t Target) WithPassFile() (Target, error) {
 			return t, nil
 		}
 	}
-	return t, fmt.Errorf(
-		"read passfile: %q has no line for user %q of database %q at %s",
-		t.PassPath,
-		user,
-		database,
-		net.JoinHostPort(host, port),
-	)
+	return t, fmt.Errorf("read passfile: %q has no line for user %q of database %q at %s",
+		t.PassPath, user, database, net.JoinHostPort(host, port))
 }
 
 // passFields splits a line at its colons; a backslash takes the next character as it is. A comment has no fields.

@@ -10,10 +10,10 @@ import (
 )
 
 // ErrPooled is a connection pooler that gives the server's sessions to its clients for one transaction each, such as
-// PgBouncer with pool_mode=transaction: what belongs to a session, advisory locks above all, is not to be had through it.
-var ErrPooled = errors.New(
-	"a connection pooler in transaction mode stands before the server: locks of a session do not hold through it",
-)
+// PgBouncer with pool_mode=transaction: what belongs to a session, advisory locks above all, is not to be had through
+// it.
+var ErrPooled = errors.New("a connection pooler in transaction mode stands before the server: locks of a session do " +
+	"not hold through it")
 
 // Pooled tells whether err comes of such a pooler: it is [ErrPooled], or the server knows a prepared statement already
 // that this session has not made, or does not know one that it has (SQLSTATE 42P05, 26000).
@@ -22,9 +22,9 @@ func Pooled(err error) bool {
 	return errors.Is(err, ErrPooled) || errors.As(err, &pg) && (pg.Code == "42P05" || pg.Code == "26000")
 }
 
-// RequireSessions tells whether a connection of t is a session of the server's own: [ErrPooled] if two that are open at
-// the same time have one backend, or if the backend of one changes while the other is in a transaction. It sends nothing
-// but simple queries, which every pooler passes on.
+// RequireSessions tells whether a connection of t is a session of the server's own: [ErrPooled] if two that are open
+// at the same time have one backend, or if the backend of one changes while the other is in a transaction. It sends
+// nothing but simple queries, which every pooler passes on.
 func (t Target) RequireSessions(ctx context.Context) error {
 	one, err := t.Connect(ctx)
 	if err != nil {

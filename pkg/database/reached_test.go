@@ -30,12 +30,28 @@ func TestTarget_that_was_reached_is_reached_again(t *testing.T) {
 		loopback bool
 		place    string
 	}{
-		"localhost that answers on ::1 only":  {"postgres://app@localhost/mail", six, false, "[::1]:5432", "disable", "", false, true, "localhost:5432 (::1)"},
-		"a name that /etc/hosts leads here":   {"postgres://app@myhost/mail", "127.0.1.1", false, "127.0.1.1:5432", "disable", "", false, true, "myhost:5432 (127.0.1.1)"},
-		"with TLS the name stays":             {"postgres://app@myhost/mail", "127.0.1.1", true, "myhost:5432", "require", "127.0.1.1 myhost\n", false, true, "myhost:5432 (127.0.1.1)"},
-		"an address needs no name":            {"postgres://app@192.0.2.7/mail", far, true, "192.0.2.7:5432", "require", "", false, false, "192.0.2.7:5432"},
-		"a server without TLS far away":       {"postgres://app@db.example/mail", far, false, "192.0.2.7:5432", "disable", "", true, false, "db.example:5432 (192.0.2.7)"},
-		"sslmode=allow that went without TLS": {"postgres://app@db.example/mail?sslmode=allow", far, false, "192.0.2.7:5432", "disable", "", true, false, "db.example:5432 (192.0.2.7)"},
+		"localhost that answers on ::1 only": {
+			"postgres://app@localhost/mail", six, false, "[::1]:5432", "disable", "", false, true, "localhost:5432 (::1)",
+		},
+		"a name that /etc/hosts leads here": {
+			"postgres://app@myhost/mail", "127.0.1.1", false, "127.0.1.1:5432",
+			"disable", "", false, true, "myhost:5432 (127.0.1.1)",
+		},
+		"with TLS the name stays": {
+			"postgres://app@myhost/mail", "127.0.1.1", true, "myhost:5432",
+			"require", "127.0.1.1 myhost\n", false, true, "myhost:5432 (127.0.1.1)",
+		},
+		"an address needs no name": {
+			"postgres://app@192.0.2.7/mail", far, true, "192.0.2.7:5432", "require", "", false, false, "192.0.2.7:5432",
+		},
+		"a server without TLS far away": {
+			"postgres://app@db.example/mail", far, false, "192.0.2.7:5432",
+			"disable", "", true, false, "db.example:5432 (192.0.2.7)",
+		},
+		"sslmode=allow that went without TLS": {
+			"postgres://app@db.example/mail?sslmode=allow", far, false,
+			"192.0.2.7:5432", "disable", "", true, false, "db.example:5432 (192.0.2.7)",
+		},
 		"verify-full keeps the name": {
 			"postgres://app@db.example/mail?sslmode=verify-full&sslrootcert=" + root, far, true,
 			"db.example:5432", "verify-full", "192.0.2.7 db.example\n", false, false, "db.example:5432 (192.0.2.7)",
@@ -44,7 +60,10 @@ func TestTarget_that_was_reached_is_reached_again(t *testing.T) {
 			"postgres://app@db.example/mail?channel_binding=require", far, true,
 			"db.example:5432", "verify-ca", "192.0.2.7 db.example\n", false, false, "db.example:5432 (192.0.2.7)",
 		},
-		"hostaddr": {"postgres://app@db.example/mail?hostaddr=192.0.2.9", "", false, "db.example:5432", "prefer", "192.0.2.9 db.example\n", true, false, "db.example:5432 (192.0.2.9)"},
+		"hostaddr": {
+			"postgres://app@db.example/mail?hostaddr=192.0.2.9", "", false, "db.example:5432",
+			"prefer", "192.0.2.9 db.example\n", true, false, "db.example:5432 (192.0.2.9)",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +103,8 @@ func TestTarget_ClientFiles_for_channel_binding(t *testing.T) {
 func TestTarget_on_a_socket(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
-		"postgresql:///mail?host=/run/pg&port=6000&user=app", "postgresql://app@%2Frun%2Fpg:6000/mail", "host=/run/pg port=6000 dbname=mail user=app",
+		"postgresql:///mail?host=/run/pg&port=6000&user=app", "postgresql://app@%2Frun%2Fpg:6000/mail",
+		"host=/run/pg port=6000 dbname=mail user=app",
 	} {
 		tgt, err := database.ParseURL(url)
 		require.NoError(t, err, url)

@@ -26,15 +26,8 @@ func Verifier(password secret.Value) (secret.Value, error) {
 	}
 	stored := sha256.Sum256(keyed(salted, "Client Key"))
 	text := base64.StdEncoding.EncodeToString
-	return secret.Value(
-		fmt.Sprintf(
-			"SCRAM-SHA-256$%d:%s$%s:%s",
-			scramIterations,
-			text(salt),
-			text(stored[:]),
-			text(keyed(salted, "Server Key")),
-		),
-	), nil
+	return secret.Value(fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s",
+		scramIterations, text(salt), text(stored[:]), text(keyed(salted, "Server Key")))), nil
 }
 
 func keyed(key []byte, message string) []byte {

@@ -14,46 +14,31 @@ func (t Target) explainSQL(pg *pgconn.PgError) *ConnectError {
 	switch pg.Code {
 	case "28P01":
 		if t.Password == "" {
-			return say(
-				Authentication,
-				fmt.Sprintf("the server wants a password for user %q, and the URL has none", t.User),
-				"write it into the URL",
-			)
+			return say(Authentication, fmt.Sprintf("the server wants a password for user %q, and the URL has none", t.User),
+				"write it into the URL")
 		}
-		return say(
-			Authentication,
-			fmt.Sprintf("the server rejects the password of user %q", t.User),
-			"correct user and password in the URL",
-		)
+		return say(Authentication, fmt.Sprintf("the server rejects the password of user %q", t.User),
+			"correct user and password in the URL")
 	case "28000":
 		return say(Authentication, fmt.Sprintf("the server does not let user %q in: %s", t.User, pg.Message),
 			"check that the role exists and may log in, and that pg_hba.conf allows it from here with this sslmode")
 	case "3D000":
-		return say(
-			NoDatabase,
-			fmt.Sprintf("the server has no database %q", t.Database),
-			"create it, or correct its name in the URL",
-		)
+		return say(NoDatabase, fmt.Sprintf("the server has no database %q", t.Database),
+			"create it, or correct its name in the URL")
 	case "3F000":
 		return t.noSchema(pg)
 	case "42501":
 		return say(Permission, pg.Message, fmt.Sprintf("grant it to user %q, or log in as the owner", t.User))
 	case "53300":
-		return say(
-			TooMany,
-			"all of the server's connections are taken",
-			"close some, or raise max_connections or the role's limit",
-		)
+		return say(TooMany, "all of the server's connections are taken",
+			"close some, or raise max_connections or the role's limit")
 	case "57P01", "57P02", "57P03":
 		return say(StartingUp, "the server is starting up or shutting down", "wait, and try again")
 	case "55000":
 		return say(Permission, pg.Message, fmt.Sprintf("let database %q accept connections", t.Database))
 	case "42P05", "26000":
-		return say(
-			Settings,
-			ErrPooled.Error(),
-			"point the URL at the server itself, or at a pool in session mode (PgBouncer: pool_mode=session)",
-		)
+		return say(Settings, ErrPooled.Error(),
+			"point the URL at the server itself, or at a pool in session mode (PgBouncer: pool_mode=session)")
 	case "25006":
 		return say(ReadOnly, "the server takes no changes", "use the primary server, or end its read-only mode")
 	}

@@ -81,10 +81,12 @@ func TestTarget_JDBC(t *testing.T) {
 		"jdbc:postgresql://db.example:5432/mail?sslmode=prefer&ApplicationName=poststack" +
 			"&connectTimeout=10&loginTimeout=60&gssEncMode=disable" + noCleartext: "postgres://app:pw@db.example/mail",
 		"jdbc:postgresql://[::1]:6000/a%2Bb%20c?sslmode=disable&currentSchema=hosting&ApplicationName=poststack" +
-			"&connectTimeout=3&loginTimeout=60&gssEncMode=disable": "postgres://app:pw@[::1]:6000/a+b%20c?sslmode=disable&schema=hosting&connect_timeout=3",
+			"&connectTimeout=3&loginTimeout=60&gssEncMode=disable": "" +
+			"postgres://app:pw@[::1]:6000/a+b%20c?sslmode=disable&schema=hosting&connect_timeout=3",
 		"jdbc:postgresql://db.example:5432/mail?sslmode=verify-ca&sslrootcert=%2Fliquibase%2Frun%2Ftls%2Froot.crt" +
 			"&sslcert=%2Fliquibase%2Frun%2Ftls%2Fclient.crt&sslkey=%2Fliquibase%2Frun%2Ftls%2Fclient.pk8" +
-			"&ApplicationName=poststack&connectTimeout=10&loginTimeout=60&gssEncMode=disable": "postgres://app:pw@db.example/mail?sslmode=verify-ca&sslrootcert=/ca&sslcert=/c&sslkey=/k",
+			"&ApplicationName=poststack&connectTimeout=10&loginTimeout=60&gssEncMode=disable": "" +
+			"postgres://app:pw@db.example/mail?sslmode=verify-ca&sslrootcert=/ca&sslcert=/c&sslkey=/k",
 	} {
 		tgt, err := database.ParseURL(raw)
 		require.NoError(t, err)

@@ -68,16 +68,12 @@ func ReadURL(raw string) (t Target, notes []string, err error) {
 func read(raw string) (written, error) {
 	if strings.ContainsAny(raw[:1], "\"'`") {
 		return written{}, &URLError{
-			"URL",
-			"begins with a quote",
-			"leave the quotes out: they belong to the shell, not to the value",
+			"URL", "begins with a quote", "leave the quotes out: they belong to the shell, not to the value",
 		}
 	}
 	if m := inFront.FindStringSubmatch(raw); m != nil && m[1] != "password" {
 		return written{}, &URLError{
-			"URL",
-			"has a command or the name of a variable in front of it",
-			"begin with postgresql://",
+			"URL", "has a command or the name of a variable in front of it", "begin with postgresql://",
 		}
 	}
 	i := strings.IndexAny(raw, ":=")
@@ -92,9 +88,7 @@ func read(raw string) (written, error) {
 		}
 		if strings.HasPrefix(address, "+") {
 			return written{}, &URLError{
-				"scheme",
-				`names a driver behind a "+", which is another program's`,
-				"begin with postgresql://",
+				"scheme", `names a driver behind a "+", which is another program's`, "begin with postgresql://",
 			}
 		}
 		if address, ok = strings.CutPrefix(address, ":"); !ok {

@@ -52,9 +52,7 @@ func (s *Sessions) Look(ctx context.Context, t Target) (Report, error) {
 
 // ask runs checks in a session of t.
 func (s *Sessions) ask(
-	ctx context.Context,
-	t Target,
-	checks ...func(*Report, context.Context, *pgx.Conn, Target) error,
+	ctx context.Context, t Target, checks ...func(*Report, context.Context, *pgx.Conn, Target) error,
 ) (Report, error) {
 	report := Report{Target: t.withDefaults().Redacted()}
 	err := s.Use(ctx, t, func(ctx context.Context, conn *pgx.Conn) error {

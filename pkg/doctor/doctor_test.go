@@ -89,7 +89,9 @@ func TestSpace(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	places := []doctor.Place{{What: "cache", Path: filepath.Join(dir, "not", "yet")}}
-	for want, left := range map[doctor.State]uint64{doctor.OK: 50 << 30, doctor.Warning: 3 << 30, doctor.Problem: 1 << 20} {
+	for want, left := range map[doctor.State]uint64{
+		doctor.OK: 50 << 30, doctor.Warning: 3 << 30, doctor.Problem: 1 << 20,
+	} {
 		found := doctor.Space(places, func(path string) (uint64, error) {
 			assert.Equal(t, dir, path, "the nearest one that exists")
 			return left, nil
@@ -107,12 +109,8 @@ func TestPermissions(t *testing.T) {
 	file := filepath.Join(dir, "password")
 	require.NoError(t, os.WriteFile(file, []byte("x"), 0o600))
 	look := func(ours bool) []doctor.Finding {
-		return doctor.Permissions(
-			[]doctor.Secret{{What: "password", Path: file, Mode: 0o600, Ours: ours}},
-			nil,
-		).Look(
-			t.Context(),
-		)
+		return doctor.Permissions([]doctor.Secret{{What: "password", Path: file, Mode: 0o600, Ours: ours}},
+			nil).Look(t.Context())
 	}
 	assert.Equal(t, []doctor.State{doctor.OK}, states(look(true)))
 	require.NoError(t, os.Chmod(file, 0o644))
@@ -127,12 +125,8 @@ func TestPermissions(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 
 	places := []doctor.Place{{What: "logs", Path: dir}, {What: "cache", Path: filepath.Join(dir, "none")}}
-	assert.Equal(
-		t,
-		[]doctor.State{doctor.OK},
-		states(doctor.Permissions(nil, places).Look(t.Context())),
-		"what is not there yet is well",
-	)
+	assert.Equal(t, []doctor.State{doctor.OK}, states(doctor.Permissions(nil, places).Look(t.Context())),
+		"what is not there yet is well")
 }
 
 func TestNetwork(t *testing.T) {
@@ -154,17 +148,10 @@ func TestNetwork(t *testing.T) {
 		return out
 	}
 	ok, warning := []doctor.State{doctor.OK}, []doctor.State{doctor.Warning}
-	assert.Equal(
-		t,
-		map[string][]doctor.State{"name service": ok, "package mirror": ok, "clock": ok},
-		look(doctor.Network{}),
-		"without a mirror",
-	)
-	assert.Equal(
-		t,
-		map[string][]doctor.State{"name service": ok, "package mirror": ok, "clock": ok},
-		look(doctor.Network{Mirrors: []string{server.URL + "/x"}}),
-	)
+	assert.Equal(t, map[string][]doctor.State{"name service": ok, "package mirror": ok, "clock": ok},
+		look(doctor.Network{}), "without a mirror")
+	assert.Equal(t, map[string][]doctor.State{"name service": ok, "package mirror": ok, "clock": ok},
+		look(doctor.Network{Mirrors: []string{server.URL + "/x"}}))
 	ahead = time.Hour
 	assert.Equal(t, warning, look(doctor.Network{Mirrors: []string{server.URL + "/x"}})["clock"], "behind")
 	ahead = -time.Hour
@@ -187,10 +174,7 @@ func TestMend_that_hangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hangs := doctor.Finding{
-			Check: "lock",
-			State: doctor.Problem,
-			Seen:  "set",
-			Fix: func(ctx context.Context) (string, error) {
+			Check: "lock", State: doctor.Problem, Seen: "set", Fix: func(ctx context.Context) (string, error) {
 				<-ctx.Done()
 				return "", ctx.Err()
 			},

@@ -45,27 +45,11 @@ func Limits(limit func(resource int) (hard uint64, err error)) Check {
 			case err != nil:
 				out = append(out, warn("ulimit -H "+r.flag, "the limit of %s cannot be read: %v", r.what, err))
 			case hard < r.least/4:
-				out = append(
-					out,
-					bad(
-						"raise it in /etc/security/limits.conf, and log in again",
-						"at most %d %s; %d are needed",
-						hard,
-						r.what,
-						r.least/4,
-					),
-				)
+				out = append(out, bad("raise it in /etc/security/limits.conf, and log in again",
+					"at most %d %s; %d are needed", hard, r.what, r.least/4))
 			case hard < r.least:
-				out = append(
-					out,
-					warn(
-						"raise it in /etc/security/limits.conf, and log in again",
-						"at most %d %s; %d are enough",
-						hard,
-						r.what,
-						r.least,
-					),
-				)
+				out = append(out, warn("raise it in /etc/security/limits.conf, and log in again",
+					"at most %d %s; %d are enough", hard, r.what, r.least))
 			case hard >= unlimited:
 				out = append(out, well("no limit of %s", r.what))
 			default:
@@ -85,9 +69,8 @@ func Cgroups(root string, runc bool) Check {
 			return []Finding{well("version 2")}
 		}
 		if _, err := os.Stat(filepath.Join(dir, "memory")); err != nil {
-			return []Finding{
-				bad("mount -t cgroup2 none /sys/fs/cgroup", "none are mounted on /sys/fs/cgroup: no container can start"),
-			}
+			return []Finding{bad("mount -t cgroup2 none /sys/fs/cgroup",
+				"none are mounted on /sys/fs/cgroup: no container can start")}
 		}
 		if !runc {
 			return []Finding{warn("apt-get install runc", "version 1, for which podman needs runc, which is not installed")}
@@ -121,10 +104,8 @@ func Space(places []Place, free func(path string) (uint64, error)) Check {
 			case left < noSpace:
 				out = append(out, bad("make room: df -h "+path, "%s: %s free on %s; builds need more", p.What, size, path))
 			case left < littleSpace:
-				out = append(
-					out,
-					warn("make room: df -h "+path, "%s: %s free on %s; building all images may need more", p.What, size, path),
-				)
+				out = append(out,
+					warn("make room: df -h "+path, "%s: %s free on %s; building all images may need more", p.What, size, path))
 			default:
 				out = append(out, well("%s: %s free on %s", p.What, size, path))
 			}

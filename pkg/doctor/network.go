@@ -141,12 +141,8 @@ func Clock(ahead time.Duration, other string) Finding {
 	case ahead > skew:
 		return warn("date; timedatectl", "this machine's clock is %s ahead of %s", ahead, other)
 	case ahead < -skew:
-		return warn(
-			"date; timedatectl",
-			"this machine's clock is %s behind %s: apt refuses package lists from the future",
-			-ahead,
-			other,
-		)
+		return warn("date; timedatectl", "this machine's clock is %s behind %s: apt refuses package lists from the future",
+			-ahead, other)
 	default:
 		return well("this machine's clock agrees with %s", other)
 	}

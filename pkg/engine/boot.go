@@ -28,9 +28,9 @@ const bootMarks = "at-boot"
 // Boot is what has containers run again after a reboot. Docker does so itself, by their restart policy, once dockerd
 // runs. Podman has no daemon: a unit starts the containers that are marked in the state directories of their stacks.
 //
-// Podman's own podman-restart.service with the policy "always" is no way. Measured with 4.3: it starts those as well that
-// were stopped, the policy stays what it was when the container was made, and a program that ends at once is started
-// again five times a second, without an end.
+// Podman's own podman-restart.service with the policy "always" is no way. Measured with 4.3: it starts those as well
+// that were stopped, the policy stays what it was when the container was made, and a program that ends at once is
+// started again five times a second, without an end.
 type Boot struct {
 	Dir    string // the one that all stacks of this user have their state directories in
 	System System // the zero value is this one
@@ -63,8 +63,7 @@ func MarkAtBoot(stateDir, name string) error {
 
 // MarkedAtBoot tells whether it is.
 func MarkedAtBoot(stateDir, name string) bool {
-	_, err := os.Stat(filepath.Join(stateDir, bootMarks, name))
-	return err == nil
+	return written(filepath.Join(stateDir, bootMarks, name))
 }
 
 // UnmarkAtBoot has it stay down.
@@ -92,10 +91,8 @@ func (b Boot) Look(ctx context.Context, info Info) AtBoot {
 	case b.enabled(ctx, info, b.unit()) == "enabled":
 		return b.lookLinger(info)
 	case info.Rootless && written(b.unitFile()):
-		return AtBoot{
-			Why:    "podman has no daemon, and its unit is not enabled",
-			Remedy: "systemctl --user enable --now " + b.unitFile(),
-		}
+		enable := "systemctl --user enable --now " + b.unitFile()
+		return AtBoot{Why: "podman has no daemon, and its unit is not enabled", Remedy: enable}
 	default:
 		return AtBoot{Why: "podman has no daemon, and no unit starts its containers", Remedy: "mage engine:install"}
 	}
@@ -123,10 +120,8 @@ func (b Boot) lookCron(ctx context.Context) AtBoot {
 // lookLinger tells whether the units of a user start with the machine.
 func (b Boot) lookLinger(info Info) AtBoot {
 	if info.Rootless && !written(filepath.Join("/var/lib/systemd/linger", b.System.User)) {
-		return AtBoot{
-			Why:    "the units of " + b.System.User + " wait for a login",
-			Remedy: "sudo loginctl enable-linger " + b.System.User,
-		}
+		user := b.System.User
+		return AtBoot{Why: "the units of " + user + " wait for a login", Remedy: "sudo loginctl enable-linger " + user}
 	}
 	return AtBoot{Returns: true}
 }

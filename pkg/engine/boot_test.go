@@ -60,18 +60,56 @@ func TestBoot_Look(t *testing.T) {
 		why     string
 		remedy  string
 	}{
-		"docker with its unit":          {docker, true, map[string]string{"systemctl is-enabled docker.service": "enabled\n"}, true, "", ""},
-		"docker without it":             {docker, true, map[string]string{"systemctl is-enabled": "disabled\n"}, false, "dockerd does not start", "sudo systemctl enable docker"},
-		"docker of another package":     {docker, true, nil, true, "cannot be told", ""},
-		"docker without systemd":        {docker, false, nil, true, "cannot be told", ""},
-		"docker elsewhere":              {engine.Info{Kind: engine.Docker, Endpoint: "tcp://far:1"}, true, map[string]string{"systemctl": "disabled"}, true, "cannot be told", ""},
-		"rootless docker":               {rootlessDocker, true, map[string]string{"systemctl --user": "disabled"}, false, "dockerd does not start", "systemctl --user enable docker"},
-		"rootless docker until login":   {rootlessDocker, true, map[string]string{"systemctl --user": "enabled"}, false, "wait for a login", "sudo loginctl enable-linger nobody-who-lingers"},
-		"podman with our unit":          {engine.Info{Kind: engine.Podman}, true, map[string]string{"systemctl is-enabled poststack-at-boot-": "enabled"}, true, "", ""},
-		"podman without it":             {engine.Info{Kind: engine.Podman}, true, nil, false, "no unit starts its containers", "mage engine:install"},
-		"rootless podman until login":   {engine.Info{Kind: engine.Podman, Rootless: true}, true, map[string]string{"systemctl --user": "enabled"}, false, "wait for a login", "enable-linger"},
-		"podman without systemd":        {engine.Info{Kind: engine.Podman}, false, nil, false, "systemd does not run here", "mage engine:install, which tells"},
-		"podman with another's crontab": {engine.Info{Kind: engine.Podman}, false, map[string]string{"crontab -l": "@reboot sh /elsewhere/at-boot.sh start"}, false, "systemd does not run here", "mage engine:install"},
+		"docker with its unit": {
+			docker, true, map[string]string{"systemctl is-enabled docker.service": "enabled\n"}, true, "", "",
+		},
+		"docker without it": {
+			docker, true,
+			map[string]string{"systemctl is-enabled": "disabled\n"},
+			false, "dockerd does not start", "sudo systemctl enable docker",
+		},
+		"docker of another package": {docker, true, nil, true, "cannot be told", ""},
+		"docker without systemd":    {docker, false, nil, true, "cannot be told", ""},
+		"docker elsewhere": {
+			engine.Info{Kind: engine.Docker, Endpoint: "tcp://far:1"},
+			true,
+			map[string]string{"systemctl": "disabled"},
+			true, "cannot be told", "",
+		},
+		"rootless docker": {
+			rootlessDocker, true,
+			map[string]string{"systemctl --user": "disabled"},
+			false, "dockerd does not start", "systemctl --user enable docker",
+		},
+		"rootless docker until login": {
+			rootlessDocker, true,
+			map[string]string{"systemctl --user": "enabled"},
+			false, "wait for a login", "sudo loginctl enable-linger nobody-who-lingers",
+		},
+		"podman with our unit": {
+			engine.Info{Kind: engine.Podman},
+			true,
+			map[string]string{"systemctl is-enabled poststack-at-boot-": "enabled"},
+			true, "", "",
+		},
+		"podman without it": {
+			engine.Info{Kind: engine.Podman}, true, nil, false, "no unit starts its containers", "mage engine:install",
+		},
+		"rootless podman until login": {
+			engine.Info{Kind: engine.Podman, Rootless: true},
+			true,
+			map[string]string{"systemctl --user": "enabled"},
+			false, "wait for a login", "enable-linger",
+		},
+		"podman without systemd": {
+			engine.Info{Kind: engine.Podman}, false, nil, false, "systemd does not run here", "mage engine:install, which tells",
+		},
+		"podman with another's crontab": {
+			engine.Info{Kind: engine.Podman},
+			false,
+			map[string]string{"crontab -l": "@reboot sh /elsewhere/at-boot.sh start"},
+			false, "systemd does not run here", "mage engine:install",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -124,14 +162,8 @@ func TestBoot_Install(t *testing.T) {
 	t.Run("who is not root is told how to enable it", func(t *testing.T) {
 		t.Parallel()
 		m := &machine{}
-		_, err := m.boot(
-			t,
-			engine.System{Systemd: true},
-		).Install(
-			t.Context(),
-			engine.Info{Kind: engine.Podman, Rootless: true},
-			m.reporter(),
-		)
+		_, err := m.boot(t, engine.System{Systemd: true}).Install(t.Context(),
+			engine.Info{Kind: engine.Podman, Rootless: true}, m.reporter())
 		require.NoError(t, err)
 		assert.Contains(t, strings.Join(m.said, "\n"), "remedy: systemctl --user enable --now ")
 		assert.NotContains(t, strings.Join(m.commands, "\n"), " enable ")
@@ -160,11 +192,8 @@ func TestBoot_Install(t *testing.T) {
 		changed, err := b.Install(t.Context(), engine.Info{Kind: engine.Docker, Endpoint: "unix:///s"}, m.reporter())
 		require.NoError(t, err)
 		assert.False(t, changed)
-		assert.Contains(
-			t,
-			strings.Join(m.said, "\n"),
-			"after a reboot containers stay down: dockerd does not start with the machine; remedy: sudo systemctl enable docker",
-		)
+		assert.Contains(t, strings.Join(m.said, "\n"),
+			"after a reboot containers stay down: dockerd does not start with the machine; remedy: sudo systemctl enable docker")
 		entries, err := os.ReadDir(b.Dir)
 		require.NoError(t, err)
 		assert.Empty(t, entries)
@@ -180,7 +209,8 @@ func TestBootScript(t *testing.T) {
 	require.NoError(t, err)
 	bin := t.TempDir()
 	asked := filepath.Join(bin, "asked")
-	podman := "#!/bin/sh\ncase $* in *gone) exit 1 ;; container*) exit 0 ;; esac\necho \"$*\" >>" + asked + "\ncase $* in *broken) exit 125 ;; esac\n"
+	podman := "#!/bin/sh\ncase $* in *gone) exit 1 ;; container*) exit 0 ;; esac\necho \"$*\" >>" + asked +
+		"\ncase $* in *broken) exit 125 ;; esac\n"
 	runnertest.WriteFile(t, filepath.Join(bin, "podman"), podman, 0o755)
 	run := func(how ...string) (string, error) {
 		require.NoError(t, os.WriteFile(asked, nil, 0o600))
@@ -202,18 +232,16 @@ func TestBootScript(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, out, "nothing is to run")
 
-	for _, m := range []struct{ stack, name string }{{one, "z-postgres"}, {one, "a-web"}, {two, "gone"}, {two, "b-postgres"}} {
+	for _, m := range []struct{ stack, name string }{
+		{one, "z-postgres"}, {one, "a-web"}, {two, "gone"}, {two, "b-postgres"},
+	} {
 		mark(m.stack, m.name)
 	}
 	require.NoError(t, engine.MarkAtBoot(one, "z-postgres"), "once more changes nothing")
 	out, err = run("start")
 	require.NoError(t, err)
-	assert.Equal(
-		t,
-		"start z-postgres\nstart a-web\nstart b-postgres\n",
-		out,
-		"what was marked first is started first, what is not there any more is not",
-	)
+	assert.Equal(t, "start z-postgres\nstart a-web\nstart b-postgres\n",
+		out, "what was marked first is started first, what is not there any more is not")
 	out, err = run("stop")
 	require.NoError(t, err)
 	assert.Equal(t, "stop b-postgres\nstop a-web\nstop z-postgres\n", out)

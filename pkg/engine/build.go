@@ -214,7 +214,9 @@ func (b *build) labelled(text string) (file string, err error) {
 // proxyArgs hands the proxies of the environment to RUN steps, as podman does by itself. They are predefined
 // arguments: they are in no image and change no cache. local tells of one on this machine's loopback.
 func (b *build) proxyArgs() (args []string, local bool) {
-	for _, k := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy"} {
+	for _, k := range []string{
+		"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "FTP_PROXY", "ftp_proxy", "NO_PROXY", "no_proxy",
+	} {
 		v := b.engine.opts.Getenv(k)
 		if v == "" || b.spec.Args[k] != "" {
 			continue

@@ -22,14 +22,8 @@ func TestBuild_has_a_bridge_of_its_own(t *testing.T) {
 	}
 	image := enginetest.ProgramImage(t, e)
 	dir := t.TempDir()
-	require.NoError(
-		t,
-		os.WriteFile(
-			filepath.Join(dir, "Dockerfile"),
-			[]byte("FROM "+string(image)+"\nRUN [\"/program\", \"cat\", \"/proc/net/route\"]\n"),
-			0o600,
-		),
-	)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"),
+		[]byte("FROM "+string(image)+"\nRUN [\"/program\", \"cat\", \"/proc/net/route\"]\n"), 0o600))
 	networks := func() (names []string) {
 		list, err := e.NetworkList(t.Context(), session.Labels())
 		require.NoError(t, err)

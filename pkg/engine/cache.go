@@ -52,11 +52,8 @@ func (e *Engine) cacheKey(ctx context.Context) (string, error) {
 				return "", disguised(fmt.Errorf("%s is podman %s, not docker", e.at, v.Version))
 			}
 		}
-		parts = append(
-			parts,
-			v.Version,
-			fingerprint(filepath.Join(e.opts.Getenv("HOME"), ".docker", "cli-plugins", "docker-buildx")),
-		)
+		parts = append(parts, v.Version,
+			fingerprint(filepath.Join(e.opts.Getenv("HOME"), ".docker", "cli-plugins", "docker-buildx")))
 	} else {
 		for _, p := range []string{"crun", "runc", "conmon", "fuse-overlayfs"} {
 			parts = append(parts, fingerprint(e.opts.look(p)))

@@ -66,10 +66,8 @@ func (b *build) removeLeftovers(ctx context.Context) {
 	for _, bundle := range bundles {
 		for _, runtime := range []string{"runc", "crun"} {
 			if program := b.engine.opts.look(runtime); program != "" {
-				_, _ = b.engine.cli.runner.Run(
-					ctx,
-					runner.Command{Program: program, Args: []string{"delete", "--force", "buildah-" + filepath.Base(bundle)}},
-				)
+				_, _ = b.engine.cli.runner.Run(ctx,
+					runner.Command{Program: program, Args: []string{"delete", "--force", "buildah-" + filepath.Base(bundle)}})
 			}
 		}
 	}

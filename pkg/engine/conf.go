@@ -128,7 +128,9 @@ func confFiles(getenv func(string) string) []string {
 	if home == "" {
 		home = filepath.Join(getenv("HOME"), ".config")
 	}
-	for _, dir := range []string{"/etc/containers/containers.conf.d", filepath.Join(home, "containers", "containers.conf.d")} {
+	for _, dir := range []string{
+		"/etc/containers/containers.conf.d", filepath.Join(home, "containers", "containers.conf.d"),
+	} {
 		parts, _ := filepath.Glob(filepath.Join(dir, "*.conf")) // the pattern is well-formed
 		slices.Sort(parts)
 		if strings.HasPrefix(dir, home) {

@@ -13,8 +13,8 @@ import (
 // gives a container another address at each start: who goes on asking from the same port, such as a secondary name
 // server with a query-source, would never be answered again. Docker sees to that itself.
 //
-// Only root may do so, and only where the containers run. Elsewhere there is nothing to forget, as a program forwards the
-// ports of rootless podman, or it is out of reach; so that nothing can be done is no error.
+// Only root may do so, and only where the containers run. Elsewhere there is nothing to forget, as a program forwards
+// the ports of rootless podman, or it is out of reach; so that nothing can be done is no error.
 func (e *Engine) forgetPaths(ctx context.Context, id ContainerID) error {
 	if e.info.Kind != Podman || e.info.Rootless || os.Geteuid() != 0 || !strings.HasPrefix(e.info.Endpoint, "unix://") {
 		return nil

@@ -147,11 +147,8 @@ func (e *Engine) ContainerRemove(ctx context.Context, id ContainerID) error {
 
 // awaitRemoval waits for the end of a removal that somebody else has begun.
 func (e *Engine) awaitRemoval(ctx context.Context, id ContainerID) error {
-	ctx, cancel := context.WithTimeoutCause(
-		ctx,
-		cleanupTime,
-		fmt.Errorf("it is still being removed after %s", cleanupTime),
-	)
+	ctx, cancel := context.WithTimeoutCause(ctx, cleanupTime,
+		fmt.Errorf("it is still being removed after %s", cleanupTime))
 	defer cancel()
 	for {
 		if _, err := e.ContainerInspect(ctx, string(id)); err != nil {
@@ -193,10 +190,8 @@ func containerOf(r container.InspectResponse) Container {
 	for _, m := range r.Mounts {
 		out.Mounts = append(out.Mounts, mountOf(m))
 	}
-	slices.SortFunc(
-		out.Mounts,
-		func(a, b Mount) int { return strings.Compare(a.Target, b.Target) },
-	) // docker lists them by chance
+	// docker lists them by chance
+	slices.SortFunc(out.Mounts, func(a, b Mount) int { return strings.Compare(a.Target, b.Target) })
 	return out
 }
 
@@ -226,10 +221,8 @@ func portsOf(n *container.NetworkSettings) []Port {
 				ip = b.HostIP.String()
 			}
 			out = append(out, Port{
-				Container: p.Num(),
-				Protocol:  strings.TrimPrefix(string(p.Proto()), string(network.TCP)),
-				HostIP:    ip,
-				Host:      uint16(host),
+				Container: p.Num(), Protocol: strings.TrimPrefix(string(p.Proto()), string(network.TCP)), HostIP: ip,
+				Host: uint16(host),
 			})
 		}
 	}

@@ -44,14 +44,8 @@ func (s *suite) buildCases() []testCase {
 		}},
 		{"the image shows the argument that was given last", s.changedArgument},
 		{"stages are built and copied from", func(ctx context.Context, t *testing.T) {
-			spec := s.build(
-				t,
-				"stages",
-				"COPY marker /built",
-				"FROM ${BASE_IMAGE}",
-				"COPY --from=0 /built /copied",
-				`RUN ["/program", "cat", "/copied"]`,
-			)
+			spec := s.build(t, "stages", "COPY marker /built", "FROM ${BASE_IMAGE}",
+				"COPY --from=0 /built /copied", `RUN ["/program", "cat", "/copied"]`)
 			var log strings.Builder
 			spec.Log = &log
 			_, err := s.Build(ctx, spec)
@@ -62,14 +56,8 @@ func (s *suite) buildCases() []testCase {
 }
 
 func (s *suite) buildTwice(ctx context.Context, t *testing.T) {
-	spec := s.build(
-		t,
-		"twice",
-		"ARG COLOUR=red",
-		"COPY marker /marker",
-		`RUN ["/program", "echo", "painting it"]`,
-		"ENV COLOUR=$COLOUR",
-	)
+	spec := s.build(t, "twice", "ARG COLOUR=red", "COPY marker /marker",
+		`RUN ["/program", "echo", "painting it"]`, "ENV COLOUR=$COLOUR")
 	spec.Labels["org.example.quoted"] = `a "b" $c ${d} 'e' \f #g`
 	var log strings.Builder
 	var live []engine.Step

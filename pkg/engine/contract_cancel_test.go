@@ -31,7 +31,9 @@ func (s *suite) cancelCases() []testCase {
 
 // cancelCreate cancels at several moments of a creation, of which the copy of its files is a part.
 func (s *suite) cancelCreate(ctx context.Context, t *testing.T) {
-	for _, after := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond, 80 * time.Millisecond} {
+	for _, after := range []time.Duration{
+		0, time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond, 80 * time.Millisecond,
+	} {
 		spec := s.spec("sleep", "120s")
 		spec.Files = []engine.File{{Path: "/run/secret", Mode: 0o400, Content: []byte("x")}}
 		cut, cancel := context.WithTimeout(ctx, after)
@@ -49,7 +51,9 @@ func (s *suite) cancelCreate(ctx context.Context, t *testing.T) {
 
 // cancelStart cancels at several moments of a start. Podman lost sight of what it had begun to start.
 func (s *suite) cancelStart(ctx context.Context, t *testing.T) {
-	for _, after := range []time.Duration{0, 5 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond} {
+	for _, after := range []time.Duration{
+		0, 5 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
+	} {
 		id := s.create(ctx, t, s.spec("sleep", "120s", s.name))
 		cut, cancel := context.WithTimeout(ctx, after)
 		err := s.ContainerStart(cut, id)

@@ -14,11 +14,7 @@ import (
 
 func (s *suite) fileCases() []testCase {
 	secretFile := engine.File{
-		Path:    "/run/deep/er/pass",
-		Mode:    0o400,
-		UID:     1234,
-		GID:     567,
-		Content: []byte("top\x00secret"),
+		Path: "/run/deep/er/pass", Mode: 0o400, UID: 1234, GID: 567, Content: []byte("top\x00secret"),
 	}
 	return []testCase{
 		{"files are there at start with owner and mode, and so are their parents", func(ctx context.Context, t *testing.T) {

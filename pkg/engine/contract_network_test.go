@@ -58,8 +58,7 @@ func (s *suite) published(ctx context.Context, t *testing.T) {
 func (s *suite) publishedUDP(ctx context.Context, t *testing.T) {
 	spec := s.spec("serve-udp", "7000", "hello from inside")
 	spec.Ports = []engine.Port{
-		{Container: 7000, HostIP: "127.0.0.1"},
-		{Container: 7000, Protocol: engine.UDP, HostIP: "127.0.0.1"},
+		{Container: 7000, HostIP: "127.0.0.1"}, {Container: 7000, Protocol: engine.UDP, HostIP: "127.0.0.1"},
 	}
 	id := s.start(ctx, t, spec)
 	c, err := s.ContainerInspect(ctx, string(id))

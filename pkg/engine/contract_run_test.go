@@ -92,7 +92,9 @@ func (s *suite) insideCases() []testCase {
 				_, out := s.output(ctx, t, spec)
 				line := out[max(0, strings.Index(out, " /scratch tmpfs ")):]
 				line, _, _ = strings.Cut(line, "\n")
-				for _, option := range []string{"rw", "noexec", "nosuid", "nodev", "size=1024k", "mode=750", "uid=1234", "gid=567"} {
+				for _, option := range []string{
+					"rw", "noexec", "nosuid", "nodev", "size=1024k", "mode=750", "uid=1234", "gid=567",
+				} {
 					assert.Contains(t, strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == ',' }), option, out)
 				}
 			},
@@ -116,10 +118,7 @@ func (s *suite) insideCases() []testCase {
 func (s *suite) confined(ctx context.Context, t *testing.T) {
 	spec := s.spec("wait")
 	spec.Confinement = engine.Confinement{
-		Confined:     true,
-		Capabilities: []string{"NET_BIND_SERVICE"},
-		Processes:    77,
-		Memory:       64 << 20,
+		Confined: true, Capabilities: []string{"NET_BIND_SERVICE"}, Processes: 77, Memory: 64 << 20,
 	}
 	id := s.start(ctx, t, spec)
 	res, err := s.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"/program", "cat", "/proc/self/status"}})
@@ -184,19 +183,13 @@ func (s *suite) exec(ctx context.Context, t *testing.T) {
 	id := s.start(ctx, t, s.spec("wait"))
 	res, err := s.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"/program", "fail", "9"}})
 	require.NoError(t, err)
-	assert.Equal(
-		t,
-		engine.ExecResult{Code: 9, Stdout: "working on it\n", Stderr: "program: no space left on the moon\n"},
-		res,
-	)
+	assert.Equal(t, engine.ExecResult{Code: 9, Stdout: "working on it\n", Stderr: "program: no space left on the moon\n"},
+		res)
 	res, err = s.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"/program", "id"}, User: "12:34"})
 	require.NoError(t, err)
 	assert.Equal(t, "12:34\n", res.Stdout)
-	res, err = s.ContainerExec(
-		ctx,
-		id,
-		engine.ExecSpec{Command: []string{"/program", "env", "K"}, Env: map[string]string{"K": "v w"}},
-	)
+	res, err = s.ContainerExec(ctx, id,
+		engine.ExecSpec{Command: []string{"/program", "env", "K"}, Env: map[string]string{"K": "v w"}})
 	require.NoError(t, err)
 	assert.Equal(t, "v w\n", res.Stdout)
 	cut, cancel := context.WithTimeout(ctx, 200*time.Millisecond)

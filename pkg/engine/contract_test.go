@@ -34,8 +34,8 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// keepsContract checks that the engine keeps the contract that this package's users rely on. A [*enginetest.Fake] is held to the
-// part that needs no process. Nothing of it stays behind, and a case that leaves something fails.
+// keepsContract checks that the engine keeps the contract that this package's users rely on. A [*enginetest.Fake] is
+// held to the part that needs no process. Nothing of it stays behind, and a case that leaves something fails.
 func keepsContract(t *testing.T, open func(testing.TB) API) {
 	t.Helper()
 	s := &suite{API: open(t), name: "poststack-contract-" + strings.ToLower(rand.Text()[:8])}
@@ -46,16 +46,8 @@ func keepsContract(t *testing.T, open func(testing.TB) API) {
 	enginetest.ImportProgram(t, s.API, s.image, "LABEL "+contractLabel+"="+s.name, "ENV FROM_IMAGE=yes")
 	lists := []func() []testCase{s.imageCases, s.tagCases, s.containerCases, s.storeCases}
 	if !fake {
-		lists = append(
-			lists,
-			s.runCases,
-			s.insideCases,
-			s.networkCases,
-			s.fileCases,
-			s.mountCases,
-			s.buildCases,
-			s.cancelCases,
-		)
+		lists = append(lists, s.runCases, s.insideCases, s.networkCases, s.fileCases, s.mountCases, s.buildCases,
+			s.cancelCases)
 	}
 	for _, list := range lists {
 		for _, c := range list() {

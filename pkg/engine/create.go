@@ -20,8 +20,8 @@ import (
 )
 
 // readableLog is the log driver of disposable containers: what they print is read by us, and a default such as none,
-// passthrough or a collector's gives nothing back. Both engines know it, and docker keeps the default's options where it
-// is the default. Long-lived containers log as the engine is set up to.
+// passthrough or a collector's gives nothing back. Both engines know it, and docker keeps the default's options where
+// it is the default. Long-lived containers log as the engine is set up to.
 const readableLog = "json-file"
 
 // cleanupTime bounds the removal of what a failed or cancelled call made.

@@ -54,12 +54,7 @@ func newProgress(d dialect, report func(Step), secrets *secret.Set) *progress {
 		report = func(Step) {}
 	}
 	return &progress{
-		dialect: d,
-		report:  report,
-		secrets: secrets,
-		now:     time.Now,
-		vertex:  map[string]int{},
-		tails:   map[int][]string{},
+		dialect: d, report: report, secrets: secrets, now: time.Now, vertex: map[string]int{}, tails: map[int][]string{},
 	}
 }
 

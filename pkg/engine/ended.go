@@ -8,12 +8,12 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// EndedMeanwhile tells podman's failures over what has gone while it was looked at: /proc/PID/cgroup of a process that it
-// has just seen alive, or the interface of another container when it looks for a free network. Sources:
+// EndedMeanwhile tells podman's failures over what has gone while it was looked at: /proc/PID/cgroup of a process
+// that it has just seen alive, or the interface of another container when it looks for a free network. Sources:
 // libpod/container.go, cGroupPath, 4.3; the package net of Go, whose interface table is read in two steps.
 func EndedMeanwhile(err error) bool {
-	return err != nil &&
-		(strings.Contains(err.Error(), "/cgroup: no such process") || strings.Contains(err.Error(), "no such network interface"))
+	return err != nil && (strings.Contains(err.Error(), "/cgroup: no such process") ||
+		strings.Contains(err.Error(), "no such network interface"))
 }
 
 // AskAgain asks podman, and for a second again where something has [EndedMeanwhile].

@@ -120,27 +120,16 @@ func (a address) refuse(getenv func(string) string) error {
 	case "unix":
 		return nil
 	case "ssh":
-		return fmt.Errorf(
-			"%s=ssh://%s is an engine on another machine: its published ports are not reachable on 127.0.0.1 here; unset it or use a local socket (unix://…)",
-			source,
-			u.Host,
-		)
+		return fmt.Errorf("%s=ssh://%s is an engine on another machine: its published ports are not reachable on 127.0.0.1 "+
+			"here; unset it or use a local socket (unix://…)", source, u.Host)
 	case "tcp", "http":
 		if !isLoopback(u.Hostname()) {
-			return fmt.Errorf(
-				"%s=%s://%s is an engine on another machine: its published ports are not reachable on 127.0.0.1 here; unset it or use a local socket (unix://…)",
-				source,
-				u.Scheme,
-				u.Host,
-			)
+			return fmt.Errorf("%s=%s://%s is an engine on another machine: its published ports are not reachable on 127.0.0.1 "+
+				"here; unset it or use a local socket (unix://…)", source, u.Scheme, u.Host)
 		}
 		if getenv("DOCKER_TLS_VERIFY") != "" || getenv("DOCKER_TLS") != "" {
-			return fmt.Errorf(
-				"%s=%s://%s with TLS is not supported; use the engine's local socket (unix://…)",
-				source,
-				u.Scheme,
-				u.Host,
-			)
+			return fmt.Errorf("%s=%s://%s with TLS is not supported; use the engine's local socket (unix://…)",
+				source, u.Scheme, u.Host)
 		}
 		return nil
 	default:

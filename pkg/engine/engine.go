@@ -21,12 +21,13 @@ import (
 
 // Options say which engine to open and what it may use.
 type Options struct {
-	Want       string              // auto, podman or docker; "" is auto
-	Runner     runner.Runner       // runs the engine's command line; nil is [runner.Exec]
-	Getenv     func(string) string // the environment; required
-	Volumes    string              // a file with the names of volumes to remove when this process dies, one a line; need not be there
-	CacheDir   string              // remembers what the probe found and holds podman's configuration; required
-	RuntimeDir string              // where podman's socket goes; "" is XDG_RUNTIME_DIR, or else the temporary directory
+	Want   string              // auto, podman or docker; "" is auto
+	Runner runner.Runner       // runs the engine's command line; nil is [runner.Exec]
+	Getenv func(string) string // the environment; required
+	// a file with the names of volumes to remove when this process dies, one a line; need not be there
+	Volumes    string
+	CacheDir   string // remembers what the probe found and holds podman's configuration; required
+	RuntimeDir string // where podman's socket goes; "" is XDG_RUNTIME_DIR, or else the temporary directory
 	Report     event.Reporter
 	Secrets    *secret.Set // masked in errors; may be nil
 }
@@ -108,8 +109,7 @@ func Order(getenv func(string) string) []Kind {
 // instead is another machine's or another store's engine.
 func (o Options) warnOverridden(rejected []Rejection) {
 	set := map[Kind]string{
-		Docker: o.Getenv("DOCKER_HOST") + o.Getenv("DOCKER_CONTEXT"),
-		Podman: o.Getenv("CONTAINER_HOST"),
+		Docker: o.Getenv("DOCKER_HOST") + o.Getenv("DOCKER_CONTEXT"), Podman: o.Getenv("CONTAINER_HOST"),
 	}
 	for _, r := range rejected {
 		if set[r.Kind] != "" {

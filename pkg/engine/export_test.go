@@ -20,10 +20,7 @@ const (
 
 // ParseBuild feeds a builder's output, in pieces of n bytes, to the parser.
 func ParseBuild(
-	d dialect,
-	text string,
-	n, inserted int,
-	set *secret.Set,
+	d dialect, text string, n, inserted int, set *secret.Set,
 ) (steps, live []Step, log string, failure *BuildError) {
 	p := newProgress(d, func(s Step) { live = append(live, s) }, set)
 	p.ours = inserted

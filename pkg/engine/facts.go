@@ -108,7 +108,8 @@ func (e *Engine) try(ctx context.Context, names []string) (facts, error) {
 // adopt puts what is known into force: podman's configuration for its command line and its service.
 func (e *Engine) adopt(f facts) error {
 	e.facts = f
-	e.info.Version, e.info.Rootless, e.info.StorageDriver, e.info.StoreDir = f.Version, f.Rootless, f.StorageDriver, f.GraphRoot
+	e.info.Version, e.info.Rootless, e.info.StorageDriver, e.info.StoreDir = f.Version, f.Rootless, f.StorageDriver,
+		f.GraphRoot
 	if f.APIVersion != "" {
 		e.info.APIVersion = f.APIVersion
 	}

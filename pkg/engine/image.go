@@ -82,11 +82,8 @@ func (e *Engine) ImageRemove(ctx context.Context, ref Ref) error {
 func (e *Engine) ImagePull(ctx context.Context, ref Ref) error {
 	if trust := e.opts.Getenv("DOCKER_CONTENT_TRUST"); e.info.Kind == Docker && trust != "" {
 		if on, err := strconv.ParseBool(trust); on || err != nil { // as docker reads it
-			return fmt.Errorf(
-				"pull image %q: DOCKER_CONTENT_TRUST=%s asks for a signature, which is not checked here; fetch it with docker pull, or unset that",
-				ref,
-				trust,
-			)
+			return fmt.Errorf("pull image %q: DOCKER_CONTENT_TRUST=%s asks for a signature, which is not checked here; fetch "+
+				"it with docker pull, or unset that", ref, trust)
 		}
 	}
 	res, err := e.api.ImagePull(ctx, string(ref), client.ImagePullOptions{})

@@ -85,12 +85,8 @@ func (o InstallOptions) misled(works error) error {
 	}
 	for _, r := range unusable.Rejected {
 		if r.Kind == Podman && r.Remedy != "" {
-			return fmt.Errorf(
-				"install engine %q: nothing was installed, since that would not help: %s (remedy: %s)",
-				r.Kind,
-				r.Reason,
-				r.Remedy,
-			)
+			return fmt.Errorf("install engine %q: nothing was installed, since that would not help: %s (remedy: %s)",
+				r.Kind, r.Reason, r.Remedy)
 		}
 	}
 	return nil
@@ -117,12 +113,9 @@ func (o InstallOptions) kind() Kind {
 func (o InstallOptions) provide(ctx context.Context) error {
 	needsPackages := o.kind() == Podman || o.lookSystem("dockerd") == ""
 	if needsPackages && !o.System.debian() {
-		return fmt.Errorf(
-			"install engine %q on %s: this is only automated for Debian and Ubuntu; install %s with the system's package manager",
-			o.kind(),
-			o.System.name(),
-			elsewhere(o.kind()),
-		)
+		return fmt.Errorf("install engine %q on %s: this is only automated for Debian and Ubuntu; install %s with the "+
+			"system's package manager",
+			o.kind(), o.System.name(), elsewhere(o.kind()))
 	}
 	if !o.System.Root {
 		return &PrivilegeError{Commands: o.commands(ctx, needsPackages)}
@@ -145,12 +138,8 @@ func (o InstallOptions) completeTools(ctx context.Context) error {
 		return nil
 	}
 	if !o.System.Root {
-		o.Report.Notice(
-			"without a registry the base image also needs: sudo apt-get install -y --no-install-recommends " + strings.Join(
-				toolNames(),
-				" ",
-			),
-		)
+		o.Report.Notice("without a registry the base image also needs: sudo apt-get install -y --no-install-recommends " +
+			strings.Join(toolNames(), " "))
 		return nil
 	}
 	return o.apt(ctx, toolPackages())
@@ -160,11 +149,8 @@ func (o InstallOptions) completeTools(ctx context.Context) error {
 func (o InstallOptions) commands(ctx context.Context, needsPackages bool) []string {
 	var out []string
 	if needsPackages {
-		out = append(
-			out,
-			"sudo apt-get update",
-			"sudo apt-get install -y --no-install-recommends "+strings.Join(o.available(ctx, packages(o.kind())), " "),
-		)
+		out = append(out, "sudo apt-get update",
+			"sudo apt-get install -y --no-install-recommends "+strings.Join(o.available(ctx, packages(o.kind())), " "))
 	}
 	user := o.System.User
 	switch {
@@ -173,11 +159,8 @@ func (o InstallOptions) commands(ctx context.Context, needsPackages bool) []stri
 	case o.kind() == Docker && o.System.Systemd:
 		out = append(out, "sudo systemctl enable --now docker", "sudo usermod -aG docker "+user+"   # then log in again")
 	case o.kind() == Docker:
-		out = append(
-			out,
-			"sudo usermod -aG docker "+user+"   # then log in again",
-			"sudo sh -c 'dockerd >/var/log/dockerd.log 2>&1 &'",
-		)
+		out = append(out, "sudo usermod -aG docker "+user+"   # then log in again",
+			"sudo sh -c 'dockerd >/var/log/dockerd.log 2>&1 &'")
 	}
 	return out
 }

@@ -77,16 +77,19 @@ func TestInstall_apt(t *testing.T) {
 		unknown             []string
 		packages            string
 	}{
-		{"podman on Debian 12", "auto", bookworm, []string{dnsname}, "podman runc iptables uidmap slirp4netns fuse-overlayfs ca-certificates netavark aardvark-dns nftables passt mmdebstrap"},
-		{"podman on Ubuntu 22.04", "podman", jammy, []string{"netavark", "aardvark-dns", "passt"}, "podman runc iptables uidmap slirp4netns fuse-overlayfs ca-certificates nftables " + dnsname + " mmdebstrap"},
+		{"podman on Debian 12", "auto", bookworm, []string{dnsname}, "podman runc iptables uidmap slirp4netns " +
+			"fuse-overlayfs ca-certificates netavark aardvark-dns nftables passt mmdebstrap"},
+		{
+			"podman on Ubuntu 22.04", "podman", jammy,
+			[]string{"netavark", "aardvark-dns", "passt"},
+			"podman runc iptables uidmap slirp4netns fuse-overlayfs ca-certificates nftables " + dnsname + " mmdebstrap",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			h := &host{unknown: tc.unknown}
-			require.NoError(
-				t,
-				engine.Install(t.Context(), h.options(t, tc.want, engine.System{Root: true, Release: tc.release})),
-			)
+			require.NoError(t,
+				engine.Install(t.Context(), h.options(t, tc.want, engine.System{Root: true, Release: tc.release})))
 			assert.Equal(t, []string{apt + "update", apt + "install -y --no-install-recommends " + tc.packages}, h.commands)
 		})
 	}
@@ -149,7 +152,8 @@ func TestInstall_refuses(t *testing.T) {
 		require.ErrorAs(t, err, &privilege)
 		assert.Equal(t, []string{
 			"sudo apt-get update",
-			"sudo apt-get install -y --no-install-recommends podman runc iptables uidmap slirp4netns fuse-overlayfs ca-certificates netavark aardvark-dns nftables mmdebstrap",
+			"sudo apt-get install -y --no-install-recommends podman runc iptables uidmap slirp4netns fuse-overlayfs " +
+				"ca-certificates netavark aardvark-dns nftables mmdebstrap",
 			"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 alice",
 		}, privilege.Commands)
 		for _, line := range privilege.Commands {
@@ -163,11 +167,8 @@ func TestInstall_refuses(t *testing.T) {
 		err := engine.Install(t.Context(), h.options(t, "docker", engine.System{Release: bookworm, Systemd: true}, "dockerd"))
 		var privilege *engine.PrivilegeError
 		require.ErrorAs(t, err, &privilege)
-		assert.Equal(
-			t,
-			[]string{"sudo systemctl enable --now docker", "sudo usermod -aG docker alice   # then log in again"},
-			privilege.Commands,
-		)
+		assert.Equal(t, []string{"sudo systemctl enable --now docker", "sudo usermod -aG docker alice   # then log in again"},
+			privilege.Commands)
 	})
 }
 

@@ -80,7 +80,8 @@ func (e *Engine) endRemoved(ctx context.Context, id ContainerID) error {
 }
 
 // monitors lists those of this machine. That of a command in a container stays for a while after both: it is none.
-// Source: conmon(8), -c is the container's ID, -n its name, and -u what is watched: the container, or a session of exec.
+// Source: conmon(8), -c is the container's ID, -n its name, and -u what is watched: the container, or a session of
+// exec.
 func monitors() (found []monitor) {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well-formed
 	for _, file := range files {

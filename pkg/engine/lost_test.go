@@ -30,9 +30,8 @@ func monitored(t *testing.T, name, id, of, program string) *exec.Cmd {
 		if len(children) == 0 {
 			return false
 		}
-		started, err := os.ReadFile(
-			fmt.Sprintf("/proc/%d/cmdline", children[0]),
-		) // a fork at first, with the arguments of its parent
+		// a fork at first, with the arguments of its parent
+		started, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", children[0]))
 		return err == nil && !strings.Contains(string(started), name)
 	}, time.Minute, time.Millisecond)
 	return cmd

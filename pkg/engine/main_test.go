@@ -43,10 +43,8 @@ func (c checked) Run() int { return enginetest.Main(c.tests, testing.Short()) }
 // openPodman opens podman, prints where it answers, and waits to be killed.
 func openPodman(cacheDir, runtimeDir string) int {
 	ctx := context.Background()
-	e, err := engine.Open(
-		ctx,
-		engine.Options{Want: "podman", Getenv: os.Getenv, CacheDir: cacheDir, RuntimeDir: runtimeDir},
-	)
+	e, err := engine.Open(ctx,
+		engine.Options{Want: "podman", Getenv: os.Getenv, CacheDir: cacheDir, RuntimeDir: runtimeDir})
 	if err == nil {
 		var endpoint string
 		if endpoint, err = e.Endpoint(ctx); err == nil {

@@ -46,8 +46,9 @@ func (e *Engine) setMounts(host *container.HostConfig, spec ContainerSpec) error
 	return nil
 }
 
-// Options are the mount options of a directory in memory, as an engine takes them. Podman 4.3 refuses an owner's number, and gives the
-// directory to the container's user when it is told U; it also lets programs in it be run unless it is told not to.
+// Options are the mount options of a directory in memory, as an engine takes them. Podman 4.3 refuses an owner's
+// number, and gives the directory to the container's user when it is told U; it also lets programs in it be run
+// unless it is told not to.
 func (t Tmpfs) Options(kind Kind) string {
 	options := []string{"rw", "nosuid", "nodev", "noexec", fmt.Sprintf("mode=%04o", cmp.Or(t.Mode, 0o1777))}
 	switch {
@@ -67,11 +68,8 @@ func (t Tmpfs) Options(kind Kind) string {
 // them apart again, which a comma in a path does not survive; in this one a colon does not.
 func bindText(m mount.Mount) (string, error) {
 	if strings.Contains(m.Source+m.Target, ":") {
-		return "", fmt.Errorf(
-			"mount on %q: podman cannot mount the path %q, which holds both a comma and a colon",
-			m.Target,
-			m.Source,
-		)
+		return "", fmt.Errorf("mount on %q: podman cannot mount the path %q, which holds both a comma and a colon",
+			m.Target, m.Source)
 	}
 	text := m.Source + ":" + m.Target
 	if m.ReadOnly {

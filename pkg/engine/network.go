@@ -66,10 +66,8 @@ func (e *Engine) NetworkRemove(ctx context.Context, name string) error {
 
 // NetworkGuests lists the containers on a network, by name and in order, those that do not run included.
 func (e *Engine) NetworkGuests(ctx context.Context, name string) ([]string, error) {
-	res, err := e.api.ContainerList(
-		ctx,
-		client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("network", name)},
-	)
+	res, err := e.api.ContainerList(ctx,
+		client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("network", name)})
 	if err != nil {
 		return nil, apiError(ctx, "list containers on network", name, err)
 	}

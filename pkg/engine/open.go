@@ -33,10 +33,8 @@ func connect(ctx context.Context, o Options, kind Kind) (*Engine, error) {
 		return nil, fmt.Errorf("there is no program %q in PATH", kind)
 	}
 	e := &Engine{
-		opts:     o,
-		info:     Info{Kind: kind},
-		cli:      commandLine{runner: o.Runner, kind: kind, program: program},
-		recorder: trace.From(ctx),
+		opts: o, info: Info{Kind: kind},
+		cli: commandLine{runner: o.Runner, kind: kind, program: program}, recorder: trace.From(ctx),
 	}
 	if kind == Podman {
 		return e, e.connectPodman(ctx, o)

@@ -57,12 +57,42 @@ func TestOpen_refuses(t *testing.T) {
 	}{
 		{"an unknown engine", "lxc", nil, nil, `"lxc"`},
 		{"podman without its program", "podman", nil, nil, `no program "podman"`},
-		{"docker over ssh", "docker", map[string]string{"DOCKER_HOST": "ssh://me@prod"}, []string{"docker"}, "DOCKER_HOST=ssh://prod is an engine on another machine"},
-		{"docker on another machine", "docker", map[string]string{"DOCKER_HOST": "tcp://192.0.2.1:2375"}, []string{"docker"}, "another machine"},
-		{"docker over TLS", "docker", map[string]string{"DOCKER_HOST": "tcp://127.0.0.1:2376", "DOCKER_TLS_VERIFY": "1"}, []string{"docker"}, "TLS is not supported"},
-		{"a scheme that is none", "docker", map[string]string{"DOCKER_HOST": "npipe:////./pipe/x"}, []string{"docker"}, `scheme "npipe"`},
-		{"docker that does not answer", "docker", map[string]string{"DOCKER_HOST": "unix:///nowhere/docker.sock"}, []string{"docker"}, "does not answer"},
-		{"podman on another machine", "podman", map[string]string{"CONTAINER_HOST": "ssh://prod/run/podman.sock"}, []string{"podman"}, "CONTAINER_HOST=ssh://prod"},
+		{
+			"docker over ssh", "docker",
+			map[string]string{"DOCKER_HOST": "ssh://me@prod"},
+			[]string{"docker"},
+			"DOCKER_HOST=ssh://prod is an engine on another machine",
+		},
+		{
+			"docker on another machine", "docker",
+			map[string]string{"DOCKER_HOST": "tcp://192.0.2.1:2375"},
+			[]string{"docker"},
+			"another machine",
+		},
+		{
+			"docker over TLS", "docker",
+			map[string]string{"DOCKER_HOST": "tcp://127.0.0.1:2376", "DOCKER_TLS_VERIFY": "1"},
+			[]string{"docker"},
+			"TLS is not supported",
+		},
+		{
+			"a scheme that is none", "docker",
+			map[string]string{"DOCKER_HOST": "npipe:////./pipe/x"},
+			[]string{"docker"},
+			`scheme "npipe"`,
+		},
+		{
+			"docker that does not answer", "docker",
+			map[string]string{"DOCKER_HOST": "unix:///nowhere/docker.sock"},
+			[]string{"docker"},
+			"does not answer",
+		},
+		{
+			"podman on another machine", "podman",
+			map[string]string{"CONTAINER_HOST": "ssh://prod/run/podman.sock"},
+			[]string{"podman"},
+			"CONTAINER_HOST=ssh://prod",
+		},
 		{"podman that does not run", "podman", nil, []string{"podman"}, "ask podman for its version"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -108,10 +138,8 @@ func TestOpen_auto(t *testing.T) {
 	t.Run("a socket path that is too long is refused by name", func(t *testing.T) {
 		t.Parallel()
 		o := options(t, nil, "podman")
-		o.RuntimeDir = filepath.Join(
-			o.RuntimeDir,
-			"a-directory-with-a-name-that-is-much-too-long-for-a-socket-below-it-on-any-system-that-there-is",
-		)
+		o.RuntimeDir = filepath.Join(o.RuntimeDir,
+			"a-directory-with-a-name-that-is-much-too-long-for-a-socket-below-it-on-any-system-that-there-is")
 		_, err := engine.Open(t.Context(), o)
 		require.ErrorContains(t, err, "XDG_RUNTIME_DIR")
 	})
@@ -124,10 +152,8 @@ func TestOpen_dockerContext(t *testing.T) {
 		o := options(t, nil, "docker")
 		o.Want = "docker"
 		contextFile(t, filepath.Join(o.Getenv("HOME"), ".docker"), "prod", "ssh://prod.example")
-		require.NoError(
-			t,
-			os.WriteFile(filepath.Join(o.Getenv("HOME"), ".docker", "config.json"), []byte(`{"currentContext":"prod"}`), 0o644),
-		)
+		require.NoError(t,
+			os.WriteFile(filepath.Join(o.Getenv("HOME"), ".docker", "config.json"), []byte(`{"currentContext":"prod"}`), 0o644))
 		_, err := engine.Open(t.Context(), o)
 		require.ErrorContains(t, err, `/.docker/config.json=ssh://prod.example is an engine on another machine`)
 		require.ErrorContains(t, err, "remedy: docker context use default;")

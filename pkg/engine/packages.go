@@ -80,18 +80,16 @@ func elsewhere(kind Kind) string {
 	if kind == Docker {
 		return "Docker Engine (moby-engine or docker-ce, and its buildx plugin)"
 	}
-	return "podman, runc or crun, netavark, aardvark-dns, and for users who are not root passt (or slirp4netns) and shadow-utils (newuidmap)"
+	return "podman, runc or crun, netavark, aardvark-dns, and for users who are not root passt (or slirp4netns) and " +
+		"shadow-utils (newuidmap)"
 }
 
 func thisSystem(getenv func(string) string) System {
 	release, _ := os.ReadFile("/etc/os-release") // without it the system has no name
 	info, err := os.Stat("/run/systemd/system")
 	s := System{
-		Known:   true,
-		Root:    os.Geteuid() == 0,
-		Systemd: err == nil && info.IsDir(),
-		Release: string(release),
-		User:    getenv("USER"),
+		Known: true, Root: os.Geteuid() == 0, Systemd: err == nil && info.IsDir(),
+		Release: string(release), User: getenv("USER"),
 	}
 	if u, err := user.Current(); err == nil {
 		s.User = u.Username

@@ -21,14 +21,19 @@ func TestClassify(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]error{
 		// docker 20.10
-		"driver failed programming external connectivity on endpoint x (y): Bind for 127.0.0.1:5432 failed: port is already allocated":                               engine.ErrPortInUse,
-		"driver failed programming external connectivity on endpoint x (y): Error starting userland proxy: listen tcp4 127.0.0.1:5432: bind: address already in use": engine.ErrPortInUse,
-		`Conflict. The container name "/x" is already in use by container "0123". You have to remove (or rename) that container to be able to reuse that name.`:      engine.ErrConflict,
+		"driver failed programming external connectivity on endpoint x (y): Bind for 127.0.0.1:5432 failed: port is " +
+			"already allocated": engine.ErrPortInUse,
+		"driver failed programming external connectivity on endpoint x (y): Error starting userland proxy: listen tcp4 " +
+			"127.0.0.1:5432: bind: address already in use": engine.ErrPortInUse,
+		`Conflict. The container name "/x" is already in use by container "0123". You have to remove (or rename) that ` +
+			`container to be able to reuse that name.`: engine.ErrConflict,
 		"network with name x already exists": engine.ErrConflict,
 		// podman 4.3
-		"cannot listen on the TCP port: listen tcp4 127.0.0.1:5432: bind: address already in use":                                                                                    engine.ErrPortInUse,
-		`creating container storage: the container name "x" is already in use by 0123. You have to remove that container to be able to reuse that name: that name is already in use`: engine.ErrConflict,
-		"container 0123 does not exist in database: no such container":                                                                                                               engine.ErrNotFound,
+		"cannot listen on the TCP port: listen tcp4 127.0.0.1:5432: bind: address " +
+			"already in use": engine.ErrPortInUse,
+		`creating container storage: the container name "x" is already in use by 0123. You have to remove that container ` +
+			`to be able to reuse that name: that name is already in use`: engine.ErrConflict,
+		"container 0123 does not exist in database: no such container": engine.ErrNotFound,
 	} {
 		assert.ErrorIs(t, engine.Classify(errors.New(text)), want, text)
 	}
@@ -70,12 +75,8 @@ func TestWithArgLabels(t *testing.T) {
 	given, _ := engine.WithArgLabels(text, map[string]string{"B": "3"})
 	assert.NotEqual(t, one, given)
 	def, _ := engine.WithArgLabels(strings.Replace(text, "C=3", "C=4", 1), map[string]string{"B": "2"})
-	assert.Equal(
-		t,
-		one[:strings.Index(one, "ARG C")],
-		def[:strings.Index(def, "ARG C")],
-		"what stands before keeps its cache",
-	)
+	assert.Equal(t, one[:strings.Index(one, "ARG C")], def[:strings.Index(def, "ARG C")],
+		"what stands before keeps its cache")
 	assert.NotEqual(t, one[strings.Index(one, "LABEL c=")-40:], def[strings.Index(def, "LABEL c=")-40:])
 	plain := "FROM x\nRUN y\n"
 	unchanged, inserted := engine.WithArgLabels(plain, nil)
@@ -85,11 +86,8 @@ func TestWithArgLabels(t *testing.T) {
 
 func TestLabelLine(t *testing.T) {
 	t.Parallel()
-	assert.Equal(
-		t,
-		"\nLABEL \"a\"=\"1\" \"b\"=\"x \\\"y\\\" \\$z \\\\ two lines\"\n",
-		engine.LabelLine(map[string]string{"b": "x \"y\" $z \\ two\nlines", "a": "1"}),
-	)
+	assert.Equal(t, "\nLABEL \"a\"=\"1\" \"b\"=\"x \\\"y\\\" \\$z \\\\ two lines\"\n",
+		engine.LabelLine(map[string]string{"b": "x \"y\" $z \\ two\nlines", "a": "1"}))
 	assert.Empty(t, engine.LabelLine(nil))
 }
 
@@ -107,10 +105,8 @@ runtime = "crun"
 [engine.runtimes]
 kata = ["/usr/bin/kata"]
 `
-	got, err := engine.MergeConf(
-		system,
-		"[engine]\nruntime = \"runc\"\nexit_command_delay = 10\nruntimes.runc = [\"/opt/runc\"]\n",
-	)
+	got, err := engine.MergeConf(system,
+		"[engine]\nruntime = \"runc\"\nexit_command_delay = 10\nruntimes.runc = [\"/opt/runc\"]\n")
 	require.NoError(t, err)
 	assert.Equal(t, `[containers]
 annotations = ["a # b", "c]"]
@@ -173,7 +169,10 @@ func TestNextWorkaround(t *testing.T) {
 	for _, tc := range []struct{ text, in, want string }{
 		{"crun: unknown version specified: OCI runtime error", "", "runc"},
 		{`default OCI runtime "crun" not found: invalid argument`, "", "runc"},
-		{"runc create failed: error setting rlimits for ready process: error setting rlimit type 7: operation not permitted", "runc", "ulimits"},
+		{
+			"runc create failed: error setting rlimits for ready process: error setting rlimit type 7: operation not permitted",
+			"runc", "ulimits",
+		},
 		{"setting ulimit: permission denied", "", "ulimits"},
 		{"sd-bus call: Interactive authentication required", "", "cgroupfs"},
 		{"unable to write to the journal", "", "events-file"},
@@ -187,15 +186,11 @@ func TestNextWorkaround(t *testing.T) {
 		assert.Equal(t, tc.want, engine.NextWorkaround(in, errors.New(tc.text)), tc.text)
 	}
 	failed := &engine.BuildError{
-		Tail: []string{"error setting rlimit type 6", "exit status 1"},
-		Err:  errors.New("exit status 1"),
+		Tail: []string{"error setting rlimit type 6", "exit status 1"}, Err: errors.New("exit status 1"),
 	}
 	assert.Equal(t, "ulimits", engine.NextWorkaround(nil, failed), "the lines before the last one count")
-	assert.Equal(
-		t,
-		"[engine]\nruntime = \"runc\"\n[engine.runtimes]\nrunc = [\"/opt/runc\"]\n",
-		engine.WorkaroundConf("runc", "/opt/runc"),
-	)
+	assert.Equal(t, "[engine]\nruntime = \"runc\"\n[engine.runtimes]\nrunc = [\"/opt/runc\"]\n",
+		engine.WorkaroundConf("runc", "/opt/runc"))
 	assert.Regexp(t, `default_ulimits = \["nofile=\d+:\d+", "nproc=\d+:\d+"\]`, engine.WorkaroundConf("ulimits", ""))
 }
 

@@ -33,9 +33,8 @@ func (e *Engine) probe(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	tag := Ref(
-		"localhost/poststack/probe:" + strings.Trim(session.Mark(), "-") + "-" + strconv.FormatInt(time.Now().UnixNano(), 36),
-	)
+	tag := Ref("localhost/poststack/probe:" + strings.Trim(session.Mark(), "-") + "-" +
+		strconv.FormatInt(time.Now().UnixNano(), 36))
 	rootfs, err := probeRootfs(program)
 	if err != nil {
 		return err
@@ -158,10 +157,7 @@ func (e *Engine) probeBuild(ctx context.Context, tag Ref) (err error) {
 	}
 	built := tag + "-built"
 	spec := BuildSpec{
-		Dir:     dir,
-		Tags:    []Ref{built},
-		NoCache: true,
-		Labels:  map[string]string{probeLabel: session.Process()},
+		Dir: dir, Tags: []Ref{built}, NoCache: true, Labels: map[string]string{probeLabel: session.Process()},
 	}
 	_, err = e.Build(ctx, spec)
 	return err

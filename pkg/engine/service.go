@@ -62,11 +62,9 @@ func newService(ctx context.Context, cli commandLine, runtimeDir string) (*servi
 	}
 	if len(s.socket) > maxSocketPath {
 		_ = os.RemoveAll(dir)
-		return nil, fmt.Errorf(
-			"make podman's socket: the path %q has more than %d bytes; set XDG_RUNTIME_DIR to a shorter one",
-			s.socket,
-			maxSocketPath,
-		)
+		return nil,
+			fmt.Errorf("make podman's socket: the path %q has more than %d bytes; set XDG_RUNTIME_DIR to a shorter one",
+				s.socket, maxSocketPath)
 	}
 	s.use(cli)
 	return s, nil
@@ -116,9 +114,7 @@ func removeStale(ctx context.Context, parent string) {
 			_ = conn.Close()
 			continue
 		}
-		if owner, err := os.ReadFile(
-			filepath.Join(dir, "owner"),
-		); err == nil && len(owner) > 0 &&
+		if owner, err := os.ReadFile(filepath.Join(dir, "owner")); err == nil && len(owner) > 0 &&
 			session.Alive(string(owner)) {
 			continue
 		}

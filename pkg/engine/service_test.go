@@ -94,12 +94,8 @@ func TestContainerWait_costsNothing(t *testing.T) {
 	endpoint, err := e.Endpoint(t.Context())
 	require.NoError(t, err)
 	id, err := e.ContainerCreate(t.Context(), engine.ContainerSpec{
-		Image: enginetest.ProgramImage(
-			t,
-			e,
-		),
-		Command: []string{"sleep", "60s"},
-		Labels:  map[string]string{"org.poststack.test": "wait"},
+		Image: enginetest.ProgramImage(t, e), Command: []string{"sleep", "60s"},
+		Labels: map[string]string{"org.poststack.test": "wait"},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.ContainerRemove(context.WithoutCancel(t.Context()), id)) })
@@ -139,9 +135,9 @@ func TestEngine_serviceOfADeadOwner(t *testing.T) {
 	opener := filepath.Join(t.TempDir(), "opener")
 	require.NoError(t, os.Symlink(self, opener))
 	line := &firstLine{seen: make(chan string, 1)}
-	p, err := runner.Start(
-		runner.Command{Program: opener, Args: []string{o.CacheDir, runtimeDir}, Stdout: line, Stderr: os.Stderr},
-	)
+	p, err := runner.Start(runner.Command{
+		Program: opener, Args: []string{o.CacheDir, runtimeDir}, Stdout: line, Stderr: os.Stderr,
+	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

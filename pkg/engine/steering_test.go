@@ -89,10 +89,8 @@ func withContexts(t *testing.T, o engine.Options) engine.Options {
 	for _, dir := range []string{".docker", "chosen", "broken"} {
 		contextFile(t, filepath.Join(home, dir), "old", "unix:///nowhere/old.sock")
 	}
-	require.NoError(
-		t,
-		os.WriteFile(filepath.Join(home, "chosen", "config.json"), []byte(`{"currentContext":"old"}`), 0o600),
-	)
+	require.NoError(t,
+		os.WriteFile(filepath.Join(home, "chosen", "config.json"), []byte(`{"currentContext":"old"}`), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(home, "broken", "config.json"), []byte(`{`), 0o600))
 	getenv := o.Getenv
 	o.Getenv = func(k string) string {
@@ -146,10 +144,7 @@ func TestInstall_where_a_setting_misleads(t *testing.T) {
 			Kind: engine.Podman, Reason: "CONTAINER_HOST=unix:///x does not answer", Remedy: "unset CONTAINER_HOST",
 		}}}
 	}
-	require.ErrorContains(
-		t,
-		engine.Install(t.Context(), o),
-		"nothing was installed, since that would not help: CONTAINER_HOST=",
-	)
+	require.ErrorContains(t, engine.Install(t.Context(), o),
+		"nothing was installed, since that would not help: CONTAINER_HOST=")
 	assert.Empty(t, h.commands)
 }

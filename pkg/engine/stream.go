@@ -187,9 +187,9 @@ func fileArchive(files []File, missing map[string]bool) (map[string]*bytes.Buffe
 				continue
 			}
 			made[d] = true
-			if err := w.WriteHeader(
-				&tar.Header{Typeflag: tar.TypeDir, Name: below(d, root) + "/", Mode: 0o755, Format: tar.FormatPAX},
-			); err != nil {
+			if err := w.WriteHeader(&tar.Header{
+				Typeflag: tar.TypeDir, Name: below(d, root) + "/", Mode: 0o755, Format: tar.FormatPAX,
+			}); err != nil {
 				return nil, err
 			}
 		}

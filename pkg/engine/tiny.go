@@ -36,7 +36,8 @@ func probeProgram(arch string) ([]byte, error) {
 	for _, field := range []any{
 		uint16(2), machine, uint32(1), uint64(base + headers), uint64(64), uint64(0), // executable, entry, program headers
 		uint32(0), uint16(64), uint16(56), uint16(1), uint16(0), uint16(0), uint16(0),
-		uint32(1), uint32(5), uint64(0), uint64(base), uint64(base), size, size, uint64(0x10000), // one segment, read and execute
+		// one segment, read and execute
+		uint32(1), uint32(5), uint64(0), uint64(base), uint64(base), size, size, uint64(0x10000),
 	} {
 		if err := binary.Write(&b, binary.LittleEndian, field); err != nil {
 			return nil, fmt.Errorf("probe the engine: %w", err)
@@ -59,14 +60,16 @@ func amd64Code() []byte {
 		0x77, 0x67, // ja say
 		0xb8, 0x29, 0, 0, 0, 0xbf, 2, 0, 0, 0, 0xbe, 1, 0, 0, 0, 0x31, 0xd2, 0x0f, 0x05, // socket(AF_INET, SOCK_STREAM, 0)
 		0x89, 0xc3, // mov %eax, %ebx
-		0x89, 0xdf, 0x48, 0x8d, 0x35, 0x6a, 0, 0, 0, 0xba, 16, 0, 0, 0, 0xb8, 49, 0, 0, 0, 0x0f, 0x05, // bind(ebx, sockaddr, 16)
+		// bind(ebx, sockaddr, 16)
+		0x89, 0xdf, 0x48, 0x8d, 0x35, 0x6a, 0, 0, 0, 0xba, 16, 0, 0, 0, 0xb8, 49, 0, 0, 0, 0x0f, 0x05,
 		0x89, 0xdf, 0xbe, 8, 0, 0, 0, 0xb8, 50, 0, 0, 0, 0x0f, 0x05, // listen(ebx, 8)
 		0x89, 0xdf, 0x31, 0xf6, 0x31, 0xd2, 0xb8, 43, 0, 0, 0, 0x0f, 0x05, // next: accept(ebx, 0, 0)
 		0x89, 0xc5, // mov %eax, %ebp
 		0x89, 0xef, 0x48, 0x8d, 0x35, 0x48, 0, 0, 0, 0xba, 3, 0, 0, 0, 0xb8, 1, 0, 0, 0, 0x0f, 0x05, // write(ebp, text, 3)
 		0x89, 0xef, 0xb8, 3, 0, 0, 0, 0x0f, 0x05, // close(ebp)
 		0xeb, 0xd1, // jmp next
-		0xbf, 1, 0, 0, 0, 0x48, 0x8d, 0x35, 0x25, 0, 0, 0, 0xba, 3, 0, 0, 0, 0xb8, 1, 0, 0, 0, 0x0f, 0x05, // say: write(1, text, 3)
+		// say: write(1, text, 3)
+		0xbf, 1, 0, 0, 0, 0x48, 0x8d, 0x35, 0x25, 0, 0, 0, 0xba, 3, 0, 0, 0, 0xb8, 1, 0, 0, 0, 0x0f, 0x05,
 		0x31, 0xff, 0xb8, 60, 0, 0, 0, 0x0f, 0x05, // exit(0)
 	}, data()...)
 }
@@ -124,7 +127,9 @@ func arm64Code() []byte {
 func probeRootfs(program []byte) (io.Reader, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	head := &tar.Header{Typeflag: tar.TypeReg, Name: "probe", Mode: 0o755, Size: int64(len(program)), ModTime: time.Unix(0, 0)}
+	head := &tar.Header{
+		Typeflag: tar.TypeReg, Name: "probe", Mode: 0o755, Size: int64(len(program)), ModTime: time.Unix(0, 0),
+	}
 	if err := w.WriteHeader(head); err != nil {
 		return nil, fmt.Errorf("pack the probe's program: %w", err)
 	}

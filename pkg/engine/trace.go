@@ -13,8 +13,8 @@ import (
 	"github.com/poststack/poststack/pkg/trace"
 )
 
-// newClient is a client of the engine at host, whose requests are recorded. WithHost sets a dialer of its own: what more
-// sets comes after it.
+// newClient is a client of the engine at host, whose requests are recorded. WithHost sets a dialer of its own: what
+// more sets comes after it.
 func newClient(host string, more ...client.Opt) (*client.Client, error) {
 	return client.New(append([]client.Opt{client.WithHost(host), client.WithTraceProvider(provider{})}, more...)...)
 }
@@ -30,9 +30,7 @@ type tracer struct{ noop.Tracer }
 
 // Start begins a request: name is its method and path.
 func (tracer) Start(
-	ctx context.Context,
-	name string,
-	_ ...oteltrace.SpanStartOption,
+	ctx context.Context, name string, _ ...oteltrace.SpanStartOption,
 ) (context.Context, oteltrace.Span) {
 	if trace.From(ctx) == nil {
 		return ctx, noop.Span{}

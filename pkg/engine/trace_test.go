@@ -26,8 +26,7 @@ func TestOpen_traces(t *testing.T) {
 	l, err := net.Listen("unix", socket)
 	require.NoError(t, err)
 	server := &httptest.Server{
-		Listener: l,
-		Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Api-Version", "1.44")
 			if !strings.HasSuffix(r.URL.Path, "/_ping") {
 				w.WriteHeader(http.StatusServiceUnavailable)
@@ -64,12 +63,10 @@ func TestOpen_traces(t *testing.T) {
 func TestNewClient_dials(t *testing.T) {
 	t.Parallel()
 	dialled := errors.New("dialled")
-	api, err := engine.NewClient(
-		"unix:///nowhere",
+	api, err := engine.NewClient("unix:///nowhere",
 		client.WithDialContext(func(context.Context, string, string) (net.Conn, error) {
 			return nil, dialled
-		}),
-	)
+		}))
 	require.NoError(t, err)
 	defer func() { _ = api.Close() }()
 	_, err = api.Ping(t.Context(), client.PingOptions{})

@@ -18,10 +18,8 @@ func (e *Engine) VolumeCreate(ctx context.Context, name string, labels map[strin
 	if err := e.guardLabels(labels); err != nil {
 		return fmt.Errorf("create volume %q: %w", name, err)
 	}
-	_, err := e.api.VolumeCreate(
-		ctx,
-		client.VolumeCreateOptions{Name: name, Labels: session.WithOrigin(labels, e.opts.Getenv)},
-	)
+	_, err := e.api.VolumeCreate(ctx,
+		client.VolumeCreateOptions{Name: name, Labels: session.WithOrigin(labels, e.opts.Getenv)})
 	err = apiError(ctx, "create volume", name, err)
 	if errors.Is(err, ErrConflict) {
 		return nil

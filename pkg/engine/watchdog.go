@@ -79,9 +79,7 @@ func (e *Engine) watchdogCommand(stdin *os.File) runner.Command {
 	return runner.Command{
 		Program: "/bin/sh",
 		Args:    append([]string{"-c", watchdogScript, "poststack-watchdog", e.cli.program}, e.cli.global...),
-		Dir:     "/",
-		Env:     append(env, "WATCH_STORE="+store, "WATCH_SERVICE="+service),
-		Stdin:   stdin,
+		Dir:     "/", Env: append(env, "WATCH_STORE="+store, "WATCH_SERVICE="+service), Stdin: stdin,
 	}
 }
 

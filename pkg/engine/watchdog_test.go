@@ -158,13 +158,8 @@ func TestWatchdog(t *testing.T) {
 				require.NoError(t, tc.die(c))
 				c.end(t)
 				assertGone(t, e, name)
-				assert.Eventually(
-					t,
-					func() bool { return len(found(t, c.temp)) == 0 },
-					time.Minute,
-					20*time.Millisecond,
-					"files left behind",
-				)
+				assert.Eventually(t, func() bool { return len(found(t, c.temp)) == 0 }, time.Minute, 20*time.Millisecond,
+					"files left behind")
 				assert.Len(t, left(t, e, base+"-other"), 3, "another session's things live on")
 			})
 		}
@@ -175,13 +170,8 @@ func TestWatchdog(t *testing.T) {
 func assertGone(t *testing.T, e *engine.Engine, name string) {
 	t.Helper()
 	start := time.Now()
-	assert.Eventually(
-		t,
-		func() bool { return len(left(t, e, name)) == 0 },
-		time.Minute,
-		50*time.Millisecond,
-		"left behind",
-	)
+	assert.Eventually(t, func() bool { return len(left(t, e, name)) == 0 }, time.Minute, 50*time.Millisecond,
+		"left behind")
 	t.Logf("%s: gone after %s", name, time.Since(start).Round(time.Millisecond))
 }
 
@@ -208,20 +198,10 @@ func TestWatchdog_program(t *testing.T) {
 		require.NotEmpty(t, found(t, c.temp))
 		require.NoError(t, c.cmd.Process.Signal(syscall.SIGKILL))
 		c.end(t) // of the program's output, too
-		assert.Eventually(
-			t,
-			func() bool { _, err := os.Stat("/proc/" + pid); return err != nil },
-			time.Minute,
-			20*time.Millisecond,
-			"it runs on",
-		)
-		assert.Eventually(
-			t,
-			func() bool { return len(found(t, c.temp)) == 0 },
-			time.Minute,
-			20*time.Millisecond,
-			"files left behind",
-		)
+		assert.Eventually(t, func() bool { _, err := os.Stat("/proc/" + pid); return err != nil }, time.Minute,
+			20*time.Millisecond, "it runs on")
+		assert.Eventually(t, func() bool { return len(found(t, c.temp)) == 0 }, time.Minute, 20*time.Millisecond,
+			"files left behind")
 	})
 }
 
@@ -242,31 +222,16 @@ func TestWatchdog_build(t *testing.T) {
 		require.NotEmpty(t, awaitProcesses(base, true), "the RUN step has begun")
 		require.NoError(t, c.cmd.Process.Signal(syscall.SIGKILL))
 		start := time.Now()
-		assert.Eventually(
-			t,
-			func() bool { return len(processes(base)) == 0 },
-			time.Minute,
-			20*time.Millisecond,
-			"processes left behind",
-		)
+		assert.Eventually(t, func() bool { return len(processes(base)) == 0 }, time.Minute, 20*time.Millisecond,
+			"processes left behind")
 		t.Logf("processes gone after %s", time.Since(start))
-		assert.Eventually(
-			t,
-			func() bool { return len(enginetest.Notes(base)) == 0 },
-			time.Minute,
-			20*time.Millisecond,
-			"working containers left behind",
-		)
+		assert.Eventually(t, func() bool { return len(enginetest.Notes(base)) == 0 }, time.Minute, 20*time.Millisecond,
+			"working containers left behind")
 		t.Logf("working containers gone after %s", time.Since(start))
 		assert.Equal(t, inspect(t, e, image).ID, inspect(t, e, image+"-built").ID, "the last good image keeps its name")
 		_ = c.cmd.Wait()
-		assert.Eventually(
-			t,
-			func() bool { return len(found(t, c.temp)) == 0 },
-			time.Minute,
-			20*time.Millisecond,
-			"files left behind",
-		)
+		assert.Eventually(t, func() bool { return len(found(t, c.temp)) == 0 }, time.Minute, 20*time.Millisecond,
+			"files left behind")
 	})
 }
 

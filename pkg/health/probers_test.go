@@ -57,14 +57,14 @@ func TestHTTP(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/fine", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	mux.HandleFunc(
-		"/moved",
-		func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/busy", http.StatusFound) },
-	)
+	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/busy", http.StatusFound)
+	})
 	s := httptest.NewServer(mux)
 	defer s.Close()
 	for path, want := range map[string]string{
-		"/fine": "", "/busy": "status is 503 Service Unavailable", "/moved": "status is 503 Service Unavailable", "/none": "status is 404 Not Found",
+		"/fine": "", "/busy": "status is 503 Service Unavailable", "/moved": "status is 503 Service Unavailable",
+		"/none": "status is 404 Not Found",
 	} {
 		err := health.HTTP(s.URL+path, s.Client()).Probe(t.Context())
 		if want == "" {

@@ -36,48 +36,28 @@ func canAddAccount(ctx context.Context, conn Conn, of Address) (notes []string, 
 	if there {
 		return nil, refuse("account %s is there already; a new password is given with: mage account:password %s", of, of)
 	}
-	to, err := column(
-		ctx,
-		conn,
-		`select destination from aliases where domain_id = $1 and local_part = $2 order by 1`,
-		id,
-		of.Local,
-	)
+	to, err := column(ctx, conn, `select destination from aliases where domain_id = $1 and local_part = $2 order by 1`,
+		id, of.Local)
 	if err != nil {
 		return nil, err
 	}
 	if len(to) > 0 {
-		return nil, refuse(
-			"%s is an alias, which passes mail to %s; remove that first with: mage alias:remove %s",
-			of,
-			join(to),
-			of,
-		)
+		return nil, refuse("%s is an alias, which passes mail to %s; remove that first with: mage alias:remove %s",
+			of, join(to), of)
 	}
 	serves, err := isThere(ctx, conn, `select from domains where id = $1 and serves_mail and enabled`, id)
 	if err == nil && !serves {
-		notes = append(
-			notes,
-			fmt.Sprintf("domain %s serves no mail: the account can sign in, and nothing is delivered to it", of.Domain),
-		)
+		notes = append(notes,
+			fmt.Sprintf("domain %s serves no mail: the account can sign in, and nothing is delivered to it", of.Domain))
 	}
 	if err != nil {
 		return nil, err
 	}
-	left, err := column(
-		ctx,
-		conn,
-		`select mailbox from former_mailboxes where address = $1 order by removed_at desc, mailbox limit 1`,
-		of.String(),
-	)
+	left, err := column(ctx, conn, `select mailbox from former_mailboxes where address = $1
+		order by removed_at desc, mailbox limit 1`, of.String())
 	for _, mailbox := range left {
-		notes = append(
-			notes,
-			fmt.Sprintf(
-				"an earlier account of this address has left its mail in %s of the mailboxes: the new account gets a mailbox of its own",
-				mailbox,
-			),
-		)
+		notes = append(notes, fmt.Sprintf("an earlier account of this address has left its mail in %s of the mailboxes: "+
+			"the new account gets a mailbox of its own", mailbox))
 	}
 	return notes, err
 }
@@ -99,7 +79,8 @@ func AddAccount(ctx context.Context, conn Conn, of Address, o AccountOptions) er
 			return err
 		}
 		_, err := tx.Exec(ctx, `insert into accounts (domain_id, local_part, password_hash, display_name, quota_bytes)
-			select id, $2, $3, $4, nullif($5::bigint, 0) from domains where name = $1`, string(of.Domain), of.Local, hashed, o.DisplayName, o.Quota)
+			select id, $2, $3, $4, nullif($5::bigint, 0) from domains where name = $1`,
+			string(of.Domain), of.Local, hashed, o.DisplayName, o.Quota)
 		return err
 	})
 	return wrapped(err, "add account %q", of)
@@ -130,7 +111,8 @@ func Accounts(ctx context.Context, conn Conn, of Domain) ([]AccountRow, error) {
 	}
 	list, err := collect[AccountRow](ctx, conn, `
 		select a.local_part || '@' || d.name, a.display_name, coalesce(a.quota_bytes, 0), a.enabled, d.enabled
-		from accounts a join domains d on d.id = a.domain_id where $1 in ('', d.name) order by d.name, a.local_part`, string(of))
+		from accounts a join domains d on d.id = a.domain_id where $1 in ('', d.name)
+		order by d.name, a.local_part`, string(of))
 	return list, wrapped(err, "list accounts")
 }
 
@@ -144,14 +126,9 @@ func accountID(ctx context.Context, conn Conn, of Address) (id int64, err error)
 	if _, err := domainID(ctx, conn, of.Domain); err != nil {
 		return 0, err
 	}
-	err = conn.QueryRow(
-		ctx,
-		`select a.id from accounts a join domains d on d.id = a.domain_id where d.name = $1 and a.local_part = $2`,
-		string(of.Domain),
-		of.Local,
-	).Scan(
-		&id,
-	)
+	err = conn.QueryRow(ctx, `select a.id from accounts a join domains d on d.id = a.domain_id where d.name = $1
+		and a.local_part = $2`,
+		string(of.Domain), of.Local).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, refuse("there is no account %s; see: mage account:list -of=%s", of, string(of.Domain))
 	}
@@ -203,19 +180,15 @@ func RemoveAccount(ctx context.Context, conn Conn, of Address, all bool) error {
 			return err
 		}
 		if len(depends.Keep) > 0 && !all {
-			return &RefusedError{
-				Lines(fmt.Sprintf("mail is passed on to account %s, and -all would remove this with it", of), depends.Keep),
-			}
+			return &RefusedError{Lines(fmt.Sprintf("mail is passed on to account %s, and -all would remove this with it", of),
+				depends.Keep)}
 		}
 		if _, err := tx.Exec(ctx, `delete from aliases where lower(destination) = $1`, of.String()); err != nil {
 			return err
 		}
-		_, err = tx.Exec(
-			ctx,
-			`delete from accounts a using domains d where d.id = a.domain_id and d.name = $1 and a.local_part = $2`,
-			string(of.Domain),
-			of.Local,
-		)
+		_, err = tx.Exec(ctx, `delete from accounts a using domains d where d.id = a.domain_id and d.name = $1
+			and a.local_part = $2`,
+			string(of.Domain), of.Local)
 		return err
 	})
 	return wrapped(err, "remove account %q", of)

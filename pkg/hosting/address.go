@@ -31,18 +31,12 @@ func ParseAddress(text string) (Address, error) {
 	}
 	local = strings.ToLower(local)
 	if tagged, _, has := strings.Cut(local, "+"); has {
-		return Address{}, refuse(
-			"%q: what stands behind a + is a tag, and its mail goes to %s@%s; leave the tag out",
-			text,
-			tagged,
-			domain,
-		)
+		return Address{}, refuse("%q: what stands behind a + is a tag, and its mail goes to %s@%s; leave the tag out",
+			text, tagged, domain)
 	}
 	if strings.ContainsAny(local, "*") {
-		return Address{}, refuse(
-			"%q: a * is for the alias that takes all other addresses of a domain; see: mage alias:add",
-			text,
-		)
+		return Address{}, refuse("%q: a * is for the alias that takes all other addresses of a domain; see: mage alias:add",
+			text)
 	}
 	return Address{local, domain}, nil
 }
@@ -87,18 +81,14 @@ func splitAddress(text string) (string, Domain, error) {
 	return trimmed[:at], domain, err
 }
 
-// checkLocal says in plain words why a part before the @ cannot be kept. It is as it was typed: some foreign letters have one of
-// a to z in lower case.
+// checkLocal says in plain words why a part before the @ cannot be kept. It is as it was typed: some foreign letters
+// have one of a to z in lower case.
 func checkLocal(local, asked string) error {
 	foreign := strings.IndexFunc(local, func(r rune) bool { return r > unicode.MaxASCII })
 	switch {
 	case foreign >= 0:
-		return refuse(
-			"%q: before the @ only letters a to z, digits and . _ - can be used, not %q: other mail servers could not write to it; "+
-				"behind the @ foreign letters are fine",
-			asked,
-			[]rune(local[foreign:])[0],
-		)
+		return refuse("%q: before the @ only letters a to z, digits and . _ - can be used, not %q: other mail servers "+
+			"could not write to it; behind the @ foreign letters are fine", asked, []rune(local[foreign:])[0])
 	case len(local) > maxLocal:
 		return refuse("%q: %d characters stand before the @, and at most %d may", asked, len(local), maxLocal)
 	case strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, ".."):

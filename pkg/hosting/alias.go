@@ -37,26 +37,16 @@ func AddAlias(ctx context.Context, conn Conn, from, to Address) (notes []string,
 		if to, err = m.here(to); err != nil {
 			return err
 		}
-		if there, err = isThere(
-			ctx,
-			tx,
-			`select from aliases where domain_id = $1 and local_part = $2 and lower(destination) = lower($3)`,
-			id,
-			from.Local,
-			to.String(),
-		); err != nil {
+		if there, err = isThere(ctx, tx, `select from aliases where domain_id = $1 and local_part = $2
+			and lower(destination) = lower($3)`,
+			id, from.Local, to.String()); err != nil {
 			return err
 		}
 		if there {
 			return refuse("alias %s passes mail to %s already; see: mage alias:list", from, to)
 		}
-		if _, err := tx.Exec(
-			ctx,
-			`insert into aliases (domain_id, local_part, destination) values ($1, $2, $3)`,
-			id,
-			from.Local,
-			to.String(),
-		); err != nil {
+		if _, err := tx.Exec(ctx, `insert into aliases (domain_id, local_part, destination) values ($1, $2, $3)`,
+			id, from.Local, to.String()); err != nil {
 			return err
 		}
 		circle, err := m.circle(from)
@@ -99,14 +89,10 @@ func (m mail) next(address string) (by string, to []string, err error) {
 	if err != nil || len(to) > 0 || local == "*" {
 		return local + "@" + domain, to, err
 	}
-	known, err := isThere(
-		m.ctx,
-		m.tx,
-		`select from accounts a join domains d on d.id = a.domain_id where d.name = $1 and a.local_part = $2
-		union all select from aliases a join domains d on d.id = a.domain_id where d.name = $1 and a.local_part = $2`,
-		domain,
-		local,
-	)
+	known, err := isThere(m.ctx, m.tx, `select from accounts a join domains d on d.id = a.domain_id
+		where d.name = $1 and a.local_part = $2
+		union all select from aliases a join domains d on d.id = a.domain_id
+		where d.name = $1 and a.local_part = $2`, domain, local)
 	if err != nil || known {
 		return "", nil, err
 	}
@@ -153,10 +139,8 @@ func (m mail) notes(from, to Address) (notes []string, err error) {
 	}
 	_, all, err := m.next(from.String())
 	if len(all) > 1 {
-		notes = append(
-			notes,
-			fmt.Sprintf("mail for %s goes to %d addresses: a mail transfer agent has to copy it", from, len(all)),
-		)
+		notes = append(notes,
+			fmt.Sprintf("mail for %s goes to %d addresses: a mail transfer agent has to copy it", from, len(all)))
 	}
 	return notes, err
 }
@@ -167,8 +151,8 @@ func (m mail) refused(from, to Address) (string, error) {
 	to.Local, _, _ = strings.Cut(to.Local, "+") // a tag is for who gets it
 	var served, domainOn, mailbox, on bool
 	err := m.tx.QueryRow(m.ctx, `select d.serves_mail, d.enabled, a.id is not null, coalesce(a.enabled, true)
-		from domains d left join accounts a on a.domain_id = d.id and a.local_part = $2 where d.name = $1`, string(to.Domain), to.Local).
-		Scan(&served, &domainOn, &mailbox, &on)
+		from domains d left join accounts a on a.domain_id = d.id and a.local_part = $2 where d.name = $1`,
+		string(to.Domain), to.Local).Scan(&served, &domainOn, &mailbox, &on)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return "", err
 	}
@@ -203,7 +187,8 @@ func Aliases(ctx context.Context, conn Conn, of Domain) ([]AliasRow, error) {
 		}
 	}
 	list, err := collect[AliasRow](ctx, conn, `select a.local_part || '@' || d.name, a.destination, a.enabled
-		from aliases a join domains d on d.id = a.domain_id where $1 in ('', d.name) order by d.name, a.local_part = '*', a.local_part, a.destination`, string(of))
+		from aliases a join domains d on d.id = a.domain_id where $1 in ('', d.name)
+		order by d.name, a.local_part = '*', a.local_part, a.destination`, string(of))
 	return list, wrapped(err, "list aliases")
 }
 
@@ -223,7 +208,8 @@ func AliasDestinations(ctx context.Context, conn Conn, from Address) ([]string, 
 // RemoveAlias stops passing mail for an address to those, without which it refuses.
 func RemoveAlias(ctx context.Context, conn Conn, from Address, to []string) error {
 	tag, err := conn.Exec(ctx, `delete from aliases a using domains d
-		where d.id = a.domain_id and d.name = $1 and a.local_part = $2 and a.destination = any($3)`, string(from.Domain), from.Local, to)
+		where d.id = a.domain_id and d.name = $1 and a.local_part = $2 and a.destination = any($3)`,
+		string(from.Domain), from.Local, to)
 	if err == nil && tag.RowsAffected() == 0 {
 		err = refuse("alias %s is not there any more", from)
 	}

@@ -62,24 +62,20 @@ func (c CertificateRow) Settled() bool {
 	return c.WantedAt == nil
 }
 
-const certificateColumns = `select c.directory, d.name, not d.enabled, c.names, c.status, c.challenge, coalesce(c.issuer, ''), coalesce(c.serial_number, ''),
+const certificateColumns = `select c.directory, d.name, not d.enabled, c.names, c.status, c.challenge,
+	coalesce(c.issuer, ''), coalesce(c.serial_number, ''),
 	c.not_before, c.not_after, coalesce(c.last_error, ''), c.tried_at, c.wanted_at, c.revoked_at
 	from certificates c join domains d on d.id = c.domain_id `
 
-// Certificates are all certificates, or those of a domain or with that name; of is "" for all. There is none of a name that
-// nobody has, which is refused.
+// Certificates are all certificates, or those of a domain or with that name; of is "" for all. There is none of a
+// name that nobody has, which is refused.
 func Certificates(ctx context.Context, conn Conn, of string) ([]CertificateRow, error) {
-	list, err := collect[CertificateRow](
-		ctx,
-		conn,
-		certificateColumns+`where $1 in ('', c.directory, d.name) order by d.name, c.directory`,
-		of,
-	)
+	list, err := collect[CertificateRow](ctx, conn,
+		certificateColumns+`where $1 in ('', c.directory, d.name) order by d.name, c.directory`, of)
 	if err == nil && of != "" && len(list) == 0 {
 		return nil, refuse(
 			"there is no certificate %s; see: mage certificates:status, or have one issued with: mage certificates:issue %s",
-			of,
-			of,
+			of, of,
 		)
 	}
 	return list, wrapped(err, "list certificates")
@@ -125,10 +121,7 @@ func ParseNames(text string) ([]string, error) {
 
 // WantCertificate asks for a certificate of a domain. It returns its name, and false if there is one already.
 func WantCertificate(
-	ctx context.Context,
-	conn Conn,
-	domain Domain,
-	o CertificateOptions,
+	ctx context.Context, conn Conn, domain Domain, o CertificateOptions,
 ) (name string, asked bool, err error) {
 	name = o.Directory
 	if name == "" {
@@ -155,14 +148,9 @@ func WantCertificate(
 		}
 		if before == nil {
 			asked = true
-			_, err = tx.Exec(
-				ctx,
-				`insert into certificates (domain_id, names, challenge, directory, wanted_at) values ($1, $2, $3, $4, now())`,
-				id,
-				o.Names,
-				o.Challenge,
-				name,
-			)
+			_, err = tx.Exec(ctx, `insert into certificates (domain_id, names, challenge, directory, wanted_at)
+				values ($1, $2, $3, $4, now())`,
+				id, o.Names, o.Challenge, name)
 			return err
 		}
 		asked, err = o.again(ctx, tx, *before)
@@ -189,19 +177,17 @@ func (o *CertificateOptions) complete(ctx context.Context, tx pgx.Tx, domain Dom
 	case o.Challenge == "":
 		o.Challenge = "http-01"
 	case o.Challenge == "http-01" && wild:
-		return refuse(
-			"a wildcard is only issued to who shows that the name server is his: leave -challenge out, or give dns-01",
-		)
+		return refuse("a wildcard is only issued to who shows that the name server is his: leave -challenge out, or " +
+			"give dns-01")
 	case o.Challenge != "http-01" && o.Challenge != "dns-01":
 		return refuse("there is no challenge %q here; known are http-01 and dns-01", o.Challenge)
 	}
 	strange, err := column(ctx, tx, `select n from unnest($1::text[]) n where not exists (
-		select from domains d where d.enabled and ltrim(n, '*.') = d.name or right(n, length(d.name) + 1) = '.' || d.name) order by 1`, o.Names)
+		select from domains d where d.enabled and ltrim(n, '*.') = d.name or right(n, length(d.name) + 1) = '.' || d.name)
+		order by 1`, o.Names)
 	if err == nil && len(strange) > 0 {
-		return refuse(
-			"%s is in no domain that is served here; add it with mage domain:add, or mage domain:enable",
-			join(strange),
-		)
+		return refuse("%s is in no domain that is served here; add it with mage domain:add, or mage domain:enable",
+			join(strange))
 	}
 	return err
 }
@@ -211,10 +197,8 @@ func (o *CertificateOptions) again(ctx context.Context, tx pgx.Tx, before Certif
 	same := slices.Equal(o.Names, before.Names) && o.Challenge == before.Challenge
 	switch {
 	case before.Status == CertificateRevoked && before.RevokedAt == nil:
-		return false, refuse(
-			"certificate %s is being revoked; wait until mage certificates:status says that it is",
-			before.Directory,
-		)
+		return false, refuse("certificate %s is being revoked; wait until mage certificates:status says that it is",
+			before.Directory)
 	case same && before.Status == CertificateIssued && before.LastError == "":
 		return false, nil
 	}
@@ -222,15 +206,9 @@ func (o *CertificateOptions) again(ctx context.Context, tx pgx.Tx, before Certif
 		return false, err
 	}
 	// What was refused is not what is asked for, if that has changed.
-	_, err := tx.Exec(
-		ctx,
-		`update certificates set names = $2, challenge = $3, wanted_at = coalesce(wanted_at, now()), revoked_at = null,
-		tried_at = case when $4 then tried_at end, last_error = case when $4 then last_error end,
+	_, err := tx.Exec(ctx, `update certificates set names = $2, challenge = $3, wanted_at = coalesce(wanted_at, now()),
+		revoked_at = null, tried_at = case when $4 then tried_at end, last_error = case when $4 then last_error end,
 		status = case when status = 'revoked' then 'wanted' else status end where directory = $1`,
-		before.Directory,
-		o.Names,
-		o.Challenge,
-		same,
-	)
+		before.Directory, o.Names, o.Challenge, same)
 	return true, err
 }

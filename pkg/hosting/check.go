@@ -28,8 +28,8 @@ const (
 	Unsigned  ProblemState = "unsigned" // it is not signed as it should be
 )
 
-// Check looks for what is wrong in the tables: in that zone, or in all for "". shown tells what services show for a domain's
-// [Hosts]; it is asked for those with TLSA records.
+// Check looks for what is wrong in the tables: in that zone, or in all for "". shown tells what services show for a
+// domain's [Hosts]; it is asked for those with TLSA records.
 func Check(ctx context.Context, conn Conn, zone Domain, shown func(Domain) []Shown) ([]Problem, error) {
 	all, err := Records(ctx, conn, zone)
 	if err != nil {
@@ -68,15 +68,11 @@ func checkZone(z ZoneRow, records []RecordRow) (problems []Problem) {
 		}
 	}
 	if servers == 0 {
-		problems = append(
-			problems,
-			Problem{
-				Zone:   z.Name,
-				Record: "",
-				Text:   fmt.Sprintf("it names no server; add one with: mage dns:add %s @ NS %s.", z.Name, z.PrimaryNS),
-				State:  InTables,
-			},
-		)
+		problems = append(problems, Problem{
+			Zone: z.Name, Record: "",
+			Text:  fmt.Sprintf("it names no server; add one with: mage dns:add %s @ NS %s.", z.Name, z.PrimaryNS),
+			State: InTables,
+		})
 	}
 	return problems
 }
@@ -87,46 +83,31 @@ func checkRecord(zone Domain, r Record, records []RecordRow) (problems []string)
 		if !found {
 			relative = "@"
 		}
-		problems = append(
-			problems,
-			fmt.Sprintf("its name repeats the zone and means %s; meant is perhaps %s", absolute(zone, r.Name), relative),
-		)
+		problems = append(problems,
+			fmt.Sprintf("its name repeats the zone and means %s; meant is perhaps %s", absolute(zone, r.Name), relative))
 	}
-	parsed, err := ParseRecord(
-		zone,
-		Input{Name: absolute(zone, r.Name) + ".", Type: r.Type, Content: r.Content, Priority: r.Priority, TTL: r.TTL},
-	)
+	parsed, err := ParseRecord(zone,
+		Input{Name: absolute(zone, r.Name) + ".", Type: r.Type, Content: r.Content, Priority: r.Priority, TTL: r.TTL})
 	if err != nil {
 		return append(problems, err.Error())
 	}
 	if r.Type == "TXT" && parsed.Content != r.Content {
-		problems = append(
-			problems,
-			"the quotes that it is kept with are a part of its text; without them it is "+parsed.Content,
-		)
+		problems = append(problems,
+			"the quotes that it is kept with are a part of its text; without them it is "+parsed.Content)
 	}
 	if target := r.target(); parsed.target() == target+"." && r.Type != "TXT" && !named(records, target) {
-		problems = append(
-			problems,
-			fmt.Sprintf("%s has no dot at its end and means %s; meant is perhaps %s.", target, absolute(zone, target), target),
-		)
+		problems = append(problems,
+			fmt.Sprintf("%s has no dot at its end and means %s; meant is perhaps %s.", target, absolute(zone, target), target))
 	}
 	for _, other := range records {
-		if of := policy(
-			r.Type,
-			r.Content,
-		); of != "" && other.Enabled && other.Name == r.Name && other.Content != r.Content &&
+		if of := policy(r.Type, r.Content); of != "" && other.Enabled && other.Name == r.Name && other.Content != r.Content &&
 			policy(other.Type, other.Content) == of {
-			problems = append(
-				problems,
-				fmt.Sprintf("%s has another %s record, %q: of two none counts", r.Name, of, other.Content),
-			)
+			problems = append(problems,
+				fmt.Sprintf("%s has another %s record, %q: of two none counts", r.Name, of, other.Content))
 		}
 		if other.Enabled && other.Type == "CNAME" && pointsToHost(r.Type) && relativeTo(zone, r.target()) == other.Name {
-			problems = append(
-				problems,
-				fmt.Sprintf("%s is a CNAME, and %s records must point to a name with an address of its own", r.target(), r.Type),
-			)
+			problems = append(problems,
+				fmt.Sprintf("%s is a CNAME, and %s records must point to a name with an address of its own", r.target(), r.Type))
 		}
 	}
 	return append(problems, targetNotes(zone, r, records)...)
@@ -174,10 +155,8 @@ func checkNeeds(
 				text = stale
 				n.Content = join(n.Have)
 			}
-			problems = append(
-				problems,
-				Problem{Zone: d.Zone, Record: strings.TrimSpace(n.Record.String()), Text: text, State: InTables},
-			)
+			problems = append(problems,
+				Problem{Zone: d.Zone, Record: strings.TrimSpace(n.Record.String()), Text: text, State: InTables})
 		}
 	}
 	return problems, nil

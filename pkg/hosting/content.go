@@ -31,26 +31,9 @@ type Parsed struct {
 // types are those that the tables have.
 func types() []string {
 	return []string{
-		"A",
-		"AAAA",
-		"CAA",
-		"CNAME",
-		"DNAME",
-		"DS",
-		"HTTPS",
-		"LOC",
-		"MX",
-		"NAPTR",
-		"NS",
-		"OPENPGPKEY",
-		"PTR",
-		"SMIMEA",
-		"SRV",
-		"SSHFP",
-		"SVCB",
-		"TLSA",
-		"TXT",
-		"URI",
+		"A", "AAAA", "CAA", "CNAME", "DNAME", "DS", "HTTPS", "LOC", "MX", "NAPTR", "NS", "OPENPGPKEY", "PTR", "SMIMEA", "SRV",
+		"SSHFP", "SVCB",
+		"TLSA", "TXT", "URI",
 	}
 }
 
@@ -73,11 +56,8 @@ func ParseRecord(zone Domain, in Input) (Parsed, error) {
 	case content == "":
 		return p, refuse("a %s record without content; give it as the last argument", p.Type)
 	case p.Type != "TXT" && strings.ContainsFunc(content, unicode.IsControl):
-		return p, refuse(
-			"the content of %s %s has the end of a line or another character that nobody sees in it",
-			in.Name,
-			p.Type,
-		)
+		return p, refuse("the content of %s %s has the end of a line or another character that nobody sees in it",
+			in.Name, p.Type)
 	case in.TTL != nil && (*in.TTL < 0 || *in.TTL > 1<<31-1):
 		return p, refuse("a TTL of %d seconds; it is between 0 and 2147483647", *in.TTL)
 	case in.Priority != nil && (*in.Priority < 0 || *in.Priority > 1<<16-1):
@@ -104,12 +84,8 @@ func checkType(kind string) error {
 	if kind == "SOA" {
 		return refuse("the SOA record is the zone's own; see: mage dns:zone")
 	}
-	if n, err := strconv.ParseUint(
-		strings.TrimPrefix(kind, "TYPE"),
-		10,
-		16,
-	); slices.Contains(types(), kind) ||
-		strings.HasPrefix(kind, "TYPE") && err == nil && n > lastNamed {
+	if n, err := strconv.ParseUint(strings.TrimPrefix(kind, "TYPE"), 10,
+		16); slices.Contains(types(), kind) || strings.HasPrefix(kind, "TYPE") && err == nil && n > lastNamed {
 		return nil
 	}
 	for _, known := range types() {
@@ -117,11 +93,8 @@ func checkType(kind string) error {
 			return refuse("%q is no type of record; did you mean %s?", kind, known)
 		}
 	}
-	return refuse(
-		"%q is no type of record that can be kept; those are %s, and numbers such as TYPE65534",
-		kind,
-		join(types()),
-	)
+	return refuse("%q is no type of record that can be kept; those are %s, and numbers such as TYPE65534",
+		kind, join(types()))
 }
 
 // lastNamed is the last number of types that each have a name and a form, or are no records at all.
@@ -163,11 +136,9 @@ func (p *Parsed) owner(zone Domain, typed string) (string, error) {
 		return "", refuse("%q is too long: with its zone it has more than %d characters", typed, maxName)
 	}
 	if short := relativeTo(zone, ascii+"."); short != "" {
-		p.Doubts = append(
-			p.Doubts,
+		p.Doubts = append(p.Doubts,
 			fmt.Sprintf("the name %s repeats the zone: as it is written it means %s.%s; write %s, or %s. with a dot at its end",
-				name, ascii, string(zone), short, name),
-		)
+				name, ascii, string(zone), short, name))
 	} else if ascii != name {
 		p.Notes = append(p.Notes, fmt.Sprintf("name %s is kept as %s", name, ascii))
 	}

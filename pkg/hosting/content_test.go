@@ -19,46 +19,89 @@ const digest32 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd
 func TestParseRecord(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ name, kind, content, want, note string }{
-		"an address":                 {"www", "a", "192.0.2.1", "www A 192.0.2.1", ""},
-		"an IPv6 address":            {"www", "AAAA", "2001:DB8:0::1", "www AAAA 2001:db8::1", ""},
-		"a name in full":             {"www.example.org.", "A", "192.0.2.1", "www A 192.0.2.1", ""},
-		"the zone itself":            {"example.org.", "A", "192.0.2.1", "@ A 192.0.2.1", ""},
-		"foreign letters":            {"Bücher", "A", "192.0.2.1", "xn--bcher-kva A 192.0.2.1", "is kept as xn--bcher-kva"},
-		"a wildcard":                 {"*", "A", "192.0.2.1", "* A 192.0.2.1", ""},
-		"MX with priority in front":  {"@", "MX", "10 mail.example.org", "@ MX 10 mail.example.org.", "with a dot at its end"},
-		"MX with its dot":            {"@", "MX", "5 mail.example.org.", "@ MX 5 mail.example.org.", ""},
-		"MX of a name of the zone":   {"@", "MX", "10 mail", "@ MX 10 mail", "mail means mail.example.org"},
-		"MX without priority":        {"@", "MX", "mail.example.org.", "@ MX 10 mail.example.org.", "it is 10"},
-		"no mail at all":             {"@", "MX", "0 .", "@ MX 0 .", ""},
-		"SRV without priority":       {"_imaps._tcp", "SRV", "1 993 mail.example.org", "_imaps._tcp SRV 0 1 993 mail.example.org.", "it is 0"},
-		"SRV":                        {"_imaps._tcp", "SRV", "5 1 993 mail.example.org.", "_imaps._tcp SRV 5 1 993 mail.example.org.", ""},
-		"a CNAME elsewhere":          {"www", "CNAME", "host.example.net", "www CNAME host.example.net.", "host.example.net.example.org"},
+		"an address":      {"www", "a", "192.0.2.1", "www A 192.0.2.1", ""},
+		"an IPv6 address": {"www", "AAAA", "2001:DB8:0::1", "www AAAA 2001:db8::1", ""},
+		"a name in full":  {"www.example.org.", "A", "192.0.2.1", "www A 192.0.2.1", ""},
+		"the zone itself": {"example.org.", "A", "192.0.2.1", "@ A 192.0.2.1", ""},
+		"foreign letters": {"Bücher", "A", "192.0.2.1", "xn--bcher-kva A 192.0.2.1", "is kept as xn--bcher-kva"},
+		"a wildcard":      {"*", "A", "192.0.2.1", "* A 192.0.2.1", ""},
+		"MX with priority in front": {
+			"@", "MX", "10 mail.example.org", "@ MX 10 mail.example.org.", "with a dot at its end",
+		},
+		"MX with its dot":          {"@", "MX", "5 mail.example.org.", "@ MX 5 mail.example.org.", ""},
+		"MX of a name of the zone": {"@", "MX", "10 mail", "@ MX 10 mail", "mail means mail.example.org"},
+		"MX without priority":      {"@", "MX", "mail.example.org.", "@ MX 10 mail.example.org.", "it is 10"},
+		"no mail at all":           {"@", "MX", "0 .", "@ MX 0 .", ""},
+		"SRV without priority": {
+			"_imaps._tcp", "SRV", "1 993 mail.example.org", "_imaps._tcp SRV 0 1 993 mail.example.org.", "it is 0",
+		},
+		"SRV": {
+			"_imaps._tcp", "SRV", "5 1 993 mail.example.org.", "_imaps._tcp SRV 5 1 993 mail.example.org.", "",
+		},
+		"a CNAME elsewhere": {
+			"www", "CNAME", "host.example.net", "www CNAME host.example.net.", "host.example.net.example.org",
+		},
 		"a CNAME of the zone itself": {"www", "CNAME", "@", "www CNAME example.org.", ""},
 		"text":                       {"@", "TXT", "v=spf1 mx -all", "@ TXT v=spf1 mx -all", ""},
 		"text in quotes":             {"@", "TXT", `"v=spf1 -all"`, "@ TXT v=spf1 -all", "quotes"},
 		"text with quotes within":    {"q", "TXT", `say "hi"; c:\temp`, `q TXT say "hi"; c:\temp`, ""},
 		"CAA":                        {"@", "CAA", `0 issue "letsencrypt.org"`, "@ CAA 0 issue letsencrypt.org", "quotes"},
-		"TLSA":                       {"_25._tcp.mail", "TLSA", "3 1 1  " + digest32, "_25._tcp.mail TLSA 3 1 1 " + digest32, ""},
-		"strings of a zone file":     {"k._domainkey", "TXT", `"v=DKIM1; k=rsa; " "p=MIIB" "IjAN"`, "k._domainkey TXT v=DKIM1; k=rsa; p=MIIBIjAN", "its 3 strings are kept as one"},
-		"what opendkim-genkey wrote": {"k._domainkey", "TXT", "( \"v=DKIM1; \"\n\t\"p=A\" )  ; ----- DKIM key k for example.org", "k._domainkey TXT v=DKIM1; p=A", "quotes"},
-		"escapes of a zone file":     {"q", "TXT", `"say \"hi\" \092\;"`, `q TXT say "hi" \;`, "quotes"},
-		"text behind a quote":        {"q", "TXT", `"a" b`, `q TXT "a" b`, ""},
-		"a digest with blanks":       {"sub", "DS", "12345 13 2 " + digest32[:56] + " " + digest32[56:], "sub DS 12345 13 2 " + digest32, ""},
-		"HTTPS of another name":      {"@", "HTTPS", "1 svc.example.net alpn=h2", "@ HTTPS 1 svc.example.net. alpn=h2", "with a dot at its end"},
-		"HTTPS of itself":            {"@", "HTTPS", `1 . alpn="h2,h3" key65333=x`, `@ HTTPS 1 . alpn="h2,h3" key65333=x`, ""},
-		"NAPTR with a name":          {"@", "NAPTR", `100 10 "S" "SIP+D2U" "" _sip._udp.example.org`, `@ NAPTR 100 10 "S" "SIP+D2U" "" _sip._udp.example.org.`, "with a dot at its end"},
-		"NAPTR with a blank":         {"@", "NAPTR", `100 50 "u" "E2U+sip" "!^(.*)$!sip:a b\1@x!" .`, `@ NAPTR 100 50 "u" "E2U+sip" "!^(.*)$!sip:a b\1@x!" .`, ""},
-		"an SPF record":              {"@", "TXT", "v=spf1 +a:mx.example.net/24//64 mx ip6:2001:db8::/32 include:_spf.example.net exp=x.%{d} ~ALL", "@ TXT v=spf1 +a:mx.example.net/24//64 mx ip6:2001:db8::/32 include:_spf.example.net exp=x.%{d} ~ALL", ""},
-		"a DMARC record":             {"_dmarc", "TXT", "v=DMARC1; sp=none; p=Reject; rua=mailto:a@example.org;", "_dmarc TXT v=DMARC1; sp=none; p=Reject; rua=mailto:a@example.org;", ""},
-		"a part of a network":        {"0/25", "NS", "ns.example.net.", "0/25 NS ns.example.net.", ""},
-		"a name in such a part":      {"1", "CNAME", "1.0/25.2.0.192.in-addr.arpa", "1 CNAME 1.0/25.2.0.192.in-addr.arpa.", "with a dot at its end"},
-		"DNAME":                      {"old", "DNAME", "new.example.net.", "old DNAME new.example.net.", ""},
-		"LOC":                        {"@", "LOC", "52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m", "@ LOC 52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m", ""},
-		"URI":                        {"_ftp._tcp", "URI", `10 1 "ftp://ftp.example.org/a%20b"`, `_ftp._tcp URI 10 1 "ftp://ftp.example.org/a%20b"`, ""},
-		"SMIMEA":                     {"c3d._smimecert", "SMIMEA", "3 1 1 " + digest32, "c3d._smimecert SMIMEA 3 1 1 " + digest32, ""},
-		"OPENPGPKEY":                 {"c3d._openpgpkey", "OPENPGPKEY", "mQINBFit jsYBEADT/w==", "c3d._openpgpkey OPENPGPKEY mQINBFit jsYBEADT/w==", ""},
-		"a type by its number":       {"x", "TYPE65534", `\# 4 0A000001`, `x TYPE65534 \# 4 0A000001`, ""},
-		"leave to report":            {"example.net._report._dmarc", "TXT", "v=DMARC1", "example.net._report._dmarc TXT v=DMARC1", ""},
+		"TLSA": {
+			"_25._tcp.mail", "TLSA", "3 1 1  " + digest32, "_25._tcp.mail TLSA 3 1 1 " + digest32, "",
+		},
+		"strings of a zone file": {
+			"k._domainkey", "TXT", `"v=DKIM1; k=rsa; " "p=MIIB" "IjAN"`,
+			"k._domainkey TXT v=DKIM1; k=rsa; p=MIIBIjAN", "its 3 strings are kept as one",
+		},
+		"what opendkim-genkey wrote": {"k._domainkey", "TXT", "( \"v=DKIM1; \"\n\t\"p=A\" )  ; ----- DKIM key k for " +
+			"example.org", "k._domainkey TXT v=DKIM1; p=A", "quotes"},
+		"escapes of a zone file": {"q", "TXT", `"say \"hi\" \092\;"`, `q TXT say "hi" \;`, "quotes"},
+		"text behind a quote":    {"q", "TXT", `"a" b`, `q TXT "a" b`, ""},
+		"a digest with blanks": {
+			"sub", "DS", "12345 13 2 " + digest32[:56] + " " + digest32[56:], "sub DS 12345 13 2 " + digest32, "",
+		},
+		"HTTPS of another name": {
+			"@", "HTTPS", "1 svc.example.net alpn=h2", "@ HTTPS 1 svc.example.net. alpn=h2", "with a dot at its end",
+		},
+		"HTTPS of itself": {"@", "HTTPS", `1 . alpn="h2,h3" key65333=x`, `@ HTTPS 1 . alpn="h2,h3" key65333=x`, ""},
+		"NAPTR with a name": {
+			"@", "NAPTR", `100 10 "S" "SIP+D2U" "" _sip._udp.example.org`,
+			`@ NAPTR 100 10 "S" "SIP+D2U" "" _sip._udp.example.org.`, "with a dot at its end",
+		},
+		"NAPTR with a blank": {
+			"@", "NAPTR", `100 50 "u" "E2U+sip" "!^(.*)$!sip:a b\1@x!" .`,
+			`@ NAPTR 100 50 "u" "E2U+sip" "!^(.*)$!sip:a b\1@x!" .`, "",
+		},
+		"an SPF record": {
+			"@", "TXT", "v=spf1 +a:mx.example.net/24//64 mx ip6:2001:db8::/32 include:_spf.example.net exp=x.%{d} ~ALL",
+			"@ TXT v=spf1 +a:mx.example.net/24//64 mx ip6:2001:db8::/32 include:_spf.example.net exp=x.%{d} ~ALL", "",
+		},
+		"a DMARC record": {
+			"_dmarc", "TXT", "v=DMARC1; sp=none; p=Reject; rua=mailto:a@example.org;",
+			"_dmarc TXT v=DMARC1; sp=none; p=Reject; rua=mailto:a@example.org;", "",
+		},
+		"a part of a network": {"0/25", "NS", "ns.example.net.", "0/25 NS ns.example.net.", ""},
+		"a name in such a part": {
+			"1", "CNAME", "1.0/25.2.0.192.in-addr.arpa", "1 CNAME 1.0/25.2.0.192.in-addr.arpa.", "with a dot at its end",
+		},
+		"DNAME": {"old", "DNAME", "new.example.net.", "old DNAME new.example.net.", ""},
+		"LOC": {
+			"@", "LOC", "52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m",
+			"@ LOC 52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m", "",
+		},
+		"URI": {
+			"_ftp._tcp", "URI", `10 1 "ftp://ftp.example.org/a%20b"`, `_ftp._tcp URI 10 1 "ftp://ftp.example.org/a%20b"`, "",
+		},
+		"SMIMEA": {
+			"c3d._smimecert", "SMIMEA", "3 1 1 " + digest32, "c3d._smimecert SMIMEA 3 1 1 " + digest32, "",
+		},
+		"OPENPGPKEY": {
+			"c3d._openpgpkey", "OPENPGPKEY", "mQINBFit jsYBEADT/w==", "c3d._openpgpkey OPENPGPKEY mQINBFit jsYBEADT/w==", "",
+		},
+		"a type by its number": {"x", "TYPE65534", `\# 4 0A000001`, `x TYPE65534 \# 4 0A000001`, ""},
+		"leave to report": {
+			"example.net._report._dmarc", "TXT", "v=DMARC1", "example.net._report._dmarc TXT v=DMARC1", "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +118,8 @@ func TestParseRecord(t *testing.T) {
 	}
 }
 
-// TestParseRecord_reverse has addresses as the names of records, which in zones of such names are not what they look like.
+// TestParseRecord_reverse has addresses as the names of records, which in zones of such names are not what they look
+// like.
 func TestParseRecord_reverse(t *testing.T) {
 	t.Parallel()
 	for of, names := range map[hosting.Domain]map[string]string{
@@ -93,12 +137,18 @@ func TestParseRecord_reverse(t *testing.T) {
 			}
 		}
 	}
-	for typed, want := range map[string]hosting.Domain{"0/25.2.0.192.IN-ADDR.arpa.": "0/25.2.0.192.in-addr.arpa", "_tcp.Bücher.example": "_tcp.xn--bcher-kva.example", "Bücher.example": "xn--bcher-kva.example"} {
+	for typed, want := range map[string]hosting.Domain{
+		"0/25.2.0.192.IN-ADDR.arpa.": "0/25.2.0.192.in-addr.arpa",
+		"_tcp.Bücher.example":        "_tcp.xn--bcher-kva.example", "Bücher.example": "xn--bcher-kva.example",
+	} {
 		got, err := hosting.ParseZone(typed)
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
-	for typed, why := range map[string]string{"192.0.2.0/24": "2.0.192.in-addr.arpa for 192.0.2.0/24", "*._tcp.example": "has a *", "https://example.org": "a web address", "_a..example": "empty"} {
+	for typed, why := range map[string]string{
+		"192.0.2.0/24": "2.0.192.in-addr.arpa for 192.0.2.0/24", "*._tcp.example": "has a *",
+		"https://example.org": "a web address", "_a..example": "empty",
+	} {
 		_, err := hosting.ParseZone(typed)
 		require.ErrorContains(t, err, why)
 	}
@@ -106,7 +156,9 @@ func TestParseRecord_reverse(t *testing.T) {
 
 func TestParseRecord_doubts(t *testing.T) {
 	t.Parallel()
-	for typed, meant := range map[string]string{"ftp.example.org": "write ftp,", "example.org": "write @,", "FTP.Example.ORG": "write ftp,"} {
+	for typed, meant := range map[string]string{
+		"ftp.example.org": "write ftp,", "example.org": "write @,", "FTP.Example.ORG": "write ftp,",
+	} {
 		got, err := hosting.ParseRecord(zone, hosting.Input{Name: typed, Type: "A", Content: "192.0.2.1"})
 		require.NoError(t, err)
 		require.Len(t, got.Doubts, 1)
@@ -122,47 +174,101 @@ func TestParseRecord_refuses(t *testing.T) {
 		in  hosting.Input
 		why string
 	}{
-		"an address as MX":              {hosting.Input{Name: "@", Type: "MX", Content: "10 192.0.2.1"}, "is an address, and MX records point to a name"},
-		"an address with a dot":         {hosting.Input{Name: "@", Type: "MX", Content: "192.0.2.1."}, "is an address"},
-		"an IPv6 address as MX":         {hosting.Input{Name: "@", Type: "MX", Content: "[2001:db8::1]"}, "is an address"},
-		"dots beside each other":        {hosting.Input{Name: "@", Type: "MX", Content: "a.."}, "a part that is empty"},
-		"such a name":                   {hosting.Input{Name: "a..", Type: "A", Content: "192.0.2.1"}, "a part that is empty"},
-		"IPv6 as A":                     {hosting.Input{Name: "a", Type: "A", Content: "2001:db8::1"}, "take the type AAAA"},
-		"IPv4 as AAAA":                  {hosting.Input{Name: "a", Type: "AAAA", Content: "192.0.2.1"}, "take the type A"},
-		"a name as A":                   {hosting.Input{Name: "a", Type: "A", Content: "example.net"}, "take the type CNAME"},
-		"an unknown type":               {hosting.Input{Name: "a", Type: "CNAM", Content: "x"}, "did you mean CNAME?"},
-		"SOA":                           {hosting.Input{Name: "@", Type: "SOA", Content: "x"}, "the zone's own"},
-		"another zone":                  {hosting.Input{Name: "www.example.net.", Type: "A", Content: "192.0.2.1"}, "is not in zone"},
-		"a CNAME of the zone":           {hosting.Input{Name: "@", Type: "CNAME", Content: "x"}, "can be no CNAME"},
-		"a * in the middle":             {hosting.Input{Name: "a.*.b", Type: "A", Content: "192.0.2.1"}, "whole first part"},
-		"an underscore of a host":       {hosting.Input{Name: "a_b", Type: "A", Content: "192.0.2.1"}, "no underscore"},
-		"a target with underscore":      {hosting.Input{Name: "@", Type: "MX", Content: "a_b.example.org"}, "no underscore"},
-		"text of two lines":             {hosting.Input{Name: "n", Type: "TXT", Content: "one\nevil A 192.0.2.66"}, "the end of a line"},
-		"no text":                       {hosting.Input{Name: "n", Type: "TXT", Content: " "}, "without content"},
-		"a priority of A":               {hosting.Input{Name: "a", Type: "A", Content: "192.0.2.1", Priority: &some}, "have no priority"},
-		"two priorities":                {hosting.Input{Name: "@", Type: "MX", Content: "10 mail", Priority: &some}, "give it once"},
-		"a port that is none":           {hosting.Input{Name: "_a._tcp", Type: "SRV", Content: "0 0 70000 mail"}, "between 0 and 65535"},
-		"an SRV of one word":            {hosting.Input{Name: "_a._tcp", Type: "SRV", Content: "mail"}, "priority, weight, port, name"},
-		"a CAA of one word":             {hosting.Input{Name: "@", Type: "CAA", Content: "letsencrypt.org"}, "0 issue letsencrypt.org"},
-		"a TLSA without hex":            {hosting.Input{Name: "_25._tcp", Type: "TLSA", Content: "3 1 1 xyz"}, "3 1 1 and a digest"},
-		"a part that is too long":       {hosting.Input{Name: strings.Repeat("a", 64), Type: "A", Content: "192.0.2.1"}, "more than 63"},
-		"a name that is too long":       {hosting.Input{Name: strings.Repeat("a.", 122) + "a", Type: "A", Content: "192.0.2.1"}, "too long"},
-		"a TLSA that is cut":            {hosting.Input{Name: "_25._tcp", Type: "TLSA", Content: "3 1 1 aabb"}, "has 64 hex digits in a TLSA record, and this one has 4"},
-		"an SSHFP of SHA-1 as 256":      {hosting.Input{Name: "h", Type: "SSHFP", Content: "4 2 " + digest32[:40]}, "has 64 hex digits"},
-		"the DS of the zone itself":     {hosting.Input{Name: "@", Type: "DS", Content: "12345 13 2 " + digest32}, "in the zone above"},
-		"an unknown parameter":          {hosting.Input{Name: "@", Type: "HTTPS", Content: "1 . nosuch=1"}, "no parameter that is known here"},
-		"a quote without an end":        {hosting.Input{Name: "@", Type: "NAPTR", Content: `1 1 "u" "x !a! .`}, "a quote that does not end"},
-		"more text than fits":           {hosting.Input{Name: "t", Type: "TXT", Content: strings.Repeat("a", 65536)}, "longer than a record can hold"},
-		"an SPF term that is none":      {hosting.Input{Name: "@", Type: "TXT", Content: "v=spf1 inlcude:example.net -all"}, "SPF knows no inlcude:example.net"},
-		"SPF that asks too much":        {hosting.Input{Name: "@", Type: "TXT", Content: "v=spf1" + strings.Repeat(" include:example.net", 11)}, "11 terms"},
-		"DMARC without its policy":      {hosting.Input{Name: "_dmarc", Type: "TXT", Content: "v=DMARC1; p=nonsense"}, "p=none, p=quarantine or p=reject"},
-		"DMARC with commas":             {hosting.Input{Name: "_dmarc", Type: "TXT", Content: "v=DMARC1, p=none"}, "begins with v=DMARC1;"},
-		"DMARC in another order":        {hosting.Input{Name: "_dmarc.a", Type: "TXT", Content: "p=none; v=DMARC1"}, "begins with v=DMARC1;"},
+		"an address as MX": {
+			hosting.Input{Name: "@", Type: "MX", Content: "10 192.0.2.1"}, "is an address, and MX records point to a name",
+		},
+		"an address with a dot":  {hosting.Input{Name: "@", Type: "MX", Content: "192.0.2.1."}, "is an address"},
+		"an IPv6 address as MX":  {hosting.Input{Name: "@", Type: "MX", Content: "[2001:db8::1]"}, "is an address"},
+		"dots beside each other": {hosting.Input{Name: "@", Type: "MX", Content: "a.."}, "a part that is empty"},
+		"such a name": {
+			hosting.Input{Name: "a..", Type: "A", Content: "192.0.2.1"}, "a part that is empty",
+		},
+		"IPv6 as A":       {hosting.Input{Name: "a", Type: "A", Content: "2001:db8::1"}, "take the type AAAA"},
+		"IPv4 as AAAA":    {hosting.Input{Name: "a", Type: "AAAA", Content: "192.0.2.1"}, "take the type A"},
+		"a name as A":     {hosting.Input{Name: "a", Type: "A", Content: "example.net"}, "take the type CNAME"},
+		"an unknown type": {hosting.Input{Name: "a", Type: "CNAM", Content: "x"}, "did you mean CNAME?"},
+		"SOA":             {hosting.Input{Name: "@", Type: "SOA", Content: "x"}, "the zone's own"},
+		"another zone": {
+			hosting.Input{Name: "www.example.net.", Type: "A", Content: "192.0.2.1"}, "is not in zone",
+		},
+		"a CNAME of the zone":      {hosting.Input{Name: "@", Type: "CNAME", Content: "x"}, "can be no CNAME"},
+		"a * in the middle":        {hosting.Input{Name: "a.*.b", Type: "A", Content: "192.0.2.1"}, "whole first part"},
+		"an underscore of a host":  {hosting.Input{Name: "a_b", Type: "A", Content: "192.0.2.1"}, "no underscore"},
+		"a target with underscore": {hosting.Input{Name: "@", Type: "MX", Content: "a_b.example.org"}, "no underscore"},
+		"text of two lines": {
+			hosting.Input{Name: "n", Type: "TXT", Content: "one\nevil A 192.0.2.66"}, "the end of a line",
+		},
+		"no text": {hosting.Input{Name: "n", Type: "TXT", Content: " "}, "without content"},
+		"a priority of A": {
+			hosting.Input{Name: "a", Type: "A", Content: "192.0.2.1", Priority: &some}, "have no priority",
+		},
+		"two priorities": {
+			hosting.Input{Name: "@", Type: "MX", Content: "10 mail", Priority: &some}, "give it once",
+		},
+		"a port that is none": {
+			hosting.Input{Name: "_a._tcp", Type: "SRV", Content: "0 0 70000 mail"}, "between 0 and 65535",
+		},
+		"an SRV of one word": {
+			hosting.Input{Name: "_a._tcp", Type: "SRV", Content: "mail"}, "priority, weight, port, name",
+		},
+		"a CAA of one word": {
+			hosting.Input{Name: "@", Type: "CAA", Content: "letsencrypt.org"}, "0 issue letsencrypt.org",
+		},
+		"a TLSA without hex": {
+			hosting.Input{Name: "_25._tcp", Type: "TLSA", Content: "3 1 1 xyz"}, "3 1 1 and a digest",
+		},
+		"a part that is too long": {
+			hosting.Input{Name: strings.Repeat("a", 64), Type: "A", Content: "192.0.2.1"}, "more than 63",
+		},
+		"a name that is too long": {
+			hosting.Input{Name: strings.Repeat("a.", 122) + "a", Type: "A", Content: "192.0.2.1"}, "too long",
+		},
+		"a TLSA that is cut": {
+			hosting.Input{Name: "_25._tcp", Type: "TLSA", Content: "3 1 1 aabb"},
+			"has 64 hex digits in a TLSA record, and this one has 4",
+		},
+		"an SSHFP of SHA-1 as 256": {
+			hosting.Input{Name: "h", Type: "SSHFP", Content: "4 2 " + digest32[:40]}, "has 64 hex digits",
+		},
+		"the DS of the zone itself": {
+			hosting.Input{Name: "@", Type: "DS", Content: "12345 13 2 " + digest32}, "in the zone above",
+		},
+		"an unknown parameter": {
+			hosting.Input{Name: "@", Type: "HTTPS", Content: "1 . nosuch=1"}, "no parameter that is known here",
+		},
+		"a quote without an end": {
+			hosting.Input{Name: "@", Type: "NAPTR", Content: `1 1 "u" "x !a! .`}, "a quote that does not end",
+		},
+		"more text than fits": {
+			hosting.Input{Name: "t", Type: "TXT", Content: strings.Repeat("a", 65536)}, "longer than a record can hold",
+		},
+		"an SPF term that is none": {
+			hosting.Input{Name: "@", Type: "TXT", Content: "v=spf1 inlcude:example.net -all"},
+			"SPF knows no inlcude:example.net",
+		},
+		"SPF that asks too much": {
+			hosting.Input{Name: "@", Type: "TXT", Content: "v=spf1" + strings.Repeat(" include:example.net", 11)}, "11 terms",
+		},
+		"DMARC without its policy": {
+			hosting.Input{Name: "_dmarc", Type: "TXT", Content: "v=DMARC1; p=nonsense"}, "p=none, p=quarantine or p=reject",
+		},
+		"DMARC with commas": {
+			hosting.Input{Name: "_dmarc", Type: "TXT", Content: "v=DMARC1, p=none"}, "begins with v=DMARC1;",
+		},
+		"DMARC in another order": {
+			hosting.Input{Name: "_dmarc.a", Type: "TXT", Content: "p=none; v=DMARC1"}, "begins with v=DMARC1;",
+		},
 		"a host in a part of a network": {hosting.Input{Name: "0/25", Type: "A", Content: "192.0.2.1"}, "no slash"},
-		"bytes that are not counted":    {hosting.Input{Name: "x", Type: "TYPE65534", Content: `\# 3 0A000001`}, "8 hex digits"},
-		"a place that is none":          {hosting.Input{Name: "x", Type: "LOC", Content: "1 2 3 4 5 6 7 $INCLUDE"}, "not the form"},
-		"A by its number":               {hosting.Input{Name: "x", Type: "TYPE1", Content: `\# 4 0A000001`}, "no type of record"},
-		"a target that is a pattern":    {hosting.Input{Name: "a", Type: "CNAME", Content: "*.example.net"}, "without *"},
+		"bytes that are not counted": {
+			hosting.Input{Name: "x", Type: "TYPE65534", Content: `\# 3 0A000001`}, "8 hex digits",
+		},
+		"a place that is none": {
+			hosting.Input{Name: "x", Type: "LOC", Content: "1 2 3 4 5 6 7 $INCLUDE"}, "not the form",
+		},
+		"A by its number": {
+			hosting.Input{Name: "x", Type: "TYPE1", Content: `\# 4 0A000001`}, "no type of record",
+		},
+		"a target that is a pattern": {hosting.Input{Name: "a", Type: "CNAME", Content: "*.example.net"}, "without *"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

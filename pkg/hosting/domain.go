@@ -29,27 +29,15 @@ func AddDomain(ctx context.Context, conn Conn, name Domain, o DomainOptions) (zo
 			return refuse("domain %s is there already; see: mage domain:list", name)
 		}
 		var id int64
-		err = tx.QueryRow(
-			ctx,
-			`insert into domains (name, serves_mail, serves_web, web_root) values ($1, $2, $3, nullif($4, '')) returning id`,
-			string(name),
-			o.Mail,
-			o.Web,
-			o.WebRoot,
-		).Scan(
-			&id,
-		)
+		err = tx.QueryRow(ctx, `insert into domains (name, serves_mail, serves_web, web_root)
+			values ($1, $2, $3, nullif($4, '')) returning id`,
+			string(name), o.Mail, o.Web, o.WebRoot).Scan(&id)
 		if err != nil {
 			return err
 		}
 		// A zone that was there before becomes the domain's own.
-		if _, err := tx.Exec(
-			ctx,
-			`update dns_zones set domain_id = $1 where name = $2 and domain_id is null`,
-			id,
-			string(name),
-		); err != nil ||
-			!o.DNS {
+		if _, err := tx.Exec(ctx, `update dns_zones set domain_id = $1 where name = $2 and domain_id is null`,
+			id, string(name)); err != nil || !o.DNS {
 			return err
 		}
 		zone, err = zoneAbove(ctx, tx, name)
@@ -126,14 +114,17 @@ func DomainDependents(ctx context.Context, conn Conn, name Domain) (d Dependents
 	d.Keep, err = column(ctx, conn, `
 		select 'account ' || local_part || '@' || $2 from (select local_part from accounts where domain_id = $1 order by 1) a
 		union all select 'certificate for ' || array_to_string(names, ', ') from certificates where domain_id = $1
-		union all (select 'alias ' || a.local_part || '@' || o.name || ' → ' || a.destination from aliases a join domains o on o.id = a.domain_id
+		union all (select 'alias ' || a.local_part || '@' || o.name || ' → ' || a.destination from aliases a
+		join domains o on o.id = a.domain_id
 			where lower(a.destination) like '%@' || $2 and a.domain_id <> $1 order by 1)`, id, string(name))
 	if err != nil {
 		return d, wrapped(err, "look up what depends on domain %q", name)
 	}
 	d.Go, err = column(ctx, conn, `
-		select 'alias ' || local_part || '@' || $2 || ' → ' || destination from (select local_part, destination from aliases where domain_id = $1 order by 1, 2) a
-		union all select 'zone ' || z.name || ' with ' || (select count(*) from dns_records r where r.zone_id = z.id) || ' records'
+		select 'alias ' || local_part || '@' || $2 || ' → ' || destination from (select local_part, destination from aliases
+		where domain_id = $1 order by 1, 2) a
+		union all select 'zone ' || z.name || ' with ' || (select count(*) from dns_records r
+		where r.zone_id = z.id) || ' records'
 			from dns_zones z where z.domain_id = $1`, id, string(name))
 	return d, wrapped(err, "look up what depends on domain %q", name)
 }
@@ -155,9 +146,8 @@ func RemoveDomain(ctx context.Context, conn Conn, name Domain, all bool) error {
 			return err
 		}
 		if len(depends.Keep) > 0 && !all {
-			return &RefusedError{
-				Lines(fmt.Sprintf("domain %s is in use, and -all would remove this with it", name), depends.Keep),
-			}
+			return &RefusedError{Lines(fmt.Sprintf("domain %s is in use, and -all would remove this with it", name),
+				depends.Keep)}
 		}
 		for _, statement := range []string{
 			`delete from accounts where domain_id = $1`,
@@ -189,11 +179,8 @@ func EnableDomain(ctx context.Context, conn Conn, name Domain, enabled bool) (ch
 func domainID(ctx context.Context, conn Conn, name Domain) (id int64, err error) {
 	err = conn.QueryRow(ctx, `select id from domains where name = $1`, string(name)).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, refuse(
-			"there is no domain %s; add it with: mage domain:add %s, or see: mage domain:list",
-			name,
-			string(name),
-		)
+		return 0, refuse("there is no domain %s; add it with: mage domain:add %s, or see: mage domain:list",
+			name, string(name))
 	}
 	return id, err
 }

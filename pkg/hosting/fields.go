@@ -61,10 +61,8 @@ func (p *Parsed) digest(words []string) (string, error) {
 	}
 	hex := strings.Join(words[numbers:], "")
 	forms := map[string]string{
-		"TLSA":   `^[0-3] [01] [0-2]$`,
-		"SMIMEA": `^[0-3] [01] [0-2]$`,
-		"SSHFP":  `^\d{1,3} \d{1,3}$`,
-		"DS":     `^\d{1,5} \d{1,3} \d{1,3}$`,
+		"TLSA": `^[0-3] [01] [0-2]$`, "SMIMEA": `^[0-3] [01] [0-2]$`,
+		"SSHFP": `^\d{1,3} \d{1,3}$`, "DS": `^\d{1,5} \d{1,3} \d{1,3}$`,
 	}
 	if !regexp.MustCompile(forms[p.Type]).MatchString(strings.Join(words[:numbers], " ")) ||
 		!regexp.MustCompile(`^([0-9A-Fa-f]{2})+$`).MatchString(hex) {
@@ -72,25 +70,12 @@ func (p *Parsed) digest(words []string) (string, error) {
 	}
 	// How many digits each kind has: RFC 4034 and 4509, 6698, 4255 and 6594.
 	digits := map[string]int{
-		"TLSA 1":   64,
-		"TLSA 2":   128,
-		"SMIMEA 1": 64,
-		"SMIMEA 2": 128,
-		"SSHFP 1":  40,
-		"SSHFP 2":  64,
-		"DS 1":     40,
-		"DS 2":     64,
-		"DS 4":     96,
+		"TLSA 1": 64, "TLSA 2": 128, "SMIMEA 1": 64, "SMIMEA 2": 128,
+		"SSHFP 1": 40, "SSHFP 2": 64, "DS 1": 40, "DS 2": 64, "DS 4": 96,
 	}
 	if want := digits[p.Type+" "+words[numbers-1]]; want != 0 && want != len(hex) {
-		return "", refuse(
-			"%q: a digest of the kind %s has %d hex digits in a %s record, and this one has %d",
-			typed,
-			words[numbers-1],
-			want,
-			p.Type,
-			len(hex),
-		)
+		return "", refuse("%q: a digest of the kind %s has %d hex digits in a %s record, and this one has %d",
+			typed, words[numbers-1], want, p.Type, len(hex))
 	}
 	return strings.Join(append(words[:numbers:numbers], hex), " "), nil
 }

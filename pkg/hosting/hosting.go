@@ -46,11 +46,9 @@ func (e *SchemaError) Unwrap() error { return e.Err }
 
 // Ready looks whether the tables are there. Errors are *[SchemaError], or those of the connection.
 func Ready(ctx context.Context, conn Conn) error {
-	rows, err := conn.Query(
-		ctx,
-		`select name from unnest($1::text[]) with ordinality as t (name, n) where to_regclass(name) is null order by n`,
-		[]string{"domains", "accounts", "aliases", "dns_zones", "dns_records", "certificates"},
-	)
+	rows, err := conn.Query(ctx, `select name from unnest($1::text[]) with ordinality as t (name, n)
+		where to_regclass(name) is null order by n`,
+		[]string{"domains", "accounts", "aliases", "dns_zones", "dns_records", "certificates"})
 	if err != nil {
 		return fmt.Errorf("look for the tables: %w", err)
 	}

@@ -45,10 +45,8 @@ func (n *Needs) wantKeys(host string, shown []Shown, listens map[string][]int, p
 			n.want(fmt.Sprintf("_%d._tcp.%s", port, host), Record{Type: "TLSA", Content: "3 1 1 " + key},
 				"DANE: the key of the certificate that "+s.Service+" shows; counts in a signed zone")
 			need := n.List[before]
-			if slices.ContainsFunc(
-				n.List[:before],
-				func(other Need) bool { return other.Name == need.Name && other.Content == need.Content },
-			) {
+			if slices.ContainsFunc(n.List[:before],
+				func(other Need) bool { return other.Name == need.Name && other.Content == need.Content }) {
 				n.List = n.List[:before]
 				continue
 			}
@@ -57,8 +55,8 @@ func (n *Needs) wantKeys(host string, shown []Shown, listens map[string][]int, p
 	}
 }
 
-// fits tells whether what a TLSA record holds is of a certificate that is shown: of its own for the usages 1 and 3, of any in
-// the chain for those that name an authority (RFC 6698).
+// fits tells whether what a TLSA record holds is of a certificate that is shown: of its own for the usages 1 and 3,
+// of any in the chain for those that name an authority (RFC 6698).
 func fits(content string, chain []*x509.Certificate) bool {
 	const parts = 4
 	fields := strings.Fields(content)
@@ -88,13 +86,9 @@ func (n Need) Stale(of, zone Domain) string {
 	if n.Type != "TLSA" || n.State != Differs {
 		return ""
 	}
-	return fmt.Sprintf(
-		"it does not fit the certificate that is shown, so that clients which look at it refuse the connection; replace it with: "+
-			"mage dns:remove %s %s TLSA -yes, then mage dns:records %s -add",
-		string(zone),
-		n.Name,
-		string(of),
-	)
+	return fmt.Sprintf("it does not fit the certificate that is shown, so that clients which look at it refuse the "+
+		"connection; replace it with: mage dns:remove %s %s TLSA -yes, then mage dns:records %s -add", string(zone), n.Name,
+		string(of))
 }
 
 // listening are the ports of services in public, by their names.

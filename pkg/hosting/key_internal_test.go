@@ -27,13 +27,8 @@ func TestFits(t *testing.T) {
 		require.NoError(t, err)
 		chain = append(chain, parsed)
 	}
-	key, all, upper := sha256.Sum256(
-		chain[0].RawSubjectPublicKeyInfo,
-	), sha512.Sum512(
-		chain[0].Raw,
-	), sha256.Sum256(
-		chain[1].RawSubjectPublicKeyInfo,
-	)
+	key, all, upper := sha256.Sum256(chain[0].RawSubjectPublicKeyInfo), sha512.Sum512(chain[0].Raw),
+		sha256.Sum256(chain[1].RawSubjectPublicKeyInfo)
 	for content, want := range map[string]bool{
 		"3 1 1 " + hex.EncodeToString(key[:]):                                        true,
 		"1 1 1 " + strings.ToUpper(hex.EncodeToString(key[:])):                       true,

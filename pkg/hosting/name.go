@@ -36,10 +36,8 @@ func ParseDomain(text string) (Domain, error) {
 		return "", refuse("%q is an address; a domain is a name, such as example.org", text)
 	}
 	if isNetwork(name) {
-		return "", refuse(
-			"%q is a network; its names are in a reverse zone, such as 2.0.192.in-addr.arpa for 192.0.2.0/24",
-			text,
-		)
+		return "", refuse("%q is a network; its names are in a reverse zone, such as 2.0.192.in-addr.arpa for 192.0.2.0/24",
+			text)
 	}
 	ascii, err := asciiName(name, text)
 	if err != nil {
@@ -89,7 +87,8 @@ func badLabel(name string) string {
 		case strings.Contains(label, "_"):
 			return "its part " + label + " has an underscore, which only records such as _dmarc have"
 		case len(label) > 3 && label[2:4] == "--":
-			return "its part " + label + " has hyphens in the third and fourth place, as only the ASCII form of a name has, and is none"
+			return "its part " + label +
+				" has hyphens in the third and fourth place, as only the ASCII form of a name has, and is none"
 		}
 		return "its part " + label + " has a character that no name may have; letters, digits and hyphens may be in it"
 	}

@@ -18,10 +18,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestParseDomain(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]string{
-		"example.org": "example.org", "EXAMPLE.Org": "example.org", "example.org.": "example.org", " example.org ": "example.org",
+		"example.org": "example.org", "EXAMPLE.Org": "example.org", "example.org.": "example.org",
+		" example.org ":      "example.org",
 		"Bücher.Example.ORG": "xn--bcher-kva.example.org", "BÜCHER.example": "xn--bcher-kva.example",
-		"bu\u0308cher.example": "xn--bcher-kva.example", "xn--bcher-kva.example": "xn--bcher-kva.example", "straße.example": "xn--strae-oqa.example",
-		"例え。テスト": "xn--r8jz45g.xn--zckzah", "2.0.192.in-addr.arpa": "2.0.192.in-addr.arpa",
+		"bu\u0308cher.example": "xn--bcher-kva.example", "xn--bcher-kva.example": "xn--bcher-kva.example",
+		"straße.example": "xn--strae-oqa.example",
+		"例え。テスト":         "xn--r8jz45g.xn--zckzah", "2.0.192.in-addr.arpa": "2.0.192.in-addr.arpa",
 		strings.Repeat("a", 63) + ".example": strings.Repeat("a", 63) + ".example",
 	} {
 		got, err := hosting.ParseDomain(typed)
@@ -36,10 +38,14 @@ func TestParseDomain_refuses(t *testing.T) {
 	t.Parallel()
 	for typed, why := range map[string]string{
 		"": "there is no name", ".": "there is no name", "localhost": "only one part", "https://example.org/": "web address",
-		"ada@example.org": "mail address", "*.example.org": "has a *", "192.0.2.1": "is an address", "2001:db8::1": "is an address",
-		"[2001:db8::1]": "is an address", "a..example.org": "a part that is empty", ".example.org": "a part that is empty", "example.org..": "a part that is empty",
-		"exa mple.org": "has a space", "_dmarc.example.org": "underscore", "-a.example.org": "hyphen", "a-.example.org": "hyphen",
-		"ab--cd.example.org": "hyphens in the third and fourth place", "example.123": "ends in a number", "exa/mple.org": "a character that no name may have",
+		"ada@example.org": "mail address", "*.example.org": "has a *", "192.0.2.1": "is an address",
+		"2001:db8::1":   "is an address",
+		"[2001:db8::1]": "is an address", "a..example.org": "a part that is empty", ".example.org": "a part that is empty",
+		"example.org..": "a part that is empty",
+		"exa mple.org":  "has a space", "_dmarc.example.org": "underscore", "-a.example.org": "hyphen",
+		"a-.example.org":     "hyphen",
+		"ab--cd.example.org": "hyphens in the third and fourth place", "example.123": "ends in a number",
+		"exa/mple.org":      "a character that no name may have",
 		"xn--a.example.org": "is no name that DNS knows", strings.Repeat("a", 64) + ".example": "a part of 64 characters",
 		strings.Repeat("a.", 126) + "example": "is too long",
 	} {
@@ -53,16 +59,21 @@ func TestParseDomain_refuses(t *testing.T) {
 func TestParseAddress(t *testing.T) {
 	t.Parallel()
 	for typed, want := range map[string]string{
-		"ada@example.org": "ada@example.org", "Ada@BÜCHER.example": "ada@xn--bcher-kva.example", "a.b-c_d@example.org": "a.b-c_d@example.org",
+		"ada@example.org": "ada@example.org", "Ada@BÜCHER.example": "ada@xn--bcher-kva.example",
+		"a.b-c_d@example.org": "a.b-c_d@example.org",
 	} {
 		got, err := hosting.ParseAddress(typed)
 		require.NoError(t, err, typed)
 		assert.Equal(t, want, got.String())
 	}
 	for typed, why := range map[string]string{
-		"ada": "there is no @", "@example.org": "nothing stands before the @", "ada@": "nothing stands behind the @", "ada@localhost": "only one part",
-		"jörg@bücher.example": "not 'ö'", "İ@example.org": "not 'İ'", "\u212a@example.org": "letters a to z", "a b@example.org": "only letters a to z", ".a@example.org": "a dot stands between", "a..b@example.org": "a dot stands between",
-		"a@b@example.org": "more than one @", "ada+x@example.org": "its mail goes to ada@example.org", "*@example.org": "alias:add",
+		"ada": "there is no @", "@example.org": "nothing stands before the @", "ada@": "nothing stands behind the @",
+		"ada@localhost":       "only one part",
+		"jörg@bücher.example": "not 'ö'", "İ@example.org": "not 'İ'", "\u212a@example.org": "letters a to z",
+		"a b@example.org": "only letters a to z", ".a@example.org": "a dot stands between",
+		"a..b@example.org": "a dot stands between",
+		"a@b@example.org":  "more than one @", "ada+x@example.org": "its mail goes to ada@example.org",
+		"*@example.org":                          "alias:add",
 		strings.Repeat("a", 65) + "@example.org": "65 characters",
 	} {
 		_, err := hosting.ParseAddress(typed)
@@ -82,7 +93,10 @@ func TestParseAddress(t *testing.T) {
 
 // FuzzParseDomain holds what is taken against the form that the table demands.
 func FuzzParseDomain(f *testing.F) {
-	for _, seed := range []string{"example.org", "Bücher.Example.ORG", "a..b", "。", "xn--a", "ß.example", "\u00ad.example", "a\u200db.example", "1.2.3.4"} {
+	for _, seed := range []string{
+		"example.org", "Bücher.Example.ORG", "a..b", "。", "xn--a",
+		"ß.example", "\u00ad.example", "a\u200db.example", "1.2.3.4",
+	} {
 		f.Add(seed)
 	}
 	form := regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])$`)
@@ -117,19 +131,11 @@ func FuzzParseAddress(f *testing.F) {
 
 func TestZoneOptions_Lacks(t *testing.T) {
 	t.Parallel()
-	assert.Equal(
-		t,
-		[]string{"ns1.example.org has no address yet; add one with: mage dns:add example.org ns1 A ADDRESS"},
-		hosting.ZoneOptions{Name: "example.org"}.Lacks(),
-	)
-	assert.Len(
-		t,
-		hosting.ZoneOptions{Name: "example.org", Servers: []hosting.Domain{"a.example.org", "ns.example.net"}}.Lacks(),
-		1,
-		"a server elsewhere has its address there",
-	)
-	assert.Empty(
-		t,
-		hosting.ZoneOptions{Name: "example.org", Primaries: []netip.Addr{netip.MustParseAddr("192.0.2.53")}}.Lacks(),
-	)
+	assert.Equal(t, []string{"ns1.example.org has no address yet; add one with: mage dns:add example.org ns1 A ADDRESS"},
+		hosting.ZoneOptions{Name: "example.org"}.Lacks())
+	assert.Len(t,
+		hosting.ZoneOptions{Name: "example.org", Servers: []hosting.Domain{"a.example.org", "ns.example.net"}}.Lacks(), 1,
+		"a server elsewhere has its address there")
+	assert.Empty(t,
+		hosting.ZoneOptions{Name: "example.org", Primaries: []netip.Addr{netip.MustParseAddr("192.0.2.53")}}.Lacks())
 }

@@ -41,20 +41,13 @@ type Needs struct {
 // Authority is whose certificates a domain gets, as CAA records name it.
 const Authority = "letsencrypt.org"
 
-// DomainNeeds compares what a domain needs in DNS with the tables. Addresses are those under which it is reached; shown is
-// what services show for its [Hosts].
+// DomainNeeds compares what a domain needs in DNS with the tables. Addresses are those under which it is reached;
+// shown is what services show for its [Hosts].
 func DomainNeeds(ctx context.Context, conn Conn, name Domain, addresses []netip.Addr, shown ...Shown) (Needs, error) {
 	n := Needs{Domain: name}
 	var mail, web bool
-	err := conn.QueryRow(
-		ctx,
-		`select serves_mail, serves_web from domains where name = $1`,
-		string(name),
-	).Scan(
-		&mail,
-		&web,
-	)
-	if err != nil {
+	const query = `select serves_mail, serves_web from domains where name = $1`
+	if err := conn.QueryRow(ctx, query, string(name)).Scan(&mail, &web); err != nil {
 		if _, unknown := domainID(ctx, conn, name); unknown != nil {
 			err = unknown
 		}
@@ -112,11 +105,8 @@ func (n *Needs) wantServices(mail, web bool, addresses []netip.Addr) {
 		n.want(string(n.Domain), Record{Type: "MX", Priority: &priority, Content: host + "."}, "where mail is delivered")
 		n.wantAddresses(host, addresses, "where the mail server is")
 		n.want(string(n.Domain), Record{Type: "TXT", Content: "v=spf1 mx -all"}, "SPF: who may send mail of this domain")
-		n.want(
-			"_dmarc."+string(n.Domain),
-			Record{Type: "TXT", Content: "v=DMARC1; p=quarantine"},
-			"DMARC: what others do with forged mail",
-		)
+		n.want("_dmarc."+string(n.Domain), Record{Type: "TXT", Content: "v=DMARC1; p=quarantine"},
+			"DMARC: what others do with forged mail")
 	}
 	if mail || web {
 		n.want(string(n.Domain), Record{Type: "CAA", Content: "0 issue " + Authority}, "who may issue certificates")
@@ -174,12 +164,8 @@ func (n *Need) compare(zone Domain, there []RecordRow) {
 	case len(n.Have) == 0 && n.Content == "":
 		n.State = Unknown
 	case len(n.Have) == 0:
-	case exact,
-		authority,
-		n.Content == "",
-		n.Type == "MX",
-		n.Type == "TXT",
-		n.Type == "NS": // whoever wrote another one has a reason
+	// whoever wrote another one has a reason
+	case exact, authority, n.Content == "", n.Type == "MX", n.Type == "TXT", n.Type == "NS":
 		n.State = Present
 	case n.Type == "CAA", n.Type == "A", n.Type == "AAAA", n.Type == "TLSA":
 		n.State = Differs
@@ -200,8 +186,7 @@ func AddNeeds(ctx context.Context, conn Conn, n Needs) (added []Record, err erro
 	if n.Zone == "" {
 		return nil, refuse(
 			"no zone here has the names of %s: enter the records at its name server, or add a zone with: mage dns:zone -add=%s",
-			n.Domain,
-			string(n.Domain),
+			n.Domain, string(n.Domain),
 		)
 	}
 	err = inTransaction(ctx, conn, func(tx pgx.Tx) error {

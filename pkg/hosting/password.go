@@ -25,10 +25,8 @@ func CheckPassword(of Address, password secret.Value) error {
 	lower := strings.ToLower(text)
 	switch {
 	case text == "":
-		return refuse(
-			"the password is empty; give one of at least %d characters, or let one be made with -generate",
-			MinPassword,
-		)
+		return refuse("the password is empty; give one of at least %d characters, or let one be made with -generate",
+			MinPassword)
 	case !utf8.ValidString(text):
 		return refuse("the password is not UTF-8 text, which is what mail programs send")
 	case strings.ContainsFunc(text, unicode.IsControl):

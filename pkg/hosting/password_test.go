@@ -18,8 +18,10 @@ func TestCheckPassword(t *testing.T) {
 		assert.NoError(t, hosting.CheckPassword(ada, secret.Value(password)))
 	}
 	for password, why := range map[string]string{
-		"": "is empty", "short": "has 5 characters", strings.Repeat("x", 73): "at most 72 count", strings.Repeat("ü", 37): "has 74 bytes",
-		"tab\tin the way": "nobody can type", "Ada.Lovelace": "the address itself", "ADA.lovelace@example.org": "the address itself", "\xff1234567": "not UTF-8",
+		"": "is empty", "short": "has 5 characters", strings.Repeat("x", 73): "at most 72 count",
+		strings.Repeat("ü", 37): "has 74 bytes",
+		"tab\tin the way":       "nobody can type", "Ada.Lovelace": "the address itself",
+		"ADA.lovelace@example.org": "the address itself", "\xff1234567": "not UTF-8",
 	} {
 		err := hosting.CheckPassword(ada, secret.Value(password))
 		require.ErrorContains(t, err, why)

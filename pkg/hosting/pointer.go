@@ -47,17 +47,15 @@ func (p *Parsed) takePriority(fields *[]string) error {
 			return refuse("%q: the priority in front is a number between 0 and 65535", strings.Join(*fields, " "))
 		}
 		if p.Priority != nil && *p.Priority != n {
-			return refuse(
-				"%q has the priority %d, and -priority says %d; give it once",
-				strings.Join(*fields, " "),
-				n,
-				*p.Priority,
-			)
+			return refuse("%q has the priority %d, and -priority says %d; give it once",
+				strings.Join(*fields, " "), n, *p.Priority)
 		}
 		p.Priority, *fields = &n, (*fields)[1:]
 	}
 	if len(*fields) != count {
-		example := map[string]string{"MX": "10 mail.example.org", "SRV": "0 1 993 mail.example.org (priority, weight, port, name)"}[p.Type]
+		example := map[string]string{
+			"MX": "10 mail.example.org", "SRV": "0 1 993 mail.example.org (priority, weight, port, name)",
+		}[p.Type]
 		return refuse("%q is no content of an %s record; write it as: %s", strings.Join(*fields, " "), p.Type, example)
 	}
 	if p.Priority == nil {
@@ -80,16 +78,9 @@ func (p *Parsed) targetName(zone Domain, typed string) (string, error) {
 	case typed == "@":
 		return string(zone) + ".", nil
 	case isAddress(typed) || isAddress(strings.TrimSuffix(typed, ".")):
-		return "", refuse(
-			"%s is an address, and %s records point to a name; give the address to a name, such as %s.%s, with: mage dns:add %s %s A %s",
-			typed,
-			p.Type,
-			hostOf(p.Type),
-			string(zone),
-			string(zone),
-			hostOf(p.Type),
-			typed,
-		)
+		return "", refuse("%s is an address, and %s records point to a name; give the address to a name, such as %s.%s, "+
+			"with: mage dns:add %s %s A %s",
+			typed, p.Type, hostOf(p.Type), string(zone), string(zone), hostOf(p.Type), typed)
 	case strings.Contains(typed, "*"):
 		return "", refuse("%q: a record points to one name, without *", typed)
 	}
@@ -105,16 +96,8 @@ func (p *Parsed) targetName(zone Domain, typed string) (string, error) {
 	case dotted:
 		return ascii + ".", nil
 	case strings.Contains(ascii, "."):
-		p.Notes = append(
-			p.Notes,
-			fmt.Sprintf(
-				"%s is kept as %s. with a dot at its end; without it, it would mean %s.%s",
-				typed,
-				ascii,
-				ascii,
-				string(zone),
-			),
-		)
+		p.Notes = append(p.Notes, fmt.Sprintf("%s is kept as %s. with a dot at its end; without it, it would mean %s.%s",
+			typed, ascii, ascii, string(zone)))
 		return ascii + ".", nil
 	default:
 		p.Notes = append(p.Notes, fmt.Sprintf("%s means %s.%s", typed, ascii, string(zone)))

@@ -80,16 +80,9 @@ func AddRecord(ctx context.Context, conn Conn, zone Domain, r Record) (notes []s
 }
 
 func insertRecord(ctx context.Context, tx pgx.Tx, zone int64, r Record) error {
-	_, err := tx.Exec(
-		ctx,
-		`insert into dns_records (zone_id, name, type, priority, content, ttl) values ($1, $2, $3, $4, $5, $6)`,
-		zone,
-		r.Name,
-		r.Type,
-		r.Priority,
-		r.Content,
-		r.TTL,
-	)
+	_, err := tx.Exec(ctx, `insert into dns_records (zone_id, name, type, priority, content, ttl)
+		values ($1, $2, $3, $4, $5, $6)`,
+		zone, r.Name, r.Type, r.Priority, r.Content, r.TTL)
 	return err
 }
 
@@ -103,30 +96,18 @@ func beside(zone Domain, r Record, all []RecordRow) error {
 		case other.Name == r.Name && other.Type == r.Type && other.Content == r.Content:
 			return refuse("record %q is in zone %s already", other.Record, zone)
 		case other.Name == r.Name && (other.Type == "CNAME" || r.Type == "CNAME"):
-			return refuse(
-				"a name with a CNAME record can have no other, and %s has %q; remove that first with: mage dns:remove %s %s %s",
-				r.Name,
-				other.Record,
-				string(zone),
-				other.Name,
-				other.Type,
-			)
-		case other.Name == r.Name && policy(r.Type, r.Content) != "" && policy(other.Type, other.Content) == policy(r.Type, r.Content):
-			return refuse(
-				"a name has one %s record, and of two none counts: %s has %q; put all into one, and remove that with: mage dns:remove %s %s TXT -content=TEXT",
-				policy(r.Type, r.Content),
-				r.Name,
-				other.Content,
-				string(zone),
-				r.Name,
-			)
+			return refuse("a name with a CNAME record can have no other, and %s has %q; remove that first with: mage "+
+				"dns:remove %s %s %s",
+				r.Name, other.Record, string(zone), other.Name, other.Type)
+		case other.Name == r.Name && policy(r.Type, r.Content) != "" &&
+			policy(other.Type, other.Content) == policy(r.Type, r.Content):
+			return refuse("a name has one %s record, and of two none counts: %s has %q; put all into one, and remove that "+
+				"with: mage dns:remove %s %s TXT -content=TEXT",
+				policy(r.Type, r.Content), r.Name, other.Content, string(zone), r.Name)
 		case other.Type == "CNAME" && pointsToHost(r.Type) && relativeTo(zone, r.target()) == other.Name:
-			return refuse(
-				"%s records must point to a name with an address of its own, and %s is a CNAME: name what it stands for, %s",
-				r.Type,
-				r.target(),
-				other.Content,
-			)
+			return refuse("%s records must point to a name with an address of its own, and %s is a CNAME: name what it stands "+
+				"for, %s",
+				r.Type, r.target(), other.Content)
 		case r.Type == "CNAME" && pointsToHost(other.Type) && relativeTo(zone, other.target()) == r.Name:
 			return refuse("%q points to %s, which so must have an address of its own and can be no CNAME", other.Record, r.Name)
 		}
@@ -194,25 +175,20 @@ func targetNotes(zone Domain, r Record, all []RecordRow) []string {
 		return nil
 	}
 	for _, other := range all {
-		if other.Type == "NS" && other.Name != "@" && r.Type != "NS" &&
-			strings.HasSuffix("."+name, "."+other.Name) { // it is handed over
+		// it is handed over
+		if other.Type == "NS" && other.Name != "@" && r.Type != "NS" && strings.HasSuffix("."+name, "."+other.Name) {
 			return nil
 		}
 		if other.Name == name && (other.Type == "A" || other.Type == "AAAA" || other.Type == "CNAME" || r.Type == "CNAME") {
 			return nil
 		}
 	}
-	return []string{
-		fmt.Sprintf(
-			"%s has no address yet; add one with: mage dns:add %s %s A ADDRESS",
-			absolute(zone, name),
-			string(zone),
-			name,
-		),
-	}
+	return []string{fmt.Sprintf("%s has no address yet; add one with: mage dns:add %s %s A ADDRESS",
+		absolute(zone, name), string(zone), name)}
 }
 
-// Matching are the records of that name and type, and of that content unless it is "". There is at least one, or a refusal.
+// Matching are the records of that name and type, and of that content unless it is "". There is at least one, or a
+// refusal.
 func Matching(ctx context.Context, conn Conn, zone Domain, name, kind, content string) ([]Record, error) {
 	if _, err := zoneID(ctx, conn, zone); err != nil {
 		return nil, wrapped(err, "look up records of zone %q", zone)

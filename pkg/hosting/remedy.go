@@ -37,9 +37,10 @@ func (c CertificateRow) Remedy() string {
 		return "let the name server here be asked for _acme-challenge of each name: " + records
 	case has("nxdomain", "no valid a records", "no such host", "looking up a", "could not resolve url"):
 		return "let each name lead to this server: " + records
-	case has("type: connection"),
-		has("connection refused", "timeout", "timed out", "could not connect", "error getting validation data") && has("detail: "):
-		return "let port 80 of each name lead to the web server here (settings listen and ports of services), and let no firewall close it"
+	case has("type: connection"), has("connection refused", "timeout", "timed out", "could not connect",
+		"error getting validation data") && has("detail: "):
+		return "let port 80 of each name lead to the web server here (settings listen and ports of services), and let no " +
+			"firewall close it"
 	case has("unauthorized", "invalid response", "404"):
 		return "another server answers at port 80 of the name: let it lead to the web server here"
 	case has("connection", "max retries", "name or service not known", "temporary failure in name resolution"):

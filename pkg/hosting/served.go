@@ -49,7 +49,8 @@ type Challenge struct {
 	Obstacle string // zone or record of somebody else that is in the way; "" if the name is a zone of its own
 }
 
-// Remedy says how to take away what is in the way in a zone, after a semicolon; "" where that is not for this stack to do.
+// Remedy says how to take away what is in the way in a zone, after a semicolon; "" where that is not for this stack
+// to do.
 func (c Challenge) Remedy(zone string) string {
 	const parts = 3 // record NAME TYPE, or zone NAME
 	switch fields := strings.Fields(c.Obstacle); {
@@ -67,11 +68,9 @@ func ServedZones(ctx context.Context, conn Conn, service string) (zones []Served
 		if _, err := tx.Exec(ctx, `set transaction isolation level repeatable read, read only`); err != nil {
 			return err
 		}
-		rows, err := tx.Query(
-			ctx,
-			`select id, name, kind, primaries, primary_ns, hostmaster, serial, refresh, retry, expire, minimum, default_ttl, enabled, updated_at
-			from dns_zones order by name`,
-		)
+		rows, err := tx.Query(ctx, `select id, name, kind, primaries, primary_ns, hostmaster, serial, refresh, retry, expire,
+			minimum, default_ttl, enabled, updated_at
+			from dns_zones order by name`)
 		if err != nil {
 			return err
 		}
@@ -97,26 +96,21 @@ func ServedZones(ctx context.Context, conn Conn, service string) (zones []Served
 
 // servedRecords adds records and challenges to their zones.
 func servedRecords(ctx context.Context, tx pgx.Tx, zones map[int64]*ServedZone) error {
-	rows, err := tx.Query(
-		ctx,
-		`select zone_id, id, name, type, priority, content, ttl, enabled from dns_records order by zone_id, name, type, priority, id`,
-	)
+	rows, err := tx.Query(ctx, `select zone_id, id, name, type, priority, content, ttl, enabled from dns_records
+		order by zone_id, name, type, priority, id`)
 	if err != nil {
 		return err
 	}
 	var zone int64
 	var r ServedRecord
-	_, err = pgx.ForEachRow(
-		rows,
-		[]any{&zone, &r.ID, &r.Name, &r.Type, &r.Priority, &r.Content, &r.TTL, &r.Enabled},
+	_, err = pgx.ForEachRow(rows, []any{&zone, &r.ID, &r.Name, &r.Type, &r.Priority, &r.Content, &r.TTL, &r.Enabled},
 		func() error {
 			if z := zones[zone]; z != nil {
 				z.Records = append(z.Records, r)
 			}
 			r.Priority, r.TTL = nil, nil
 			return nil
-		},
-	)
+		})
 	if err != nil {
 		return err
 	}
@@ -163,34 +157,23 @@ func signedZones(ctx context.Context, tx pgx.Tx, service string, zones []ServedZ
 	return nil
 }
 
-// ChallengeObstacles says what is in the way of proving by dns-01 that the names of certificates are one's own, and how to take
-// it away.
+// ChallengeObstacles says what is in the way of proving by dns-01 that the names of certificates are one's own, and
+// how to take it away.
 func ChallengeObstacles(ctx context.Context, conn Conn, certificates []string) ([]string, error) {
 	type row struct{ Name, Zone, Obstacle string }
-	rows, err := collect[row](
-		ctx,
-		conn,
-		`select c.name, z.name, c.obstacle from dns_challenges c join dns_zones z on z.id = c.zone_id
+	rows, err := collect[row](ctx, conn, `select c.name, z.name, c.obstacle from dns_challenges c
+		join dns_zones z on z.id = c.zone_id
 		where c.obstacle is not null and c.name in (
 			select '_acme-challenge.' || regexp_replace(covered, '^\*\.', '') from certificates, unnest(names) as covered
 			where directory = any($1) and challenge = 'dns-01' and status <> 'revoked')
-		order by 1`,
-		certificates,
-	)
+		order by 1`, certificates)
 	if err != nil {
 		return nil, wrapped(err, "look up the challenges")
 	}
 	var notes []string
 	for _, r := range rows {
-		notes = append(
-			notes,
-			r.Name+" cannot be shown to the authority: "+r.Obstacle+" is in the way"+Challenge{
-				r.Name,
-				r.Obstacle,
-			}.Remedy(
-				r.Zone,
-			),
-		)
+		notes = append(notes, r.Name+" cannot be shown to the authority: "+r.Obstacle+" is in the way"+
+			Challenge{r.Name, r.Obstacle}.Remedy(r.Zone))
 	}
 	return notes, nil
 }

@@ -14,10 +14,8 @@ func (p *Parsed) text(content string) (string, error) {
 	if strs, found := quotedStrings(content); found {
 		p.Notes = append(p.Notes, "the quotes around the text are left out: they are written into the zone by themselves")
 		if len(strs) > 1 {
-			p.Notes = append(
-				p.Notes,
-				"its "+strconv.Itoa(len(strs))+" strings are kept as one text, as who asks for it reads them",
-			)
+			p.Notes = append(p.Notes,
+				"its "+strconv.Itoa(len(strs))+" strings are kept as one text, as who asks for it reads them")
 		}
 		content = strings.Join(strs, "")
 	}
@@ -30,8 +28,8 @@ func (p *Parsed) text(content string) (string, error) {
 	return content, checkPolicy(p.Name, content)
 }
 
-// quotedStrings are what stands between quotes, if there is nothing else: parentheses around them, and a comment behind them, are
-// of zone files, too.
+// quotedStrings are what stands between quotes, if there is nothing else: parentheses around them, and a comment
+// behind them, are of zone files, too.
 func quotedStrings(content string) ([]string, bool) {
 	rest, open := strings.CutPrefix(strings.TrimSpace(content), "(")
 	one := regexp.MustCompile(`^\s*"((?:[^"\\]|\\.)*)"`)
@@ -48,7 +46,8 @@ func quotedStrings(content string) ([]string, bool) {
 	return strs, len(strs) > 0 && open == closed && (rest == "" || strings.HasPrefix(rest, ";"))
 }
 
-// policy is what tells a text that says how mail is to be judged, of which a name has one: v=spf1 or v=DMARC1; "" for others.
+// policy is what tells a text that says how mail is to be judged, of which a name has one: v=spf1 or v=DMARC1; "" for
+// others.
 func policy(kind, content string) string {
 	if kind != "TXT" {
 		return ""
@@ -63,13 +62,15 @@ func policy(kind, content string) string {
 	return ""
 }
 
-// checkPolicy refuses a text by which receivers of mail would not know what is meant, so that they would take it for none.
+// checkPolicy refuses a text by which receivers of mail would not know what is meant, so that they would take it for
+// none.
 func checkPolicy(name, content string) error {
 	of := policy("TXT", content)
 	switch {
 	case of == "SPF":
 		return checkSPF(content)
-	case name != "_dmarc" && !strings.HasPrefix(name, "_dmarc."): // also of domains that let reports of theirs be sent here
+	// also of domains that let reports of theirs be sent here
+	case name != "_dmarc" && !strings.HasPrefix(name, "_dmarc."):
 		return nil
 	case of == "DMARC":
 		return checkDMARC(content)
@@ -83,29 +84,24 @@ const maxLookups = 10
 
 func checkSPF(content string) error {
 	const address = `(:[^\s/]+)?(/\d{1,3})?(//\d{1,3})?`
-	known := regexp.MustCompile(
-		`(?i)^([+?~-]?(all|(include|exists):\S+|ptr(:\S+)?|(a|mx)` + address + `|ip4:[0-9.]+(/\d{1,2})?|ip6:[0-9a-f:.]+(/\d{1,3})?)|[a-z][a-z0-9._-]*=\S*)$`,
-	)
+	known := regexp.MustCompile(`(?i)^([+?~-]?(all|(include|exists):\S+|ptr(:\S+)?|(a|mx)` + address +
+		`|ip4:[0-9.]+(/\d{1,2})?|ip6:[0-9a-f:.]+(/\d{1,3})?)|[a-z][a-z0-9._-]*=\S*)$`)
 	asks := regexp.MustCompile(`(?i)^([+?~-]?(include:|exists:|ptr(:|$)|(a|mx)([:/]|$))|redirect=)`)
 	lookups := 0
 	for _, term := range strings.Fields(content)[1:] {
 		if !known.MatchString(term) {
-			return refuse(
-				"%q: SPF knows no %s; its terms are such as mx, a:host.example.org, ip4:192.0.2.1, include:example.net and -all",
-				content,
-				term,
-			)
+			return refuse("%q: SPF knows no %s; its terms are such as mx, a:host.example.org, ip4:192.0.2.1, "+
+				"include:example.net and -all",
+				content, term)
 		}
 		if asks.MatchString(term) {
 			lookups++
 		}
 	}
 	if lookups > maxLookups {
-		return refuse(
-			"%d terms of this SPF record have a receiver ask the DNS, and it may do so %d times before it takes the record for none; name addresses as ip4: and ip6:",
-			lookups,
-			maxLookups,
-		)
+		return refuse("%d terms of this SPF record have a receiver ask the DNS, and it may do so %d times before it takes "+
+			"the record for none; name addresses as ip4: and ip6:",
+			lookups, maxLookups)
 	}
 	return nil
 }
@@ -116,11 +112,8 @@ func checkDMARC(content string) error {
 	for _, part := range strings.Split(strings.TrimRight(content, "; "), ";") {
 		m := tag.FindStringSubmatch(part)
 		if m == nil {
-			return refuse(
-				"%q: %q is no part of a DMARC record, which has NAME=VALUE between semicolons",
-				content,
-				strings.TrimSpace(part),
-			)
+			return refuse("%q: %q is no part of a DMARC record, which has NAME=VALUE between semicolons",
+				content, strings.TrimSpace(part))
 		}
 		if strings.EqualFold(m[1], "p") {
 			found = strings.ToLower(strings.TrimSpace(m[2]))

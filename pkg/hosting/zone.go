@@ -72,7 +72,8 @@ func insertZone(ctx context.Context, tx pgx.Tx, o ZoneOptions) error {
 	}
 	var id int64
 	err := tx.QueryRow(ctx, `insert into dns_zones (domain_id, name, kind, primaries, primary_ns, hostmaster)
-		values ($1, $2, $3, $4, $5, $6) returning id`, o.domain, string(o.Name), kind, primaries, string(servers[0]), hostmaster).Scan(&id)
+		values ($1, $2, $3, $4, $5, $6) returning id`,
+		o.domain, string(o.Name), kind, primaries, string(servers[0]), hostmaster).Scan(&id)
 	if err != nil || kind == "secondary" {
 		return err
 	}
@@ -84,16 +85,15 @@ func insertZone(ctx context.Context, tx pgx.Tx, o ZoneOptions) error {
 	return nil
 }
 
-// RaiseRestoredSerials raises the serials of a database that was restored past those that it had after the backup: secondary
-// servers have seen these, and take nothing that is not newer. A database without such tables stays as it is.
+// RaiseRestoredSerials raises the serials of a database that was restored past those that it had after the backup:
+// secondary servers have seen these, and take nothing that is not newer. A database without such tables stays as it
+// is.
 func RaiseRestoredSerials(ctx context.Context, conn Conn) error {
 	var there bool
 	err := conn.QueryRow(ctx, `select to_regprocedure('poststack_serial_past_signed(bigint)') is not null`).Scan(&there)
 	if err == nil && there {
-		_, err = conn.Exec(
-			ctx,
-			`update dns_zones set serial = poststack_serial_past_signed(poststack_next_serial(serial)) where kind = 'primary'`,
-		)
+		_, err = conn.Exec(ctx, `update dns_zones set serial = poststack_serial_past_signed(poststack_next_serial(serial))
+			where kind = 'primary'`)
 	}
 	return wrapped(err, "raise the serials of the zones")
 }
@@ -101,9 +101,8 @@ func RaiseRestoredSerials(ctx context.Context, conn Conn) error {
 // ParseZone reads the name of a zone. Unlike a domain it may have underscores, and in reverse zones slashes (RFC 2317).
 func ParseZone(text string) (Domain, error) {
 	name := strings.ToLower(strings.TrimSuffix(strings.TrimSpace(text), "."))
-	if slashed := strings.Contains(name, "/") &&
-		strings.HasSuffix(name, ".arpa"); !slashed &&
-		(strings.Contains(name, "/") || !strings.Contains(name, "_")) {
+	slash := strings.Contains(name, "/")
+	if slashed := slash && strings.HasSuffix(name, ".arpa"); !slashed && (slash || !strings.Contains(name, "_")) {
 		return ParseDomain(text)
 	}
 	ascii, err := recordName(name, text)
@@ -185,13 +184,9 @@ func Zones(ctx context.Context, conn Conn) ([]ZoneRow, error) {
 
 // zoneAbove is the zone that has the names of a domain: its own, or the nearest one above; "" for none.
 func zoneAbove(ctx context.Context, conn Conn, name Domain) (string, error) {
-	names, err := column(
-		ctx,
-		conn,
-		`select name from dns_zones where name = $1 or right($1, length(name) + 1) = '.' || name
-		order by length(name) desc limit 1`,
-		string(name),
-	)
+	names, err := column(ctx, conn, `select name from dns_zones where name = $1 or right($1, length(name) + 1) =
+		'.' || name
+		order by length(name) desc limit 1`, string(name))
 	if err != nil || len(names) == 0 {
 		return "", err
 	}
@@ -217,10 +212,8 @@ func zoneID(ctx context.Context, conn Conn, name Domain) (int64, error) {
 		return 0, refuse("there is no zone %s; add it with: mage dns:zone -add=%s, or see: mage dns:zone", name, string(name))
 	}
 	if err == nil && kind == "secondary" {
-		return 0, refuse(
-			"zone %s is a secondary one: its records are transferred from its primary server; change them there",
-			name,
-		)
+		return 0, refuse("zone %s is a secondary one: its records are transferred from its primary server; change them there",
+			name)
 	}
 	return id, err
 }

@@ -43,16 +43,13 @@ func (h host) sources(suite Suite) ([]string, error) {
 	}
 	picked := pickDebian(all)
 	if len(picked) == 0 {
-		return nil, errors.New(
-			"this machine has no package sources of Debian (/etc/apt/sources.list, /etc/apt/sources.list.d)",
-		)
+		return nil, errors.New("this machine has no package sources of Debian (/etc/apt/sources.list, " +
+			"/etc/apt/sources.list.d)")
 	}
 	for _, s := range picked {
 		if u, err := url.Parse(s.uri); err == nil && u.User != nil {
-			return nil, fmt.Errorf(
-				"the package source %q has a password, which all who get the image could read: give the engine an image of Debian, or this machine a mirror or a proxy without one",
-				u.Redacted(),
-			)
+			return nil, fmt.Errorf("the package source %q has a password, which all who get the image could read: give the "+
+				"engine an image of Debian, or this machine a mirror or a proxy without one", u.Redacted())
 		}
 	}
 	return sourceLines(picked, suite), nil
@@ -160,10 +157,8 @@ func parseDeb822(text string) []aptSource {
 // those that only serve the way there (proxies, certificates), and those about the sources themselves, which
 // apt in the image needs too. A machine without apt-config has none.
 func (d debian) aptOptions(ctx context.Context) (kept, passing []string) {
-	res, err := d.runner.Run(
-		ctx,
-		runner.Command{Program: "apt-config", Args: []string{"dump"}, Env: []string{"LC_ALL=C.UTF-8"}},
-	)
+	res, err := d.runner.Run(ctx,
+		runner.Command{Program: "apt-config", Args: []string{"dump"}, Env: []string{"LC_ALL=C.UTF-8"}})
 	if err != nil {
 		return nil, nil
 	}
@@ -197,10 +192,8 @@ func proxyEnvironment(settings []string) (open, env []string, err error) {
 		case lower == "acquire::http::proxy", lower == "acquire::https::proxy":
 			proxies[lower] = strings.Trim(value, `";`)
 		case withPassword.MatchString(value):
-			return nil, nil, fmt.Errorf(
-				"apt's setting %s has a password, which everybody on this machine could read during the bootstrap: set Acquire::http::Proxy instead",
-				name,
-			)
+			return nil, nil, fmt.Errorf("apt's setting %s has a password, which everybody on this machine could read during "+
+				"the bootstrap: set Acquire::http::Proxy instead", name)
 		default:
 			open = append(open, line)
 		}

@@ -63,12 +63,9 @@ func (f fetcher) fetchArtifact(ctx context.Context, a Artifact, r event.Reporter
 	if len(f.missing(a)) == 0 {
 		return nil
 	}
-	unlock, err := lock(
-		ctx,
-		f.cache,
-		"artifact-"+a.Name,
-		func() { r.Step("waiting for another process that fetches " + a.Name) },
-	)
+	unlock, err := lock(ctx, f.cache, "artifact-"+a.Name, func() {
+		r.Step("waiting for another process that fetches " + a.Name)
+	})
 	if err != nil {
 		return err
 	}
@@ -144,7 +141,9 @@ func (f fetcher) fromLocal(a Artifact, missing []ArtifactFile) error {
 	var errs []error
 	found := false
 	for _, file := range missing {
-		for _, name := range []string{path.Join(a.Name, file.Path), path.Join(a.Name, path.Base(file.Path)), path.Base(file.Path)} {
+		for _, name := range []string{
+			path.Join(a.Name, file.Path), path.Join(a.Name, path.Base(file.Path)), path.Base(file.Path),
+		} {
 			local := filepath.Join(f.local, filepath.FromSlash(name))
 			if info, err := os.Stat(local); err != nil || !info.Mode().IsRegular() {
 				continue

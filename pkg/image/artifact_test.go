@@ -32,10 +32,8 @@ func tgz(t *testing.T, entries ...string) []byte {
 	zipped := gzip.NewWriter(&buf)
 	w := tar.NewWriter(zipped)
 	for i := 0; i < len(entries); i += 2 {
-		require.NoError(
-			t,
-			w.WriteHeader(&tar.Header{Name: entries[i], Mode: 0o600, Size: int64(len(entries[i+1])), Typeflag: tar.TypeReg}),
-		)
+		require.NoError(t,
+			w.WriteHeader(&tar.Header{Name: entries[i], Mode: 0o600, Size: int64(len(entries[i+1])), Typeflag: tar.TypeReg}))
 		_, err := w.Write([]byte(entries[i+1]))
 		require.NoError(t, err)
 	}
@@ -122,14 +120,7 @@ func entries(t *testing.T, dir string) []string {
 func TestFetch_from_archives(t *testing.T) {
 	t.Parallel()
 	files := []string{
-		"tool-1/README",
-		"x",
-		"tool-1/lib/a.jar",
-		"jar a",
-		"tool-1/lib/b.jar",
-		"jar b",
-		"tool-1/otherlib/a.jar",
-		"other",
+		"tool-1/README", "x", "tool-1/lib/a.jar", "jar a", "tool-1/lib/b.jar", "jar b", "tool-1/otherlib/a.jar", "other",
 	}
 	for _, tc := range []struct {
 		name string
@@ -157,9 +148,8 @@ func TestFetch_of_one_plain_file(t *testing.T) {
 	base, _ := serve(t, content([]byte("jar a")))
 	f := image.Fetcher{Cache: t.TempDir(), Runner: noRunner(t)}
 	a := image.Artifact{
-		Name:    "a",
-		Sources: []image.Source{{URL: base + "/a.jar"}},
-		Files:   []image.ArtifactFile{{Path: "a.jar", SHA256: sha("jar a"), To: "a.jar"}},
+		Name: "a", Sources: []image.Source{{URL: base + "/a.jar"}},
+		Files: []image.ArtifactFile{{Path: "a.jar", SHA256: sha("jar a"), To: "a.jar"}},
 	}
 	got, err := f.Fetch(t.Context(), a)
 	require.NoError(t, err)
@@ -191,12 +181,8 @@ func TestFetch_refuses_a_wrong_hash(t *testing.T) {
 	for _, part := range []string{base + "/tool.tgz", "lib/b.jar", sha("jar b"), sha("evil"), "POSTSTACK_ARTIFACTS"} {
 		assert.ErrorContains(t, err, part)
 	}
-	assert.Equal(
-		t,
-		[]string{sha("jar a")},
-		entries(t, filepath.Join(f.Cache, "artifacts")),
-		"only what has its hash is kept",
-	)
+	assert.Equal(t, []string{sha("jar a")}, entries(t, filepath.Join(f.Cache, "artifacts")),
+		"only what has its hash is kept")
 }
 
 func TestFetch_refuses_a_path_that_fits_twice(t *testing.T) {
@@ -229,8 +215,7 @@ func TestFetch_goes_on_to_the_next_source(t *testing.T) {
 	t.Parallel()
 	base, count := serve(t, http.NotFound)
 	f := image.Fetcher{
-		Cache:  t.TempDir(),
-		Runner: npm(t, tgz(t, "package/lib/a.jar", "jar a", "package/lib/b.jar", "jar b")),
+		Cache: t.TempDir(), Runner: npm(t, tgz(t, "package/lib/a.jar", "jar a", "package/lib/b.jar", "jar b")),
 	}
 	got, err := f.Fetch(t.Context(), tool(image.Source{URL: base + "/tool.tgz"}, image.Source{NPM: "tool@1.2.3"}))
 	require.NoError(t, err)
@@ -243,8 +228,7 @@ func TestFetch_completes_from_the_next_source(t *testing.T) {
 	t.Parallel()
 	base, _ := serve(t, content(tgz(t, "lib/a.jar", "jar a")))
 	f := image.Fetcher{
-		Cache:  t.TempDir(),
-		Runner: npm(t, tgz(t, "package/lib/a.jar", "other", "package/lib/b.jar", "jar b")),
+		Cache: t.TempDir(), Runner: npm(t, tgz(t, "package/lib/a.jar", "other", "package/lib/b.jar", "jar b")),
 	}
 	got, err := f.Fetch(t.Context(), tool(image.Source{URL: base + "/tool.tgz"}, image.Source{NPM: "tool@1.2.3"}))
 	require.NoError(t, err)
@@ -257,25 +241,16 @@ func TestFetch_lists_every_source_that_failed(t *testing.T) {
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
 	f := image.Fetcher{
-		Cache: t.TempDir(),
-		Local: t.TempDir(),
+		Cache: t.TempDir(), Local: t.TempDir(),
 		Runner: runner.Func(func(context.Context, runner.Command) (runner.Result, error) {
 			return runner.Result{}, &runner.ExitError{
-				Argv: []string{"npm", "pack"},
-				Code: 1,
-				Tail: "npm error code ETARGET\nnpm error notarget No matching version",
+				Argv: []string{"npm", "pack"}, Code: 1, Tail: "npm error code ETARGET\nnpm error notarget No matching version",
 			}
 		}),
 	}
 	start := time.Now()
-	_, err := f.Fetch(
-		t.Context(),
-		tool(
-			image.Source{URL: closed.URL + "/tool.tgz"},
-			image.Source{URL: base + "/tool.tgz"},
-			image.Source{NPM: "tool@1.2.3"},
-		),
-	)
+	_, err := f.Fetch(t.Context(), tool(image.Source{URL: closed.URL + "/tool.tgz"}, image.Source{URL: base + "/tool.tgz"},
+		image.Source{NPM: "tool@1.2.3"}))
 	var failed *image.ArtifactError
 	require.ErrorAs(t, err, &failed)
 	assert.Len(t, failed.Sources, 4)
@@ -305,10 +280,8 @@ func TestFetch_from_the_local_directory(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			f := image.Fetcher{Cache: t.TempDir(), Local: tree(t, tc.files), Runner: noRunner(t)}
-			got, err := f.Fetch(
-				t.Context(),
-				tool(image.Source{URL: "http://127.0.0.1:1/tool.tgz"}, image.Source{NPM: "@scope/tool@1.2.3"}),
-			)
+			got, err := f.Fetch(t.Context(),
+				tool(image.Source{URL: "http://127.0.0.1:1/tool.tgz"}, image.Source{NPM: "@scope/tool@1.2.3"}))
 			require.NoError(t, err)
 			requireTool(t, f.Cache, got)
 		})

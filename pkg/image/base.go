@@ -47,13 +47,8 @@ func (b *Builder) debian(log io.Writer) debian {
 		timeout = defaultPullTimeout
 	}
 	return debian{
-		engine:  b.Engine,
-		runner:  b.Runner,
-		suite:   b.Suite,
-		cache:   b.CacheDir,
-		timeout: timeout,
-		log:     log,
-		host:    host{root: "/"},
+		engine: b.Engine, runner: b.Runner, suite: b.Suite,
+		cache: b.CacheDir, timeout: timeout, log: log, host: host{root: "/"},
 	}
 }
 
@@ -115,9 +110,8 @@ func (d debian) resolve(ctx context.Context, r event.Reporter) (Base, error) {
 		_, _ = fmt.Fprintf(d.log, "standing on %s of the local store\n", stored.Ref)
 		return stored, nil
 	}
-	r.Step(
-		fmt.Sprintf("no registry gives %s: bootstrapping Debian %s from this machine's package sources", official, d.suite),
-	)
+	r.Step(fmt.Sprintf("no registry gives %s: bootstrapping Debian %s from this machine's package sources",
+		official, d.suite))
 	base, err = d.bootstrap(ctx, stored.ID, r)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return Base{}, fmt.Errorf("bootstrap debian %s: %w", d.suite, cause)
@@ -188,6 +182,7 @@ func (e *BaseError) Error() string {
 	return fmt.Sprintf(`no Debian %s to build on:
   registry: %v
   bootstrap: %v
-either give the engine access to a registry that has debian:%s-slim, or build on a Debian machine with mmdebstrap (mage engine:install installs it)`,
+either give the engine access to a registry that has debian:%s-slim, or build on a Debian machine with mmdebstrap `+
+		"(mage engine:install installs it)",
 		e.Suite, e.Pull, e.Bootstrap, e.Suite)
 }

@@ -60,9 +60,8 @@ func (b *bootstrapper) Run(ctx context.Context, c runner.Command) (runner.Result
 	defer b.mu.Unlock()
 	switch c.Program {
 	case "apt-config":
-		return runner.Result{
-			Stdout: "Acquire \"\";\nAcquire::http::Proxy \"http://user:pw@proxy:3142\";\nAcquire::Check-Valid-Until \"false\";\nAPT::Architecture \"amd64\";\n",
-		}, nil
+		return runner.Result{Stdout: "Acquire \"\";\nAcquire::http::Proxy " +
+			"\"http://user:pw@proxy:3142\";\nAcquire::Check-Valid-Until \"false\";\nAPT::Architecture \"amd64\";\n"}, nil
 	case "mmdebstrap":
 	default:
 		return runner.Result{}, runner.ErrNotFound
@@ -158,29 +157,24 @@ func TestResolve_bootstraps_with_the_sources_of_this_machine(t *testing.T) {
 	assert.Equal(t, []string{"--variant=minbase", "--mode=auto", "--format=tar"}, args[:3])
 	assert.Contains(t, strings.Join(args, "\n"), `'path-exclude=/usr/share/man/*' 'path-exclude=/usr/share/locale/*'`)
 	assert.Contains(t, strings.Join(args, "\n"), `-path './usr/share/man/*'`)
-	assert.Contains(
-		t,
-		strings.Join(args, "\n"),
-		`! -path './usr/share/doc/*/copyright' ! \( -type l -path './usr/share/doc/*' \)`,
-		"licences behind links stay",
-	)
+	assert.Contains(t, strings.Join(args, "\n"),
+		`! -path './usr/share/doc/*/copyright' ! \( -type l -path './usr/share/doc/*' \)`, "licences behind links stay")
 	assert.NotContains(t, args, "--include=ca-certificates", "no source is https")
 	assert.Equal(t, "bookworm", args[len(args)-3])
 	assert.Contains(t, c.Env, "SOURCE_DATE_EPOCH=1767225600")
 	assert.NotContains(t, strings.Join(args, " "), "pw@proxy", "the proxy's password is in no argv")
-	assert.NotContains(
-		t,
-		boot.files["apt.conf"],
-		"pw@proxy",
-		"nor in a file: mmdebstrap makes a copy that everybody may read",
-	)
+	assert.NotContains(t, boot.files["apt.conf"], "pw@proxy",
+		"nor in a file: mmdebstrap makes a copy that everybody may read")
 	assert.Contains(t, boot.files["apt.conf"], `Acquire::Check-Valid-Until "false";`)
 	assert.Subset(t, c.Env, []string{"http_proxy=http://user:pw@proxy:3142", "https_proxy=http://user:pw@proxy:3142"})
 	assert.Contains(t, strings.Join(args, "\n"), `Acquire::Check-Valid-Until "false";`)
 	assert.Equal(t, strings.Join([]string{
-		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example.org/debian bookworm main non-free-firmware",
-		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example.org/debian bookworm-updates main non-free-firmware",
-		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example.org/debian-security bookworm-security main",
+		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example.org/debian bookworm main " +
+			"non-free-firmware",
+		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example.org/debian bookworm-updates " +
+			"main non-free-firmware",
+		"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://mirror.example.org/debian-security " +
+			"bookworm-security main",
 	}, "\n")+"\n", boot.files["sources.list"])
 	assert.Contains(t, steps, "bootstrapping Debian: downloading packages")
 	assert.NoDirExists(t, filepath.Dir(args[len(args)-1]), "nothing is left behind")
@@ -250,8 +244,16 @@ func TestResolve_tells_both_causes_and_remedies(t *testing.T) {
 		want string
 	}{
 		{"no mmdebstrap", runner.ErrNotFound, nil, "mmdebstrap is not installed"},
-		{"mmdebstrap fails", &runner.ExitError{Argv: []string{"mmdebstrap", "x"}, Code: 25, Tail: "I: a\nE: apt-get update failed"}, nil, "bootstrap debian bookworm: mmdebstrap: exit status 25: apt-get update failed"},
-		{"another distribution", nil, map[string]string{"etc/apt/sources.list": "deb http://archive.ubuntu.com/ubuntu noble main\n"}, "no package sources of Debian"},
+		{
+			"mmdebstrap fails",
+			&runner.ExitError{Argv: []string{"mmdebstrap", "x"}, Code: 25, Tail: "I: a\nE: apt-get update failed"},
+			nil, "bootstrap debian bookworm: mmdebstrap: exit status 25: apt-get update failed",
+		},
+		{
+			"another distribution", nil,
+			map[string]string{"etc/apt/sources.list": "deb http://archive.ubuntu.com/ubuntu noble main\n"},
+			"no package sources of Debian",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -263,7 +265,9 @@ func TestResolve_tells_both_causes_and_remedies(t *testing.T) {
 			var failed *image.BaseError
 			require.ErrorAs(t, err, &failed)
 			require.ErrorIs(t, err, engine.ErrNotFound)
-			for _, part := range []string{"registry: pull image", tc.want, "access to a registry that has debian:bookworm-slim", "mage engine:install"} {
+			for _, part := range []string{
+				"registry: pull image", tc.want, "access to a registry that has debian:bookworm-slim", "mage engine:install",
+			} {
 				require.ErrorContains(t, err, part)
 			}
 		})
@@ -328,33 +332,62 @@ func TestSources(t *testing.T) {
 		files map[string]string
 		want  []string
 	}{
-		{"another suite comes from the same mirrors", "trixie", map[string]string{"etc/apt/sources.list.d/debian.sources": debianSources}, []string{
-			"http://mirror.example.org/debian trixie main non-free-firmware", "http://mirror.example.org/debian trixie-updates main non-free-firmware",
-			"http://mirror.example.org/debian-security trixie-security main",
-		}},
+		{
+			"another suite comes from the same mirrors", "trixie",
+			map[string]string{"etc/apt/sources.list.d/debian.sources": debianSources},
+			[]string{
+				"http://mirror.example.org/debian trixie main non-free-firmware",
+				"http://mirror.example.org/debian trixie-updates main non-free-firmware",
+				"http://mirror.example.org/debian-security trixie-security main",
+			},
+		},
 		{"one-line sources", "bookworm", map[string]string{"etc/apt/sources.list": `
 # deb http://old.debian.org/debian bookworm main
 deb cdrom:[Debian]/ bookworm main
-deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] https://mirror.example/debian/ bookworm main contrib # mirror
+deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ` +
+			`https://mirror.example/debian/ bookworm main contrib # a
 deb-src https://mirror.example/debian/ bookworm main
 deb	http://security.debian.org/debian-security bookworm-security main
-`}, []string{"https://mirror.example/debian/ bookworm main contrib", "http://security.debian.org/debian-security bookworm-security main"}},
-		{"the wanted suite alone where there are several", "trixie", map[string]string{"etc/apt/sources.list": "deb http://mirror.example.org/debian bookworm main\ndeb http://mirror.example.org/debian trixie main\n"}, []string{"http://mirror.example.org/debian trixie main"}},
+`}, []string{
+			"https://mirror.example/debian/ bookworm main contrib",
+			"http://security.debian.org/debian-security bookworm-security main",
+		}},
+		{"the wanted suite alone where there are several", "trixie", map[string]string{
+			"etc/apt/sources.list": "deb http://mirror.example.org/debian bookworm main\n" +
+				"deb http://mirror.example.org/debian trixie main\n",
+		}, []string{"http://mirror.example.org/debian trixie main"}},
 		{"others' sources are left out", "bookworm", map[string]string{
 			"etc/apt/sources.list.d/a.sources": debianSources,
-			"etc/apt/sources.list.d/b.sources": "Types: deb\nURIs: https://deb.nodesource.com/node_20.x\nSuites: nodistro\nComponents: main\nSigned-By: /usr/share/keyrings/nodesource.gpg\n",
-			"etc/apt/sources.list.d/c.list":    "deb https://packages.cloud.google.com/apt cloud-sdk-bookworm main\ndeb [signed-by=/etc/apt/keyrings/docker.asc] https://download.docker.com/linux/debian bookworm stable\ndeb [signed-by=/usr/share/keyrings/hashicorp.gpg] https://apt.releases.hashicorp.com bookworm main\ndeb https://packagecloud.example/some/debian bookworm main\ndeb http://apt.postgresql.org/pub/repos/apt bookworm-pgdg main\n",
+			"etc/apt/sources.list.d/b.sources": "Types: deb\nURIs: https://deb.nodesource.com/node_20.x\nSuites: " +
+				"nodistro\nComponents: main\nSigned-By: /usr/share/keyrings/nodesource.gpg\n",
+			"etc/apt/sources.list.d/c.list": "deb https://packages.cloud.google.com/apt cloud-sdk-bookworm main\n" +
+				"deb [signed-by=/etc/apt/keyrings/docker.asc] https://download.docker.com/linux/debian bookworm stable\n" +
+				"deb [signed-by=/usr/share/keyrings/hashicorp.gpg] https://apt.releases.hashicorp.com bookworm main\n" +
+				"deb https://packagecloud.example/some/debian bookworm main\n" +
+				"deb http://apt.postgresql.org/pub/repos/apt bookworm-pgdg main\n",
 		}, []string{
-			"http://mirror.example.org/debian bookworm main non-free-firmware", "http://mirror.example.org/debian bookworm-updates main non-free-firmware",
+			"http://mirror.example.org/debian bookworm main non-free-firmware",
+			"http://mirror.example.org/debian bookworm-updates main non-free-firmware",
 			"http://mirror.example.org/debian-security bookworm-security main",
 		}},
-		{"a mirror without a key named", "bookworm", map[string]string{"etc/apt/sources.list": "deb http://mirror.local/pub/debian bookworm main\n"}, []string{"http://mirror.local/pub/debian bookworm main"}},
-		{"a mirror beside Debian's own security archive", "bookworm", map[string]string{"etc/apt/sources.list": "deb http://mirror.local/debian bookworm main\ndeb http://security.debian.org/debian-security bookworm-security main\n"}, []string{"http://mirror.local/debian bookworm main", "http://security.debian.org/debian-security bookworm-security main"}},
+		{
+			"a mirror without a key named", "bookworm",
+			map[string]string{"etc/apt/sources.list": "deb http://mirror.local/pub/debian bookworm main\n"},
+			[]string{"http://mirror.local/pub/debian bookworm main"},
+		},
+		{"a mirror beside Debian's own security archive", "bookworm", map[string]string{"etc/apt/sources.list": "deb " +
+			"http://mirror.local/debian bookworm main\ndeb http://security.debian.org/debian-security bookworm-security " +
+			"main\n"}, []string{
+			"http://mirror.local/debian bookworm main", "http://security.debian.org/debian-security bookworm-security main",
+		}},
 		{"disabled entries are left out", "bookworm", map[string]string{
 			"etc/apt/sources.list":             "deb http://mirror.example.org/debian bookworm main\n",
 			"etc/apt/sources.list.d/x.sources": strings.ReplaceAll(debianSources, "Types:", "Enabled: no\nTypes:"),
 		}, []string{"http://mirror.example.org/debian bookworm main"}},
-		{"several addresses in one field", "bookworm", map[string]string{"etc/apt/sources.list.d/x.sources": "Types: deb\nURIs: http://a.debian.org/debian\n http://b.debian.org/debian\nSuites: bookworm\nComponents: main\n"}, []string{"http://a.debian.org/debian bookworm main", "http://b.debian.org/debian bookworm main"}},
+		{"several addresses in one field", "bookworm", map[string]string{
+			"etc/apt/sources.list.d/x.sources": "Types: deb\nURIs: http://a.debian.org/debian\n " +
+				"http://b.debian.org/debian\nSuites: bookworm\nComponents: main\n",
+		}, []string{"http://a.debian.org/debian bookworm main", "http://b.debian.org/debian bookworm main"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -369,10 +402,8 @@ deb	http://security.debian.org/debian-security bookworm-security main
 	}
 	t.Run("without Debian's keys there are none", func(t *testing.T) {
 		t.Parallel()
-		_, err := image.Debian{
-			Suite: "bookworm",
-			Root:  tree(t, map[string]string{"etc/apt/sources.list": "deb http://mirror.example.org/debian bookworm main\n"}),
-		}.Sources()
+		_, err := image.Debian{Suite: "bookworm", Root: tree(t,
+			map[string]string{"etc/apt/sources.list": "deb http://mirror.example.org/debian bookworm main\n"})}.Sources()
 		require.ErrorContains(t, err, "debian-archive-keyring")
 	})
 }
@@ -403,10 +434,31 @@ func TestProxyEnvironment(t *testing.T) {
 		err                 string
 	}{
 		{"without a password settings stay", []string{plain, "x"}, []string{plain, "x"}, nil, ""},
-		{"one of two has a password", []string{plain, "x", secret}, []string{"x"}, []string{"http_proxy=http://proxy:3142", "https_proxy=http://u:p@proxy:3142"}, ""},
-		{"a user's name alone is as private", []string{`Acquire::http::Proxy "http://token@proxy";`}, nil, []string{"http_proxy=http://token@proxy", "https_proxy=http://token@proxy"}, ""},
-		{"an @ in a path is none", []string{`Acquire::http::Proxy "http://proxy/a@b";`}, []string{`Acquire::http::Proxy "http://proxy/a@b";`}, nil, ""},
-		{"one for a single host", []string{`Acquire::http::Proxy::deb.debian.org "http://u:p@proxy";`}, nil, nil, "apt's setting Acquire::http::Proxy::deb.debian.org has a password"},
+		{
+			"one of two has a password",
+			[]string{plain, "x", secret},
+			[]string{"x"},
+			[]string{"http_proxy=http://proxy:3142", "https_proxy=http://u:p@proxy:3142"},
+			"",
+		},
+		{
+			"a user's name alone is as private",
+			[]string{`Acquire::http::Proxy "http://token@proxy";`},
+			nil,
+			[]string{"http_proxy=http://token@proxy", "https_proxy=http://token@proxy"},
+			"",
+		},
+		{
+			"an @ in a path is none",
+			[]string{`Acquire::http::Proxy "http://proxy/a@b";`},
+			[]string{`Acquire::http::Proxy "http://proxy/a@b";`},
+			nil, "",
+		},
+		{
+			"one for a single host",
+			[]string{`Acquire::http::Proxy::deb.debian.org "http://u:p@proxy";`},
+			nil, nil, "apt's setting Acquire::http::Proxy::deb.debian.org has a password",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -426,10 +478,8 @@ func TestProxyEnvironment(t *testing.T) {
 func TestSources_refuse_a_password(t *testing.T) {
 	t.Parallel()
 	d := debian(t, enginetest.NewFake(), &bootstrapper{})
-	d.Root = debianHost(
-		t,
-		map[string]string{"etc/apt/sources.list": "deb http://u:secret@mirror.example.org/debian bookworm main\n"},
-	)
+	d.Root = debianHost(t,
+		map[string]string{"etc/apt/sources.list": "deb http://u:secret@mirror.example.org/debian bookworm main\n"})
 	_, err := d.Sources()
 	require.ErrorContains(t, err, `the package source "http://u:xxxxx@mirror.example.org/debian" has a password`)
 }

@@ -104,14 +104,9 @@ func (d debian) debootstrap(ctx context.Context, dir string, sources []string, r
 			suite: d.suite, rootfs: rootfs, list: list, options: options, sources: sources,
 			kept: append(imageAptOptions(), kept...), mergedUsr: d.host.has(mergedUsrHooks),
 		}),
-		Env: append(
-			proxies,
-			"SOURCE_DATE_EPOCH="+strconv.FormatInt(stagedTime().Unix(), 10),
-			"TMPDIR="+temp,
-			"LC_ALL=C.UTF-8",
-		),
-		Stderr: out,
-		Grace:  bootstrapGrace,
+		Env: append(proxies, "SOURCE_DATE_EPOCH="+strconv.FormatInt(stagedTime().Unix(), 10), "TMPDIR="+temp,
+			"LC_ALL=C.UTF-8"),
+		Stderr: out, Grace: bootstrapGrace,
 	})
 	if errors.Is(err, runner.ErrNotFound) {
 		return "", errors.New("mmdebstrap is not installed")

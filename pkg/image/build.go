@@ -67,20 +67,12 @@ func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter
 // runBuild stages the context in a directory of its own and builds it under its digest tag: nobody's :latest
 // moves before the image is whole.
 func (b *Builder) runBuild(
-	ctx context.Context,
-	p plan,
-	base Base,
-	files map[string]string,
-	o Options,
-	log io.Writer,
-	r event.Reporter,
+	ctx context.Context, p plan, base Base, files map[string]string, o Options, log io.Writer, r event.Reporter,
 ) (engine.BuildOutput, error) {
 	staging := filepath.Join(b.CacheDir, "staging")
 	session.SweepTemp(staging, "context")
-	if err := errors.Join(
-		os.MkdirAll(staging, 0o700),
-		os.Chmod(staging, 0o700),
-	); err != nil { // what is below has the modes of images
+	// what is below has the modes of images
+	if err := errors.Join(os.MkdirAll(staging, 0o700), os.Chmod(staging, 0o700)); err != nil {
 		return engine.BuildOutput{}, fmt.Errorf("stage the build context: %w", err)
 	}
 	dir, err := os.MkdirTemp(staging, session.Temp("context"))
@@ -97,10 +89,8 @@ func (b *Builder) runBuild(
 		args[k] = string(stage.Ref)
 	}
 	if now, err := b.Digest(p.def.Name); err != nil || now != p.digest {
-		return engine.BuildOutput{}, errors.Join(
-			err,
-			errors.New("the image's files have changed while they were copied: build again"),
-		)
+		return engine.BuildOutput{}, errors.Join(err,
+			errors.New("the image's files have changed while they were copied: build again"))
 	}
 	return b.Engine.Build(ctx, engine.BuildSpec{
 		Dir: dir, Tags: []engine.Ref{DigestRef(p.def.Name, p.digest)}, Args: args,
@@ -112,10 +102,7 @@ func (b *Builder) runBuild(
 // keepEqual gives p's tags to the image that was just built, or back to the one that it replaced, when all steps came
 // from the cache, so that only labels differ, such as the time. What stands on that one, or runs it, stays as it is.
 func (b *Builder) keepEqual(
-	ctx context.Context,
-	p plan,
-	replaced, built engine.Image,
-	log io.Writer,
+	ctx context.Context, p plan, replaced, built engine.Image, log io.Writer,
 ) (engine.Image, error) {
 	if replaced.ID == built.ID || !p.made(replaced) || !slices.Equal(replaced.Layers, built.Layers) {
 		return built, b.tag(ctx, p, built)

@@ -367,14 +367,8 @@ func TestBuild_removes_old_images(t *testing.T) {
 func TestBuild_fetches_artifacts(t *testing.T) {
 	t.Parallel()
 	dir := family(t)
-	rewrite(
-		t,
-		dir,
-		"base/image.yaml",
-		"description: x\nartifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@1.0.0\" } ], files: [ { path: a.jar, sha256: "+sha(
-			"jar",
-		)+", to: artifacts/a.jar } ] } ]\n",
-	)
+	rewrite(t, dir, "base/image.yaml", "description: x\nartifacts: [ { name: a, version: \"1\", sources: [ { npm: "+
+		"\"a@1.0.0\" } ], files: [ { path: a.jar, sha256: "+sha("jar")+", to: artifacts/a.jar } ] } ]\n")
 	b, fake, _ := newBuilder(t, dir)
 	b.ArtifactDir = tree(t, map[string]string{"a.jar": "jar"})
 	fake.OnBuild = func(spec engine.BuildSpec) error {

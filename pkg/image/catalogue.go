@@ -110,10 +110,8 @@ func (c *Catalogue) sort(base string) error {
 	for _, name := range keys(c.byName) {
 		parent := c.byName[name].Parent
 		if _, ok := c.byName[parent]; parent != "" && !ok {
-			errs = append(
-				errs,
-				fmt.Errorf("%s/%s/%s: unknown parent %q%s", base, name, definitionName, parent, suggest(parent, keys(c.byName))),
-			)
+			errs = append(errs,
+				fmt.Errorf("%s/%s/%s: unknown parent %q%s", base, name, definitionName, parent, suggest(parent, keys(c.byName))))
 		}
 		errs = append(errs, c.checkStages(base, name)...)
 	}
@@ -136,28 +134,11 @@ func (c *Catalogue) checkStages(base, name string) (errs []error) {
 		d, ok := c.byName[stage]
 		switch {
 		case !ok:
-			errs = append(
-				errs,
-				fmt.Errorf(
-					"%s/%s/%s: unknown image %q in stages%s",
-					base,
-					name,
-					definitionName,
-					stage,
-					suggest(stage, keys(c.byName)),
-				),
-			)
+			errs = append(errs, fmt.Errorf("%s/%s/%s: unknown image %q in stages%s",
+				base, name, definitionName, stage, suggest(stage, keys(c.byName))))
 		case d.Parent != "" || len(d.Stages) > 0:
-			errs = append(
-				errs,
-				fmt.Errorf(
-					"%s/%s/%s: %q in stages stands on other images: only one that stands on Debian itself can be built beside the parent",
-					base,
-					name,
-					definitionName,
-					stage,
-				),
-			)
+			errs = append(errs, fmt.Errorf("%s/%s/%s: %q in stages stands on other images: only one that stands on Debian "+
+				"itself can be built beside the parent", base, name, definitionName, stage))
 		}
 	}
 	return errs

@@ -30,14 +30,10 @@ func tree(t *testing.T, files map[string]string) string {
 func family(t *testing.T) string {
 	t.Helper()
 	return tree(t, map[string]string{
-		"base/image.yaml":    "description: the base\n",
-		"base/Dockerfile":    plainDockerfile,
-		"base/entrypoint.sh": "base",
-		"web/image.yaml":     "description: a server\nparent: base\n",
-		"web/Dockerfile":     plainDockerfile,
-		"web/entrypoint.sh":  "web",
-		"mail/image.yaml":    "description: another\nparent: base\n",
-		"mail/Dockerfile":    plainDockerfile,
+		"base/image.yaml": "description: the base\n", "base/Dockerfile": plainDockerfile, "base/entrypoint.sh": "base",
+		"web/image.yaml": "description: a server\nparent: base\n", "web/Dockerfile": plainDockerfile,
+		"web/entrypoint.sh": "web",
+		"mail/image.yaml":   "description: another\nparent: base\n", "mail/Dockerfile": plainDockerfile,
 		"mail/entrypoint.sh": "mail",
 	})
 }
@@ -93,31 +89,67 @@ func TestLoadCatalogue_refuses(t *testing.T) {
 	t.Parallel()
 	const ok = "description: x\n"
 	for _, tc := range []struct{ name, yaml, docker, want string }{
-		{"an unknown key, naming the nearest", ok + "parant: base\n", "", `containers/x/image.yaml:2: unknown key "parant": did you mean "parent"?`},
-		{"an unknown key further in", ok + "stop: { sygnal: SIGINT }\n", "", `containers/x/image.yaml:2: unknown key "stop.sygnal": did you mean "signal"?`},
+		{
+			"an unknown key, naming the nearest", ok + "parant: base\n", "",
+			`containers/x/image.yaml:2: unknown key "parant": did you mean "parent"?`,
+		},
+		{
+			"an unknown key further in", ok + "stop: { sygnal: SIGINT }\n", "",
+			`containers/x/image.yaml:2: unknown key "stop.sygnal": did you mean "signal"?`,
+		},
 		{"a value of the wrong type", ok + "user: [a]\n", "", "containers/x/image.yaml:2: cannot unmarshal !!seq"},
 		{"a duration without a unit", ok + "stop:\n  timeout: 60\n", "", "containers/x/image.yaml:3: "},
-		{"the same key twice", ok + "user: a\nuser: b\n", "", "containers/x/image.yaml:3: mapping key \"user\" already defined"},
+		{
+			"the same key twice", ok + "user: a\nuser: b\n", "",
+			"containers/x/image.yaml:3: mapping key \"user\" already defined",
+		},
 		{"broken YAML", ok + "args: {\n", "", "containers/x/image.yaml:"},
 		{"an empty file", "# nothing\n", "", "containers/x/image.yaml: is empty"},
 		{"two documents", ok + "---\n" + ok, "", "must hold one document"},
 		{"a missing description", "user: a\n", "", "containers/x/image.yaml:1: description is missing"},
-		{"an argument with an unknown variable", ok + "args: { A: \"${siute}\" }\n", "", "image.yaml:2: args: A holds an unknown variable: only ${suite} is known"},
+		{
+			"an argument with an unknown variable", ok + "args: { A: \"${siute}\" }\n",
+			"", "image.yaml:2: args: A holds an unknown variable: only ${suite} is known",
+		},
 		{"the builder's own argument", ok + "args: { BASE_IMAGE: x }\n", "", "BASE_IMAGE is set by the builder"},
 		{"a signal that is none", ok + "stop: { signal: INT }\n", "", `stop.signal "INT"`},
 		{"an unknown parent", ok + "parent: nothing\n", "", `unknown parent "nothing"`},
 		{"itself as parent", ok + "parent: x\n", "", "images stand on each other: x → x"},
-		{"an artifact without sources", ok + "artifacts:\n  - { name: a, version: \"1\", files: [] }\n", "", `image.yaml:3: artifacts: "a" has no sources`},
-		{"a source that is two", ok + "artifacts: [ { name: a, version: \"1\", sources: [ { url: \"https://a/b\", npm: \"a@1\" } ], files: [ { path: a, sha256: " + sha("a") + ", to: a } ] } ]\n", "", "one of url, npm and go"},
-		{"an npm version that is not exact", ok + "artifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@latest\" } ], files: [ { path: a, sha256: " + sha("a") + ", to: a } ] } ]\n", "", "exact version"},
-		{"a hash that is none", ok + "artifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@1\" } ], files: [ { path: a, sha256: abc, to: a } ] } ]\n", "", "64 lower-case hex digits"},
-		{"a target outside the context", ok + "artifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@1\" } ], files: [ { path: a, sha256: " + sha("a") + ", to: ../a } ] } ]\n", "", "clean relative path"},
-		{"a Dockerfile with another beginning", ok, "FROM debian\n", "containers/x/Dockerfile:1: must begin with ARG BASE_IMAGE"},
-		{"a stage that stands on something else", ok, plainDockerfile + "FROM alpine AS a\n", "Dockerfile:4: FROM alpine AS a: a stage stands on"},
-		{"a mount", ok, plainDockerfile + "RUN --mount=type=cache,target=/x true\n", "Dockerfile:4: RUN --mount=type=cache,target=/x is not portable"},
+		{
+			"an artifact without sources", ok + "artifacts:\n  - { name: a, version: \"1\", files: [] }\n",
+			"", `image.yaml:3: artifacts: "a" has no sources`,
+		},
+		{"a source that is two", ok + "artifacts: [ { name: a, version: \"1\", sources: [ { url: \"https://a/b\", npm: " +
+			"\"a@1\" } ], files: [ { path: a, sha256: " + sha("a") + ", to: a } ] } ]\n", "", "one of url, npm and go"},
+		{"an npm version that is not exact", ok +
+			"artifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@latest\" } ], files: [ { path: a, sha256: " +
+			sha("a") + ", to: a } ] } ]\n", "", "exact version"},
+		{"a hash that is none", ok + "artifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@1\" } ], files: [ { " +
+			"path: a, sha256: abc, to: a } ] } ]\n", "", "64 lower-case hex digits"},
+		{"a target outside the context", ok +
+			"artifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@1\" } ], files: [ { path: a, sha256: " + sha("a") +
+			", to: ../a } ] } ]\n", "", "clean relative path"},
+		{
+			"a Dockerfile with another beginning", ok, "FROM debian\n",
+			"containers/x/Dockerfile:1: must begin with ARG BASE_IMAGE",
+		},
+		{
+			"a stage that stands on something else", ok, plainDockerfile + "FROM alpine AS a\n",
+			"Dockerfile:4: FROM alpine AS a: a stage stands on",
+		},
+		{
+			"a mount", ok, plainDockerfile + "RUN --mount=type=cache,target=/x true\n",
+			"Dockerfile:4: RUN --mount=type=cache,target=/x is not portable",
+		},
 		{"COPY --chmod", ok, plainDockerfile + "COPY --chmod=755 a /a\n", "COPY --chmod is not portable"},
-		{"a heredoc", ok, plainDockerfile + "RUN cat <<EOF > /x\nhello\nEOF\n", "Dockerfile:4: RUN with a heredoc is not portable"},
-		{"a syntax directive", ok, "# syntax=docker/dockerfile:1\n" + plainDockerfile, `Dockerfile:1: parser directive "syntax"`},
+		{
+			"a heredoc", ok, plainDockerfile + "RUN cat <<EOF > /x\nhello\nEOF\n",
+			"Dockerfile:4: RUN with a heredoc is not portable",
+		},
+		{
+			"a syntax directive", ok, "# syntax=docker/dockerfile:1\n" + plainDockerfile,
+			`Dockerfile:1: parser directive "syntax"`,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -199,7 +231,10 @@ func FuzzLoadCatalogue(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(string(text))
 	}
-	for _, text := range []string{"", "description: x\n", "description: &a [*a]\n", "{", "service: {ports: [{port: 99999999999}]}\n", "\xff", "description: x\nservice:\n  volumes: [{}]\n"} {
+	for _, text := range []string{
+		"", "description: x\n", "description: &a [*a]\n", "{", "service: {ports: [{port: 99999999999}]}\n",
+		"\xff", "description: x\nservice:\n  volumes: [{}]\n",
+	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

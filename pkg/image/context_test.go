@@ -53,7 +53,10 @@ func TestContext(t *testing.T) {
 		{"nothing else", "", nil},
 		{"a file and a folder", "COPY a d /x/\n", []string{"a", "d/.h", "d/e", "d/f/g", "d/up"}},
 		{"other spellings of a path", "COPY /a ./d/e d/../b.txt /x/\n", []string{"a", "b.txt", "d/e"}},
-		{"wildcards, one of which finds a link", "COPY ?.txt d/* /x/\n", []string{"a", "b.txt", "c.txt", "d/.h", "d/e", "d/f/g", "d/up"}},
+		{
+			"wildcards, one of which finds a link", "COPY ?.txt d/* /x/\n",
+			[]string{"a", "b.txt", "c.txt", "d/.h", "d/e", "d/f/g", "d/up"},
+		},
 		{"a file that is there on some days", "COPY a nothing* /x/\n", []string{"a"}},
 		{"a wildcard that finds a broken link", "COPY br* /x/\n", []string{"brick", "broken"}},
 		{"a wildcard for folders", "COPY */f /x/\n", []string{"d/f/g", "n"}},
@@ -79,19 +82,64 @@ func TestContext_refuses(t *testing.T) {
 		files      map[string]string
 		want       string
 	}{
-		{"what is not there", "COPY nothing /x\n", nil, "containers/web/Dockerfile:4: COPY nothing: nothing in the image's folder is called that"},
-		{"an empty folder", "COPY d /x\n", map[string]string{"d/.DS_Store": ""}, `COPY d: "d" holds no file that can go into an image`},
-		{"what .dockerignore leaves out", "COPY a /x\n", map[string]string{"a": "", ".dockerignore": "a\n"}, `COPY a: "a" is left out: by .dockerignore`},
-		{"a link out of the folder", "COPY l /x\n", map[string]string{"l": "->../../etc"}, `COPY l: link "l" leads out of the image's folder, to "../../etc"`},
-		{"an absolute link", "COPY l /x\n", map[string]string{"l": "->/etc/passwd"}, `COPY l: link "l" leads out of the image's folder, to "/etc/passwd"`},
-		{"a link out of a folder that is taken", "COPY d /x\n", map[string]string{"d/l": "->../../x"}, `link "d/l" leads out of the image's folder, to "../../x"`},
-		{"a link to nothing", "COPY l /x\n", map[string]string{"l": "->nothing"}, `COPY l: "nothing" is not in the image's folder`},
+		{
+			"what is not there", "COPY nothing /x\n", nil,
+			"containers/web/Dockerfile:4: COPY nothing: nothing in the image's folder is called that",
+		},
+		{
+			"an empty folder", "COPY d /x\n",
+			map[string]string{"d/.DS_Store": ""},
+			`COPY d: "d" holds no file that can go into an image`,
+		},
+		{
+			"what .dockerignore leaves out", "COPY a /x\n",
+			map[string]string{"a": "", ".dockerignore": "a\n"},
+			`COPY a: "a" is left out: by .dockerignore`,
+		},
+		{
+			"a link out of the folder", "COPY l /x\n",
+			map[string]string{"l": "->../../etc"},
+			`COPY l: link "l" leads out of the image's folder, to "../../etc"`,
+		},
+		{
+			"an absolute link", "COPY l /x\n",
+			map[string]string{"l": "->/etc/passwd"},
+			`COPY l: link "l" leads out of the image's folder, to "/etc/passwd"`,
+		},
+		{
+			"a link out of a folder that is taken", "COPY d /x\n",
+			map[string]string{"d/l": "->../../x"},
+			`link "d/l" leads out of the image's folder, to "../../x"`,
+		},
+		{
+			"a link to nothing", "COPY l /x\n",
+			map[string]string{"l": "->nothing"},
+			`COPY l: "nothing" is not in the image's folder`,
+		},
 		{"links that lead to each other", "COPY l /x\n", map[string]string{"l": "->m", "m": "->l"}, `leads to itself`},
-		{"a file with passwords", "COPY . /x\n", map[string]string{".env": "A=b"}, `COPY .: ".env" is the name of a file with secrets, and all who get the image could read it: name it in .dockerignore, or there as "!.env" if it belongs into the image`},
-		{"one further down, in capitals", "COPY d /x\n", map[string]string{"d/x/Prod.ENV": "A=b"}, `COPY d: "d/x/Prod.ENV" is the name of a file with secrets`},
-		{"a private key", "COPY d /x\n", map[string]string{"d/cert.pem": "Bag\n-----BEGIN EC PRIVATE KEY-----\n"}, `containers/web/d/cert.pem: "d/cert.pem" holds a private key`},
-		{"a script from Windows", "COPY run /x\n", map[string]string{"run": "#!/bin/sh\r\ntrue\r\n"}, "containers/web/run: the script has the line ends of Windows (CRLF)"},
-		{"a part of a script from Windows", "COPY lib.sh /x\n", map[string]string{"lib.sh": "# functions\r\n"}, "containers/web/lib.sh: the script has the line ends of Windows (CRLF)"},
+		{"a file with passwords", "COPY . /x\n", map[string]string{".env": "A=b"}, `COPY .: ".env" is the name of a file ` +
+			`with secrets, and all who get the image could read it: name it in .dockerignore, or there as ` +
+			`"!.env" if it belongs into the image`},
+		{
+			"one further down, in capitals", "COPY d /x\n",
+			map[string]string{"d/x/Prod.ENV": "A=b"},
+			`COPY d: "d/x/Prod.ENV" is the name of a file with secrets`,
+		},
+		{
+			"a private key", "COPY d /x\n",
+			map[string]string{"d/cert.pem": "Bag\n-----BEGIN EC PRIVATE KEY-----\n"},
+			`containers/web/d/cert.pem: "d/cert.pem" holds a private key`,
+		},
+		{
+			"a script from Windows", "COPY run /x\n",
+			map[string]string{"run": "#!/bin/sh\r\ntrue\r\n"},
+			"containers/web/run: the script has the line ends of Windows (CRLF)",
+		},
+		{
+			"a part of a script from Windows", "COPY lib.sh /x\n",
+			map[string]string{"lib.sh": "# functions\r\n"},
+			"containers/web/lib.sh: the script has the line ends of Windows (CRLF)",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -104,12 +152,9 @@ func TestContext_refuses(t *testing.T) {
 func TestContext_takes_what_is_meant(t *testing.T) {
 	t.Parallel()
 	got, err := staged(t, "COPY d /x\n", map[string]string{
-		"d/.env":         "A=b",
-		"d/key":          "-----BEGIN PRIVATE KEY-----\n",
-		"d/.env.example": "A=",
-		"d/ca.pem":       "-----BEGIN CERTIFICATE-----\n",
-		"d/page.txt":     "text with\r\nthe line ends of Windows\r\n",
-		".dockerignore":  "!d/.env\n!d/key\n",
+		"d/.env": "A=b", "d/key": "-----BEGIN PRIVATE KEY-----\n", "d/.env.example": "A=",
+		"d/ca.pem":   "-----BEGIN CERTIFICATE-----\n",
+		"d/page.txt": "text with\r\nthe line ends of Windows\r\n", ".dockerignore": "!d/.env\n!d/key\n",
 	})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"d/.env", "d/.env.example", "d/ca.pem", "d/key", "d/page.txt"}, got)

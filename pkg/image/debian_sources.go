@@ -69,12 +69,8 @@ func sourceLines(picked []aptSource, suite Suite) []string {
 		if part == "/updates" {
 			part = "-security"
 		}
-		line := "deb [signed-by=" + debianKeyring + "] " + s.uri + " " + string(
-			suite,
-		) + part + " " + strings.Join(
-			s.components,
-			" ",
-		)
+		line := "deb [signed-by=" + debianKeyring + "] " + s.uri + " " + string(suite) + part + " " +
+			strings.Join(s.components, " ")
 		if !slices.Contains(out, line) {
 			out = append(out, line)
 		}

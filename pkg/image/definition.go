@@ -16,11 +16,13 @@ type Definition struct {
 	Name string `yaml:"-"` // the folder's name
 	Dir  string `yaml:"-"` // the folder
 
-	Description string            `yaml:"description"` // one line
-	Parent      string            `yaml:"parent"`      // the image it stands on; "" is Debian itself
-	Args        map[string]string `yaml:"args"`        // build arguments; [SuiteVariable] in a value is the configured Debian suite
-	Stages      map[string]string `yaml:"stages"`      // build argument → the image of the catalogue that it names: files are copied from it
-	User        string            `yaml:"user"`        // whom its main process runs as
+	Description string `yaml:"description"` // one line
+	Parent      string `yaml:"parent"`      // the image it stands on; "" is Debian itself
+	// build arguments; [SuiteVariable] in a value is the configured Debian suite
+	Args map[string]string `yaml:"args"`
+	// build argument → the image of the catalogue that it names: files are copied from it
+	Stages      map[string]string `yaml:"stages"`
+	User        string            `yaml:"user"` // whom its main process runs as
 	Environment []Variable        `yaml:"environment"`
 	Stop        Stop              `yaml:"stop"`
 	Artifacts   []Artifact        `yaml:"artifacts"`
@@ -82,7 +84,8 @@ func (s Source) String() string {
 
 // ArtifactFile is a file of an artifact.
 type ArtifactFile struct {
-	Path   string `yaml:"path"`   // the end of its path inside the archive, whole names; it must fit exactly one file there
+	// the end of its path inside the archive, whole names; it must fit exactly one file there
+	Path   string `yaml:"path"`
 	SHA256 string `yaml:"sha256"` // of its content, 64 lower-case hex digits; like Path "" of a file that is compiled
 	To     string `yaml:"to"`     // where it goes in the build context
 }

@@ -47,11 +47,8 @@ func TestDigest_is_the_same_everywhere(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, digests(t, first), digests(t, second))
 	// Golden: a change of this value makes every image outdated once, which must be meant.
-	assert.Equal(
-		t,
-		image.InputDigest("a7dd0d4f9ea2c730e6f0f4914fb039ce8074b41f1532690d8add604606e92484"),
-		digests(t, first)["web"],
-	)
+	assert.Equal(t, image.InputDigest("a7dd0d4f9ea2c730e6f0f4914fb039ce8074b41f1532690d8add604606e92484"),
+		digests(t, first)["web"])
 	assert.Len(t, digests(t, first)["web"].Short(), 12)
 }
 
@@ -71,7 +68,11 @@ func TestDigest_changes_with_what_reaches_the_image(t *testing.T) {
 	}{
 		{"nothing", func(*testing.T, string) {}, nil},
 		{"an entrypoint changes its image only", change("web/entrypoint.sh", "other"), []string{"web"}},
-		{"a file of the base changes its children too", change("base/entrypoint.sh", "other"), []string{"base", "mail", "web"}},
+		{
+			"a file of the base changes its children too",
+			change("base/entrypoint.sh", "other"),
+			[]string{"base", "mail", "web"},
+		},
 		{"a Dockerfile", change("mail/Dockerfile", confDockerfile+"USER 1\n"), []string{"mail"}},
 		{"a new file that nothing takes does not", change("web/more", "x"), nil},
 		{"a new file in a folder that is taken", change("mail/conf/more", "x"), []string{"mail"}},
@@ -90,7 +91,8 @@ func TestDigest_changes_with_what_reaches_the_image(t *testing.T) {
 		{"an argument", change("web/image.yaml", "description: a server\nparent: base\nargs: { A: b }\n"), []string{"web"}},
 		{"an artifact", change("web/image.yaml", artifactYAML("a", "a")), []string{"web"}},
 		{"no parent any more", change("web/image.yaml", "description: a server\n"), []string{"web"}},
-		{"the description does not", change("base/image.yaml", "description: other words\nuser: x\nstop: { timeout: 3s }\nenvironment: [ { name: A, help: b } ]\n"), nil},
+		{"the description does not", change("base/image.yaml",
+			"description: other words\nuser: x\nstop: { timeout: 3s }\nenvironment: [ { name: A, help: b } ]\n"), nil},
 		{"tests do not", change("web/tests/a_test.sh", "x"), nil},
 		{"what an editor leaves does not", change("mail/conf/.a.swp", "x"), nil},
 		{"what Python compiles does not", change("mail/conf/__pycache__/a.pyc", "x"), nil},
@@ -158,10 +160,8 @@ func socket(t *testing.T, path string) {
 
 // artifactYAML declares one artifact file with that content, for the image web.
 func artifactYAML(content, to string) string {
-	return "description: a server\nparent: base\nartifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@1.0.0\" } ], " +
-		"files: [ { path: a, sha256: " + sha(
-		content,
-	) + ", to: " + to + " } ] } ]\n"
+	return "description: a server\nparent: base\nartifacts: [ { name: a, version: \"1\", sources: [ { npm: \"a@1.0.0\" " +
+		"} ], files: [ { path: a, sha256: " + sha(content) + ", to: " + to + " } ] } ]\n"
 }
 
 func TestDigest_of_artifacts(t *testing.T) {
@@ -179,14 +179,8 @@ func TestDigest_of_artifacts(t *testing.T) {
 func TestDigest_of_the_suite(t *testing.T) {
 	t.Parallel()
 	dir := family(t)
-	require.NoError(
-		t,
-		os.WriteFile(
-			filepath.Join(dir, "web/image.yaml"),
-			[]byte("description: x\nparent: base\nargs: { SUITE: \"${suite}\" }\n"),
-			0o644,
-		),
-	)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "web/image.yaml"),
+		[]byte("description: x\nparent: base\nargs: { SUITE: \"${suite}\" }\n"), 0o644))
 	c := load(t, dir)
 	for _, name := range c.Names() {
 		bookworm, err := c.Digest(name, "bookworm")
@@ -237,17 +231,10 @@ func TestStage(t *testing.T) {
 		return err
 	}))
 	assert.Equal(t, map[string]string{
-		".":                   "drwxr-xr-x",
-		"Dockerfile":          "-rw-r--r--",
-		".dockerignore":       "-rw-r--r--",
-		"entrypoint.sh":       "-rwxr-xr-x",
-		"link":                "Lrwxrwxrwx",
-		"lib":                 "drwxr-xr-x",
-		"lib/deep":            "drwxr-xr-x",
-		"lib/deep/x":          "-rw-r--r--",
-		"artifacts":           "drwxr-xr-x",
-		"artifacts/lib":       "drwxr-xr-x",
-		"artifacts/lib/a.jar": "-rw-r--r--",
+		".": "drwxr-xr-x", "Dockerfile": "-rw-r--r--", ".dockerignore": "-rw-r--r--", "entrypoint.sh": "-rwxr-xr-x",
+		"link": "Lrwxrwxrwx",
+		"lib":  "drwxr-xr-x", "lib/deep": "drwxr-xr-x", "lib/deep/x": "-rw-r--r--",
+		"artifacts": "drwxr-xr-x", "artifacts/lib": "drwxr-xr-x", "artifacts/lib/a.jar": "-rw-r--r--",
 	}, got)
 }
 

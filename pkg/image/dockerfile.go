@@ -62,13 +62,8 @@ func checkInstruction(in dockerfile.Instruction, stages map[string]bool, p *prob
 	switch in.Verb {
 	case "FROM":
 		if len(in.Flags) > 0 || len(in.Words) == 0 || !stages[in.Words[0]] {
-			p.add(
-				in.Line,
-				"FROM %s: a stage stands on ${%s}, an argument of stages in %s, or an earlier stage",
-				in.Text,
-				baseArg,
-				definitionName,
-			)
+			p.add(in.Line, "FROM %s: a stage stands on ${%s}, an argument of stages in %s, or an earlier stage",
+				in.Text, baseArg, definitionName)
 		}
 		if len(in.Words) == 3 && strings.EqualFold(in.Words[1], "as") {
 			stages[in.Words[2]] = true

@@ -41,10 +41,7 @@ func (f fetcher) fromURL(ctx context.Context, rawURL string, missing []ArtifactF
 	}
 	name := Source{URL: rawURL}.fileName()
 	d := &download{
-		url:    rawURL,
-		part:   filepath.Join(dir, hashText(rawURL)[:16]+"-"+name+".part"),
-		report: r,
-		client: newClient(),
+		url: rawURL, part: filepath.Join(dir, hashText(rawURL)[:16]+"-"+name+".part"), report: r, client: newClient(),
 	}
 	defer d.client.CloseIdleConnections()
 	if err := d.run(ctx, f.delay); err != nil {
@@ -194,7 +191,8 @@ func (d *download) checkStatus(resp *http.Response, offset int64) error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusOK:
 		return nil
-	case code == http.StatusPartialContent && strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", offset)):
+	case code == http.StatusPartialContent &&
+		strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", offset)):
 		return nil
 	case code == http.StatusPartialContent || code == http.StatusRequestedRangeNotSatisfiable:
 		d.remove()

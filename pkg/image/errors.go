@@ -72,8 +72,7 @@ type ParentError struct {
 func (e *ParentError) Error() string {
 	return fmt.Sprintf(
 		"%q needs %q, which is not built in its present state: build that first (mage build:all builds every image in order)",
-		e.Image,
-		e.Parent,
+		e.Image, e.Parent,
 	)
 }
 
@@ -96,8 +95,7 @@ func tellTool(err error, marks ...string) error {
 		return err
 	}
 	return &toolError{
-		text: fmt.Sprintf("%s: exit status %d: %s", failed.Argv[0], failed.Code, strings.Join(told, "; ")),
-		err:  err,
+		text: fmt.Sprintf("%s: exit status %d: %s", failed.Argv[0], failed.Code, strings.Join(told, "; ")), err: err,
 	}
 }
 

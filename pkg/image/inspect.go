@@ -31,7 +31,8 @@ type CachedFile struct {
 	Whole    bool // it has the pinned hash
 }
 
-// CachedFiles looks for every artifact of every image that is downloaded in the cache directory, and changes nothing there.
+// CachedFiles looks for every artifact of every image that is downloaded in the cache directory, and changes nothing
+// there.
 func (c *Catalogue) CachedFiles(cacheDir string) ([]CachedFile, error) {
 	var out []CachedFile
 	for _, name := range c.Names() {

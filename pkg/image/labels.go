@@ -52,10 +52,8 @@ func (b *Builder) labels(ctx context.Context, p plan, base Base) map[string]stri
 // git checkout, without git, and where git refuses to look (a checkout that belongs to someone else).
 func (b *Builder) revision(ctx context.Context) string {
 	git := func(args ...string) (string, error) {
-		res, err := b.Runner.Run(
-			ctx,
-			runner.Command{Program: "git", Args: args, Dir: b.Root, Env: []string{"GIT_OPTIONAL_LOCKS=0"}},
-		)
+		res, err := b.Runner.Run(ctx,
+			runner.Command{Program: "git", Args: args, Dir: b.Root, Env: []string{"GIT_OPTIONAL_LOCKS=0"}})
 		return strings.TrimSpace(res.Stdout), err
 	}
 	commit, err := git("rev-parse", "--verify", "HEAD")

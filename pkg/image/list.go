@@ -11,9 +11,10 @@ import (
 
 // Status is what there is of one image of the catalogue.
 type Status struct {
-	Name        string         `json:"name"`
-	Description string         `json:"description"`
-	Built       bool           `json:"built"`   // an image of that name exists; everything below is about the one that is :latest
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	// an image of that name exists; everything below is about the one that is :latest
+	Built       bool           `json:"built"`
 	Current     bool           `json:"current"` // it is what the files in the checkout say
 	ID          engine.ImageID `json:"id"`
 	InputDigest InputDigest    `json:"input_digest"` // the one it was built for

@@ -35,17 +35,10 @@ func slimHooks() []string {
 		}
 	}
 	return []string{
-		`--setup-hook=mkdir -p "$1/etc/dpkg/dpkg.cfg.d" && printf '%s\n' ` + strings.Join(
-			lines,
-			" ",
-		) + ` > "$1/etc/dpkg/dpkg.cfg.d/90slim"`,
-		`--customize-hook=cd "$1" && find ./usr/share -depth \( ` + strings.Join(
-			exclude,
-			" -o ",
-		) + ` \) ` + strings.Join(
-			include,
-			" ",
-		) + ` \( ! -type d -o -empty \) -delete`,
+		`--setup-hook=mkdir -p "$1/etc/dpkg/dpkg.cfg.d" && printf '%s\n' ` + strings.Join(lines, " ") +
+			` > "$1/etc/dpkg/dpkg.cfg.d/90slim"`,
+		`--customize-hook=cd "$1" && find ./usr/share -depth \( ` + strings.Join(exclude, " -o ") + ` \) ` +
+			strings.Join(include, " ") + ` \( ! -type d -o -empty \) -delete`,
 	}
 }
 
@@ -60,7 +53,8 @@ func imageAptOptions() []string {
 		`Apt::AutoRemove::SuggestsImportant "false";`,
 		`Dir::Cache::pkgcache "";`,
 		`Dir::Cache::srcpkgcache "";`,
-		`DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"; };`,
+		`DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb ` +
+			`/var/cache/apt/*.bin || true"; };`,
 	}
 }
 

@@ -24,19 +24,12 @@ func (f fetcher) fromNPM(ctx context.Context, spec string, missing []ArtifactFil
 		return err
 	}
 	args := []string{
-		"pack",
-		spec,
-		"--ignore-scripts",
-		"--loglevel=error",
-		"--fetch-retries=1",
-		"--fetch-retry-mintimeout=1000",
-		"--fetch-timeout=60000",
+		"pack", spec, "--ignore-scripts", "--loglevel=error", "--fetch-retries=1",
+		"--fetch-retry-mintimeout=1000", "--fetch-timeout=60000",
 	}
 	npm := runner.WithTimeout(f.runner, npmTimeout)
-	if _, err := npm.Run(
-		ctx,
-		runner.Command{Program: "npm", Args: args, Dir: dir, Stdout: f.log, Stderr: f.log},
-	); err != nil {
+	if _, err := npm.Run(ctx,
+		runner.Command{Program: "npm", Args: args, Dir: dir, Stdout: f.log, Stderr: f.log}); err != nil {
 		return tellTool(err, "npm ERR! ", "npm error ")
 	}
 	archives, err := filepath.Glob(filepath.Join(dir, "*.tgz"))

@@ -34,17 +34,8 @@ func (c *Catalogue) sortServices(base string) error {
 	for _, name := range services {
 		for _, other := range c.byName[name].Service.DependsOn {
 			if !slices.Contains(services, other) {
-				errs = append(
-					errs,
-					fmt.Errorf(
-						"%s/%s/%s: unknown service %q in service.depends_on%s",
-						base,
-						name,
-						definitionName,
-						other,
-						suggest(other, services),
-					),
-				)
+				errs = append(errs, fmt.Errorf("%s/%s/%s: unknown service %q in service.depends_on%s",
+					base, name, definitionName, other, suggest(other, services)))
 			}
 		}
 	}
@@ -75,18 +66,10 @@ func (c *Catalogue) checkVolumes(base string, services []string) (errs []error) 
 		for _, volume := range c.byName[name].Service.Volumes {
 			other, taken := first[volume.Name]
 			if by := backs[volume.Name]; volume.Backup && by != "" {
-				errs = append(
-					errs,
-					fmt.Errorf(
-						"%s/%s/%s:%d: service.volumes: %s has backup: true for %q already: one service says how a volume is backed up",
-						base,
-						name,
-						definitionName,
-						volume.Line,
-						by,
-						volume.Name,
-					),
-				)
+				errs = append(errs,
+					fmt.Errorf("%s/%s/%s:%d: service.volumes: %s has backup: true for %q already: one service says how a volume is "+
+						"backed up",
+						base, name, definitionName, volume.Line, by, volume.Name))
 			}
 			if volume.Backup {
 				backs[volume.Name] = name
@@ -95,18 +78,10 @@ func (c *Catalogue) checkVolumes(base string, services []string) (errs []error) 
 			case !taken:
 				first[volume.Name] = place{name, volume}
 			case !other.volume.Shared || !volume.Shared:
-				errs = append(
-					errs,
-					fmt.Errorf(
-						"%s/%s/%s:%d: service.volumes: %q is a volume of %s too: give it another name, or share it with shared: true in both",
-						base,
-						name,
-						definitionName,
-						volume.Line,
-						volume.Name,
-						other.service,
-					),
-				)
+				errs = append(errs,
+					fmt.Errorf("%s/%s/%s:%d: service.volumes: %q is a volume of %s too: give it another name, or share it with "+
+						"shared: true in both",
+						base, name, definitionName, volume.Line, volume.Name, other.service))
 			}
 		}
 	}

@@ -42,8 +42,8 @@ func isProgram(dir string) bool {
 }
 
 // programDigest identifies what a program of the checkout is compiled of: the sources that it needs, and the versions
-// of all modules. No compiler is asked, since every command wants to know it. Neither does the compiler's version count,
-// as that of Debian's packages does not.
+// of all modules. No compiler is asked, since every command wants to know it. Neither does the compiler's version
+// count, as that of Debian's packages does not.
 func programDigest(root, pkg string) (string, error) {
 	h := digester{sha256.New()}
 	module, err := os.ReadFile(filepath.Join(root, "go.mod"))
@@ -119,12 +119,9 @@ func (f fetcher) compile(ctx context.Context, a Artifact, r event.Reporter) (str
 	if err != nil {
 		return fail(err)
 	}
-	unlock, err := lock(
-		ctx,
-		f.cache,
-		"artifact-"+a.Name,
-		func() { r.Step("waiting for another process that builds " + a.Name) },
-	)
+	unlock, err := lock(ctx, f.cache, "artifact-"+a.Name, func() {
+		r.Step("waiting for another process that builds " + a.Name)
+	})
 	if err != nil {
 		return "", err
 	}
@@ -137,14 +134,7 @@ func (f fetcher) compile(ctx context.Context, a Artifact, r event.Reporter) (str
 	r.Step("compiling " + a.Name)
 	file := filepath.Join(dir, digest)
 	args := []string{
-		"build",
-		"-trimpath",
-		"-buildvcs=false",
-		"-ldflags",
-		"-s -w -buildid=",
-		"-o",
-		file + ".new",
-		a.program(),
+		"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", file + ".new", a.program(),
 	}
 	compiler := runner.WithTimeout(f.runner, goTimeout)
 	_, err = compiler.Run(ctx, runner.Command{

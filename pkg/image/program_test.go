@@ -19,15 +19,14 @@ import (
 func program(t *testing.T) string {
 	t.Helper()
 	dir := tree(t, map[string]string{
-		"../go.mod":                "module example.org/stack\n\ngo 1.26\n",
-		"../go.sum":                "",
+		"../go.mod": "module example.org/stack\n\ngo 1.26\n", "../go.sum": "",
 		"../pkg/used/used.go":      "package used\n\nimport _ \"embed\"\n\n//go:embed text.txt\nvar Text string\n",
 		"../pkg/used/text.txt":     "hello",
-		"../pkg/used/used_test.go": "package used\n",
-		"../pkg/other/other.go":    "package other\n",
-		"tool/main.go":             "package main\n\nimport \"example.org/stack/pkg/used\"\n\nfunc main() { println(used.Text) }\n",
-		"web/image.yaml":           "description: x\nartifacts: [ { name: tool, sources: [ { go: ./containers/tool } ], files: [ { to: artifacts/tool } ] } ]\n",
-		"web/Dockerfile":           "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY artifacts/tool /\n",
+		"../pkg/used/used_test.go": "package used\n", "../pkg/other/other.go": "package other\n",
+		"tool/main.go": "package main\n\nimport \"example.org/stack/pkg/used\"\n\nfunc main() { println(used.Text) }\n",
+		"web/image.yaml": "description: x\nartifacts: [ { name: tool, sources: [ { go: ./containers/tool } ], files: [ { " +
+			"to: artifacts/tool } ] } ]\n",
+		"web/Dockerfile": "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY artifacts/tool /\n",
 	})
 	return dir
 }

@@ -13,13 +13,14 @@ import (
 // Service is what image.yaml says of the service that the image runs: what its container needs of the machine, beside
 // what the image itself declares. An image without one is run by nobody but its checks.
 type Service struct {
-	DependsOn   []string          `yaml:"depends_on"` // services that must be healthy before it starts
-	Ports       []ServicePort     `yaml:"ports"`
-	Volumes     []ServiceVolume   `yaml:"volumes"`
-	Secrets     []ServiceSecret   `yaml:"secrets"`
-	Files       []ServiceFile     `yaml:"files"`
-	Database    *ServiceDatabase  `yaml:"database"`    // nil if it does not sign in to the database
-	Environment map[string]string `yaml:"environment"` // ${KEY} in a value is the setting of that key, ${port.N} the host's port of N
+	DependsOn []string         `yaml:"depends_on"` // services that must be healthy before it starts
+	Ports     []ServicePort    `yaml:"ports"`
+	Volumes   []ServiceVolume  `yaml:"volumes"`
+	Secrets   []ServiceSecret  `yaml:"secrets"`
+	Files     []ServiceFile    `yaml:"files"`
+	Database  *ServiceDatabase `yaml:"database"` // nil if it does not sign in to the database
+	// ${KEY} in a value is the setting of that key, ${port.N} the host's port of N
+	Environment map[string]string `yaml:"environment"`
 	// Lenient names variables that may change without the container being made anew: nobody wants a database restarted
 	// for a line more in its log. They hold from the next start.
 	Lenient      []string       `yaml:"lenient"`
@@ -38,8 +39,8 @@ type Service struct {
 	Rehearse []string `yaml:"rehearse"`
 	// Status is a command in its container that prints how it is, as the agent does; none if nothing tells.
 	Status []string `yaml:"status"`
-	// Outside is a command in its container that asks what the service needs from outside of the stack, and prints what came of
-	// it; none if it needs nothing.
+	// Outside is a command in its container that asks what the service needs from outside of the stack, and prints what
+	// came of it; none if it needs nothing.
 	Outside []string `yaml:"outside"`
 	// Restart is when the engine starts the container again by itself: "" always until it is stopped, or [NeverRestart].
 	Restart string `yaml:"restart"`
@@ -83,10 +84,8 @@ func (s *Service) Confinement() engine.Confinement {
 		return engine.Confinement{}
 	}
 	return engine.Confinement{
-		Confined:     true,
-		Capabilities: s.Capabilities,
-		Processes:    cmp.Or(s.Processes, DefaultProcesses),
-		Memory:       s.Memory << 20,
+		Confined: true, Capabilities: s.Capabilities, Processes: cmp.Or(s.Processes, DefaultProcesses),
+		Memory: s.Memory << 20,
 	}
 }
 
@@ -113,8 +112,8 @@ type ServiceVolume struct {
 	Shared   bool   `yaml:"shared"` // with the services that declare one of the same name
 	// Backup says that it holds what nothing else brings back, so that a backup of everything has it.
 	Backup bool `yaml:"backup"`
-	// Snapshot is a command in the container that has in [SnapshotDir] what the volume holds at one moment; none if its files
-	// can be copied one after the other while the service runs.
+	// Snapshot is a command in the container that has in [SnapshotDir] what the volume holds at one moment; none if its
+	// files can be copied one after the other while the service runs.
 	Snapshot []string    `yaml:"snapshot"`
 	Rows     *VolumeRows `yaml:"rows"` // nil if no rows tell which directories there should be
 }

@@ -84,8 +84,8 @@ func (s *skipped) match(name string) (bool, error) {
 // exceptions tells whether there are patterns that take something back.
 func (s *skipped) exceptions() bool { return s.matcher.Exclusions() }
 
-// checkName refuses a file whose name says that it holds a secret: what is in an image is there for all who get it, also
-// when a later instruction removes it.
+// checkName refuses a file whose name says that it holds a secret: what is in an image is there for all who get it,
+// also when a later instruction removes it.
 func (f contextFile) checkName() error {
 	base := strings.ToLower(path.Base(f.path))
 	if f.meant || slices.ContainsFunc(examples(), func(end string) bool { return strings.HasSuffix(base, end) }) {
@@ -103,13 +103,9 @@ func (f contextFile) checkName() error {
 type secretError struct{ name, why string }
 
 func (e *secretError) Error() string {
-	return fmt.Sprintf(
-		"%q %s, and all who get the image could read it: name it in %s, or there as %q if it belongs into the image",
-		e.name,
-		e.why,
-		ignoreName,
-		"!"+e.name,
-	)
+	return fmt.Sprintf("%q %s, and all who get the image could read it: name it in %s, or there as %q if it belongs "+
+		"into the image",
+		e.name, e.why, ignoreName, "!"+e.name)
 }
 
 // coreDump tells whether a file is what a program left that crashed in the folder.

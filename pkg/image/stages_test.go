@@ -11,20 +11,17 @@ import (
 	"github.com/poststack/poststack/pkg/image"
 )
 
-const stagedDockerfile = "ARG BASE_IMAGE\nARG TOOL_IMAGE\nFROM ${TOOL_IMAGE} AS tool\nFROM ${BASE_IMAGE}\nCOPY --from=tool /tool /tool\n"
+const stagedDockerfile = "ARG BASE_IMAGE\nARG TOOL_IMAGE\nFROM ${TOOL_IMAGE} AS tool\nFROM ${BASE_IMAGE}\n" +
+	"COPY --from=tool /tool /tool\n"
 
 // workshop is three images: base, tool, and app, which stands on base and takes files from tool.
 func workshop(t *testing.T) string {
 	t.Helper()
 	return tree(t, map[string]string{
-		"base/image.yaml":    "description: the base\n",
-		"base/Dockerfile":    plainDockerfile,
-		"base/entrypoint.sh": "base",
-		"tool/image.yaml":    "description: a tool\n",
-		"tool/Dockerfile":    plainDockerfile,
-		"tool/entrypoint.sh": "tool",
-		"app/image.yaml":     "description: a service\nparent: base\nstages: { TOOL_IMAGE: tool }\n",
-		"app/Dockerfile":     stagedDockerfile,
+		"base/image.yaml": "description: the base\n", "base/Dockerfile": plainDockerfile, "base/entrypoint.sh": "base",
+		"tool/image.yaml": "description: a tool\n", "tool/Dockerfile": plainDockerfile, "tool/entrypoint.sh": "tool",
+		"app/image.yaml": "description: a service\nparent: base\nstages: { TOOL_IMAGE: tool }\n",
+		"app/Dockerfile": stagedDockerfile,
 	})
 }
 
@@ -39,12 +36,28 @@ func TestLoadCatalogue_with_stages(t *testing.T) {
 func TestLoadCatalogue_refuses_stages(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ name, path, content, want string }{
-		{"of an unknown image", "app/image.yaml", "description: x\nstages: { TOOL_IMAGE: tol }\n", `app/image.yaml: unknown image "tol" in stages: did you mean "tool"?`},
-		{"that stand on others", "tool/image.yaml", "description: x\nparent: base\n", `"tool" in stages stands on other images`},
-		{"under the builder's own argument", "app/image.yaml", "description: x\nstages: { BASE_IMAGE: tool }\n", `app/image.yaml:2: stages: "BASE_IMAGE" is not a build argument of its own`},
-		{"under an argument that is there", "app/image.yaml", "description: x\nargs: { TOOL_IMAGE: x }\nstages: { TOOL_IMAGE: tool }\n", `app/image.yaml:3: stages: "TOOL_IMAGE" is not`},
-		{"that the Dockerfile does not declare", "app/Dockerfile", plainDockerfile, "app/Dockerfile:1: must begin with ARG BASE_IMAGE, ARG TOOL_IMAGE and FROM"},
-		{"that only the Dockerfile declares", "base/Dockerfile", stagedDockerfile, "base/Dockerfile:1: must begin with ARG BASE_IMAGE and FROM ${BASE_IMAGE}"},
+		{
+			"of an unknown image", "app/image.yaml", "description: x\nstages: { TOOL_IMAGE: tol }\n",
+			`app/image.yaml: unknown image "tol" in stages: did you mean "tool"?`,
+		},
+		{
+			"that stand on others", "tool/image.yaml", "description: x\nparent: base\n",
+			`"tool" in stages stands on other images`,
+		},
+		{
+			"under the builder's own argument", "app/image.yaml", "description: x\nstages: { BASE_IMAGE: tool }\n",
+			`app/image.yaml:2: stages: "BASE_IMAGE" is not a build argument of its own`,
+		},
+		{"under an argument that is there", "app/image.yaml", "description: x\nargs: { TOOL_IMAGE: x }\n" +
+			"stages: { TOOL_IMAGE: tool }\n", `app/image.yaml:3: stages: "TOOL_IMAGE" is not`},
+		{
+			"that the Dockerfile does not declare", "app/Dockerfile", plainDockerfile,
+			"app/Dockerfile:1: must begin with ARG BASE_IMAGE, ARG TOOL_IMAGE and FROM",
+		},
+		{
+			"that only the Dockerfile declares", "base/Dockerfile", stagedDockerfile,
+			"base/Dockerfile:1: must begin with ARG BASE_IMAGE and FROM ${BASE_IMAGE}",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -215,11 +215,7 @@ func (v checkValidator) exit(code int) {
 
 func (v checkValidator) pattern(key, value string) {
 	if _, err := regexp.Compile(value); err != nil {
-		v.add(
-			"%s %q is not a regular expression: %s",
-			key,
-			value,
-			strings.TrimPrefix(fmt.Sprint(err), "error parsing regexp: "),
-		)
+		v.add("%s %q is not a regular expression: %s", key, value,
+			strings.TrimPrefix(fmt.Sprint(err), "error parsing regexp: "))
 	}
 }

@@ -20,11 +20,8 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 		return
 	}
 	at := func(path ...any) checkValidator {
-		return checkValidator{
-			problems: p,
-			line:     lineOf(n, path...),
-			name:     "service." + path[0].(string),
-		} //nolint:forcetypeassert // the first is a key
+		//nolint:forcetypeassert // the first is a key
+		return checkValidator{problems: p, line: lineOf(n, path...), name: "service." + path[0].(string)}
 	}
 	s.validatePorts(at)
 	word := regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
@@ -49,10 +46,8 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 		v := at("environment", name)
 		v.variable(name)
 		for _, port := range portsIn(s.Environment[name]) {
-			if !slices.ContainsFunc(
-				s.Ports,
-				func(p ServicePort) bool { return strconv.Itoa(int(p.Port)) == port && p.Host != 0 },
-			) {
+			if !slices.ContainsFunc(s.Ports,
+				func(p ServicePort) bool { return strconv.Itoa(int(p.Port)) == port && p.Host != 0 }) {
 				v.add("%s: ${port.%s} is no port of service.ports with a host", name, port)
 			}
 		}
@@ -202,7 +197,8 @@ func (s *Service) validateHealth(n *yaml.Node, at func(...any) checkValidator) {
 			v.add("only tcp, http and exec tell whether a service is healthy")
 		case c.SQL != nil || c.HTTP != nil && c.HTTP.TLS:
 			v.add("it needs a password or a certificate that was made for a check: use exec")
-		case c.Exec == nil && !slices.ContainsFunc(s.Ports, func(p ServicePort) bool { return p.Port == c.Port() && p.Host != 0 && p.Speaks("tcp") }):
+		case c.Exec == nil && !slices.ContainsFunc(s.Ports,
+			func(p ServicePort) bool { return p.Port == c.Port() && p.Host != 0 && p.Speaks("tcp") }):
 			v.add("port %d is not published by service.ports", c.Port())
 		}
 	}

@@ -43,7 +43,8 @@ const grace = time.Second
 // (seen with mage 1.17.2).
 func Watch(cancel context.CancelCauseFunc, orphans bool) (stop func()) {
 	w := &watch{cancel: cancel, orphans: orphans, parent: os.Getppid(), signals: make(chan os.Signal, 8)}
-	w.exit = os.Exit //nolint:forbidigo // a second signal ends a process whose outermost layer still waits for the clean-up
+	//nolint:forbidigo // a second signal ends a process whose outermost layer still waits for the clean-up
+	w.exit = os.Exit
 	w.listen()
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // programs that are started still get it
 	ctx, end := context.WithCancel(context.Background())

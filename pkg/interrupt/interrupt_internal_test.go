@@ -32,9 +32,8 @@ func TestWatch_signal(t *testing.T) { // not parallel: signals are the process's
 	}
 }
 
-func TestWatch_takes_SIGINT_from_others(
-	t *testing.T,
-) { // as mage does, which exits with 1 on the second; not parallel, as above
+// as mage does, which exits with 1 on the second; not parallel, as above
+func TestWatch_takes_SIGINT_from_others(t *testing.T) {
 	others := make(chan os.Signal, 1)
 	signal.Notify(others, syscall.SIGINT)
 	defer signal.Stop(others)
@@ -76,10 +75,8 @@ func TestWatch_again(t *testing.T) {
 				_, cancel := context.WithCancelCause(t.Context())
 				var exits []int
 				w := &watch{
-					cancel:  cancel,
-					signals: make(chan os.Signal, 8),
-					exit:    func(code int) { exits = append(exits, code) },
-					first:   time.Now(),
+					cancel: cancel, signals: make(chan os.Signal, 8),
+					exit: func(code int) { exits = append(exits, code) }, first: time.Now(),
 				}
 				time.Sleep(tc.after)
 				w.hear(syscall.SIGINT)

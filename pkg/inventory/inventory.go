@@ -1,5 +1,6 @@
 // Package inventory is what there is of a stack at one moment, as plain values: images by layer and package, the
-// database, its schema, the services and what they serve, the versions in use. Package stack takes it, and package report draws it.
+// database, its schema, the services and what they serve, the versions in use. Package stack takes it, and package
+// report draws it.
 package inventory
 
 import "time"

@@ -36,7 +36,8 @@ func TestFile(t *testing.T) {
 		t.Parallel()
 		logs, _ := open(t, logging.Options{})
 		for operation, want := range map[string]string{
-			"../../etc/passwd": "etc-passwd", "a b\n": "a-b-", ".hidden": "hidden", "": "operation", "/": "operation", "größe": "gr--e",
+			"../../etc/passwd": "etc-passwd", "a b\n": "a-b-", ".hidden": "hidden", "": "operation", "/": "operation",
+			"größe": "gr--e",
 		} {
 			f, err := logs.Container(operation)
 			require.NoError(t, err)
@@ -169,11 +170,9 @@ func TestLogs_Close_Prunes(t *testing.T) {
 		}
 		old(t, dir, "build", 1)
 		require.NoError(t, logs.Close())
-		assert.Equal(
-			t,
+		assert.Equal(t,
 			[]string{"build_20251125T110000Z.log", "build_20251125T110000Z_002.log", "build_20251125T110000Z_003.log"},
-			names(t, dir),
-		)
+			names(t, dir))
 	})
 	t.Run("nothing that is young, or not a log of ours", func(t *testing.T) {
 		t.Parallel()

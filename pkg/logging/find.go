@@ -36,10 +36,7 @@ func Newest(dir string, except ...string) ([]Found, error) {
 				continue
 			}
 			f := Found{
-				Dir:       below,
-				Operation: match[1],
-				Path:      filepath.Join(dir, below, entry.Name()),
-				Stamp:     match[2] + match[3],
+				Dir: below, Operation: match[1], Path: filepath.Join(dir, below, entry.Name()), Stamp: match[2] + match[3],
 			}
 			if i, known := at[f.Operation]; known {
 				all[i] = f

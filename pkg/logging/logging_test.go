@@ -120,19 +120,13 @@ func TestLogs_Logger(t *testing.T) {
 		var console bytes.Buffer
 		logs, _ := open(t, logging.Options{Console: &console})
 		logs.Logger().WithFields(logrus.Fields{
-			"took":  3 * time.Second,
-			"phase": "build:base",
-			"image": "a b",
-			"empty": "",
-			"raw":   []byte("bytes"),
-			"none":  nil,
-			"eq":    "a=b",
+			"took": 3 * time.Second, "phase": "build:base", "image": "a b", "empty": "", "raw": []byte("bytes"), "none": nil,
+			"eq": "a=b",
 		}).WithError(errors.New(`no "such" file`)).Info("done")
-		assert.Equal(
-			t,
-			`info   build:base  done  empty=""  eq="a=b"  error="no \"such\" file"  image="a b"  none=<nil>  raw=bytes  took=3s`+"\n",
-			console.String(),
-		)
+		assert.Equal(t,
+			`info   build:base  done  empty=""  eq="a=b"  error="no \"such\" file"  image="a b"  none=<nil>  raw=bytes  took=3s`+
+				"\n",
+			console.String())
 	})
 	t.Run("further lines cannot pass for entries, nor drive the terminal", func(t *testing.T) {
 		t.Parallel()
@@ -148,11 +142,8 @@ func TestLogs_Logger(t *testing.T) {
 		for _, level := range []logrus.Level{logrus.ErrorLevel, logrus.WarnLevel, logrus.InfoLevel, logrus.DebugLevel} {
 			logs.Logger().Log(level, "x")
 		}
-		assert.Equal(
-			t,
-			"\x1b[31merror\x1b[0m  x\n\x1b[33mwarn \x1b[0m  x\n\x1b[36minfo \x1b[0m  x\n\x1b[90mdebug\x1b[0m  x\n",
-			console.String(),
-		)
+		assert.Equal(t, "\x1b[31merror\x1b[0m  x\n\x1b[33mwarn \x1b[0m  x\n\x1b[36minfo \x1b[0m  x\n"+
+			"\x1b[90mdebug\x1b[0m  x\n", console.String())
 		assert.NotContains(t, content(t, root, logs.Path()), "\x1b")
 	})
 	t.Run("without a console it still writes the file", func(t *testing.T) {

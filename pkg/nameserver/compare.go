@@ -38,14 +38,8 @@ func (c *check) compare(g *group, where place, network string, m *dns.Msg) bool 
 		case r.enabled && at < 0:
 			lacking = append(lacking, r)
 		case r.enabled && !slices.Contains(ttls, rest[at].Header().Ttl):
-			c.add(
-				hosting.Otherwise,
-				r.text,
-				"it is served %s with a TTL of %d, and the tables have %d",
-				over,
-				rest[at].Header().Ttl,
-				r.rr.Header().Ttl,
-			)
+			c.add(hosting.Otherwise, r.text, "it is served %s with a TTL of %d, and the tables have %d",
+				over, rest[at].Header().Ttl, r.rr.Header().Ttl)
 		}
 		if at >= 0 {
 			rest = slices.Delete(rest, at, at+1)
@@ -60,10 +54,9 @@ func (c *check) compare(g *group, where place, network string, m *dns.Msg) bool 
 
 // wanted tells whether another row wants what one that is out of service holds.
 func wanted(g *group, r row) bool {
-	return slices.ContainsFunc(
-		g.rows,
-		func(other row) bool { return other.enabled && other.rr != nil && dns.IsDuplicate(other.rr, r.rr) },
-	)
+	return slices.ContainsFunc(g.rows, func(other row) bool {
+		return other.enabled && other.rr != nil && dns.IsDuplicate(other.rr, r.rr)
+	})
 }
 
 // tellLacking tells of rows that are not served, and of what is served that is in no row.
@@ -87,13 +80,8 @@ func (c *check) tellLacking(g *group, lacking []row, rest []dns.RR, over string,
 		if name == "" {
 			name = "@"
 		}
-		c.add(
-			hosting.Otherwise,
-			name+" "+dns.TypeToString[g.kind],
-			"%s is served %s, and in no row of the tables",
-			strings.Join(others, ", "),
-			over,
-		)
+		c.add(hosting.Otherwise, name+" "+dns.TypeToString[g.kind], "%s is served %s, and in no row of the tables",
+			strings.Join(others, ", "), over)
 	}
 }
 

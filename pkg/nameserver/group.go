@@ -48,15 +48,13 @@ type placed struct {
 	row
 }
 
-// rows are the records of the tables, and those that the name server adds: the first name server where no other is named,
-// and the names of challenges, which it hands to itself.
+// rows are the records of the tables, and those that the name server adds: the first name server where no other is
+// named, and the names of challenges, which it hands to itself.
 func (c *check) rows() (out []placed) {
 	servers := 0
 	for _, r := range c.zone.Records {
 		one := placed{
-			name: c.full(r.Name),
-			kind: dns.StringToType[r.Type],
-			row:  row{text: r.Record.String(), enabled: r.Enabled},
+			name: c.full(r.Name), kind: dns.StringToType[r.Type], row: row{text: r.Record.String(), enabled: r.Enabled},
 		}
 		columns := map[string]any{"id": r.ID, "name": r.Name, "type": r.Type, "content": r.Content}
 		if r.Priority != nil {
@@ -205,12 +203,9 @@ func (c *check) group(ctx context.Context, g *group) error {
 	case hidden:
 		for _, r := range g.rows {
 			if r.enabled && r.refused == "" {
-				c.add(
-					hosting.LeftOut,
-					r.text,
+				c.add(hosting.LeftOut, r.text,
 					"%s is a zone of its own, or handed over to other name servers: they answer for this name",
-					strings.TrimSuffix(zone, "."),
-				)
+					strings.TrimSuffix(zone, "."))
 			}
 		}
 		return nil

@@ -1,5 +1,5 @@
-// Package nameserver asks a name server for what the tables have, over UDP and TCP, and tells where its answers are others.
-// It changes nothing.
+// Package nameserver asks a name server for what the tables have, over UDP and TCP, and tells where its answers are
+// others. It changes nothing.
 package nameserver
 
 import (
@@ -16,9 +16,10 @@ import (
 
 // Server is a name server.
 type Server struct {
-	UDP, TCP string                     // addresses with ports
-	Settle   time.Duration              // how long it may take until it has what the tables have; they may have changed just now
-	Tells    func(context.Context) Told // nil for a server that tells nothing
+	UDP, TCP string // addresses with ports
+	// how long it may take until it has what the tables have; they may have changed just now
+	Settle time.Duration
+	Tells  func(context.Context) Told // nil for a server that tells nothing
 }
 
 // Told is what a server tells of itself.
@@ -51,12 +52,10 @@ func (e *UnreachableError) Error() string {
 // Unwrap gives the cause.
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
-// Check asks the server for each of the zones, or for the one of that name. All zones of the server must be given, since one
-// may have names that others of them answer for.
+// Check asks the server for each of the zones, or for the one of that name. All zones of the server must be given,
+// since one may have names that others of them answer for.
 func (s Server) Check(
-	ctx context.Context,
-	zones []hosting.ServedZone,
-	only hosting.Domain,
+	ctx context.Context, zones []hosting.ServedZone, only hosting.Domain,
 ) ([]Answered, []hosting.Problem, error) {
 	if err := s.reach(ctx); err != nil {
 		return nil, nil, err

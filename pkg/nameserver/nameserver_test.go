@@ -56,10 +56,8 @@ func (f *fake) serve(t *testing.T, lines ...string) {
 	parser := dns.NewZoneParser(strings.NewReader(strings.Join(lines, "\n")+"\n"), "example.org.", "")
 	parser.SetDefaultTTL(3600)
 	for rr, ok := parser.Next(); ok; rr, ok = parser.Next() {
-		f.records[key(rr.Header().Name, rr.Header().Rrtype)] = append(
-			f.records[key(rr.Header().Name, rr.Header().Rrtype)],
-			rr,
-		)
+		f.records[key(rr.Header().Name,
+			rr.Header().Rrtype)] = append(f.records[key(rr.Header().Name, rr.Header().Rrtype)], rr)
 	}
 	require.NoError(t, parser.Err())
 }
@@ -91,17 +89,9 @@ func (f *fake) answer(network string, r *dns.Msg) *dns.Msg {
 	}
 	if f.key != nil && len(m.Answer) > 0 && r.IsEdns0().Do() {
 		signature := &dns.RRSIG{
-			Hdr: dns.RR_Header{
-				Name:   q.Name,
-				Rrtype: dns.TypeRRSIG,
-				Class:  dns.ClassINET,
-				Ttl:    60,
-			},
-			Algorithm:  f.key.Algorithm,
+			Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeRRSIG, Class: dns.ClassINET, Ttl: 60}, Algorithm: f.key.Algorithm,
 			KeyTag:     f.key.KeyTag(),
-			SignerName: "example.org.",
-			Inception:  uint32(f.from.Unix()),
-			Expiration: uint32(f.from.Add(24 * time.Hour).Unix()),
+			SignerName: "example.org.", Inception: uint32(f.from.Unix()), Expiration: uint32(f.from.Add(24 * time.Hour).Unix()),
 		}
 		if signature.Sign(f.signer, m.Answer) == nil {
 			m.Answer = append(m.Answer[:len(m.Answer):len(m.Answer)], signature)
@@ -114,10 +104,8 @@ func (f *fake) answer(network string, r *dns.Msg) *dns.Msg {
 func (f *fake) sign(t *testing.T) {
 	t.Helper()
 	k := &dns.DNSKEY{
-		Hdr:       dns.RR_Header{Name: "example.org.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 60},
-		Flags:     257,
-		Protocol:  3,
-		Algorithm: dns.ECDSAP256SHA256,
+		Hdr:   dns.RR_Header{Name: "example.org.", Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 60},
+		Flags: 257, Protocol: 3, Algorithm: dns.ECDSAP256SHA256,
 	}
 	private, err := k.Generate(256)
 	require.NoError(t, err)
@@ -132,25 +120,14 @@ const soa = `@ SOA ns1.example.net. first\.last.example.org. 7 86400 7200 360000
 // zone is one whose rows are those lines: name, type, content.
 func zone(rows ...string) hosting.ServedZone {
 	z := hosting.ServedZone{
-		ID:         1,
-		Name:       "example.org",
-		Kind:       "primary",
-		PrimaryNS:  "ns1.example.net",
-		Hostmaster: "first.last@example.org",
-		Serial:     7,
-		Refresh:    86400,
-		Retry:      7200,
-		Expire:     3600000,
-		Minimum:    3600,
-		DefaultTTL: 3600,
-		Enabled:    true,
+		ID: 1, Name: "example.org", Kind: "primary", PrimaryNS: "ns1.example.net", Hostmaster: "first.last@example.org",
+		Serial:  7,
+		Refresh: 86400, Retry: 7200, Expire: 3600000, Minimum: 3600, DefaultTTL: 3600, Enabled: true,
 	}
 	for i, text := range rows {
 		fields := strings.SplitN(text, " ", 3)
 		r := hosting.ServedRecord{
-			ID:      int64(i + 1),
-			Enabled: true,
-			Record:  hosting.Record{Name: fields[0], Type: fields[1], Content: fields[2]},
+			ID: int64(i + 1), Enabled: true, Record: hosting.Record{Name: fields[0], Type: fields[1], Content: fields[2]},
 		}
 		if r.Type == "MX" || r.Type == "SRV" {
 			var priority int
@@ -177,48 +154,27 @@ func told(t *testing.T, s nameserver.Server, zones ...hosting.ServedZone) string
 func TestServer_Check_passes(t *testing.T) {
 	t.Parallel()
 	served := []string{
-		soa,
-		"@ NS ns1.example.net.",
-		"mail A 192.0.2.1",
-		"mail AAAA 2001:db8::1",
-		"@ MX 10 Mail.example.org.",
+		soa, "@ NS ns1.example.net.", "mail A 192.0.2.1", "mail AAAA 2001:db8::1", "@ MX 10 Mail.example.org.",
 		`k TXT "v=DKIM1; p=` + strings.Repeat("A", 244) + `" "AAAA"`,
-		`q TXT "say \"hi\" \\ 100%"`,
-		`@ CAA 0 issue "ca.example; x=y"`,
-		"_25._tcp TLSA 3 1 1 " + strings.Repeat("ab", 32),
+		`q TXT "say \"hi\" \\ 100%"`, `@ CAA 0 issue "ca.example; x=y"`, "_25._tcp TLSA 3 1 1 " + strings.Repeat("ab", 32),
 		"h HTTPS 1 . alpn=h2",
-		"_imaps._tcp SRV 0 1 993 mail.example.org.",
-		"away NS ns.away.example.org.",
-		"ns.away A 192.0.2.3",
+		"_imaps._tcp SRV 0 1 993 mail.example.org.", "away NS ns.away.example.org.", "ns.away A 192.0.2.3",
 		"*.w 60 A 192.0.2.2",
 	}
 	_, server := newFake(t, served...)
-	z := zone(
-		"mail A 192.0.2.1",
-		"mail AAAA 2001:DB8:0::1",
-		"@ MX 10 mail",
-		"k TXT v=DKIM1; p="+strings.Repeat("A", 248),
-		`q TXT say "hi" \ 100%`,
-		"@ CAA 0 issue ca.example; x=y",
-		"_25._tcp TLSA 3 1 1 "+strings.Repeat("AB", 32),
-		"h HTTPS 1 . alpn=h2",
+	z := zone("mail A 192.0.2.1", "mail AAAA 2001:DB8:0::1", "@ MX 10 mail",
+		"k TXT v=DKIM1; p="+strings.Repeat("A", 248), `q TXT say "hi" \ 100%`,
+		"@ CAA 0 issue ca.example; x=y", "_25._tcp TLSA 3 1 1 "+strings.Repeat("AB", 32), "h HTTPS 1 . alpn=h2",
 		"_imaps._tcp SRV 0 1 993 mail.example.org.",
-		"*.w A 192.0.2.2",
-		"away NS ns.away.example.org.",
-		"ns.away A 192.0.2.3",
-		"gone A 192.0.2.9",
-	)
+		"*.w A 192.0.2.2", "away NS ns.away.example.org.", "ns.away A 192.0.2.3", "gone A 192.0.2.9")
 	ttl := 60
 	z.Records[9].TTL = &ttl
 	z.Records[12].Enabled = false
 	answered, problems, err := server.Check(t.Context(), []hosting.ServedZone{z}, "")
 	require.NoError(t, err)
 	assert.Empty(t, problems)
-	assert.Equal(
-		t,
-		[]nameserver.Answered{{Zone: "example.org", Kind: "primary", Serial: 7, Served: 7, Records: 14}},
-		answered,
-	)
+	assert.Equal(t, []nameserver.Answered{{Zone: "example.org", Kind: "primary", Serial: 7, Served: 7, Records: 14}},
+		answered)
 }
 
 func TestServer_Check_tells(t *testing.T) {
@@ -229,26 +185,102 @@ func TestServer_Check_tells(t *testing.T) {
 		change func(*fake, *hosting.ServedZone, *nameserver.Server)
 		want   string
 	}{
-		"a record is missing":       {[]string{"@ NS ns1.example.net."}, []string{"a A 192.0.2.1"}, nil, "missing | a A 192.0.2.1 | it is not served over UDP: the answer is NXDOMAIN"},
-		"another is served":         {[]string{"@ NS ns1.example.net.", "a A 192.0.2.2"}, []string{"a A 192.0.2.1"}, nil, "differs | a A 192.0.2.1 | it is served over UDP as 192.0.2.2"},
-		"one more is served":        {[]string{"@ NS ns1.example.net.", "a A 192.0.2.2", "a A 192.0.2.1"}, []string{"a A 192.0.2.1"}, nil, "differs | a A | 192.0.2.2 is served over UDP, and in no row of the tables"},
-		"the TTL":                   {[]string{"@ NS ns1.example.net.", "a 60 A 192.0.2.1"}, []string{"a A 192.0.2.1"}, nil, "differs | a A 192.0.2.1 | it is served over UDP with a TTL of 60, and the tables have 3600"},
-		"the name server":           {nil, nil, nil, "missing | @ NS ns1.example.net. | it is not served over UDP"},
-		"what cannot be served":     {[]string{"@ NS ns1.example.net."}, []string{"a TLSA 3 1 1 xyz"}, nil, `left out | a TLSA 3 1 1 xyz | it cannot be served: record 1, a TLSA: "3 1 1 xyz" does not end with hex digits`},
-		"what is hidden":            {[]string{"@ NS ns1.example.net.", "away NS ns.example.net."}, []string{"away NS ns.example.net.", "x.away TXT text"}, nil, "left out | x.away TXT text | away.example.org is a zone of its own, or handed over to other name servers: they answer for this name"},
-		"over TCP alone":            {[]string{"@ NS ns1.example.net.", "a A 192.0.2.1"}, []string{"a A 192.0.2.1"}, func(f *fake, _ *hosting.ServedZone, _ *nameserver.Server) { f.over["a.example.org. A"] = nil }, "missing | a A 192.0.2.1 | it is not served over TCP: the answer is NXDOMAIN"},
-		"what is out of service":    {[]string{"@ NS ns1.example.net.", "a A 192.0.2.1"}, []string{"a A 192.0.2.1"}, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Records[0].Enabled = false }, "differs | a A 192.0.2.1 | it is out of service in the tables, and is served over UDP"},
-		"a zone that is refused":    {nil, []string{"a A 192.0.2.1"}, func(f *fake, _ *hosting.ServedZone, _ *nameserver.Server) { f.refused = true }, "missing |  | the zone is not served: the answer is REFUSED"},
-		"a zone out of service":     {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Enabled = false }, "differs |  | the zone is out of service in the tables, and is served"},
-		"an old serial":             {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Serial = 8 }, "stale |  | the zone is served with serial 7, and the tables have 8"},
-		"an old serial, and why":    {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, s *nameserver.Server) { z.Serial = 8; s.Tells = leftOut }, "left out |  | the zone is served as it last was, with serial 7 and not 8: record 3 is bad"},
-		"other fields of the SOA":   {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Refresh = 90000 }, `differs | @ SOA | it is served as ns1.example.net. first\.last.example.org. 86400 7200 3600000 3600, and the tables have ns1.example.net. first\.last.example.org. 90000 7200 3600000 3600`},
-		"a secondary one":           {nil, nil, func(f *fake, z *hosting.ServedZone, _ *nameserver.Server) { f.refused, z.Kind = true, "secondary" }, "missing |  | the zone is not served (REFUSED): it has not been transferred from "},
-		"what is not signed at all": {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Signed = true }, "unsigned |  | the zone is to be signed (setting dnssec), and has no keys"},
+		"a record is missing": {
+			[]string{"@ NS ns1.example.net."},
+			[]string{"a A 192.0.2.1"},
+			nil,
+			"missing | a A 192.0.2.1 | it is not served over UDP: the answer is NXDOMAIN",
+		},
+		"another is served": {
+			[]string{"@ NS ns1.example.net.", "a A 192.0.2.2"},
+			[]string{"a A 192.0.2.1"},
+			nil, "differs | a A 192.0.2.1 | it is served over UDP as 192.0.2.2",
+		},
+		"one more is served": {
+			[]string{"@ NS ns1.example.net.", "a A 192.0.2.2", "a A 192.0.2.1"},
+			[]string{"a A 192.0.2.1"},
+			nil, "differs | a A | 192.0.2.2 is served over UDP, and in no row of the tables",
+		},
+		"the TTL": {
+			[]string{"@ NS ns1.example.net.", "a 60 A 192.0.2.1"},
+			[]string{"a A 192.0.2.1"},
+			nil,
+			"differs | a A 192.0.2.1 | it is served over UDP with a TTL of 60, and the tables have 3600",
+		},
+		"the name server": {nil, nil, nil, "missing | @ NS ns1.example.net. | it is not served over UDP"},
+		"what cannot be served": {
+			[]string{"@ NS ns1.example.net."},
+			[]string{"a TLSA 3 1 1 xyz"},
+			nil,
+			`left out | a TLSA 3 1 1 xyz | it cannot be served: record 1, a TLSA: "3 1 1 xyz" does not end with hex digits`,
+		},
+		"what is hidden": {
+			[]string{"@ NS ns1.example.net.", "away NS ns.example.net."},
+			[]string{"away NS ns.example.net.", "x.away TXT text"},
+			nil,
+			"left out | x.away TXT text | away.example.org is a zone of its own, or handed over to other name servers: they " +
+				"answer for this name",
+		},
+		"over TCP alone": {
+			[]string{"@ NS ns1.example.net.", "a A 192.0.2.1"},
+			[]string{"a A 192.0.2.1"},
+			func(f *fake, _ *hosting.ServedZone, _ *nameserver.Server) { f.over["a.example.org. A"] = nil },
+			"missing | a A 192.0.2.1 | it is not served over TCP: the answer is NXDOMAIN",
+		},
+		"what is out of service": {
+			[]string{"@ NS ns1.example.net.", "a A 192.0.2.1"},
+			[]string{"a A 192.0.2.1"},
+			func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Records[0].Enabled = false },
+			"differs | a A 192.0.2.1 | it is out of service in the tables, and is served over UDP",
+		},
+		"a zone that is refused": {
+			nil,
+			[]string{"a A 192.0.2.1"},
+			func(f *fake, _ *hosting.ServedZone, _ *nameserver.Server) { f.refused = true },
+			"missing |  | the zone is not served: the answer is REFUSED",
+		},
+		"a zone out of service": {
+			[]string{"@ NS ns1.example.net."},
+			nil,
+			func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Enabled = false },
+			"differs |  | the zone is out of service in the tables, and is served",
+		},
+		"an old serial": {
+			[]string{"@ NS ns1.example.net."},
+			nil, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Serial = 8 },
+			"stale |  | the zone is served with serial 7, and the tables have 8",
+		},
+		"an old serial, and why": {
+			[]string{"@ NS ns1.example.net."},
+			nil,
+			func(_ *fake, z *hosting.ServedZone, s *nameserver.Server) { z.Serial = 8; s.Tells = leftOut },
+			"left out |  | the zone is served as it last was, with serial 7 and not 8: record 3 is bad",
+		},
+		"other fields of the SOA": {
+			[]string{"@ NS ns1.example.net."},
+			nil,
+			func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Refresh = 90000 },
+			`differs | @ SOA | it is served as ns1.example.net. first\.last.example.org. 86400 7200 3600000 3600, ` +
+				`and the tables have ns1.example.net. first\.last.example.org. 90000 7200 3600000 3600`,
+		},
+		"a secondary one": {
+			nil, nil, func(f *fake, z *hosting.ServedZone, _ *nameserver.Server) { f.refused, z.Kind = true, "secondary" },
+			"missing |  | the zone is not served (REFUSED): it has not been transferred from ",
+		},
+		"what is not signed at all": {
+			[]string{"@ NS ns1.example.net."},
+			nil,
+			func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Signed = true },
+			"unsigned |  | the zone is to be signed (setting dnssec), and has no keys",
+		},
 		"challenges": {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) {
-			z.Challenges = []hosting.Challenge{{Name: "_acme-challenge.a.example.org"}, {Name: "_acme-challenge.b.example.org", Obstacle: "record x CNAME y."}}
-		}, "missing | _acme-challenge.a.example.org | it is no zone of its own yet, as a certificate by dns-01 needs it: the answer is NXDOMAIN\n" +
-			"left out | _acme-challenge.b.example.org | it is no zone of its own, so that no certificate is issued by dns-01: record x CNAME y. is in the way; remove it with: mage dns:remove example.org x CNAME"},
+			z.Challenges = []hosting.Challenge{
+				{Name: "_acme-challenge.a.example.org"}, {Name: "_acme-challenge.b.example.org", Obstacle: "record x CNAME y."},
+			}
+		}, "missing | _acme-challenge.a.example.org | it is no zone of its own yet, as a certificate by dns-01 needs it: " +
+			"the answer is NXDOMAIN\nleft out | _acme-challenge.b.example.org | it is no zone of its own, so that no " +
+			"certificate is issued by dns-01: record x CNAME y. is in the way; remove it with: mage dns:remove example.org x " +
+			"CNAME"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -288,19 +320,13 @@ func TestServer_Check_signatures(t *testing.T) {
 	f.mu.Lock()
 	f.from = time.Now().Add(-48 * time.Hour)
 	f.mu.Unlock()
-	assert.Regexp(
-		t,
-		`(?m)^unsigned \| a\.example\.org\. A \| its signature is not good: it holds from \d{14} to \d{14}$`,
-		told(t, server, z),
-	)
+	assert.Regexp(t, `(?m)^unsigned \| a\.example\.org\. A \| its signature is not good: it holds from \d{14} to \d{14}$`,
+		told(t, server, z))
 	f.mu.Lock()
 	f.key = nil
 	f.mu.Unlock()
-	assert.Contains(
-		t,
-		told(t, server, z),
-		"unsigned | a.example.org. A | it is served without a signature, in a zone that is signed",
-	)
+	assert.Contains(t, told(t, server, z),
+		"unsigned | a.example.org. A | it is served without a signature, in a zone that is signed")
 }
 
 func TestServer_Check_waits(t *testing.T) {
@@ -315,8 +341,7 @@ func TestServer_Check_waits(t *testing.T) {
 		defer f.mu.Unlock()
 		f.records["example.org. SOA"][0].(*dns.SOA).Serial = 8
 		return nameserver.Told{
-			LeftOut: map[string]string{"example.org": "of the time before"},
-			Read:    z.Changed.Add(-time.Second),
+			LeftOut: map[string]string{"example.org": "of the time before"}, Read: z.Changed.Add(-time.Second),
 		}
 	}
 	assert.Empty(t, told(t, server, z))

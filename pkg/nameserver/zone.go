@@ -37,10 +37,8 @@ func (c *check) close() {
 func (c *check) apex() string { return dns.Fqdn(c.zone.Name) }
 
 func (c *check) add(state hosting.ProblemState, record, format string, args ...any) {
-	c.problems = append(
-		c.problems,
-		hosting.Problem{Zone: c.zone.Name, Record: record, State: state, Text: fmt.Sprintf(format, args...)},
-	)
+	c.problems = append(c.problems,
+		hosting.Problem{Zone: c.zone.Name, Record: record, State: state, Text: fmt.Sprintf(format, args...)})
 }
 
 // all asks for the zone itself, then for what is in it.
@@ -63,13 +61,8 @@ func (c *check) all(ctx context.Context) (Answered, []hosting.Problem, error) {
 			c.add(hosting.Otherwise, "", "the zone is out of service in the tables, and is served")
 		}
 	case soa == nil && c.zone.Kind == "secondary":
-		c.add(
-			hosting.NotServed,
-			"",
-			"the zone is not served (%s): it has not been transferred from %s",
-			status,
-			addresses(c.zone.Primaries),
-		)
+		c.add(hosting.NotServed, "", "the zone is not served (%s): it has not been transferred from %s",
+			status, addresses(c.zone.Primaries))
 	case soa == nil && c.why != "":
 		c.add(hosting.LeftOut, "", "the zone is not served (%s): %s", status, c.why)
 	case soa == nil:
@@ -92,8 +85,8 @@ func addresses(list []netip.Addr) string {
 	return strings.Join(out, ", ")
 }
 
-// soa asks for the SOA record over both, until it has the serial of the tables or the server had time enough. It is nil if
-// the server does not answer for the zone; the status says what it answers then.
+// soa asks for the SOA record over both, until it has the serial of the tables or the server had time enough. It is
+// nil if the server does not answer for the zone; the status says what it answers then.
 func (c *check) soa(ctx context.Context) (soa *dns.SOA, status string, err error) {
 	const look = 50 * time.Millisecond
 	for {
@@ -153,8 +146,8 @@ func (c *check) isCurrent(soa *dns.SOA) bool {
 // knows tells whether the server had read the zone as it is when it told of itself.
 func (c *check) knows() bool { return c.told.Read.After(c.zone.Changed) }
 
-// serialFits tells whether a serial is that of the tables. Signing a zone raises its own; serials go round (RFC 1982). BIND counts
-// by one from the one that it served before, if the rows have changed while it was stopped.
+// serialFits tells whether a serial is that of the tables. Signing a zone raises its own; serials go round (RFC
+// 1982). BIND counts by one from the one that it served before, if the rows have changed while it was stopped.
 func (c *check) serialFits(serial uint32) bool {
 	return serial == c.zone.Serial || c.zone.Signed && (int32(serial-c.zone.Serial) > 0 || c.knows())
 }
@@ -163,14 +156,8 @@ func (c *check) serialFits(serial uint32) bool {
 func (c *check) inside(ctx context.Context, soa *dns.SOA) (signed bool, asked int, err error) {
 	switch {
 	case c.why != "" && !c.serialFits(soa.Serial):
-		c.add(
-			hosting.LeftOut,
-			"",
-			"the zone is served as it last was, with serial %d and not %d: %s",
-			soa.Serial,
-			c.zone.Serial,
-			c.why,
-		)
+		c.add(hosting.LeftOut, "", "the zone is served as it last was, with serial %d and not %d: %s",
+			soa.Serial, c.zone.Serial, c.why)
 	case c.why != "":
 		c.add(hosting.LeftOut, "", "%s", c.why)
 	case !c.serialFits(soa.Serial):
@@ -199,15 +186,8 @@ func (c *check) compareSOA(soa *dns.SOA) {
 		return // no record can be made of it: the zone is left out
 	}
 	z := c.zone
-	want := fmt.Sprintf(
-		"%s %s %d %d %d %d",
-		dns.Fqdn(z.PrimaryNS),
-		plain(mailbox),
-		z.Refresh,
-		z.Retry,
-		z.Expire,
-		z.Minimum,
-	)
+	want := fmt.Sprintf("%s %s %d %d %d %d", dns.Fqdn(z.PrimaryNS), plain(mailbox), z.Refresh, z.Retry, z.Expire,
+		z.Minimum)
 	have := fmt.Sprintf("%s %s %d %d %d %d", soa.Ns, soa.Mbox, soa.Refresh, soa.Retry, soa.Expire, soa.Minttl)
 	if !strings.EqualFold(want, have) {
 		c.add(hosting.Otherwise, "@ SOA", "it is served as %s, and the tables have %s", have, want)
@@ -232,13 +212,9 @@ func plain(name string) string {
 func (c *check) challenges(ctx context.Context) error {
 	for _, one := range c.zone.Challenges {
 		if one.Obstacle != "" {
-			c.add(
-				hosting.LeftOut,
-				one.Name,
-				"it is no zone of its own, so that no certificate is issued by dns-01: %s is in the way%s",
-				one.Obstacle,
-				one.Remedy(c.zone.Name),
-			)
+			c.add(hosting.LeftOut, one.Name,
+				"it is no zone of its own, so that no certificate is issued by dns-01: %s is in the way%s", one.Obstacle,
+				one.Remedy(c.zone.Name))
 			continue
 		}
 		m, err := c.ask(ctx, "tcp", dns.Fqdn(one.Name), dns.TypeSOA)
@@ -246,12 +222,8 @@ func (c *check) challenges(ctx context.Context) error {
 			return err
 		}
 		if soa := apexSOA(m); soa == nil || !strings.EqualFold(soa.Hdr.Name, dns.Fqdn(one.Name)) {
-			c.add(
-				hosting.NotServed,
-				one.Name,
-				"it is no zone of its own yet, as a certificate by dns-01 needs it: the answer is %s",
-				dns.RcodeToString[m.Rcode],
-			)
+			c.add(hosting.NotServed, one.Name,
+				"it is no zone of its own yet, as a certificate by dns-01 needs it: the answer is %s", dns.RcodeToString[m.Rcode])
 		}
 	}
 	return nil

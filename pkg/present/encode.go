@@ -23,11 +23,8 @@ func (d Document) Keep(path string, secrets *secret.Set) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("write %q: %w", path, err)
 	}
-	f, err := renameio.NewPendingFile(
-		path,
-		renameio.WithTempDir(filepath.Dir(path)),
-		renameio.WithStaticPermissions(0o600),
-	)
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)),
+		renameio.WithStaticPermissions(0o600))
 	if err != nil {
 		return fmt.Errorf("write %q: %w", path, err)
 	}

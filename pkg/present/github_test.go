@@ -62,12 +62,8 @@ func TestView_github_groups(t *testing.T) {
 	}
 	ended := func(phase string, outcome event.Outcome) event.Event {
 		return event.Event{
-			Kind:    event.PhaseEnded,
-			Phase:   phase,
-			At:      at.Add(2 * time.Second),
-			Elapsed: 2 * time.Second,
-			Outcome: outcome,
-			Text:    "so it is",
+			Kind: event.PhaseEnded, Phase: phase, At: at.Add(2 * time.Second),
+			Elapsed: 2 * time.Second, Outcome: outcome, Text: "so it is",
 		}
 	}
 	t.Run("phases side by side are told one after the other", func(t *testing.T) {
@@ -78,31 +74,19 @@ func TestView_github_groups(t *testing.T) {
 			ended("c", event.Unchanged), ended("a", event.Done), step("b", "more of b"), ended("b", event.Done),
 		)
 		assert.True(t, strings.HasPrefix(stderr, strings.Join([]string{
-			"::group::a",
-			"   1.3s  of a",
-			"   2.0s  done in 2.0s – so it is",
-			"::endgroup::",
-			"a  done in 2.0s – so it is",
-			"::group::c",
-			"   1.3s  of c",
-			"   2.0s  unchanged in 2.0s – so it is",
-			"::endgroup::",
+			"::group::a", "   1.3s  of a", "   2.0s  done in 2.0s – so it is", "::endgroup::", "a  done in 2.0s – so it is",
+			"::group::c", "   1.3s  of c", "   2.0s  unchanged in 2.0s – so it is", "::endgroup::",
 			"c  unchanged in 2.0s – so it is",
-			"::group::b",
-			"   1.3s  of b",
-			"   1.3s  more of b",
-			"   2.0s  done in 2.0s – so it is",
-			"::endgroup::",
-			"b  done in 2.0s – so it is",
-			"",
+			"::group::b", "   1.3s  of b", "   1.3s  more of b", "   2.0s  done in 2.0s – so it is", "::endgroup::",
+			"b  done in 2.0s – so it is", "",
 		}, "\n")), stderr)
 	})
 	t.Run("a group that is open shows what is said at once", func(t *testing.T) {
 		t.Parallel()
 		var err bytes.Buffer
-		view := present.Open(
-			present.Options{Mode: present.GitHub, Stdout: &err, Stderr: &err, Getenv: func(string) string { return "" }},
-		)
+		view := present.Open(present.Options{Mode: present.GitHub, Stdout: &err, Stderr: &err, Getenv: func(string) string {
+			return ""
+		}})
 		view.Handle(started("a"))
 		view.Handle(step("a", "waiting for another run"))
 		assert.Contains(t, err.String(), "waiting for another run")
@@ -114,23 +98,17 @@ func TestView_github_groups(t *testing.T) {
 			t, present.End{Err: errors.New("interrupted by SIGTERM"), Status: 143},
 			started("a"), started("b"), step("a", "of a"), step("b", "of b"),
 		)
-		assert.Equal(
-			t,
+		assert.Equal(t,
 			[]string{"::group::a", "::endgroup::", "::group::b", "::endgroup::", "::error title=setup::interrupted by SIGTERM"},
-			commands(stderr),
-		)
+			commands(stderr))
 		assert.Contains(t, stderr, "of b")
 		assert.Contains(t, summary, "cancelled")
 	})
 	t.Run("what belongs to no phase stands by itself", func(t *testing.T) {
 		t.Parallel()
 		_, stderr, _ := actions(
-			t,
-			present.End{},
-			event.Event{
-				Kind: event.Notice,
-				Text: "removed what a run left",
-			},
+			t, present.End{},
+			event.Event{Kind: event.Notice, Text: "removed what a run left"},
 			event.Event{Kind: event.Warning, Text: "bin/poststack is old"},
 		)
 		assert.Equal(t, "         removed what a run left\n::warning::bin/poststack is old\n", stderr)
@@ -140,30 +118,22 @@ func TestView_github_groups(t *testing.T) {
 func TestView_github_annotates(t *testing.T) {
 	t.Parallel()
 	failed := event.Event{
-		Kind:    event.PhaseEnded,
-		Phase:   "schema:update",
-		Outcome: event.Failed,
-		Log:     "logs/database/u.log",
-		Text:    "changelogs/050_a,b.sql:2: \x1b[31msyntax error\x1b[0m at or near \"oops\": share text default '100%'\r\nnext",
-		Detail:  []string{"Nothing was changed."},
-		Place:   event.Place{File: "changelogs/050_a,b:c.sql", Line: 2},
+		Kind: event.PhaseEnded, Phase: "schema:update", Outcome: event.Failed, Log: "logs/database/u.log",
+		Text: "changelogs/050_a,b.sql:2: \x1b[31msyntax error\x1b[0m at or near \"oops\": share text default " +
+			"'100%'\r\nnext",
+		Detail: []string{"Nothing was changed."}, Place: event.Place{File: "changelogs/050_a,b:c.sql", Line: 2},
 	}
 	_, stderr, summary := actions(
-		t,
-		present.End{Err: errors.New("schema:update: it failed"), Status: 6},
-		event.Event{
-			Kind:  event.PhaseStarted,
-			Phase: "schema:update",
-		},
-		event.Event{Kind: event.Warning, Phase: "schema:update", Text: "50%\nof it"},
-		failed,
+		t, present.End{Err: errors.New("schema:update: it failed"), Status: 6},
+		event.Event{Kind: event.PhaseStarted, Phase: "schema:update"},
+		event.Event{Kind: event.Warning, Phase: "schema:update", Text: "50%\nof it"}, failed,
 	)
 	assert.Equal(t, []string{
 		"::group::schema:update",
 		"::warning title=schema%3Aupdate::50%25%0Aof it",
 		"::endgroup::",
-		"::error file=changelogs/050_a%2Cb%3Ac.sql,line=2,title=schema%3Aupdate::changelogs/050_a,b.sql:2: syntax error at or near \"oops\": " +
-			"share text default '100%25'%0Anext%0ANothing was changed.%0Alog: logs/database/u.log",
+		"::error file=changelogs/050_a%2Cb%3Ac.sql,line=2,title=schema%3Aupdate::changelogs/050_a,b.sql:2: syntax error at " +
+			"or near \"oops\": share text default '100%25'%0Anext%0ANothing was changed.%0Alog: logs/database/u.log",
 	}, commands(stderr), "the failure is told once, in one line")
 	assert.NotContains(t, stderr, "\x1b", "no colours")
 	assert.Contains(t, summary, "| schema:update | failed |")
@@ -174,28 +144,15 @@ func TestView_github_annotates(t *testing.T) {
 func TestView_github_obeys_nobody_else(t *testing.T) {
 	t.Parallel()
 	attacks := []string{
-		"::error::owned",
-		"  ::set-output name=x::owned",
-		"\t::stop-commands::x",
-		"\u00a0::debug::owned",
-		"\u200b::warning::owned",
-		":\u200b:error::owned",
-		"##[error]owned",
-		"innocent ##[add-mask]text",
-		"#\u00ad#[group]x",
-		"one\n::error::two",
-		"one\r::error::two",
-		"one\r\n##[endgroup]",
-		"\x1b[0m::error::owned",
-		"\x1b::error::owned",
-		"\uFEFF::error::owned",
-		"::endgroup::",
-		"\x00::error::owned",
+		"::error::owned", "  ::set-output name=x::owned", "\t::stop-commands::x", "\u00a0::debug::owned",
+		"\u200b::warning::owned", ":\u200b:error::owned",
+		"##[error]owned", "innocent ##[add-mask]text", "#\u00ad#[group]x", "one\n::error::two", "one\r::error::two",
+		"one\r\n##[endgroup]", "\x1b[0m::error::owned",
+		"\x1b::error::owned", "\uFEFF::error::owned", "::endgroup::", "\x00::error::owned",
 	}
 	for _, text := range attacks {
 		stdout, stderr, summary := actions(
-			t,
-			present.End{Err: errors.New(text), Status: 1},
+			t, present.End{Err: errors.New(text), Status: 1},
 			event.Event{Kind: event.PhaseStarted, Phase: "build:base"},
 			event.Event{Kind: event.Step, Phase: "build:base", Text: text},
 			event.Event{Kind: event.Notice, Text: text},
@@ -203,13 +160,14 @@ func TestView_github_obeys_nobody_else(t *testing.T) {
 			event.Event{Kind: event.PhaseStarted, Phase: "verify:db"},
 			event.Event{Kind: event.PhaseEnded, Phase: "verify:db", Outcome: event.Failed, Text: text, Detail: []string{text}},
 			event.Event{
-				Kind:   event.Result,
-				Report: &event.Report{Text: text, Header: []string{"file"}, Rows: [][]string{{text}}},
+				Kind: event.Result, Report: &event.Report{Text: text, Header: []string{"file"}, Rows: [][]string{{text}}},
 			},
 		)
 		got := commands(stderr)
 		require.Len(t, got, 5, "%q: %q", text, got)
-		for i, want := range []string{"::group::build:base", "::endgroup::", "::group::verify:db", "::endgroup::", "::error title=verify%3Adb::"} {
+		for i, want := range []string{
+			"::group::build:base", "::endgroup::", "::group::verify:db", "::endgroup::", "::error title=verify%3Adb::",
+		} {
 			assert.True(t, strings.HasPrefix(got[i], want), "%q: %q", text, got[i])
 		}
 		assert.Empty(t, commands(stdout), "%q on stdout", text)
@@ -217,14 +175,9 @@ func TestView_github_obeys_nobody_else(t *testing.T) {
 	}
 	t.Run("mage prints the error itself", func(t *testing.T) {
 		t.Parallel()
-		view := present.Open(
-			present.Options{
-				Mode:   present.GitHub,
-				Stdout: &bytes.Buffer{},
-				Stderr: &bytes.Buffer{},
-				Getenv: func(string) string { return "" },
-			},
-		)
+		view := present.Open(present.Options{
+			Mode: present.GitHub, Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}, Getenv: func(string) string { return "" },
+		})
 		cause := errors.New("build ##[error]x\n::error::y")
 		err := view.Error(cause)
 		assert.Empty(t, commands(err.Error()))
@@ -236,24 +189,15 @@ func TestView_github_obeys_nobody_else(t *testing.T) {
 func TestView_github_results(t *testing.T) {
 	t.Parallel()
 	stdout, stderr, summary := actions(
-		t,
-		present.End{Err: errors.New("sign in with pass_word"), Status: 5},
+		t, present.End{Err: errors.New("sign in with pass_word"), Status: 5},
 		event.Event{Kind: event.Result, Report: &event.Report{Text: "postgres://app:pass_word@h/d"}},
-		event.Event{
-			Kind: event.Result,
-			Report: &event.Report{
-				Header: []string{"setting", "value"},
-				Rows:   [][]string{{"a|b", "<img src=x> *pass_word* [x](y)"}},
-			},
-		},
+		event.Event{Kind: event.Result, Report: &event.Report{
+			Header: []string{"setting", "value"}, Rows: [][]string{{"a|b", "<img src=x> *pass_word* [x](y)"}},
+		}},
 	)
 	assert.True(t, strings.HasPrefix(stdout, "postgres://app:pass_word@h/d\n"), "what was asked for is printed as it is")
-	assert.Equal(
-		t,
-		"::add-mask::pass_word\n::error title=setup::sign in with [redacted]\n",
-		stderr,
-		"the runner masks it in what follows",
-	)
+	assert.Equal(t, "::add-mask::pass_word\n::error title=setup::sign in with [redacted]\n",
+		stderr, "the runner masks it in what follows")
 	assert.NotContains(t, summary, "word@")
 	assert.Contains(t, summary, "<pre>postgres://app:[redacted]@h/d</pre>")
 	assert.Contains(t, summary, `| a\|b | &lt;img src=x&gt; \*\[redacted\]\* \[x\](y) |`)
@@ -278,11 +222,11 @@ func TestView_github_is_chosen(t *testing.T) {
 			t.Parallel()
 			var err bytes.Buffer
 			summary := filepath.Join(t.TempDir(), "summary.md")
-			view := present.Open(
-				present.Options{Mode: tc.mode, Stdout: &bytes.Buffer{}, Stderr: &err, Getenv: func(name string) string {
+			view := present.Open(present.Options{
+				Mode: tc.mode, Stdout: &bytes.Buffer{}, Stderr: &err, Getenv: func(name string) string {
 					return map[string]string{"GITHUB_ACTIONS": tc.actions, "GITHUB_STEP_SUMMARY": summary}[name]
-				}},
-			)
+				},
+			})
 			view.Handle(event.Event{Kind: event.PhaseStarted, Phase: "a"})
 			view.Close(present.End{})
 			assert.Equal(t, tc.want, strings.Contains(err.String(), "::group::a"), err.String())

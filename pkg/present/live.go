@@ -159,7 +159,9 @@ func pad(text string, width int) string {
 
 // paint colours an outcome: SGR codes of ECMA-48, 32 green, 36 cyan, 31 red, 33 yellow.
 func paint(text string, o event.Outcome, colour bool) string {
-	code := map[event.Outcome]string{event.Done: "32", event.Unchanged: "36", event.Passed: "32", event.Failed: "31", event.Cancelled: "33"}[o]
+	code := map[event.Outcome]string{
+		event.Done: "32", event.Unchanged: "36", event.Passed: "32", event.Failed: "31", event.Cancelled: "33",
+	}[o]
 	if !colour || code == "" {
 		return text
 	}

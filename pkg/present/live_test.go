@@ -42,7 +42,10 @@ func run() []event.Event {
 		{Phase: "build:base", Outcome: event.Unchanged, Text: long},
 		{Phase: "build:postgres", Outcome: event.Done, Text: "Größe 400 MB"},
 		{Phase: "verify:db", Outcome: event.Passed},
-		{Phase: "schema:update", Outcome: event.Failed, Text: "no such table", Detail: []string{"the last line of the output"}},
+		{
+			Phase: "schema:update", Outcome: event.Failed, Text: "no such table",
+			Detail: []string{"the last line of the output"},
+		},
 		{Phase: "setup", Outcome: event.Cancelled},
 	} {
 		end.Kind, end.Elapsed = event.PhaseEnded, 1300*time.Millisecond
@@ -78,9 +81,9 @@ func TestView_live(t *testing.T) {
 		t.Run(fmt.Sprintf("no line is wider than %d columns, and the last state stays", columns), func(t *testing.T) {
 			t.Parallel()
 			screen := openScreen(t, columns)
-			view := present.Open(
-				present.Options{Stdout: screen.file, Stderr: screen.file, Getenv: func(string) string { return "" }},
-			)
+			view := present.Open(present.Options{Stdout: screen.file, Stderr: screen.file, Getenv: func(string) string {
+				return ""
+			}})
 			for _, e := range run() {
 				view.Handle(e)
 			}
@@ -104,9 +107,9 @@ func TestView_live(t *testing.T) {
 		screen, view := terminal(t, 80, nil)
 		view.Handle(event.Event{Kind: event.PhaseStarted, Phase: "build:base", At: time.Now()})
 		view.Handle(event.Event{Kind: event.Notice, Phase: "build:base", Text: "taken from the local store"})
-		view.Handle(
-			event.Event{Kind: event.PhaseEnded, Phase: "build:base", Outcome: event.Done, Elapsed: time.Second, Text: "77 MB"},
-		)
+		view.Handle(event.Event{
+			Kind: event.PhaseEnded, Phase: "build:base", Outcome: event.Done, Elapsed: time.Second, Text: "77 MB",
+		})
 		view.Close(present.End{})
 		lines := screen.close()
 
@@ -167,22 +170,14 @@ func TestView_table_on_a_narrow_terminal(t *testing.T) {
 		t.Run(fmt.Sprintf("%d columns hold all of it", columns), func(t *testing.T) {
 			t.Parallel()
 			screen := openScreen(t, columns)
-			view := present.Open(
-				present.Options{
-					Mode:   present.Plain,
-					Stdout: screen.file,
-					Stderr: screen.file,
-					Getenv: func(string) string { return "" },
-				},
-			)
-			tags := "latest, 0123456789ab, a-tag-that-is-so-long-that-no-line-of-the-terminal-can-hold-the-whole-of-it-at-once, last"
+			view := present.Open(present.Options{
+				Mode: present.Plain, Stdout: screen.file, Stderr: screen.file, Getenv: func(string) string { return "" },
+			})
+			tags := "latest, 0123456789ab, " +
+				"a-tag-that-is-so-long-that-no-line-of-the-terminal-can-hold-the-whole-of-it-at-once, last"
 			view.Handle(event.Event{Kind: event.Result, Report: &event.Report{
-				Header: []string{
-					"image",
-					"tags",
-					"size",
-				},
-				Rows: [][]string{{"postgres", tags, "400 MB"}, {"base", "latest", "80 MB"}},
+				Header: []string{"image", "tags", "size"},
+				Rows:   [][]string{{"postgres", tags, "400 MB"}, {"base", "latest", "80 MB"}},
 			}})
 			view.Close(present.End{})
 			lines := screen.close()
@@ -227,9 +222,9 @@ func TestView_modes(t *testing.T) {
 		t.Run(string(mode)+" redraws nothing on a terminal", func(t *testing.T) {
 			t.Parallel()
 			screen := openScreen(t, 80)
-			view := present.Open(
-				present.Options{Mode: mode, Stdout: screen.file, Stderr: screen.file, Getenv: func(string) string { return "" }},
-			)
+			view := present.Open(present.Options{
+				Mode: mode, Stdout: screen.file, Stderr: screen.file, Getenv: func(string) string { return "" },
+			})
 			for _, e := range run() {
 				view.Handle(e)
 			}
@@ -241,9 +236,9 @@ func TestView_modes(t *testing.T) {
 	t.Run("a view without a logger shows results", func(t *testing.T) {
 		t.Parallel()
 		var out strings.Builder
-		view := present.Open(
-			present.Options{Mode: present.Plain, Stdout: &out, Stderr: &out, Getenv: func(string) string { return "" }},
-		)
+		view := present.Open(present.Options{Mode: present.Plain, Stdout: &out, Stderr: &out, Getenv: func(string) string {
+			return ""
+		}})
 		view.Handle(event.Event{Kind: event.Notice, Text: "unheard"})
 		view.Handle(event.Event{Kind: event.Result, Report: &event.Report{Text: "ready"}})
 		view.Close(present.End{})

@@ -25,14 +25,9 @@ func TestView_lost(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []present.Mode{present.Plain, present.JSON, present.GitHub, present.Quiet} {
 		for err, fails := range map[error]bool{syscall.ENOSPC: true, errors.New("broken"): true, syscall.EPIPE: false} {
-			view := present.Open(
-				present.Options{
-					Mode:   mode,
-					Stdout: broken{err},
-					Stderr: &bytes.Buffer{},
-					Getenv: func(string) string { return "" },
-				},
-			)
+			view := present.Open(present.Options{
+				Mode: mode, Stdout: broken{err}, Stderr: &bytes.Buffer{}, Getenv: func(string) string { return "" },
+			})
 			view.Handle(event.Event{Kind: event.Result, Report: &event.Report{Text: "postgres://…"}})
 			view.Close(present.End{})
 			if fails {
@@ -46,14 +41,10 @@ func TestView_lost(t *testing.T) {
 
 func TestView_reader_gone(t *testing.T) {
 	t.Parallel()
-	view := present.Open(
-		present.Options{
-			Mode:   present.Plain,
-			Stdout: broken{syscall.EPIPE},
-			Stderr: &bytes.Buffer{},
-			Getenv: func(string) string { return "" },
-		},
-	)
+	view := present.Open(present.Options{
+		Mode: present.Plain, Stdout: broken{syscall.EPIPE},
+		Stderr: &bytes.Buffer{}, Getenv: func(string) string { return "" },
+	})
 	told := 0
 	view.OnGone(func() { told++ })
 	view.Handle(event.Event{Kind: event.Step, Text: "work goes on without a reader"})
@@ -68,14 +59,9 @@ func TestView_reader_gone_before_the_next_line(t *testing.T) {
 	reader, writer, err := os.Pipe()
 	require.NoError(t, err)
 	defer writer.Close()
-	view := present.Open(
-		present.Options{
-			Mode:   present.Plain,
-			Stdout: writer,
-			Stderr: &bytes.Buffer{},
-			Getenv: func(string) string { return "" },
-		},
-	)
+	view := present.Open(present.Options{
+		Mode: present.Plain, Stdout: writer, Stderr: &bytes.Buffer{}, Getenv: func(string) string { return "" },
+	})
 	told := make(chan struct{})
 	view.OnGone(func() { close(told) })
 	view.Handle(event.Event{Kind: event.Output, Text: "the last line for hours"})
@@ -95,12 +81,8 @@ func TestView_reader_gone_before_the_next_line(t *testing.T) {
 
 func TestView_table_without_rows(t *testing.T) {
 	t.Parallel()
-	stdout, _ := show(
-		t,
-		present.Plain,
-		0,
-		event.Event{Kind: event.Result, Report: &event.Report{Text: "schema: unknown", Header: []string{"file", "state"}}},
-	)
+	stdout, _ := show(t, present.Plain, 0,
+		event.Event{Kind: event.Result, Report: &event.Report{Text: "schema: unknown", Header: []string{"file", "state"}}})
 	assert.Equal(t, "schema: unknown\n", stdout)
 }
 
@@ -108,16 +90,19 @@ func TestView_failure_is_told_once(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []present.Mode{present.Plain, present.GitHub, present.Quiet} {
 		var stderr bytes.Buffer
-		view := present.Open(
-			present.Options{Mode: mode, Stdout: &stderr, Stderr: &stderr, Getenv: func(string) string { return "" }},
-		)
+		view := present.Open(present.Options{Mode: mode, Stdout: &stderr, Stderr: &stderr, Getenv: func(string) string {
+			return ""
+		}})
 		logger := newLogger(view)
 		view.Attach(logger)
 		for _, e := range []event.Event{
 			{Kind: event.PhaseStarted, Phase: "build:base"},
 			{Kind: event.PhaseEnded, Phase: "build:base", Outcome: event.Unchanged},
 			{Kind: event.PhaseStarted, Phase: "schema:update"},
-			{Kind: event.PhaseEnded, Phase: "schema:update", Outcome: event.Failed, Text: "relation missing", Detail: []string{"nothing was changed"}, Log: "logs/x.log"},
+			{
+				Kind: event.PhaseEnded, Phase: "schema:update", Outcome: event.Failed,
+				Text: "relation missing", Detail: []string{"nothing was changed"}, Log: "logs/x.log",
+			},
 		} {
 			view.Handle(e)
 		}

@@ -24,11 +24,7 @@ type recorder struct {
 func newRecorder(target string) *recorder {
 	return &recorder{
 		document: Document{
-			Version:  DocumentVersion,
-			Target:   target,
-			Started:  time.Now(),
-			Phases:   []Phase{},
-			Messages: []Message{},
+			Version: DocumentVersion, Target: target, Started: time.Now(), Phases: []Phase{}, Messages: []Message{},
 		},
 		running: map[string]int{},
 	}

@@ -21,11 +21,9 @@ import (
 // document passes events through a quiet view and returns what it makes of them.
 func document(target string, end present.End, events ...event.Event) present.Document {
 	view := present.Open(present.Options{
-		Mode:   present.Quiet,
-		Target: target,
-		Stdout: &bytes.Buffer{},
-		Stderr: &bytes.Buffer{},
-		Getenv: func(string) string { return "" },
+		Mode: present.Quiet, Target: target, Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}, Getenv: func(string) string {
+			return ""
+		},
 	})
 	for _, e := range events {
 		view.Handle(e)
@@ -44,27 +42,18 @@ func TestView_Close_document(t *testing.T) {
 	t.Run("has the phases in the order in which they began", func(t *testing.T) {
 		t.Parallel()
 		d := document(
-			"setup",
-			present.End{Log: "logs/poststack.log"},
+			"setup", present.End{Log: "logs/poststack.log"},
 			event.Event{Kind: event.PhaseStarted, Phase: "build:postgres", At: began},
 			event.Event{Kind: event.PhaseStarted, Phase: "build:liquibase", At: began},
 			event.Event{Kind: event.Step, Phase: "build:postgres", At: began.Add(time.Second), Text: "step 1: RUN true"},
 			event.Event{Kind: event.Warning, Phase: "build:liquibase", At: began, Text: "no registry answers"},
 			event.Event{Kind: event.Notice, At: began, Text: "swept"},
 			event.Event{
-				Kind:    event.PhaseEnded,
-				Phase:   "build:liquibase",
-				Outcome: event.Unchanged,
-				Elapsed: time.Second,
-				Text:    "same",
+				Kind: event.PhaseEnded, Phase: "build:liquibase", Outcome: event.Unchanged, Elapsed: time.Second, Text: "same",
 			},
 			event.Event{
-				Kind:    event.PhaseEnded,
-				Phase:   "build:postgres",
-				Outcome: event.Done,
-				Elapsed: 2 * time.Second,
-				Log:     "logs/b.log",
-				Data:    7,
+				Kind: event.PhaseEnded, Phase: "build:postgres", Outcome: event.Done,
+				Elapsed: 2 * time.Second, Log: "logs/b.log", Data: 7,
 			},
 			event.Event{Kind: event.Result, Report: &event.Report{Text: "ready", Data: map[string]string{"database": "x"}}},
 		)
@@ -79,12 +68,8 @@ func TestView_Close_document(t *testing.T) {
 				Steps: []present.Step{{Started: began.Add(time.Second), Text: "step 1: RUN true"}},
 			},
 			{
-				Name:    "build:liquibase",
-				Started: began,
-				Seconds: 1,
-				Outcome: event.Unchanged,
-				Text:    "same",
-				Steps:   []present.Step{},
+				Name: "build:liquibase", Started: began, Seconds: 1,
+				Outcome: event.Unchanged, Text: "same", Steps: []present.Step{},
 			},
 		}, d.Phases)
 		assert.Equal(t, []present.Message{
@@ -127,18 +112,23 @@ func TestView_Close_document(t *testing.T) {
 		want   event.Outcome
 	}{
 		{"nothing was changed where nothing had a phase", nil, event.Unchanged},
-		{"the target's own phase counts", map[string]event.Outcome{"verify:db": event.Passed, "db:start": event.Unchanged}, event.Passed},
-		{"unless another one changed something", map[string]event.Outcome{"verify:db": event.Passed, "db:start": event.Done}, event.Done},
+		{
+			"the target's own phase counts",
+			map[string]event.Outcome{"verify:db": event.Passed, "db:start": event.Unchanged},
+			event.Passed,
+		},
+		{
+			"unless another one changed something",
+			map[string]event.Outcome{"verify:db": event.Passed, "db:start": event.Done},
+			event.Done,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			var events []event.Event
 			for phase, outcome := range tc.phases {
-				events = append(
-					events,
-					event.Event{Kind: event.PhaseStarted, Phase: phase},
-					event.Event{Kind: event.PhaseEnded, Phase: phase, Outcome: outcome},
-				)
+				events = append(events, event.Event{Kind: event.PhaseStarted, Phase: phase},
+					event.Event{Kind: event.PhaseEnded, Phase: phase, Outcome: outcome})
 			}
 			assert.Equal(t, tc.want, document("verify:db", present.End{}, events...).Outcome)
 		})

@@ -17,9 +17,9 @@ import (
 func show(t *testing.T, mode present.Mode, level logrus.Level, events ...event.Event) (stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
-	view := present.Open(
-		present.Options{Mode: mode, Stdout: &out, Stderr: &err, Getenv: func(string) string { return "" }},
-	)
+	view := present.Open(present.Options{Mode: mode, Stdout: &out, Stderr: &err, Getenv: func(string) string {
+		return ""
+	}})
 	logger := newLogger(view)
 	logger.SetLevel(level)
 	view.Attach(logger)
@@ -43,11 +43,8 @@ func setup() []event.Event {
 		{Kind: event.PhaseStarted, Phase: "build:base"},
 		{Kind: event.Step, Phase: "build:base", Text: "staging the context"},
 		{
-			Kind:    event.PhaseEnded,
-			Phase:   "build:base",
-			Outcome: event.Unchanged,
-			Elapsed: 12 * time.Millisecond,
-			Text:    "same inputs",
+			Kind: event.PhaseEnded, Phase: "build:base", Outcome: event.Unchanged,
+			Elapsed: 12 * time.Millisecond, Text: "same inputs",
 		},
 		{Kind: event.Warning, Phase: "verify:db", Text: "the server is old"},
 		{Kind: event.PhaseEnded, Phase: "verify:db", Outcome: event.Done, Elapsed: 1300 * time.Millisecond},
@@ -60,31 +57,22 @@ func TestView_plain(t *testing.T) {
 	stdout, stderr := show(t, present.Auto, logrus.InfoLevel, setup()...)
 
 	assert.Equal(t, "ready\n", stdout, "stdout holds the result and nothing else")
-	for _, want := range []string{"staging the context", "unchanged in 12ms", "same inputs", "the server is old", "done in 1.3s"} {
+	for _, want := range []string{
+		"staging the context", "unchanged in 12ms", "same inputs", "the server is old", "done in 1.3s",
+	} {
 		assert.Contains(t, stderr, want)
 	}
 	assert.NotContains(t, stderr, "\x1b", "no escape sequences outside a terminal")
 	table := stderr[strings.Index(stderr, "result"):]
-	assert.Less(
-		t,
-		strings.Index(table, "build:base"),
-		strings.Index(table, "verify:db"),
-		"the closing table is in the order of the phases",
-	)
+	assert.Less(t, strings.Index(table, "build:base"), strings.Index(table, "verify:db"),
+		"the closing table is in the order of the phases")
 }
 
 func TestView_quiet(t *testing.T) {
 	t.Parallel()
-	events := append(
-		setup(),
-		event.Event{
-			Kind:    event.PhaseEnded,
-			Phase:   "schema:update",
-			Outcome: event.Failed,
-			Text:    "no",
-			Detail:  []string{"line one"},
-		},
-	)
+	events := append(setup(), event.Event{
+		Kind: event.PhaseEnded, Phase: "schema:update", Outcome: event.Failed, Text: "no", Detail: []string{"line one"},
+	})
 	stdout, stderr := show(t, present.Quiet, logrus.InfoLevel, events...)
 
 	assert.Equal(t, "ready\n", stdout)

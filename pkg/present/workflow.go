@@ -61,13 +61,8 @@ func bare(text string) string {
 	text = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b.`).ReplaceAllString(text, "") // ECMA-48
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(text, "\uFFFD"))
 	return strings.Map(func(r rune) rune {
-		hidden := unicode.In(
-			r,
-			unicode.Cc,
-			unicode.Cf,
-			unicode.Other_Default_Ignorable_Code_Point,
-			unicode.Variation_Selector,
-		)
+		hidden := unicode.In(r, unicode.Cc, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point,
+			unicode.Variation_Selector)
 		if hidden && r != '\n' && r != '\t' {
 			return -1
 		}

@@ -18,14 +18,10 @@ func TestDetach(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	log, err := os.Create(file)
 	require.NoError(t, err)
-	p, err := runner.Detach(
-		runner.Command{
-			Program: "sh",
-			Args:    []string{"-c", "echo $WORD out; echo $WORD err >&2; exec sleep 60"},
-			Env:     []string{"WORD=started"},
-		},
-		log,
-	)
+	p, err := runner.Detach(runner.Command{
+		Program: "sh", Args: []string{"-c", "echo $WORD out; echo $WORD err >&2; exec sleep 60"},
+		Env: []string{"WORD=started"},
+	}, log)
 	require.NoError(t, err)
 	require.NoError(t, log.Close())
 	defer p.Stop(5 * time.Second)

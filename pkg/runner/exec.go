@@ -35,20 +35,14 @@ type Exec struct {
 // no failure.
 func (x Exec) Run(ctx context.Context, c Command) (Result, error) {
 	if err := ctx.Err(); err != nil {
-		return Result{
-				Code: -1,
-			}, fmt.Errorf(
-				"run %q: %w",
-				c.Program,
-				&interruption{cause: context.Cause(ctx), ctx: err, ended: errNotStarted},
-			)
+		return Result{Code: -1}, fmt.Errorf("run %q: %w", c.Program,
+			&interruption{cause: context.Cause(ctx), ctx: err, ended: errNotStarted})
 	}
 	if c.Grace == 0 {
 		c.Grace = DefaultGrace
 	}
-	cmd := exec.Command(
-		c.Program,
-		c.Args...) //nolint:noctx // the group is ended below; CommandContext ends only the child
+	//nolint:noctx // the group is ended below; CommandContext ends only the child
+	cmd := exec.Command(c.Program, c.Args...)
 	cmd.Dir = c.Dir
 	if len(c.Env) > 0 {
 		cmd.Env = append(cmd.Environ(), c.Env...) // with PWD, if there is a Dir
@@ -72,10 +66,8 @@ func (x Exec) Run(ctx context.Context, c Command) (Result, error) {
 		err = fmt.Errorf("pass on output: %w", outErr) // a program that cannot write any more ends by that
 	}
 	res := Result{
-		Stdout:   out.stdout.tail.String(),
-		Stderr:   out.stderr.tail.String(),
-		Code:     cmd.ProcessState.ExitCode(),
-		Duration: time.Since(start),
+		Stdout: out.stdout.tail.String(), Stderr: out.stderr.tail.String(),
+		Code: cmd.ProcessState.ExitCode(), Duration: time.Since(start),
 	}
 	if interrupted {
 		err = &interruption{cause: context.Cause(ctx), ctx: ctx.Err(), ended: err}

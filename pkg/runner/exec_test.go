@@ -126,21 +126,12 @@ func TestExec_Run_MasksSecretsInErrors(t *testing.T) {
 
 func TestExitError_Error(t *testing.T) {
 	t.Parallel()
-	assert.EqualError(
-		t,
-		&runner.ExitError{Argv: []string{"podman", "run", "a b"}, Code: 125},
-		`run "podman run a b": exit status 125`,
-	)
-	assert.EqualError(
-		t,
-		&runner.ExitError{Argv: []string{"podman"}, Code: 125, Tail: "no such image"},
-		`run "podman": exit status 125: no such image`,
-	)
-	assert.EqualError(
-		t,
-		&runner.ExitError{Argv: []string{"podman"}, Code: -1, Err: errors.New("signal: killed")},
-		`run "podman": signal: killed`,
-	)
+	assert.EqualError(t, &runner.ExitError{Argv: []string{"podman", "run", "a b"}, Code: 125},
+		`run "podman run a b": exit status 125`)
+	assert.EqualError(t, &runner.ExitError{Argv: []string{"podman"}, Code: 125, Tail: "no such image"},
+		`run "podman": exit status 125: no such image`)
+	assert.EqualError(t, &runner.ExitError{Argv: []string{"podman"}, Code: -1, Err: errors.New("signal: killed")},
+		`run "podman": signal: killed`)
 }
 
 func TestExec_Run_SideBySide(t *testing.T) {

@@ -82,10 +82,8 @@ func child(role string, args []string) int {
 		own := runner.Terminal{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 		told := make(chan os.Signal, 1)
 		signal.Notify(told, syscall.SIGINT)
-		code, err := own.Run(
-			context.Background(),
-			runner.Command{Program: os.Args[0], Env: []string{childEnv + "=" + args[0]}},
-		)
+		code, err := own.Run(context.Background(),
+			runner.Command{Program: os.Args[0], Env: []string{childEnv + "=" + args[0]}})
 		fmt.Printf("code %d, error %v, interactive %v, signals %d\n", code, err, own.Interactive(), len(told))
 	case "raw": // leaves the terminal raw
 		_, err := term.MakeRaw(int(os.Stdin.Fd()))

@@ -49,9 +49,9 @@ func TestStart(t *testing.T) {
 	t.Run("the error quotes what the process said last", func(t *testing.T) {
 		t.Parallel()
 		var live bytes.Buffer
-		p, err := runner.Start(
-			runner.Command{Program: "sh", Args: []string{"-c", "echo no socket >&2; exit 3"}, Stderr: &live},
-		)
+		p, err := runner.Start(runner.Command{
+			Program: "sh", Args: []string{"-c", "echo no socket >&2; exit 3"}, Stderr: &live,
+		})
 		require.NoError(t, err)
 		<-p.Done()
 		var exit *runner.ExitError

@@ -107,14 +107,10 @@ func TestTerminal_withoutOne(t *testing.T) {
 	require.NoError(t, err)
 	term := runner.Terminal{Stdin: null, Stdout: in, Stderr: in, Environ: []string{"A=1", "B=2"}}
 	assert.False(t, term.Interactive())
-	code, err := term.Run(
-		t.Context(),
+	code, err := term.Run(t.Context(),
 		runner.Command{
-			Program: "/bin/sh",
-			Args:    []string{"-c", "env | grep -E '^[ABC]=' | sort; exit 3"},
-			Env:     []string{"C=3"},
-		},
-	)
+			Program: "/bin/sh", Args: []string{"-c", "env | grep -E '^[ABC]=' | sort; exit 3"}, Env: []string{"C=3"},
+		})
 	require.NoError(t, err)
 	assert.Equal(t, 3, code)
 	require.NoError(t, in.Close())

@@ -54,11 +54,8 @@ func TestWithTrace(t *testing.T) {
 	all := tracetest.Written(t, recorder)
 	span := all.One(t, "sh")
 	assert.Equal(t, trace.Subprocess, span.Category)
-	assert.Equal(
-		t,
-		map[string]any{"command": `sh -c read line; echo "$line $WORD"; exit 3`, "exit status": 3.0},
-		span.Args,
-	)
+	assert.Equal(t, map[string]any{"command": `sh -c read line; echo "$line $WORD"; exit 3`, "exit status": 3.0},
+		span.Args)
 	assert.InDelta(t, res.Duration.Microseconds(), *span.Duration, float64(10*time.Second.Microseconds()))
 	assert.Equal(t, "build:base (work)", all.Lane(span))
 	assert.InDelta(t, -1.0, all.One(t, "program").Args["exit status"], 0)
@@ -77,9 +74,8 @@ func TestProcess_TraceBeside(t *testing.T) {
 	assert.Equal(t, "beside (work)", all.Lane(all.One(t, "cat")))
 }
 
-func TestWithTrace_costsNothingWhenNobodyRecords(
-	t *testing.T,
-) { //nolint:paralleltest // allocations are counted for the whole process
+//nolint:paralleltest // allocations are counted for the whole process
+func TestWithTrace_costsNothingWhenNobodyRecords(t *testing.T) {
 	next := runner.Func(func(context.Context, runner.Command) (runner.Result, error) { return runner.Result{}, nil })
 	run, c := runner.WithTrace(next), runner.Command{Program: "podman", Args: []string{"build"}}
 	ctx := t.Context()

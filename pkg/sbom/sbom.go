@@ -33,8 +33,9 @@ type Image struct {
 	Program func(name string) ([]byte, error)
 }
 
-// Of lists what an image is made of: Debian's packages, what was fetched for it, each file with its checksum, the modules
-// that Go programs are linked from, as the programs say it themselves, and likewise the images that it has files of.
+// Of lists what an image is made of: Debian's packages, what was fetched for it, each file with its checksum, the
+// modules that Go programs are linked from, as the programs say it themselves, and likewise the images that it has
+// files of.
 func Of(i Image) (*cyclonedx.BOM, error) {
 	components, err := i.components()
 	if err != nil {
@@ -74,16 +75,9 @@ func (i Image) components() ([]cyclonedx.Component, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(
-			all,
-			cyclonedx.Component{
-				Type:       cyclonedx.ComponentTypeContainer,
-				Name:       stage.Name,
-				Version:    stage.ID,
-				BOMRef:     stage.ID,
-				Components: &parts,
-			},
-		)
+		all = append(all, cyclonedx.Component{
+			Type: cyclonedx.ComponentTypeContainer, Name: stage.Name, Version: stage.ID, BOMRef: stage.ID, Components: &parts,
+		})
 	}
 	slices.SortFunc(all, func(a, b cyclonedx.Component) int { return strings.Compare(a.BOMRef, b.BOMRef) })
 	return slices.CompactFunc(all, func(a, b cyclonedx.Component) bool { return a.BOMRef == b.BOMRef }), nil
@@ -95,12 +89,8 @@ func debian(p inventory.Package, suite string) cyclonedx.Component {
 	if p.Source != "" {
 		qualifiers = append(qualifiers, packageurl.Qualifier{Key: "upstream", Value: p.Source})
 	}
-	return component(
-		cyclonedx.ComponentTypeLibrary,
-		p.Name,
-		p.Version,
-		packageurl.NewPackageURL(packageurl.TypeDebian, "debian", p.Name, p.Version, qualifiers, ""),
-	)
+	return component(cyclonedx.ComponentTypeLibrary, p.Name, p.Version,
+		packageurl.NewPackageURL(packageurl.TypeDebian, "debian", p.Name, p.Version, qualifiers, ""))
 }
 
 // artifact is what was fetched or compiled for an image.
@@ -112,12 +102,8 @@ func artifact(a image.Artifact, read func(string) ([]byte, error)) ([]cyclonedx.
 		}
 		return modules(a.Name, program)
 	}
-	whole := component(
-		cyclonedx.ComponentTypeApplication,
-		a.Name,
-		a.Version,
-		packageurl.NewPackageURL(packageurl.TypeGeneric, "", a.Name, a.Version, nil, ""),
-	)
+	whole := component(cyclonedx.ComponentTypeApplication, a.Name, a.Version,
+		packageurl.NewPackageURL(packageurl.TypeGeneric, "", a.Name, a.Version, nil, ""))
 	var files []cyclonedx.Component
 	for _, f := range a.Files {
 		files = append(files, cyclonedx.Component{
@@ -136,18 +122,10 @@ func modules(name string, program []byte) ([]cyclonedx.Component, error) {
 		return nil, err
 	}
 	all := []cyclonedx.Component{
-		component(
-			cyclonedx.ComponentTypeApplication,
-			name,
-			info.Main.Version,
-			packageurl.NewPackageURL(packageurl.TypeGolang, path.Dir(info.Path), name, "", nil, ""),
-		),
-		component(
-			cyclonedx.ComponentTypeLibrary,
-			"std",
-			info.GoVersion,
-			packageurl.NewPackageURL(packageurl.TypeGolang, "", "std", strings.TrimPrefix(info.GoVersion, "go"), nil, ""),
-		),
+		component(cyclonedx.ComponentTypeApplication, name, info.Main.Version,
+			packageurl.NewPackageURL(packageurl.TypeGolang, path.Dir(info.Path), name, "", nil, "")),
+		component(cyclonedx.ComponentTypeLibrary, "std", info.GoVersion,
+			packageurl.NewPackageURL(packageurl.TypeGolang, "", "std", strings.TrimPrefix(info.GoVersion, "go"), nil, "")),
 	}
 	for _, m := range info.Deps {
 		if m.Replace != nil {
@@ -161,10 +139,6 @@ func modules(name string, program []byte) ([]cyclonedx.Component, error) {
 
 func component(kind cyclonedx.ComponentType, name, version string, url *packageurl.PackageURL) cyclonedx.Component {
 	return cyclonedx.Component{
-		Type:       kind,
-		Name:       name,
-		Version:    version,
-		PackageURL: url.ToString(),
-		BOMRef:     url.ToString(),
+		Type: kind, Name: name, Version: version, PackageURL: url.ToString(), BOMRef: url.ToString(),
 	}
 }

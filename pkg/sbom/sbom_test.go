@@ -20,9 +20,7 @@ import (
 func described(t *testing.T) sbom.Image {
 	t.Helper()
 	return sbom.Image{
-		Name:    "mail",
-		ID:      "sha256:abc",
-		Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Name: "mail", ID: "sha256:abc", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Release: []byte("PRETTY_NAME=\"Debian\"\nVERSION_CODENAME=bookworm\n"),
 		Packages: []inventory.Package{
 			{Name: "login", Version: "1:4.13+dfsg1-1+deb12u1", Architecture: "amd64", Source: "shadow"},
@@ -33,13 +31,9 @@ func described(t *testing.T) sbom.Image {
 			{Name: "agent", Sources: []image.Source{{Go: "./containers/agent"}}},
 			{Name: "agent", Sources: []image.Source{{Go: "./containers/agent"}}}, // the parent has it too
 		},
-		Stages: []sbom.Image{
-			{
-				Name:     "java",
-				ID:       "sha256:def",
-				Packages: []inventory.Package{{Name: "openjdk", Version: "17", Architecture: "all"}},
-			},
-		},
+		Stages: []sbom.Image{{
+			Name: "java", ID: "sha256:def", Packages: []inventory.Package{{Name: "openjdk", Version: "17", Architecture: "all"}},
+		}},
 		Program: func(name string) ([]byte, error) {
 			assert.Equal(t, "agent", name)
 			return os.ReadFile(testProgram(t))
@@ -67,16 +61,10 @@ func TestOf(t *testing.T) {
 		require.NotContains(t, found, c.Name, "nothing is listed twice")
 		found[c.Name] = c
 	}
-	assert.Equal(
-		t,
-		"pkg:deb/debian/bash@5.2.15-2%2Bb13?arch=amd64&distro=bookworm&upstream=bash%405.2.15-2",
-		found["bash"].PackageURL,
-	)
-	assert.Equal(
-		t,
-		"pkg:deb/debian/login@1:4.13%2Bdfsg1-1%2Bdeb12u1?arch=amd64&distro=bookworm&upstream=shadow",
-		found["login"].PackageURL,
-	)
+	assert.Equal(t, "pkg:deb/debian/bash@5.2.15-2%2Bb13?arch=amd64&distro=bookworm&upstream=bash%405.2.15-2",
+		found["bash"].PackageURL)
+	assert.Equal(t, "pkg:deb/debian/login@1:4.13%2Bdfsg1-1%2Bdeb12u1?arch=amd64&distro=bookworm&upstream=shadow",
+		found["login"].PackageURL)
 	assert.Equal(t, "4.28.0", found["liquibase"].Version)
 	assert.Equal(t, "01ab", (*(*found["liquibase"].Components)[0].Hashes)[0].Value)
 	assert.Equal(t, cyclonedx.ComponentTypeApplication, found["agent"].Type)

@@ -38,13 +38,9 @@ func load(t *testing.T, files map[string]string) *schema.Changelog {
 
 func TestLoadChangelogSpellings(t *testing.T) {
 	t.Parallel()
-	root := write(
-		t,
-		map[string]string{
-			schema.DefaultRoot: includeParts,
-			"parts/001.sql":    "--liquibase formatted sql\n--changeset a:1\nselect 1;\n",
-		},
-	)
+	root := write(t, map[string]string{
+		schema.DefaultRoot: includeParts, "parts/001.sql": "--liquibase formatted sql\n--changeset a:1\nselect 1;\n",
+	})
 	want, err := schema.LoadChangelog(root, "changelogs")
 	require.NoError(t, err)
 	for _, name := range []string{
@@ -66,21 +62,15 @@ func TestLoadChangelogSpellings(t *testing.T) {
 
 func TestLoadChangelogFollowsLinks(t *testing.T) {
 	t.Parallel()
-	root := write(
-		t,
-		map[string]string{
-			schema.DefaultRoot: includeParts,
-			"parts/001.sql":    "--liquibase formatted sql\n--changeset a:1\nselect 1;\n",
-		},
-	)
+	root := write(t, map[string]string{
+		schema.DefaultRoot: includeParts, "parts/001.sql": "--liquibase formatted sql\n--changeset a:1\nselect 1;\n",
+	})
 	want, err := schema.LoadChangelog(root, "changelogs")
 	require.NoError(t, err)
 
 	mounted := t.TempDir() // as Kubernetes mounts a volume
-	require.NoError(
-		t,
-		os.CopyFS(filepath.Join(mounted, "changelogs", "..2026_01"), os.DirFS(filepath.Join(root, "changelogs"))),
-	)
+	require.NoError(t,
+		os.CopyFS(filepath.Join(mounted, "changelogs", "..2026_01"), os.DirFS(filepath.Join(root, "changelogs"))))
 	require.NoError(t, os.Symlink("..2026_01", filepath.Join(mounted, "changelogs", "..data")))
 	for _, name := range []string{"parts", schema.DefaultRoot} {
 		require.NoError(t, os.Symlink("..data/"+name, filepath.Join(mounted, "changelogs", name)))

@@ -200,10 +200,8 @@ func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {
 	}
 	if pass := target.PassFile(); pass != nil {
 		spec.Env["PGPASSFILE"] = passFile
-		spec.Files = append(
-			spec.Files,
-			engine.File{Path: passFile, Mode: 0o600, UID: liquibaseUID, GID: liquibaseUID, Content: pass},
-		)
+		spec.Files = append(spec.Files,
+			engine.File{Path: passFile, Mode: 0o600, UID: liquibaseUID, GID: liquibaseUID, Content: pass})
 	}
 	if hosts := target.Hosts(); hosts != nil {
 		spec.Env["LIQUIBASE_HOSTS_FILE"] = hostsFile
@@ -214,10 +212,8 @@ func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {
 		return engine.ContainerSpec{}, err
 	}
 	for _, f := range files {
-		spec.Files = append(
-			spec.Files,
-			engine.File{Path: f.Path, Mode: 0o400, UID: liquibaseUID, GID: liquibaseUID, Content: f.Content},
-		)
+		spec.Files = append(spec.Files,
+			engine.File{Path: f.Path, Mode: 0o400, UID: liquibaseUID, GID: liquibaseUID, Content: f.Content})
 	}
 	return spec, nil
 }

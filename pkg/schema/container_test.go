@@ -62,10 +62,7 @@ func (f *fakeEngine) ContainerWait(context.Context, engine.ContainerID) (int, er
 }
 
 func (f *fakeEngine) ContainerLogs(
-	ctx context.Context,
-	_ engine.ContainerID,
-	_ engine.LogOptions,
-	stdout, stderr io.Writer,
+	ctx context.Context, _ engine.ContainerID, _ engine.LogOptions, stdout, stderr io.Writer,
 ) error {
 	for _, s := range f.stdout {
 		_, _ = io.WriteString(stdout, s)
@@ -118,8 +115,7 @@ func TestContainerRun(t *testing.T) {
 		files = append(files, fmt.Sprintf("%s %o %d", file.Path, file.Mode, file.UID))
 	}
 	assert.Equal(t, []string{
-		"/liquibase/run/changelog/db.changelog-root.yaml 444 0",
-		"/liquibase/run/changelog/parts/001.sql 444 0",
+		"/liquibase/run/changelog/db.changelog-root.yaml 444 0", "/liquibase/run/changelog/parts/001.sql 444 0",
 		"/liquibase/run/pgpass 600 9998",
 	}, files)
 	assert.Equal(t, `*:*:*:*:p\:w\\`+"\n", string(f.spec.Files[2].Content))
@@ -137,8 +133,7 @@ func TestContainerRun_does_not_wait_for_the_process(t *testing.T) {
 		in, _, events := invocation(t)
 		f := &fakeEngine{
 			stdout: []string{`{"event":"applied"}` + "\n" + tc.stdout + "\n"},
-			stderr: []string{"INFO one\n" + tc.stderr + "\n"},
-			code:   137,
+			stderr: []string{"INFO one\n" + tc.stderr + "\n"}, code: 137,
 		}
 		out, err := schema.Container{Engine: f, Image: "img"}.Run(t.Context(), in)
 		require.NoError(t, err, name)

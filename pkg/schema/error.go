@@ -59,8 +59,9 @@ type Outcome struct {
 	Partly  *Partly   // a changeset of which parts stay, or may
 	Ended   bool      // a changeset has ended the transaction itself: what ran before that stays
 	Undone  bool      // it is known that the transaction was rolled back, and not only that nothing is recorded
-	Unsure  string    // a changeset that ran when Liquibase ended without a word: whether it has left something is not known
-	Reason  string    // why the database could not be asked; "" if it was, or if Liquibase was not told to go
+	// a changeset that ran when Liquibase ended without a word: whether it has left something is not known
+	Unsure string
+	Reason string // why the database could not be asked; "" if it was, or if Liquibase was not told to go
 }
 
 // Unwrap returns what is underneath.
@@ -110,13 +111,10 @@ func (o Outcome) lines(changeset string) []string {
 	case !o.Asked:
 		return []string{"Nothing was run."}
 	case o.Ended:
-		lines = append(
-			lines,
-			fmt.Sprintf(
-				"Changeset %s is partly applied: what it did before it ended the transaction stays, and is not recorded.",
-				cmp.Or(changeset, o.Unsure),
-			),
-		)
+		lines = append(lines, fmt.Sprintf(
+			"Changeset %s is partly applied: what it did before it ended the transaction stays, and is not recorded.",
+			cmp.Or(changeset, o.Unsure),
+		))
 	case o.Partly != nil:
 		lines = append(lines, strings.ToUpper(o.Partly.String()[:1])+o.Partly.String()[1:]+".")
 	case len(o.Applied) > 0:
@@ -126,13 +124,9 @@ func (o Outcome) lines(changeset string) []string {
 		lines = append(lines, "No changeset of this run is recorded in the database.")
 	}
 	if o.Unsure != "" && !o.Ended {
-		lines = append(
-			lines,
-			fmt.Sprintf(
-				"Changeset %s ran when Liquibase ended: whether it has committed anything by itself is not known.",
-				o.Unsure,
-			),
-		)
+		lines = append(lines,
+			fmt.Sprintf("Changeset %s ran when Liquibase ended: whether it has committed anything by itself is not known.",
+				o.Unsure))
 	}
 	if len(o.Applied) == 0 {
 		return lines

@@ -13,10 +13,8 @@ type Row struct{ File, ID, Author, MD5, Exec string }
 func rows(list []Row) []row {
 	var all []row
 	for i, r := range list {
-		all = append(
-			all,
-			row{key: newKey(r.File, r.ID, r.Author), md5: r.MD5, exec: cmp.Or(r.Exec, "EXECUTED"), order: i + 1},
-		)
+		all = append(all,
+			row{key: newKey(r.File, r.ID, r.Author), md5: r.MD5, exec: cmp.Or(r.Exec, "EXECUTED"), order: i + 1})
 	}
 	return all
 }

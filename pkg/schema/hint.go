@@ -7,19 +7,22 @@ import (
 
 // hint is what to do about a changeset that failed. outside tells whether it runs outside the transaction.
 func (p *run) hint(e Event, outside bool) string {
-	const each = "set schema.transaction (POSTSTACK_TRANSACTION) to changeset, which commits after each changeset as Liquibase does"
+	const each = "set schema.transaction (POSTSTACK_TRANSACTION) to changeset, which commits after each changeset as " +
+		"Liquibase does"
 	switch {
 	case p.ended:
 		return "Leave COMMIT and ROLLBACK out: Poststack commits. What must commit on the way needs runInTransaction:false."
 	case e.SQLState == "42601" && strings.Contains(e.Cause, `"$1"`):
-		return `The database driver takes "?" for a parameter. Write "??", or a function such as jsonb_exists instead of the operator.`
+		return `The database driver takes "?" for a parameter. Write "??", or a function such as jsonb_exists instead of ` +
+			`the operator.`
 	case outside || p.m.Each:
 		return ""
 	case e.SQLState == "55P04":
-		return "All changesets of an update run in one transaction, and a new enum value can be used only after the commit: " +
-			"give the changeset that adds it runInTransaction:false, or " + each + "."
+		return "All changesets of an update run in one transaction, and a new enum value can be used only after the " +
+			"commit: give the changeset that adds it runInTransaction:false, or " + each + "."
 	case e.SQLState == "53200" && strings.Contains(e.Cause, "shared memory"):
-		return "All changesets of an update run in one transaction, which holds a lock for each table: raise max_locks_per_transaction, or " + each + "."
+		return "All changesets of an update run in one transaction, which holds a lock for each table: raise " +
+			"max_locks_per_transaction, or " + each + "."
 	case e.SQLState == "25001":
 		return "This statement runs only outside a transaction: give its changeset runInTransaction:false."
 	case e.SQLState == "55006":
@@ -28,8 +31,8 @@ func (p *run) hint(e Event, outside bool) string {
 	return ""
 }
 
-// alreadyThere are PostgreSQL's codes for an object that exists: a table, another object, a schema, a function, a column,
-// a type or role. Source: PostgreSQL manual, appendix A, class 42.
+// alreadyThere are PostgreSQL's codes for an object that exists: a table, another object, a schema, a function, a
+// column, a type or role. Source: PostgreSQL manual, appendix A, class 42.
 func alreadyThere(state string) bool {
 	return slices.Contains([]string{"42P07", "42710", "42P06", "42723", "42701"}, state)
 }
@@ -40,10 +43,12 @@ func (p *run) explain(failed *Error, before recorded) {
 	switch {
 	case failed.Kind != FailedChangeset || !alreadyThere(failed.SQLState):
 	case partly != nil && partly.ID == failed.Changeset && partly.Author == failed.Author:
-		failed.Hint = partly.String() + ". Undo that by hand, or make its statements repeatable (if not exists), and run the update again."
+		failed.Hint = partly.String() +
+			". Undo that by hand, or make its statements repeatable (if not exists), and run the update again."
 	case len(before.rows) == 0:
 		failed.Kind = Standing
-		failed.Hint = "This database has objects that no changelog is recorded for. If they are what the changelog makes, record it without running it: " +
-			"changelog-sync, see docs/schema.md. Else give the schema a place of its own: create schema NAME, and add ?options=-c%20search_path%3DNAME to DATABASE_URL."
+		failed.Hint = "This database has objects that no changelog is recorded for. If they are what the changelog makes, " +
+			"record it without running it: changelog-sync, see docs/schema.md. Else give the schema a place of its own: " +
+			"create schema NAME, and add ?options=-c%20search_path%3DNAME to DATABASE_URL."
 	}
 }

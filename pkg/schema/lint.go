@@ -51,12 +51,10 @@ func warnings(c *Changelog, r *Reading) []string {
 		}
 		if names := undeclared[s.Source]; len(names) > 0 {
 			slices.Sort(names)
-			say(
-				s,
-				0,
-				"${%s} is declared nowhere and stays as it is written; environment variables and Java properties are not offered to changelogs",
-				strings.Join(slices.Compact(names), "}, ${"),
-			)
+			say(s, 0,
+				"${%s} is declared nowhere and stays as it is written; environment variables and Java properties are not offered "+
+					"to changelogs",
+				strings.Join(slices.Compact(names), "}, ${"))
 		}
 	}
 	return append(lines, order(c, r)...)
@@ -85,14 +83,10 @@ func order(c *Changelog, r *Reading) []string {
 	for _, s := range firstOfEach(r.Changesets) {
 		dir := path.Dir(s.Source)
 		if names := files[dir]; slices.IsSorted(names) && !slices.IsSortedFunc(names, natural) {
-			lines = append(
-				lines,
-				fmt.Sprintf(
-					"%s: the files run in the order of their bytes, which is not that of their numbers: %s; pad the numbers (001, 002 …)",
-					c.Display(dir),
-					strings.Join(names, ", "),
-				),
-			)
+			lines = append(lines,
+				fmt.Sprintf("%s: the files run in the order of their bytes, which is not that of their numbers: %s; pad the "+
+					"numbers (001, 002 …)",
+					c.Display(dir), strings.Join(names, ", ")))
 		}
 		delete(files, dir)
 	}
@@ -126,11 +120,9 @@ func expected(s State) []string {
 	}
 	for _, set := range s.Pending() {
 		if set.Outside {
-			lines = append(
-				lines,
+			lines = append(lines,
 				fmt.Sprintf("changeset %s of %s runs outside a transaction: what runs before it is committed first, "+
-					"and stays if a later one fails", set, set.File),
-			)
+					"and stays if a later one fails", set, set.File))
 		}
 	}
 	return lines

@@ -28,20 +28,32 @@ func TestWarnings(t *testing.T) {
 		sets []schema.Changeset
 		want []string
 	}{
-		"nothing to say":       {[]schema.Changeset{at("parts/001.sql", "1", 2)}, nil},
-		"a missing rollback":   {[]schema.Changeset{final, final}, []string{"changelogs/a.sql: 2 of its changesets cannot be rolled back: add a --rollback to each"}},
-		"a failure that is no": {[]schema.Changeset{passed}, []string{"changelogs/a.sql:5: changeset 2 (ops) has failOnError:false"}},
-		"undeclared names":     {[]schema.Changeset{open1, open2}, []string{"changelogs/a.sql: ${HOME}, ${os.name} is declared nowhere"}},
+		"nothing to say": {[]schema.Changeset{at("parts/001.sql", "1", 2)}, nil},
+		"a missing rollback": {
+			[]schema.Changeset{final, final},
+			[]string{"changelogs/a.sql: 2 of its changesets cannot be rolled back: add a --rollback to each"},
+		},
+		"a failure that is no": {
+			[]schema.Changeset{passed}, []string{"changelogs/a.sql:5: changeset 2 (ops) has failOnError:false"},
+		},
+		"undeclared names": {
+			[]schema.Changeset{open1, open2}, []string{"changelogs/a.sql: ${HOME}, ${os.name} is declared nowhere"},
+		},
 		"numbers without padding": {
 			[]schema.Changeset{at("parts/10_next.sql", "10", 2), at("parts/2_base.sql", "2", 2)},
-			[]string{"changelogs/parts: the files run in the order of their bytes, which is not that of their numbers: 10_next.sql, 2_base.sql; pad the numbers"},
+			[]string{"changelogs/parts: the files run in the order of their bytes, which is not that of their numbers: " +
+				"10_next.sql, 2_base.sql; pad the numbers"},
 		},
 		"a name inside another": {
 			[]schema.Changeset{at("parts/1.main-2.sql", "2", 2), at("parts/1.main.sql", "1", 2)},
 			[]string{"changelogs/parts: the files run in the order of their bytes"},
 		},
-		"an order of one's own": {[]schema.Changeset{at("parts/b.sql", "1", 2), at("parts/a.sql", "1", 2), at("parts/c.sql", "1", 2)}, nil},
-		"padded numbers":        {[]schema.Changeset{at("parts/009_a.sql", "1", 2), at("parts/010_b.sql", "1", 2), at("parts/100_c.sql", "1", 2)}, nil},
+		"an order of one's own": {
+			[]schema.Changeset{at("parts/b.sql", "1", 2), at("parts/a.sql", "1", 2), at("parts/c.sql", "1", 2)}, nil,
+		},
+		"padded numbers": {
+			[]schema.Changeset{at("parts/009_a.sql", "1", 2), at("parts/010_b.sql", "1", 2), at("parts/100_c.sql", "1", 2)}, nil,
+		},
 	} {
 		got := schema.Warnings(played(), &schema.Reading{Changesets: tc.sets})
 		require.Len(t, got, len(tc.want), name)

@@ -11,9 +11,9 @@ import (
 	"github.com/poststack/poststack/pkg/database"
 )
 
-// The advisory locks around every operation that changes the schema: "poststck" and "poststcl" in ASCII. Whoever asks for
-// the operation holds the first, the Liquibase that does it the second, in the very session that does the work: it lives
-// as long as that does, even if the one who asked has died.
+// The advisory locks around every operation that changes the schema: "poststck" and "poststcl" in ASCII. Whoever asks
+// for the operation holds the first, the Liquibase that does it the second, in the very session that does the work:
+// it lives as long as that does, even if the one who asked has died.
 const (
 	advisoryKey int64 = 0x706f73747374636b
 	workerKey   int64 = 0x706f73747374636c
@@ -25,8 +25,8 @@ const lockPoll = 500 * time.Millisecond
 // sayEvery is how often a wait is told of.
 const sayEvery = 10 * time.Second
 
-// exclude takes the advisory lock, waiting for at most m.LockWait for who holds it, and for a Liquibase of Poststack that
-// is still at work.
+// exclude takes the advisory lock, waiting for at most m.LockWait for who holds it, and for a Liquibase of Poststack
+// that is still at work.
 func (m *Migrator) exclude(ctx context.Context, conn *pgx.Conn, op Operation) (release func() error, err error) {
 	if err := database.NeverIdle(ctx, conn); err != nil {
 		return nil, err

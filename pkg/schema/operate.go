@@ -13,9 +13,7 @@ import (
 
 // operate loads the changelog, connects, and times what do does.
 func (m *Migrator) operate(
-	ctx context.Context,
-	op Operation,
-	do func(context.Context, *pgx.Conn, *Changelog) (Result, error),
+	ctx context.Context, op Operation, do func(context.Context, *pgx.Conn, *Changelog) (Result, error),
 ) (Result, error) {
 	start := time.Now()
 	c, err := LoadChangelog(m.Root, m.Changelog)
@@ -40,17 +38,11 @@ func (m *Migrator) operate(
 // exclusively keeps everyone else out, reads what is recorded then, and does the work. When the session that holds the
 // lock is lost, the work ends.
 func (m *Migrator) exclusively(
-	ctx context.Context,
-	conn *pgx.Conn,
-	op Operation,
-	do func(context.Context, recorded) (Result, error),
+	ctx context.Context, conn *pgx.Conn, op Operation, do func(context.Context, recorded) (Result, error),
 ) (Result, error) {
 	if m.Liquibase == nil {
 		return Result{}, &Error{
-			Op:    op,
-			Kind:  Refused,
-			Cause: "there is no Liquibase image",
-			Hint:  "Build it with: mage build:liquibase",
+			Op: op, Kind: Refused, Cause: "there is no Liquibase image", Hint: "Build it with: mage build:liquibase",
 		}
 	}
 	if !m.Own {

@@ -25,11 +25,9 @@ func (p *run) settle(ctx context.Context, before recorded) Outcome {
 	defer cancel()
 	o := Outcome{Ended: p.ended, Partly: p.partly}
 	var own *database.Sessions // the run's holds the lock
-	err := own.Use(
-		ctx,
-		p.m.Target,
-		func(ctx context.Context, conn *pgx.Conn) error { return p.ask(ctx, conn, before, &o) },
-	)
+	err := own.Use(ctx, p.m.Target, func(ctx context.Context, conn *pgx.Conn) error {
+		return p.ask(ctx, conn, before, &o)
+	})
 	if err != nil {
 		return Outcome{Reason: strings.TrimSuffix(firstLine(err.Error()), ".")}
 	}

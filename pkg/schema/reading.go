@@ -16,8 +16,9 @@ import (
 
 // Reading is a changelog as Liquibase has read it. Nothing else reads changelogs.
 type Reading struct {
-	Changesets  []Changeset `json:"changesets"`            // in the order in which they run
-	Conditional bool        `json:"conditional,omitempty"` // it has preconditions as a whole, which only the database answers
+	Changesets []Changeset `json:"changesets"` // in the order in which they run
+	// it has preconditions as a whole, which only the database answers
+	Conditional bool `json:"conditional,omitempty"`
 }
 
 // Changeset is one changeset as Liquibase will treat it.
@@ -70,7 +71,8 @@ func (r *Reading) find(k key) (Changeset, bool) {
 	return r.Changesets[i], true
 }
 
-// keptReadings is how many readings the cache holds before it is emptied: each changelog, selection and database has one.
+// keptReadings is how many readings the cache holds before it is emptied: each changelog, selection and database has
+// one.
 const keptReadings = 64
 
 // readingFile is where the reading of a changelog is kept. Its name holds everything that decides how Liquibase

@@ -144,11 +144,9 @@ func read(ctx context.Context, conn *pgx.Conn) (recorded, error) {
 const partlyPrefix = "poststack partly applied: "
 
 func readRows(ctx context.Context, conn *pgx.Conn, schema string) ([]row, error) {
-	rows, _ := conn.Query(
-		ctx,
-		`select filename, id, author, coalesce(md5sum, ''), coalesce(exectype, ''), coalesce(orderexecuted, 0)
-		from `+schema+`.`+changelogTable+` order by orderexecuted, dateexecuted, id`,
-	) // CollectRows returns its error
+	rows, _ := conn.Query(ctx, `select filename, id, author, coalesce(md5sum, ''), coalesce(exectype, ''),
+		coalesce(orderexecuted, 0)
+		from `+schema+`.`+changelogTable+` order by orderexecuted, dateexecuted, id`) // CollectRows returns its error
 	list, err := pgx.CollectRows(rows, func(c pgx.CollectableRow) (w row, err error) {
 		var file, id, author string
 		err = c.Scan(&file, &id, &author, &w.md5, &w.exec, &w.order)
@@ -205,7 +203,8 @@ func clearLock(ctx context.Context, conn *pgx.Conn, lock Lock) (cleared bool, er
 		return false, err
 	}
 	tag, err := conn.Exec(ctx, `update `+schema+`.`+lockTable+` set locked = false, lockgranted = null, lockedby = null
-		where locked and coalesce(lockedby, '') = $1 and lockgranted is not distinct from $2::timestamp`, lock.By, zeronull.Timestamp(lock.Since))
+		where locked and coalesce(lockedby, '') = $1 and lockgranted is not distinct from $2::timestamp`,
+		lock.By, zeronull.Timestamp(lock.Since))
 	if err != nil {
 		return false, fmt.Errorf("release lock of the changelog: %w", err)
 	}

@@ -117,11 +117,8 @@ func (p *run) ran(e Event) {
 		p.m.Report.Warn(fmt.Sprintf("changeset %s of %s %s", e.Changeset, e.File, text))
 	}
 	p.applied = append(p.applied, Applied{
-		File:      e.File,
-		Changeset: e.ID,
-		Author:    e.Author,
-		Type:      kind,
-		Seconds:   (time.Duration(e.Millis) * time.Millisecond).Seconds(),
+		File: e.File, Changeset: e.ID, Author: e.Author, Type: kind,
+		Seconds: (time.Duration(e.Millis) * time.Millisecond).Seconds(),
 	})
 }
 
@@ -136,7 +133,8 @@ func (p *run) failure(out Output) *Error {
 		}
 		return failed
 	}
-	failed.Kind, failed.Cause, failed.Changeset, failed.Author, failed.SQLState = e.Kind, e.Cause, e.ID, e.Author, e.SQLState
+	failed.Kind, failed.Cause, failed.Changeset, failed.Author, failed.SQLState = e.Kind, e.Cause, e.ID, e.Author,
+		e.SQLState
 	set, known := p.reading.find(e.key())
 	switch source := cmp.Or(e.Source, set.Source, e.File); {
 	case e.Source != "":
@@ -152,7 +150,8 @@ func (p *run) failure(out Output) *Error {
 		failed.Hint = p.hint(*e, known && set.Outside)
 	case BadChangelog, Invalid:
 		if strings.Contains(e.Cause, "not found in the configured search path") {
-			failed.Hint = "A changelog's files lie in the directory of its root, " + p.c.Dir + ", or below, and are named from there."
+			failed.Hint = "A changelog's files lie in the directory of its root, " + p.c.Dir +
+				", or below, and are named from there."
 		}
 	case Connection:
 		failed.Hint = "Check the connection with: mage verify:db"

@@ -55,7 +55,9 @@ func names(list []schema.Applied) string {
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string]string{"update": "3 EXECUTED;4 EXECUTED;", "rollback": "4 ROLLED_BACK;3 ROLLED_BACK;"} {
+	for name, want := range map[string]string{
+		"update": "3 EXECUTED;4 EXECUTED;", "rollback": "4 ROLLED_BACK;3 ROLLED_BACK;",
+	} {
 		var steps []string
 		m := schema.New(schema.Options{
 			Liquibase: recorded{name: name},
@@ -86,16 +88,20 @@ func TestRunFails(t *testing.T) {
 		"an edited changeset": {
 			recorded{"edited", failed, nil},
 			schema.Edited,
-			`changelogs/parts/001.sql:3: changeset "1" of ops: it was changed after it had been applied: checksum was 9:bc977861bd4473eb06a874429a50b8f6 but is now 9:7fb4de2585e059ba900d3f600e88f1aa`,
+			`changelogs/parts/001.sql:3: changeset "1" of ops: it was changed after it had been applied: checksum was ` +
+				`9:bc977861bd4473eb06a874429a50b8f6 but is now 9:7fb4de2585e059ba900d3f600e88f1aa`,
 			"new changeset",
 		},
 		"an unreadable changelog": {
 			recorded{"changelog", failed, nil},
 			schema.BadChangelog,
-			"changelogs/bad.yaml: The file nope.xml was not found in the configured search path: - /liquibase/run/changelog More locations can be added with the 'searchPath' parameter.",
+			"changelogs/bad.yaml: The file nope.xml was not found in the configured search path: - /liquibase/run/changelog " +
+				"More locations can be added with the 'searchPath' parameter.",
 			"",
 		},
-		"no database": {recorded{"database", failed, nil}, schema.Connection, `FATAL: database "nodb" does not exist`, "verify:db"},
+		"no database": {
+			recorded{"database", failed, nil}, schema.Connection, `FATAL: database "nodb" does not exist`, "verify:db",
+		},
 		"a lock": {
 			recorded{"lock", failed, nil},
 			schema.Busy,
@@ -104,7 +110,8 @@ func TestRunFails(t *testing.T) {
 		"no rollback": {
 			recorded{"norollback", failed, nil},
 			schema.FailedChangeset,
-			`changelogs/parts/001.sql:15: changeset "4" of ops: Liquibase does not support automatic rollback generation for raw sql changes (did you mean to specify keyword "empty" to ignore rolling back this change?)`,
+			`changelogs/parts/001.sql:15: changeset "4" of ops: Liquibase does not support automatic rollback generation for ` +
+				`raw sql changes (did you mean to specify keyword "empty" to ignore rolling back this change?)`,
 			"",
 		},
 		"killed": {
@@ -117,7 +124,9 @@ func TestRunFails(t *testing.T) {
 			schema.Crashed,
 			"Liquibase ended with status 137: it printed nothing", "",
 		},
-		"an engine that fails": {recorded{"status", schema.Output{}, errors.New("no room\nat all")}, schema.Crashed, "no room", ""},
+		"an engine that fails": {
+			recorded{"status", schema.Output{}, errors.New("no room\nat all")}, schema.Crashed, "no room", "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,21 +152,34 @@ func TestRun_what_became_of_the_database(t *testing.T) {
 		want    []string
 	}{
 		"it was not told to go": {schema.Outcome{}, []string{"Nothing was run."}},
-		"it was rolled back":    {schema.Outcome{Asked: true, Undone: true}, []string{"Nothing was changed: the database is as it was."}},
-		"nothing is recorded":   {schema.Outcome{Asked: true}, []string{"No changeset of this run is recorded in the database."}},
-		"nobody could ask":      {schema.Outcome{Reason: "no route"}, []string{"What became of the database is not known: no route. Ask with: mage schema:status"}},
+		"it was rolled back": {
+			schema.Outcome{Asked: true, Undone: true}, []string{"Nothing was changed: the database is as it was."},
+		},
+		"nothing is recorded": {
+			schema.Outcome{Asked: true}, []string{"No changeset of this run is recorded in the database."},
+		},
+		"nobody could ask": {
+			schema.Outcome{Reason: "no route"},
+			[]string{"What became of the database is not known: no route. Ask with: mage schema:status"},
+		},
 		"it ended without a word": {schema.Outcome{Asked: true, Unsure: "3 (ops)"}, []string{
 			"No changeset of this run is recorded in the database.",
 			"Changeset 3 (ops) ran when Liquibase ended: whether it has committed anything by itself is not known.",
 		}},
-		"what is recorded stays": {schema.Outcome{Asked: true, Undone: true, Applied: applied}, []string{"These changesets stay applied:", "  a.sql 1"}},
+		"what is recorded stays": {
+			schema.Outcome{Asked: true, Undone: true, Applied: applied}, []string{"These changesets stay applied:", "  a.sql 1"},
+		},
 		"a changeset ended the transaction": {
 			schema.Outcome{Asked: true, Ended: true, Applied: applied},
-			[]string{`Changeset 4 is partly applied: what it did before it ended the transaction stays, and is not recorded.`, "These changesets stay applied:", "  a.sql 1"},
+			[]string{
+				`Changeset 4 is partly applied: what it did before it ended the transaction stays, and is not recorded.`,
+				"These changesets stay applied:", "  a.sql 1",
+			},
 		},
 		"one outside the transaction": {
 			schema.Outcome{Asked: true, Partly: partly},
-			[]string{"Changeset 3 (ops) of a.sql is partly applied: the first 2 of its statements have run and stay; it left the invalid index a_id."},
+			[]string{"Changeset 3 (ops) of a.sql is partly applied: the first 2 of its statements have run and stay; it left " +
+				"the invalid index a_id."},
 		},
 	} {
 		failed := &schema.Error{Op: schema.OpUpdate, Changeset: "4", Outcome: tc.outcome}

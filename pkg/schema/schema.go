@@ -80,11 +80,12 @@ func (m *Migrator) Stand(ctx context.Context) (*Standby, error) {
 
 // Applied is a changeset that ran, or was rolled back.
 type Applied struct {
-	File      string  `json:"file"` // Liquibase's FILENAME
-	Changeset string  `json:"id"`
-	Author    string  `json:"author"`
-	Type      string  `json:"type"` // EXECUTED, RERAN, MARK_RAN, FAILED (failOnError:false), SKIPPED (precondition), ROLLED_BACK
-	Seconds   float64 `json:"seconds"`
+	File      string `json:"file"` // Liquibase's FILENAME
+	Changeset string `json:"id"`
+	Author    string `json:"author"`
+	// EXECUTED, RERAN, MARK_RAN, FAILED (failOnError:false), SKIPPED (precondition), ROLLED_BACK
+	Type    string  `json:"type"`
+	Seconds float64 `json:"seconds"`
 }
 
 // Result is an operation that succeeded.
@@ -110,8 +111,7 @@ func (m *Migrator) Rollback(ctx context.Context, count int) (Result, error) {
 		return m.exclusively(ctx, conn, OpRollback, func(ctx context.Context, r recorded) (Result, error) {
 			if len(r.rows) < count || count < 1 {
 				return Result{}, &Error{
-					Op:    OpRollback,
-					Kind:  Refused,
+					Op: OpRollback, Kind: Refused,
 					Cause: fmt.Sprintf("%d changesets were asked to be rolled back, and %d are applied", count, len(r.rows)),
 				}
 			}

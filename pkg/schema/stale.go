@@ -61,10 +61,10 @@ func dead(ctx context.Context, conn *pgx.Conn, keys ...int64) (*Lock, error) {
 	return lock, nil
 }
 
-// abandoned is the lock that is set, nil if there is none, and the sessions that may hold it. It counts on the advisory
-// locks being free: a lock of Poststack's own has no holder then, whoever else is connected. Of the sessions of others
-// only those are ruled out that cannot hold it, because they began after it was taken or may not write to its table; what
-// a client calls itself proves nothing.
+// abandoned is the lock that is set, nil if there is none, and the sessions that may hold it. It counts on the
+// advisory locks being free: a lock of Poststack's own has no holder then, whoever else is connected. Of the sessions
+// of others only those are ruled out that cannot hold it, because they began after it was taken or may not write to
+// its table; what a client calls itself proves nothing.
 func abandoned(ctx context.Context, conn *pgx.Conn) (*Lock, []database.Session, error) {
 	r, err := read(ctx, conn)
 	if err != nil || r.lock == nil || strings.Contains(r.lock.By, ourMark) {

@@ -111,10 +111,8 @@ func (s State) Remarks() []string {
 	}
 	for _, u := range s.Unknown {
 		if !s.Estimated {
-			lines = append(
-				lines,
-				fmt.Sprintf("changeset %s of %s is recorded in the database, and is in none of the changelog's files", u, u.File),
-			)
+			lines = append(lines,
+				fmt.Sprintf("changeset %s of %s is recorded in the database, and is in none of the changelog's files", u, u.File))
 		}
 	}
 	if len(s.Standing) > 0 {
@@ -132,10 +130,8 @@ func early(sets []Status) []string {
 			behind = fmt.Sprintf("%s of %s", set, set.File)
 		}
 		if set.Will == WillRun && behind != "" {
-			lines = append(
-				lines,
-				fmt.Sprintf("changeset %s of %s is new and stands before %s, which has run already", set, set.File, behind),
-			)
+			lines = append(lines,
+				fmt.Sprintf("changeset %s of %s is new and stands before %s, which has run already", set, set.File, behind))
 		}
 	}
 	slices.Reverse(lines)
@@ -167,7 +163,9 @@ func compare(c *Reading, r recorded) (s State, sure bool) {
 
 // will is what an update would do with a changeset, as far as its name tells.
 func will(set Changeset, w row, applied bool) Will {
-	skip := map[string]Will{"context": NotSelected, "labels": NotSelected, "dbms": OtherDatabase, "ignore": Ignored}[set.Skip]
+	skip := map[string]Will{
+		"context": NotSelected, "labels": NotSelected, "dbms": OtherDatabase, "ignore": Ignored,
+	}[set.Skip]
 	switch {
 	case set.RunAlways && skip == "":
 		return RunsAlways
@@ -219,21 +217,15 @@ func moved(c *Changelog, reading *Reading, r recorded) *Error {
 			continue
 		}
 		for _, w := range r.rows {
-			if _, known := reading.find(
-				w.key,
-			); known || w.id != set.ID || w.author != set.Author ||
+			if _, known := reading.find(w.key); known || w.id != set.ID || w.author != set.Author ||
 				path.Base(w.file) != path.Base(set.File) {
 				continue
 			}
 			return &Error{
-				Kind:      Moved,
-				File:      c.Display(set.Source),
-				Line:      set.Line,
-				Changeset: set.ID,
-				Author:    set.Author,
-				Cause:     fmt.Sprintf("it was applied as %q and would run again as %q", w.file, set.File),
-				Hint: "Paths count from the directory of the root changelog: point the changelog setting at the root that was used, " +
-					"or add logicalFilePath:" + w.file + " to the changeset.",
+				Kind: Moved, File: c.Display(set.Source), Line: set.Line, Changeset: set.ID, Author: set.Author,
+				Cause: fmt.Sprintf("it was applied as %q and would run again as %q", w.file, set.File),
+				Hint: "Paths count from the directory of the root changelog: point the changelog setting at the root that was " +
+					"used, or add logicalFilePath:" + w.file + " to the changeset.",
 			}
 		}
 	}

@@ -51,16 +51,24 @@ func TestState(t *testing.T) {
 		text string
 		sure bool
 	}{
-		"nothing applied":             {nil, nil, schema.None, "none (3 pending; " + others + ")", true},
-		"some applied":                {applied("1"), nil, schema.Outdated, "outdated (2 pending; " + others + ")", true},
-		"all applied":                 {all, nil, schema.Current, "current (" + others + ")", true},
-		"a path as it was once":       {old, nil, schema.Current, "current (" + others + ")", true},
-		"one marked by hand":          {marked, nil, schema.Current, "current (1 marked as run; " + others + ")", true},
-		"one edited, or allowed":      {edited, nil, schema.Current, "current (" + others + ")", false},
-		"one that runs on change":     {changed, nil, schema.Outdated, "outdated (1 pending; " + others + ")", false},
-		"one that nobody knows":       {append(all[:3:3], applied("gone")...), nil, schema.Current, "current (" + others + "; 1 recorded that the changelog does not hold)", true},
-		"locked":                      {applied("1", "2"), lock, schema.Locked, "locked (1 pending; " + others + "; locked by gone (192.0.2.9), since 2026-01-02 03:04:05)", true},
-		"a lock with nothing pending": {all, lock, schema.Current, "current (" + others + "; locked by gone (192.0.2.9), since 2026-01-02 03:04:05)", true},
+		"nothing applied":         {nil, nil, schema.None, "none (3 pending; " + others + ")", true},
+		"some applied":            {applied("1"), nil, schema.Outdated, "outdated (2 pending; " + others + ")", true},
+		"all applied":             {all, nil, schema.Current, "current (" + others + ")", true},
+		"a path as it was once":   {old, nil, schema.Current, "current (" + others + ")", true},
+		"one marked by hand":      {marked, nil, schema.Current, "current (1 marked as run; " + others + ")", true},
+		"one edited, or allowed":  {edited, nil, schema.Current, "current (" + others + ")", false},
+		"one that runs on change": {changed, nil, schema.Outdated, "outdated (1 pending; " + others + ")", false},
+		"one that nobody knows": {
+			append(all[:3:3], applied("gone")...), nil, schema.Current,
+			"current (" + others + "; 1 recorded that the changelog does not hold)", true,
+		},
+		"locked": {
+			applied("1", "2"), lock, schema.Locked,
+			"locked (1 pending; " + others + "; locked by gone (192.0.2.9), since 2026-01-02 03:04:05)", true,
+		},
+		"a lock with nothing pending": {
+			all, lock, schema.Current, "current (" + others + "; locked by gone (192.0.2.9), since 2026-01-02 03:04:05)", true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -92,32 +100,22 @@ func TestState_remarks(t *testing.T) {
 		"changeset gone (ops) of parts/001.sql is recorded in the database, and is in none of the changelog's files",
 		"changeset 1 (ops) of parts/001.sql is new and stands before 2 (ops) of parts/001.sql, which has run already",
 	}, state.Remarks())
-	assert.Equal(
-		t,
-		[]string{"no changeset is recorded, but the schema holds already: box"},
-		schema.State{Standing: []string{"box"}}.Remarks(),
-	)
+	assert.Equal(t, []string{"no changeset is recorded, but the schema holds already: box"},
+		schema.State{Standing: []string{"box"}}.Remarks())
 }
 
 func TestMoved(t *testing.T) {
 	t.Parallel()
 	c := played()
 	assert.Nil(t, schema.FindMoved(c, reading(), applied("1")))
-	assert.Nil(
-		t,
-		schema.FindMoved(c, reading(), []schema.Row{{File: "other.sql", ID: "1", Author: "ops"}}),
-		"another file may use the same id",
-	)
-	assert.Nil(
-		t,
-		schema.FindMoved(c, reading(), append(applied("1"), schema.Row{File: "old/001.sql", ID: "1", Author: "ops"})),
-	)
+	assert.Nil(t, schema.FindMoved(c, reading(), []schema.Row{{File: "other.sql", ID: "1", Author: "ops"}}),
+		"another file may use the same id")
+	assert.Nil(t,
+		schema.FindMoved(c, reading(), append(applied("1"), schema.Row{File: "old/001.sql", ID: "1", Author: "ops"})))
 	err := schema.FindMoved(c, reading(), []schema.Row{{File: "changelogs/parts/001.sql", ID: "1", Author: "ops"}})
 	require.NotNil(t, err)
-	assert.Equal(
-		t,
-		`changelogs/parts/001.sql:2: changeset "1" of ops: it was applied as "changelogs/parts/001.sql" and would run again as "parts/001.sql"`,
-		err.Error(),
-	)
+	assert.Equal(t, `changelogs/parts/001.sql:2: changeset "1" of ops: it was applied as "changelogs/parts/001.sql" and `+
+		`would run again as "parts/001.sql"`,
+		err.Error())
 	assert.Contains(t, err.Hint, "logicalFilePath:changelogs/parts/001.sql")
 }

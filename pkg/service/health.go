@@ -156,10 +156,7 @@ func Alive(e container.Engine, id engine.ContainerID) func(context.Context) erro
 			return nil
 		}
 		return &ExitedError{
-			Name:      c.Name,
-			Code:      c.ExitCode,
-			OOMKilled: c.OOMKilled,
-			Lines:     container.LastLines(ctx, e, id, 20),
+			Name: c.Name, Code: c.ExitCode, OOMKilled: c.OOMKilled, Lines: container.LastLines(ctx, e, id, 20),
 		}
 	}
 }

@@ -42,7 +42,8 @@ func listener(port engine.Port) string {
 }
 
 // listening returns the inodes of the sockets in a table of /proc/net that are on port in that state. Source:
-// proc_net_tcp.txt of the kernel: column 2 is the address, 4 the state (0A listens; 07 is UDP's only one), 10 the inode.
+// proc_net_tcp.txt of the kernel: column 2 is the address, 4 the state (0A listens; 07 is UDP's only one), 10 the
+// inode.
 func listening(table, state string, port uint16) []string {
 	f, err := os.Open(table)
 	if err != nil {

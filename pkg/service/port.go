@@ -95,9 +95,8 @@ func loopback() error {
 	}
 	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.ENETUNREACH) ||
 		errors.Is(err, syscall.EHOSTUNREACH) {
-		return errors.New(
-			"use 127.0.0.1: its interface is down in this network namespace (ip link set lo up, or run mage where the engine runs)",
-		)
+		return errors.New("use 127.0.0.1: its interface is down in this network namespace (ip link set lo up, or run mage " +
+			"where the engine runs)")
 	}
 	return nil
 }
@@ -110,14 +109,10 @@ type UnreachableError struct {
 }
 
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf(
-		"reach container %q: the engine at %s says that it runs, with port %d published, and nothing has that port here: "+
-			"the engine is in another network namespace or on another machine (this is a container with the engine's socket, say, or unshare -n); "+
-			"run mage where the engine runs, or in the host's network (--network host)",
-		e.Container,
-		e.Engine,
-		e.Port,
-	)
+	return fmt.Sprintf("reach container %q: the engine at %s says that it runs, with port %d published, and nothing has "+
+		"that port here: the engine is in another network namespace or on another machine (this is a container with the "+
+		"engine's socket, say, or unshare -n); run mage where the engine runs, or in the host's network (--network "+
+		"host)", e.Container, e.Engine, e.Port)
 }
 
 // publishTime is for how long a port may be unheard of after the engine has called its container running.
@@ -171,7 +166,8 @@ func Holder(ctx context.Context, e Engine, port engine.Port) string {
 		if PortFree(port) {
 			return "another program"
 		}
-		return "a firewall rule that leads its connections elsewhere (iptables -t nat -S; a container that was killed may have left it)"
+		return "a firewall rule that leads its connections elsewhere (iptables -t nat -S; a container that was killed may " +
+			"have left it)"
 	}
 	return "another program"
 }

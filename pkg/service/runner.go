@@ -37,9 +37,7 @@ type Runner struct {
 // only looked for, so when another program takes one before the engine does, such as a stack that is set up at the same
 // moment, the next free one does as well; s then has that.
 func (r Runner) Have(
-	ctx context.Context,
-	s *container.Service,
-	found engine.Container,
+	ctx context.Context, s *container.Service, found engine.Container,
 ) (engine.Container, container.Change, error) {
 	for try := 1; ; try++ {
 		c, change, err := r.haveOn(ctx, *s, found)
@@ -76,9 +74,7 @@ func move(s *container.Service, taken uint16) (uint16, error) {
 
 // haveOn is one try, with the ports that are declared.
 func (r Runner) haveOn(
-	ctx context.Context,
-	s container.Service,
-	found engine.Container,
+	ctx context.Context, s container.Service, found engine.Container,
 ) (engine.Container, container.Change, error) {
 	if err := r.checkPorts(ctx, s, found); err != nil {
 		return engine.Container{}, "", err

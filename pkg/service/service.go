@@ -1,5 +1,5 @@
-// Package service runs what image.yaml declares as a service: it makes a container's declaration out of that and of what
-// only a stack knows. No service is known by name in this package.
+// Package service runs what image.yaml declares as a service: it makes a container's declaration out of that and of
+// what only a stack knows. No service is known by name in this package.
 package service
 
 import (
@@ -26,9 +26,10 @@ type Stack struct {
 
 // Run is what one run of a service is told.
 type Run struct {
-	Image       engine.Ref
-	Listen      string            // address of this machine that ports are published on; "" is [Loopback]
-	Ports       map[uint16]uint16 // port in the container → port of this machine; those that are not in it are not published
+	Image  engine.Ref
+	Listen string // address of this machine that ports are published on; "" is [Loopback]
+	// port in the container → port of this machine; those that are not in it are not published
+	Ports       map[uint16]uint16
 	Secrets     map[string][]byte // by name
 	Login       *Login            // nil for a service that needs no database
 	StopTimeout time.Duration

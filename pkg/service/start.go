@@ -17,13 +17,11 @@ import (
 // probeInterval is how often a service that starts is asked.
 const probeInterval = 25 * time.Millisecond
 
-// InOrder does something for each service once it is done for those that it needs; what need not wait goes side by side.
-// Needs that are not among names count as met. do may call met before it returns: others then need not wait for the
-// rest of it. The first failure ends it.
+// InOrder does something for each service once it is done for those that it needs; what need not wait goes side by
+// side. Needs that are not among names count as met. do may call met before it returns: others then need not wait for
+// the rest of it. The first failure ends it.
 func InOrder(
-	ctx context.Context,
-	names []string,
-	needs func(string) []string,
+	ctx context.Context, names []string, needs func(string) []string,
 	do func(ctx context.Context, name string, met func()) error,
 ) error {
 	group, ctx := errgroup.WithContext(ctx)

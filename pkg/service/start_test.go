@@ -20,10 +20,7 @@ func TestInOrder(t *testing.T) {
 	var mu sync.Mutex
 	var done []string
 	beside := make(chan struct{})
-	err := service.InOrder(
-		t.Context(),
-		names,
-		func(name string) []string { return needs[name] },
+	err := service.InOrder(t.Context(), names, func(name string) []string { return needs[name] },
 		func(_ context.Context, name string, _ func()) error {
 			switch name { // who need not wait for each other run side by side: each waits here until the other has begun
 			case "app":
@@ -35,8 +32,7 @@ func TestInOrder(t *testing.T) {
 			defer mu.Unlock()
 			done = append(done, name)
 			return nil
-		},
-	)
+		})
 	require.NoError(t, err)
 	assert.ElementsMatch(t, names, done)
 	assert.Less(t, slices.Index(done, "app"), slices.Index(done, "web"))

@@ -39,13 +39,8 @@ func TestAlive_of_a_process_that_nobody_has_waited_for(t *testing.T) {
 	name := fmt.Sprintf("%d@%s", child.Process.Pid, strings.Fields(string(stat))[21])
 	assert.True(t, session.Alive(name))
 	require.NoError(t, stdin.Close())
-	assert.Eventually(
-		t,
-		func() bool { return !session.Alive(name) },
-		time.Minute,
-		time.Millisecond,
-		"a zombie cleans up no more",
-	)
+	assert.Eventually(t, func() bool { return !session.Alive(name) }, time.Minute, time.Millisecond,
+		"a zombie cleans up no more")
 	require.NoError(t, child.Wait())
 	assert.False(t, session.Alive(name))
 }

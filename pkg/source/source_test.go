@@ -36,10 +36,8 @@ func write(t *testing.T, root string, files map[string]string) {
 
 func TestFindRoot(t *testing.T) {
 	t.Parallel()
-	root := checkout(
-		t,
-		map[string]string{"tools/go.mod": "module example.org/stack/tools\n", "pkg/thing/deep/x.go": "package deep\n"},
-	)
+	root := checkout(t,
+		map[string]string{"tools/go.mod": "module example.org/stack/tools\n", "pkg/thing/deep/x.go": "package deep\n"})
 	for _, from := range []string{"", "/tools", "/pkg/thing/deep"} {
 		found, err := source.FindRoot(root + from)
 		require.NoError(t, err)
@@ -64,7 +62,10 @@ func TestStale(t *testing.T) {
 		{"a test changed", func(t *testing.T, root string) {
 			write(t, root, map[string]string{"pkg/thing/x_test.go": "package thing\n"})
 		}, false},
-		{"a document changed", func(t *testing.T, root string) { write(t, root, map[string]string{"README.md": "new"}) }, false},
+		{
+			"a document changed",
+			func(t *testing.T, root string) { write(t, root, map[string]string{"README.md": "new"}) }, false,
+		},
 		{"a source changed", func(t *testing.T, root string) {
 			write(t, root, map[string]string{"pkg/thing/thing.go": "package other\n"})
 		}, true},
@@ -77,7 +78,10 @@ func TestStale(t *testing.T) {
 		{"a source is gone", func(t *testing.T, root string) {
 			require.NoError(t, os.Remove(filepath.Join(root, "pkg/thing/thing.go")))
 		}, true},
-		{"a dependency changed", func(t *testing.T, root string) { write(t, root, map[string]string{"go.sum": "x v1 h1:abc\n"}) }, true},
+		{
+			"a dependency changed",
+			func(t *testing.T, root string) { write(t, root, map[string]string{"go.sum": "x v1 h1:abc\n"}) }, true,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

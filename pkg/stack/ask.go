@@ -13,10 +13,8 @@ import (
 // question asks for yes. Without a terminal to ask on it refuses.
 func (s *Stack) question(ctx context.Context, target, text, otherwise string) error {
 	if !s.canAsk() {
-		return s.refused(
-			target,
-			&UsageError{Reason: "there is no terminal to ask on, and " + otherwise + ": to go on without a question give -yes"},
-		)
+		return s.refused(target,
+			&UsageError{Reason: "there is no terminal to ask on, and " + otherwise + ": to go on without a question give -yes"})
 	}
 	s.Sink.For(target).Warn(text)
 	answer, err := s.answer(ctx)

@@ -108,3 +108,9 @@ func (s *source) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// localName is how programs in the server's container name the database: over its socket, with the login that is there.
+func localName(t database.Target) string {
+	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
+	return fmt.Sprintf("user='%s' dbname='%s'", quote.Replace(t.User), quote.Replace(t.Database))
+}

@@ -36,17 +36,9 @@ func (s *Stack) Backups(ctx context.Context, check bool) error {
 	for i := range found {
 		b := &found[i]
 		row := []string{
-			filepath.Base(b.File),
-			b.Created.Local().Format(time.DateTime),
-			units.HumanSize(float64(b.Bytes)),
-			fmt.Sprintf(
-				"%s, PostgreSQL %s",
-				b.Database,
-				b.Server,
-			),
-			b.Schema[:min(12, len(b.Schema))],
-			strings.Join(b.Volumes, " "),
-			yesNo(b.Encrypted),
+			filepath.Base(b.File), b.Created.Local().Format(time.DateTime), units.HumanSize(float64(b.Bytes)),
+			fmt.Sprintf("%s, PostgreSQL %s", b.Database, b.Server), b.Schema[:min(12, len(b.Schema))],
+			strings.Join(b.Volumes, " "), yesNo(b.Encrypted),
 		}
 		if check {
 			if b.Checked = checked(ctx, b.File); ctx.Err() != nil {

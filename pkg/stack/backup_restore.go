@@ -40,11 +40,9 @@ type RestoreOptions struct {
 func (s *Stack) Restore(ctx context.Context, file string, o RestoreOptions) error {
 	const target = "db:restore"
 	if s.External() {
-		return s.refused(
-			target,
+		return s.refused(target,
 			&UsageError{Reason: "DATABASE_URL is set, and only Poststack's own database is restored into: " +
-				"leave it out, or restore into that one by hand, as docs/backup.md says"},
-		)
+				"leave it out, or restore into that one by hand, as docs/backup.md says"})
 	}
 	path, m, err := s.judge(ctx, s.Sink.For(target), file)
 	if err != nil {
@@ -81,14 +79,9 @@ func (s *Stack) Restore(ctx context.Context, file string, o RestoreOptions) erro
 // told is what was done.
 func (r *restoring) told(m backup.Manifest, running []string) ended {
 	data := RestoredData{
-		File:      r.path,
-		Created:   m.Header.Created,
-		Database:  m.Header.Database,
-		Tables:    len(m.Rows),
-		Rows:      rowsOf(m.Rows),
-		Services:  running,
-		Volumes:   []string{},
-		Unmatched: append([]UnmatchedData{}, r.unmatched...),
+		File: r.path, Created: m.Header.Created, Database: m.Header.Database, Tables: len(m.Rows), Rows: rowsOf(m.Rows),
+		Services: running,
+		Volumes:  []string{}, Unmatched: append([]UnmatchedData{}, r.unmatched...),
 	}
 	for _, v := range r.volumes {
 		data.Volumes = append(data.Volumes, v.Name)
@@ -148,10 +141,8 @@ func (s *Stack) judge(ctx context.Context, r event.Reporter, name string) (path 
 	}
 	h, err := headerOf(path)
 	if errors.Is(err, os.ErrNotExist) {
-		err = fmt.Errorf(
-			"there is no such file, here or in %s; mage db:backups lists those that there are",
-			s.Config.BackupDir(),
-		)
+		err = fmt.Errorf("there is no such file, here or in %s; mage db:backups lists those that there are",
+			s.Config.BackupDir())
 	}
 	if err != nil {
 		return path, m, refuse(err)
@@ -161,11 +152,8 @@ func (s *Stack) judge(ctx context.Context, r event.Reporter, name string) (path 
 		return path, m, err
 	}
 	if h.Encrypted && len(k.identities) == 0 {
-		return path, m, refuse(
-			errors.New(
-				"it is encrypted: set backup.identity (POSTSTACK_BACKUP_IDENTITY) to the file with the age identity that opens it",
-			),
-		)
+		return path, m, refuse(errors.New("it is encrypted: set backup.identity (POSTSTACK_BACKUP_IDENTITY) to the file " +
+			"with the age identity that opens it"))
 	}
 	r.Step("reading " + path)
 	file, err := os.Open(path)
@@ -178,10 +166,9 @@ func (s *Stack) judge(ctx context.Context, r event.Reporter, name string) (path 
 	case ctx.Err() != nil:
 		return path, m, context.Cause(ctx)
 	case errors.Is(err, backup.ErrNoIdentity):
-		err = fmt.Errorf(
-			"no identity of %s opens it: set backup.identity (POSTSTACK_BACKUP_IDENTITY) to the one of its recipients",
-			s.Config.Backup.Identity,
-		)
+		err = fmt.Errorf("no identity of %s opens it: set backup.identity (POSTSTACK_BACKUP_IDENTITY) to the one of its "+
+			"recipients",
+			s.Config.Backup.Identity)
 	}
 	if err != nil {
 		return path, m, refuse(err)

@@ -41,20 +41,11 @@ func atOneMoment(ctx context.Context, conn *pgx.Conn, do func(snapshot) error) e
 
 // header is what the server says of the database.
 func (m snapshot) header(ctx context.Context) (h backup.Header, err error) {
-	err = m.tx.QueryRow(
-		ctx,
-		`select current_database(), current_user, split_part(current_setting('server_version'), ' ', 1),
+	err = m.tx.QueryRow(ctx, `select current_database(), current_user, 
+		split_part(current_setting('server_version'), ' ', 1),
 		current_setting('server_version_num')::int / 10000, pg_encoding_to_char(encoding), datcollate
-		from pg_database where datname = current_database()`,
-	).
-		Scan(
-			&h.Database,
-			&h.User,
-			&h.Server,
-			&h.Major,
-			&h.Encoding,
-			&h.Collation,
-		)
+		from pg_database where datname = current_database()`).
+		Scan(&h.Database, &h.User, &h.Server, &h.Major, &h.Encoding, &h.Collation)
 	return h, err
 }
 
@@ -115,29 +106,38 @@ func rowsDiffer(want, got map[string]int64) string {
 const rolesSQL = `with own as (select oid as id from pg_database where datname = current_database()),
 wanted as (
   select r.* from %s r where rolname !~ '^pg_' and rolname <> current_user and rolname <> all ($1)
-  and ($2 or exists (select from pg_shdepend, own where dbid = own.id and refclassid = 'pg_authid'::regclass and refobjid = r.oid))
+  and ($2 or exists (
+    select from pg_shdepend, own where dbid = own.id and refclassid = 'pg_authid'::regclass and refobjid = r.oid))
 ),
 setting as (
-  select case when s.setrole = 0 then 'database %%2$I' when r.rolname = current_user then 'role %%1$I' else 'role ' || replace(quote_ident(r.rolname), '%%', '%%%%') end
+  select case when s.setrole = 0 then 'database %%2$I' when r.rolname = current_user then 'role %%1$I'
+      else 'role ' || replace(quote_ident(r.rolname), '%%', '%%%%') end
     || case when s.setrole <> 0 and s.setdatabase <> 0 then ' in database %%2$I' else '' end as of,
     split_part(c, '=', 1) as name, substr(c, strpos(c, '=') + 1) as value
   from pg_db_role_setting s cross join own left join pg_roles r on r.oid = s.setrole, unnest(s.setconfig) c
-  where s.setdatabase in (0, own.id) and (s.setrole = 0 or r.rolname = current_user or r.rolname in (select rolname from wanted))
+  where s.setdatabase in (0, own.id)
+  and (s.setrole = 0 or r.rolname = current_user or r.rolname in (select rolname from wanted))
 )
 select coalesce(string_agg(line, E'\n' order by place, line) || E'\n', '') from (
-  select 1 as place, format('do $make$ begin if not exists (select from pg_roles where rolname = %%1$L) then create role %%1$I%%2$s; end if; end $make$;', rolname,
+  select 1 as place, format('do $make$ begin if not exists (select from pg_roles where rolname = %%1$L) '
+    'then create role %%1$I%%2$s; end if; end $make$;', rolname,
     case when rolsuper then ' superuser' else '' end || case when rolinherit then '' else ' noinherit' end
     || case when rolcreaterole then ' createrole' else '' end || case when rolcreatedb then ' createdb' else '' end
     || case when rolcanlogin then ' login' else '' end || case when rolreplication then ' replication' else '' end
-    || case when rolbypassrls then ' bypassrls' else '' end || case when rolconnlimit >= 0 then ' connection limit ' || rolconnlimit else '' end
-    || coalesce(' password ' || quote_literal(nullif(rolpassword, '********')), '') || coalesce(' valid until ' || quote_literal(rolvaliduntil), '')) as line
+    || case when rolbypassrls then ' bypassrls' else '' end
+    || case when rolconnlimit >= 0 then ' connection limit ' || rolconnlimit else '' end
+    || coalesce(' password ' || quote_literal(nullif(rolpassword, '********')), '')
+    || coalesce(' valid until ' || quote_literal(rolvaliduntil), '')) as line
   from wanted
   union all
-  select 2, format('grant %%I to %%I%%s;', g.rolname, m.rolname, case when admin_option then ' with admin option' else '' end)
+  select 2, format('grant %%I to %%I%%s;', g.rolname, m.rolname,
+    case when admin_option then ' with admin option' else '' end)
   from pg_auth_members a join wanted g on g.oid = a.roleid join wanted m on m.oid = a.member
   union all
-  select 3, format('do $make$ begin execute format(%%L, current_user, current_database()); end $make$;', 'alter ' || of || ' set ' || name || ' to '
-    || replace(case when name in ('local_preload_libraries', 'search_path', 'session_preload_libraries', 'shared_preload_libraries', 'temp_tablespaces', 'unix_socket_directories')
+  select 3, format('do $make$ begin execute format(%%L, current_user, current_database()); end $make$;',
+    'alter ' || of || ' set ' || name || ' to '
+    || replace(case when name in ('local_preload_libraries', 'search_path', 'session_preload_libraries',
+        'shared_preload_libraries', 'temp_tablespaces', 'unix_socket_directories')
       then value else quote_literal(value) end, '%%', '%%%%'))
   from setting
 ) lines`

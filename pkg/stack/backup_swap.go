@@ -31,7 +31,8 @@ type restoring struct {
 	unmatched     []UnmatchedData
 }
 
-// do fills new volumes, and has what they hold serve in the place of the present ones. It returns the services that use it.
+// do fills new volumes, and has what they hold serve in the place of the present ones. It returns the services that
+// use it.
 func (r *restoring) do(ctx context.Context) (running []string, err error) {
 	kind := r.engine.Info().Kind
 	declared, target, err := r.ownService(ctx, r.engine, r.report)
@@ -147,15 +148,13 @@ func (r *restoring) load(ctx context.Context, t *trial) error {
 	if err := r.keepLogins(ctx, r.report, t.target); err != nil {
 		return err
 	}
-	return r.sessions.Use(
-		ctx,
-		t.target,
-		func(ctx context.Context, conn *pgx.Conn) error { return hosting.RaiseRestoredSerials(ctx, conn) },
-	)
+	return r.sessions.Use(ctx, t.target, func(ctx context.Context, conn *pgx.Conn) error {
+		return hosting.RaiseRestoredSerials(ctx, conn)
+	})
 }
 
-// swap has the database serve from another volume, and services from theirs. When that does not work, they serve from those
-// before again.
+// swap has the database serve from another volume, and services from theirs. When that does not work, they serve from
+// those before again.
 func (r *restoring) swap(ctx context.Context) error {
 	kind := r.engine.Info().Kind
 	before, err := container.Find(ctx, r.engine, r.containerName())

@@ -94,9 +94,8 @@ func (b *taking) make(ctx context.Context) (made taken, err error) {
 	session.SweepTemp(b.dir, "unfinished")                        // of runs that were killed
 	file, err := os.CreateTemp(b.dir, session.Temp("unfinished")) // mode 0600
 	if err != nil {
-		return made, &UsageError{
-			Reason: fmt.Sprintf("write backup: %v; choose another directory with POSTSTACK_BACKUP_DIR", err),
-		}
+		return made, &UsageError{Reason: fmt.Sprintf("write backup: %v; choose another directory with POSTSTACK_BACKUP_DIR",
+			err)}
 	}
 	defer func() { // it is not there any more if all went well
 		_ = file.Close()

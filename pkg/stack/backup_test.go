@@ -82,12 +82,9 @@ func TestStartDatabase_after_a_restore_of_everything(t *testing.T) {
 		require.NoError(t, b.engine.VolumeCreate(t.Context(), "poststack-s-"+name, own.Labels))
 	}
 	id, err := b.engine.ContainerCreate(t.Context(), engine.ContainerSpec{
-		Name:   "poststack-s-web",
-		Image:  b.digestRef(t, "postgres"),
-		Labels: own.Labels,
+		Name: "poststack-s-web", Image: b.digestRef(t, "postgres"), Labels: own.Labels,
 		Mounts: []engine.Mount{
-			{Volume: "poststack-s-mail", Target: "/srv/mail"},
-			{Volume: "poststack-s-www", Target: "/srv/www"},
+			{Volume: "poststack-s-mail", Target: "/srv/mail"}, {Volume: "poststack-s-www", Target: "/srv/www"},
 		},
 	})
 	require.NoError(t, err)
@@ -114,10 +111,8 @@ func TestStartDatabase_whose_volume_is_not_known(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).built(t, "postgres")
 	require.NoError(t, os.MkdirAll(b.config.StateDir, 0o700))
-	require.NoError(
-		t,
-		os.WriteFile(filepath.Join(b.config.StateDir, "data."+string(b.engine.Info().Kind)), []byte("../other"), 0o600),
-	)
+	require.NoError(t,
+		os.WriteFile(filepath.Join(b.config.StateDir, "data."+string(b.engine.Info().Kind)), []byte("../other"), 0o600))
 	_, err := b.phase(t, (*stack.Stack).StartDatabase)
 	require.ErrorContains(t, err, `"../other" is no name of a data volume`)
 	assert.Equal(t, 2, stack.ExitStatus(err))
@@ -134,17 +129,18 @@ func TestRestore_refuses(t *testing.T) {
 	backedUp(t, good, backup.Header{Stack: "s", Database: "d"})
 	text, err := os.ReadFile(good)
 	require.NoError(t, err)
-	for name, content := range map[string]string{"cut.tar": string(text[:len(text)-2048]), "text.tar": strings.Repeat("no\n", 999)} {
+	for name, content := range map[string]string{
+		"cut.tar": string(text[:len(text)-2048]), "text.tar": strings.Repeat("no\n", 999),
+	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	for file, says := range map[string]string{
 		"cut.tar": "it is damaged", "text.tar": "it is no backup of Poststack", "none.tar": "there is no such file",
 		good: "there is no terminal to ask on, and nothing was changed",
 	} {
-		_, err := b.phase(
-			t,
-			func(s *stack.Stack, ctx context.Context) error { return s.Restore(ctx, file, stack.RestoreOptions{}) },
-		)
+		_, err := b.phase(t, func(s *stack.Stack, ctx context.Context) error {
+			return s.Restore(ctx, file, stack.RestoreOptions{})
+		})
 		require.ErrorContains(t, err, says, file)
 		assert.ErrorContains(t, err, "nothing was changed", file)
 		assert.Equal(t, 2, stack.ExitStatus(err), file)

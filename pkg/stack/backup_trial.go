@@ -87,10 +87,10 @@ func (t *trial) with(ctx context.Context, do func(context.Context) error) (err e
 		return service.Alive(t.engine, id)(ctx)
 	}
 	t.target.Port = t.c.Ports[0].Host
-	if err := t.await(ctx, t.engine, t.c, t.target); err != nil {
-		return err
+	if err = t.await(ctx, t.engine, t.c, t.target); err == nil {
+		err = do(ctx)
 	}
-	if err := do(ctx); err != nil {
+	if err != nil {
 		return err
 	}
 	return t.stop(ctx, id)
@@ -119,11 +119,9 @@ func (t *trial) spec() (spec engine.ContainerSpec, err error) {
 		return spec, err
 	}
 	t.Secrets.Add(t.password.Reveal())
-	declared, err := t.services().Declare(definition, service.Run{
-		Image:       t.image,
-		StopTimeout: t.Config.Timeout.Stop,
-		Secrets:     map[string][]byte{place.password.Name: []byte(t.password.Reveal())},
-	})
+	run := service.Run{Image: t.image, StopTimeout: t.Config.Timeout.Stop}
+	run.Secrets = map[string][]byte{place.password.Name: []byte(t.password.Reveal())}
+	declared, err := t.services().Declare(definition, run)
 	spec = declared.Spec
 	spec.Name, spec.Network, spec.Aliases = "", "", nil
 	spec.Labels = container.DisposableLabels()
@@ -173,16 +171,10 @@ func (t *trial) load(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := t.compare(ctx, conn, server, m, schema); err != nil {
-		return err
+	if err = t.compare(ctx, conn, server, m, schema); err == nil {
+		err = t.finish(ctx, conn, m.Header.User)
 	}
-	return t.finish(ctx, conn, m.Header.User)
-}
-
-// localName is how programs in the server's container name the database: over its socket, with the login that is there.
-func localName(t database.Target) string {
-	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
-	return fmt.Sprintf("user='%s' dbname='%s'", quote.Replace(t.User), quote.Replace(t.Database))
+	return err
 }
 
 // makeRoles makes the roles that the dump grants to. One of another name than ours who owned the database owns it until
@@ -223,13 +215,8 @@ func (t *trial) compare(ctx context.Context, conn *pgx.Conn, server *client, m b
 		return err
 	}
 	if here.Major != m.Header.Major {
-		t.report.Notice(
-			fmt.Sprintf(
-				"the backup is of PostgreSQL %s and this is %s: rows were compared, the text of the schema cannot be",
-				m.Header.Server,
-				here.Server,
-			),
-		)
+		t.report.Notice(fmt.Sprintf("the backup is of PostgreSQL %s and this is %s: "+
+			"rows were compared, the text of the schema cannot be", m.Header.Server, here.Server))
 		return nil
 	}
 	var text bytes.Buffer

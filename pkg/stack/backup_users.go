@@ -11,7 +11,8 @@ import (
 	"github.com/poststack/poststack/pkg/image"
 )
 
-// findUsers finds the services that run on volumes that are replaced. They are made anew on others, which needs their images.
+// findUsers finds the services that run on volumes that are replaced. They are made anew on others, which needs their
+// images.
 func (r *restoring) findUsers(ctx context.Context) error {
 	r.users = map[string]engine.Container{}
 	if len(r.volumes) == 0 {
@@ -39,11 +40,8 @@ func (r *restoring) findUsers(ctx context.Context) error {
 			_, err = r.engine.ImageInspect(ctx, ref)
 		}
 		if err != nil {
-			return fmt.Errorf(
-				"service %s runs, and has to be made anew (mage services:start builds its image, mage services:stop does without): %w",
-				name,
-				err,
-			)
+			return fmt.Errorf("service %s runs, and has to be made anew (mage services:start builds its image, mage "+
+				"services:stop does without): %w", name, err)
 		}
 	}
 	return nil
@@ -55,11 +53,7 @@ func (r *restoring) replaces(v image.ServiceVolume) bool {
 
 // startBack has a service run as it did: in the very container, if that is still there.
 func (r *restoring) startBack(
-	ctx context.Context,
-	e Engine,
-	report event.Reporter,
-	name string,
-	met func(),
+	ctx context.Context, e Engine, report event.Reporter, name string, met func(),
 ) (ServiceData, error) {
 	c, err := r.serviceContainer(ctx, e, name)
 	switch {

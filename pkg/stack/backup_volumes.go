@@ -49,7 +49,8 @@ func (s *Stack) backedVolumes() (found []backedVolume, err error) {
 	return found, nil
 }
 
-// holder is a container that has volumes, and nothing else to do. It is root, and so may read and make everybody's files.
+// holder is a container that has volumes, and nothing else to do. It is root, and so may read and make everybody's
+// files.
 type holder struct {
 	inside
 	volumes []backedVolume
@@ -58,11 +59,7 @@ type holder struct {
 
 // hold starts one.
 func (s *Stack) hold(
-	ctx context.Context,
-	e Engine,
-	ref engine.Ref,
-	stack service.Stack,
-	volumes []backedVolume,
+	ctx context.Context, e Engine, ref engine.Ref, stack service.Stack, volumes []backedVolume,
 ) (h holder, err error) {
 	spec := engine.ContainerSpec{Image: ref, User: "root"}
 	for _, v := range volumes {
@@ -99,8 +96,8 @@ func (b *taking) presentVolumes(ctx context.Context) (found []backedVolume, err 
 	return found, nil
 }
 
-// packed prints what a directory holds. That files change or go while they are read is no failure: what has to be of one
-// moment has a snapshot.
+// packed prints what a directory holds. That files change or go while they are read is no failure: what has to be of
+// one moment has a snapshot.
 const packed = `set -o pipefail
 { tar --create --numeric-owner --exclude=./` + image.SnapshotDir + ` --directory="$1" . || [ $? -eq 1 ]; } | gzip -1`
 
@@ -166,12 +163,9 @@ func (h holder) snapshot(ctx context.Context, v backedVolume) (made bool, err er
 		err = errors.New(service.Ending(res))
 	}
 	if err != nil {
-		return false, fmt.Errorf(
-			"run %s in the container of %s, which mage services:start makes anew if it is of an older image: %w",
-			service.CommandText(v.Snapshot),
-			v.service,
-			err,
-		)
+		return false,
+			fmt.Errorf("run %s in the container of %s, which mage services:start makes anew if it is of an older image: %w",
+				service.CommandText(v.Snapshot), v.service, err)
 	}
 	return true, nil
 }
@@ -181,16 +175,8 @@ func (h holder) unpack(ctx context.Context, member string, r io.Reader) error {
 	for _, v := range h.volumes {
 		if v.member() == member {
 			h.report.Step("filling volume " + v.Name)
-			return h.read(
-				ctx,
-				r,
-				"tar",
-				"--extract",
-				"--gzip",
-				"--preserve-permissions",
-				"--numeric-owner",
-				"--directory="+v.dir(),
-			)
+			return h.read(ctx, r, "tar", "--extract", "--gzip", "--preserve-permissions",
+				"--numeric-owner", "--directory="+v.dir())
 		}
 	}
 	return nil

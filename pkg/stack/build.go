@@ -124,12 +124,8 @@ func (s *Stack) build(ctx context.Context, phase, name string) error {
 			return ended{}, err
 		}
 		asked, _ := ctx.Value(buildKey{}).(BuildOptions)
-		res, err := builder.Build(
-			ctx,
-			name,
-			image.Options{Force: asked.Force, NoCache: asked.NoCache, Renewal: &s.renewal},
-			r,
-		)
+		res, err := builder.Build(ctx, name, image.Options{Force: asked.Force, NoCache: asked.NoCache, Renewal: &s.renewal},
+			r)
 		if err != nil {
 			return ended{}, err
 		}

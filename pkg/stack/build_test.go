@@ -35,7 +35,8 @@ func TestBuild(t *testing.T) {
 		assert.Equal(t, event.Unchanged, j.last(t, event.PhaseEnded).Outcome)
 	}
 	for phase, build := range map[string]func(*stack.Stack, context.Context) error{
-		"build:postgres": (*stack.Stack).BuildPostgres, "build:liquibase": (*stack.Stack).BuildLiquibase, "build:extra": (*stack.Stack).BuildRest,
+		"build:postgres": (*stack.Stack).BuildPostgres, "build:liquibase": (*stack.Stack).BuildLiquibase,
+		"build:extra": (*stack.Stack).BuildRest,
 	} {
 		j, err := b.phase(t, build)
 		require.NoError(t, err)
@@ -68,8 +69,7 @@ func TestBuild_failure(t *testing.T) {
 		b.engine.OnBuild = func(engine.BuildSpec) error {
 			return &engine.BuildError{
 				Step: engine.Step{Number: 2, Total: 2, Text: "RUN exit 9"},
-				Tail: []string{"no space"},
-				Err:  errors.New("exit status 9"),
+				Tail: []string{"no space"}, Err: errors.New("exit status 9"),
 			}
 		}
 		j, err := b.phase(t, (*stack.Stack).BuildBase)
@@ -82,7 +82,9 @@ func TestBuild_failure(t *testing.T) {
 		t.Parallel()
 		b := newBench(t)
 		write(t, filepath.Join(b.config.Root, "containers/extra/image.yaml"), "descripton: x\n")
-		for _, build := range []func(*stack.Stack, context.Context) error{(*stack.Stack).BuildBase, (*stack.Stack).BuildRest, (*stack.Stack).StartDatabase} {
+		for _, build := range []func(*stack.Stack, context.Context) error{
+			(*stack.Stack).BuildBase, (*stack.Stack).BuildRest, (*stack.Stack).StartDatabase,
+		} {
 			_, err := b.phase(t, build)
 			assert.ErrorContains(t, err, "containers/extra/image.yaml:1: ")
 		}
@@ -105,11 +107,8 @@ func TestStartDatabase_takes_the_image_that_this_run_built(t *testing.T) {
 	require.NoError(t, s.BuildBase(ctx))
 	require.NoError(t, s.BuildPostgres(ctx))
 	built := b.digestRef(t, "postgres")
-	write(
-		t,
-		filepath.Join(b.config.Root, "containers/postgres/Dockerfile"),
-		"ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nUSER postgres\n",
-	)
+	write(t, filepath.Join(b.config.Root, "containers/postgres/Dockerfile"),
+		"ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nUSER postgres\n")
 	require.NotEqual(t, built, b.digestRef(t, "postgres"))
 	require.NoError(t, s.StartDatabase(ctx))
 	spec, _ := b.engine.Spec(containerName)

@@ -31,13 +31,9 @@ type ChangesetData struct {
 // schemaData is a schema's state as a value for machines.
 func schemaData(s schema.State) SchemaData {
 	data := SchemaData{
-		State:      s.Kind,
-		Summary:    s.String(),
-		Estimated:  s.Estimated,
-		Recorded:   s.Recorded,
+		State: s.Kind, Summary: s.String(), Estimated: s.Estimated, Recorded: s.Recorded,
 		Warnings:   append([]string{}, s.Warnings...),
-		Changesets: make([]ChangesetData, 0, len(s.Changesets)),
-		Unknown:    make([]ChangesetData, 0, len(s.Unknown)),
+		Changesets: make([]ChangesetData, 0, len(s.Changesets)), Unknown: make([]ChangesetData, 0, len(s.Unknown)),
 	}
 	if s.Lock != nil {
 		data.Locked = s.Lock.String()
@@ -104,15 +100,9 @@ type ServerData struct {
 // serverData is a verification as a value for machines.
 func serverData(r database.Report, state string) ServerData {
 	return ServerData{
-		Database:       r.Target,
-		Version:        r.Version,
-		VersionNumber:  r.VersionNumber,
-		TLS:            r.TLS,
+		Database: r.Target, Version: r.Version, VersionNumber: r.VersionNumber, TLS: r.TLS,
 		LatencySeconds: r.Latency.Seconds(),
-		Encoding:       r.Encoding,
-		TimeZone:       r.TimeZone,
-		Writable:       r.Writable,
-		Schema:         state,
-		Warnings:       append([]string{}, r.Warnings...),
+		Encoding:       r.Encoding, TimeZone: r.TimeZone, Writable: r.Writable, Schema: state,
+		Warnings: append([]string{}, r.Warnings...),
 	}
 }

@@ -20,9 +20,9 @@ import (
 	"github.com/poststack/poststack/pkg/session"
 )
 
-// What a volume holds, such as the own database, is in the one that image.yaml names, or, after a restore, in the one that
-// a file of the state directory names instead, "data-k3" for "data": engines cannot rename a volume. Writing that file is
-// what makes a restore happen, of all volumes at the same moment.
+// What a volume holds, such as the own database, is in the one that image.yaml names, or, after a restore, in the one
+// that a file of the state directory names instead, "data-k3" for "data": engines cannot rename a volume. Writing
+// that file is what makes a restore happen, of all volumes at the same moment.
 //
 // A second file, the journal, names volumes that are being filled, and those that they are to replace. Whoever finds it
 // knows that a restore has died, and from the first file whether that was before or after it happened.
@@ -58,8 +58,8 @@ func (s *Stack) journalFile(kind engine.Kind) string {
 	return filepath.Join(s.Config.StateDir, "restore."+string(kind))
 }
 
-// unfinishedFile names the volumes that this process fills, for as long as nobody would miss them: should the process die,
-// its watchdog removes those. A label would do so for good, and no engine can change one.
+// unfinishedFile names the volumes that this process fills, for as long as nobody would miss them: should the process
+// die, its watchdog removes those. A label would do so for good, and no engine can change one.
 func (s *Stack) unfinishedFile() string {
 	return filepath.Join(s.Config.StateDir, session.Temp("volume"))
 }
@@ -133,8 +133,8 @@ func (s *Stack) begin(kind engine.Kind, j journal) error {
 	return syncDir(s.Config.StateDir)
 }
 
-// settle ends what a restore that died has begun: of its volumes those that are not in use are removed. It is called while
-// nothing else works on the stack, and where the old ones are the losers only once the new ones have served.
+// settle ends what a restore that died has begun: of its volumes those that are not in use are removed. It is called
+// while nothing else works on the stack, and where the old ones are the losers only once the new ones have served.
 func (s *Stack) settle(ctx context.Context, e Engine, r event.Reporter) error {
 	kind := e.Info().Kind
 	text, err := os.ReadFile(s.journalFile(kind))
@@ -162,8 +162,8 @@ func (s *Stack) settle(ctx context.Context, e Engine, r event.Reporter) error {
 	return errors.Join(forgetFile(s.unfinishedFile()), forgetFile(s.journalFile(kind)))
 }
 
-// discard removes a volume of the stack that a restore has left, with the containers that were made on it: they are made
-// anew on the one that stands in its place.
+// discard removes a volume of the stack that a restore has left, with the containers that were made on it: they are
+// made anew on the one that stands in its place.
 func (s *Stack) discard(ctx context.Context, e Engine, r event.Reporter, volume string) error {
 	found, err := e.VolumeInspect(ctx, volume)
 	if errors.Is(err, engine.ErrNotFound) {

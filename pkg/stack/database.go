@@ -74,7 +74,8 @@ func (s *Stack) startOwn(ctx context.Context, e Engine, r event.Reporter) (ended
 	return ended{Outcome: event.Done, Text: fmt.Sprintf("%s, %s", text, change)}, nil
 }
 
-// haveOwn has the container of the own database running. served tells that it showed its certificate to clients already.
+// haveOwn has the container of the own database running. served tells that it showed its certificate to clients
+// already.
 func (s *Stack) haveOwn(
 	ctx context.Context, e Engine, r event.Reporter, declared *container.Service,
 ) (_ engine.Container, _ container.Change, served bool, err error) {
@@ -109,9 +110,8 @@ func (s *Stack) sayChange(r event.Reporter, used engine.Kind, name string, chang
 func (s *Stack) sayOther(r event.Reporter, used engine.Kind) {
 	for _, kind := range []engine.Kind{engine.Podman, engine.Docker} {
 		if _, err := os.Stat(s.portFileOf(kind)); err == nil && kind != used {
-			r.Notice(
-				fmt.Sprintf("this database is new; the stack has another one on %s: POSTSTACK_ENGINE=%s uses that", kind, kind),
-			)
+			r.Notice(fmt.Sprintf("this database is new; the stack has another one on %s: POSTSTACK_ENGINE=%s uses that",
+				kind, kind))
 		}
 	}
 }
@@ -146,11 +146,8 @@ func (s *Stack) ready(ctx context.Context, e Engine, c engine.Container, target 
 	if file == "" {
 		file = s.passwordFile()
 	}
-	return fmt.Errorf(
-		"%w; it was changed in the database (alter role): write that one to %s, or any other, which the next db:start gives to the role",
-		err,
-		file,
-	)
+	return fmt.Errorf("%w; it was changed in the database (alter role): write that one to %s, or any other, which the "+
+		"next db:start gives to the role", err, file)
 }
 
 // await asks the server until it answers, refuses for good, or its container has exited.
@@ -197,9 +194,8 @@ func (s *Stack) VerifyDatabase(ctx context.Context) error {
 			state = "unknown: " + err.Error()
 		}
 		return ended{
-			Outcome: event.Passed,
-			Text:    target.Place() + ": " + summary(report) + ", schema " + state,
-			Data:    serverData(report, state),
+			Outcome: event.Passed, Text: target.Place() + ": " + summary(report) + ", schema " + state,
+			Data: serverData(report, state),
 		}, nil
 	})
 }
@@ -210,11 +206,6 @@ func summary(r database.Report) string {
 	if encrypted == "" {
 		encrypted = "no TLS"
 	}
-	return fmt.Sprintf(
-		"PostgreSQL %s, %s, %s, latency %s, readable and writable",
-		r.Version,
-		r.Encoding,
-		encrypted,
-		r.Latency.Round(10*time.Microsecond),
-	)
+	return fmt.Sprintf("PostgreSQL %s, %s, %s, latency %s, readable and writable",
+		r.Version, r.Encoding, encrypted, r.Latency.Round(10*time.Microsecond))
 }

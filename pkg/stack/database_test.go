@@ -66,11 +66,8 @@ func TestStartDatabase_says_that_DATABASE_URL_is_empty(t *testing.T) {
 	b.config.Database.EmptyURL = true
 	j, err := b.phase(t, (*stack.Stack).StartDatabase)
 	require.NoError(t, err)
-	assert.Contains(
-		t,
-		j.texts(event.Notice),
-		"DATABASE_URL is set and empty, which counts as not set: this is Poststack's own database",
-	)
+	assert.Contains(t, j.texts(event.Notice),
+		"DATABASE_URL is set and empty, which counts as not set: this is Poststack's own database")
 }
 
 func TestStartDatabase_with_DATABASE_URL(t *testing.T) {
@@ -105,11 +102,8 @@ func TestStartDatabase_password_of_another_time(t *testing.T) {
 			after, err := b.engine.ContainerInspect(t.Context(), containerName)
 			require.NoError(t, err)
 			assert.NotEqual(t, before.ID, after.ID)
-			assert.Equal(
-				t,
-				read(t, b.state(t, "password")),
-				string(b.engine.Files(containerName)["/run/secrets/postgres-password"].Content),
-			)
+			assert.Equal(t, read(t, b.state(t, "password")),
+				string(b.engine.Files(containerName)["/run/secrets/postgres-password"].Content))
 			assert.Equal(t, event.Done, j.last(t, event.PhaseEnded).Outcome)
 			assert.Contains(t, j.last(t, event.PhaseEnded).Text, "replaced")
 			assert.NotContains(t, b.engine.Calls(), "VolumeRemove "+volumeName)
@@ -167,16 +161,10 @@ func TestStartDatabase_container_that_exits(t *testing.T) {
 
 func TestExitedError(t *testing.T) {
 	t.Parallel()
-	assert.EqualError(
-		t,
-		&service.ExitedError{Name: "x", Code: 137, OOMKilled: true},
-		`container "x" exited with status 137 (out of memory)`,
-	)
-	assert.EqualError(
-		t,
-		&service.ExitedError{Name: "x", Code: 1, Lines: []string{"a", "b"}},
-		`container "x" exited with status 1: b`,
-	)
+	assert.EqualError(t, &service.ExitedError{Name: "x", Code: 137, OOMKilled: true},
+		`container "x" exited with status 137 (out of memory)`)
+	assert.EqualError(t, &service.ExitedError{Name: "x", Code: 1, Lines: []string{"a", "b"}},
+		`container "x" exited with status 1: b`)
 }
 
 func TestStartDatabase_engine_that_does_not_answer_for_a_moment(t *testing.T) {
@@ -249,10 +237,8 @@ func TestStartDatabase_cancelled(t *testing.T) {
 func TestStartDatabase_foreign_container(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).built(t, "postgres")
-	_, err := b.engine.ContainerCreate(
-		t.Context(),
-		engine.ContainerSpec{Name: containerName, Image: "docker.io/library/debian:bookworm-slim"},
-	)
+	_, err := b.engine.ContainerCreate(t.Context(),
+		engine.ContainerSpec{Name: containerName, Image: "docker.io/library/debian:bookworm-slim"})
 	require.NoError(t, err)
 	_, err = b.phase(t, (*stack.Stack).StartDatabase)
 	assert.ErrorAs(t, err, new(*container.ForeignError))

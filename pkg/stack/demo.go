@@ -72,8 +72,8 @@ type DemoCommand struct {
 	Command string `json:"command"`
 }
 
-// Demo fills the tables of a stack that runs with an example, has its certificate issued and a mail delivered, and shows
-// what to try. What is there already stays; the accounts get new passwords, since nobody keeps the old ones.
+// Demo fills the tables of a stack that runs with an example, has its certificate issued and a mail delivered, and
+// shows what to try. What is there already stays; the accounts get new passwords, since nobody keeps the old ones.
 func (s *Stack) Demo(ctx context.Context) error {
 	data := DemoData{Domain: demoDomain, Authority: filepath.Join(s.authorityDir(), "demo-root.pem")}
 	err := s.run(ctx, "demo", Database, func(ctx context.Context, _ event.Reporter) (how ended, err error) {

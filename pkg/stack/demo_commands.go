@@ -28,26 +28,16 @@ func (s *Stack) demoCommands(ctx context.Context, data DemoData) ([]DemoCommand,
 	}
 	const mailHost = "mail." + demoDomain
 	if p := port("nginx", 8443); p != 0 {
-		add(
-			"a page over HTTPS, its certificate verified",
-			"curl --cacert '%s' --resolve %s:%d:127.0.0.1 https://%[2]s:%[3]d/",
-			data.Authority,
-			demoDomain,
-			p,
-		)
+		add("a page over HTTPS, its certificate verified",
+			"curl --cacert '%s' --resolve %s:%d:127.0.0.1 https://%[2]s:%[3]d/", data.Authority, demoDomain, p)
 	}
 	if p := port("bind", 5353); p != 0 {
 		add("where mail for the domain goes, from its own name server", "dig @127.0.0.1 -p %d +short %s MX", p, demoDomain)
 	}
 	if p := port("dovecot", 1993); p != 0 {
-		add(
-			"the mailbox over IMAPS; curl asks for the password",
+		add("the mailbox over IMAPS; curl asks for the password",
 			"curl --cacert '%s' --resolve %s:%d:127.0.0.1 -u %s 'imaps://%[2]s:%[3]d/INBOX?ALL'",
-			data.Authority,
-			mailHost,
-			p,
-			data.Accounts[0].Address,
-		)
+			data.Authority, mailHost, p, data.Accounts[0].Address)
 		add("the mail in it", "curl --cacert '%s' --resolve %s:%d:127.0.0.1 -u %s 'imaps://%[2]s:%[3]d/INBOX;MAILINDEX=1'",
 			data.Authority, mailHost, p, data.Accounts[0].Address)
 	}

@@ -44,12 +44,8 @@ func (s *Stack) demoTables(ctx context.Context, conn hosting.Conn, data *DemoDat
 	}
 	aliases, err := hosting.Aliases(ctx, conn, name)
 	if err == nil && len(aliases) == 0 {
-		_, err = hosting.AddAlias(
-			ctx,
-			conn,
-			hosting.Address{Local: "sales", Domain: name},
-			hosting.Address{Local: "ada", Domain: name},
-		)
+		_, err = hosting.AddAlias(ctx, conn, hosting.Address{Local: "sales", Domain: name},
+			hosting.Address{Local: "ada", Domain: name})
 	}
 	return err
 }
@@ -80,11 +76,9 @@ func (s *Stack) demoAccounts(ctx context.Context, conn hosting.Conn, data *DemoD
 // demoPage has a page on the volume that the web servers share.
 func (s *Stack) demoPage(ctx context.Context, e Engine) error {
 	const sites = "/srv/www" // of the web servers
-	page := fmt.Sprintf(
-		"<!doctype html>\n<title>%[1]s</title>\n<h1>%[1]s</h1>\n<p>This page comes from stack %[2]s.</p>\n",
-		demoDomain,
-		html.EscapeString(s.Config.Stack),
-	)
+	page := fmt.Sprintf("<!doctype html>\n<title>%[1]s</title>\n<h1>%[1]s</h1>\n"+
+		"<p>This page comes from stack %[2]s.</p>\n",
+		demoDomain, html.EscapeString(s.Config.Stack))
 	base, err := s.imageRef("base-debian")
 	if err != nil {
 		return err
@@ -95,11 +89,7 @@ func (s *Stack) demoPage(ctx context.Context, e Engine) error {
 	}
 	return container.FillVolume(ctx, e, base, engine.Mount{Volume: stack.Volume("www"), Target: sites}, []engine.File{
 		{
-			Path:    path.Join(sites, demoDomain, "index.html"),
-			Mode:    0o644,
-			UID:     certGroup,
-			GID:     certGroup,
-			Content: []byte(page),
+			Path: path.Join(sites, demoDomain, "index.html"), Mode: 0o644, UID: certGroup, GID: certGroup, Content: []byte(page),
 		},
 	})
 }
@@ -108,18 +98,8 @@ func (s *Stack) demoPage(ctx context.Context, e Engine) error {
 func (s *Stack) demoMail(ctx context.Context, e Engine) error {
 	var recipients []string
 	for _, to := range []struct{ account, address string }{{"ada", "sales"}, {"grace", "grace"}} {
-		said, err := s.inService(
-			ctx,
-			e,
-			"dovecot",
-			"doveadm",
-			"mailbox",
-			"status",
-			"-u",
-			to.account+"@"+demoDomain,
-			"messages",
-			"INBOX",
-		)
+		said, err := s.inService(ctx, e, "dovecot", "doveadm", "mailbox", "status", "-u", to.account+"@"+demoDomain,
+			"messages", "INBOX")
 		if err != nil {
 			return fmt.Errorf("count the mail of %s: %w", to.account, err)
 		}
@@ -134,13 +114,9 @@ func (s *Stack) demoMail(ctx context.Context, e Engine) error {
 	for _, to := range recipients {
 		script += "RCPT TO:<" + to + ">\r\n"
 	}
-	script += "DATA\r\nFrom: Poststack <poststack@" + demoDomain + ">\r\nTo: " + strings.Join(
-		recipients,
-		", ",
-	) + "\r\nSubject: Welcome\r\nDate: " +
-		time.Now().Format(
-			time.RFC1123Z,
-		) + "\r\n\r\nThis mail was delivered over LMTP.\r\n.\r\nQUIT\r\n"
+	script += "DATA\r\nFrom: Poststack <poststack@" + demoDomain + ">\r\nTo: " + strings.Join(recipients, ", ") +
+		"\r\nSubject: Welcome\r\nDate: " +
+		time.Now().Format(time.RFC1123Z) + "\r\n\r\nThis mail was delivered over LMTP.\r\n.\r\nQUIT\r\n"
 	said, err := s.inService(ctx, e, "dovecot", "sh", "-c", `printf %s "$1" | nc -w 10 127.0.0.1 1024`, "sh", script)
 	if err == nil && strings.Count(said, "250 2.0.0") != len(recipients) {
 		err = fmt.Errorf("dovecot said: %s", strings.TrimSpace(said))
@@ -151,8 +127,8 @@ func (s *Stack) demoMail(ctx context.Context, e Engine) error {
 	return nil
 }
 
-// demoCertificate has the certificate issued, and the root that clients trust in a file. The authority forgets all when it
-// ends, and its root with it: a certificate that is left from before is renewed.
+// demoCertificate has the certificate issued, and the root that clients trust in a file. The authority forgets all
+// when it ends, and its root with it: a certificate that is left from before is renewed.
 func (s *Stack) demoCertificate(ctx context.Context, e Engine, conn hosting.Conn, file string) (ended, error) {
 	root, err := s.inService(ctx, e, demoAuthority, "curl", "-sSfk", "https://localhost:15000/roots/0")
 	if err == nil {
@@ -161,12 +137,8 @@ func (s *Stack) demoCertificate(ctx context.Context, e Engine, conn hosting.Conn
 	if err != nil {
 		return ended{}, fmt.Errorf("keep the root of the local authority: %w", err)
 	}
-	name, asked, err := hosting.WantCertificate(
-		ctx,
-		conn,
-		demoDomain,
-		hosting.CertificateOptions{Names: []string{demoDomain, "*." + demoDomain}},
-	)
+	name, asked, err := hosting.WantCertificate(ctx, conn, demoDomain,
+		hosting.CertificateOptions{Names: []string{demoDomain, "*." + demoDomain}})
 	if err != nil {
 		return ended{}, err
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/poststack/poststack/pkg/stack"
 )
 
-// TestData_described holds docs/output.schema.json to the values that targets give: each member is described, and those that
-// are always there are required.
+// TestData_described holds docs/output.schema.json to the values that targets give: each member is described, and
+// those that are always there are required.
 func TestData_described(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "output.schema.json"))
@@ -28,11 +28,16 @@ func TestData_described(t *testing.T) {
 	var s schemaNode
 	require.NoError(t, json.Unmarshal(text, &s))
 	for name, value := range map[string]any{
-		"account": stack.AccountData{}, "alias": stack.AliasData{}, "backup": stack.BackupData{}, "restored": stack.RestoredData{}, "certificate": stack.CertificateData{}, "changeset": stack.ChangesetData{},
-		"checked_image": stack.ImageChecks{}, "demo": stack.DemoData{}, "doctor": stack.DoctorReport{}, "domain": stack.DomainData{}, "engines": []stack.EngineData{},
-		"image": stack.ImageData{}, "images": []image.Status{}, "logs": stack.LogsReport{}, "migration": stack.MigrationData{}, "need": stack.NeedData{},
-		"password": stack.PasswordData{}, "record": stack.RecordData{}, "removed": stack.RemovedData{}, "schema": stack.SchemaData{}, "server": stack.ServerData{},
-		"service_done": stack.ServiceData{}, "services": []stack.ServiceStatus{}, "settings": []config.Setting{}, "setup": stack.ReadyData{},
+		"account": stack.AccountData{}, "alias": stack.AliasData{}, "backup": stack.BackupData{},
+		"restored": stack.RestoredData{}, "certificate": stack.CertificateData{}, "changeset": stack.ChangesetData{},
+		"checked_image": stack.ImageChecks{}, "demo": stack.DemoData{}, "doctor": stack.DoctorReport{},
+		"domain": stack.DomainData{}, "engines": []stack.EngineData{},
+		"image": stack.ImageData{}, "images": []image.Status{}, "logs": stack.LogsReport{},
+		"migration": stack.MigrationData{}, "need": stack.NeedData{},
+		"password": stack.PasswordData{}, "record": stack.RecordData{}, "removed": stack.RemovedData{},
+		"schema": stack.SchemaData{}, "server": stack.ServerData{},
+		"service_done": stack.ServiceData{}, "services": []stack.ServiceStatus{}, "settings": []config.Setting{},
+		"setup":  stack.ReadyData{},
 		"status": stack.StatusReport{}, "url": stack.URLData{}, "zone": stack.ZoneData{},
 	} {
 		require.NotNil(t, s.Defs[name], name)

@@ -90,10 +90,7 @@ func (s *Stack) checks() []doctor.Check {
 			{What: "key of labels", Path: s.keyFile(), Mode: 0o600, Ours: true},
 			{What: "local authority", Path: filepath.Join(s.authorityDir(), certificate.AuthorityFile), Mode: 0o600, Ours: true},
 			{
-				What: "key of the certificate",
-				Path: filepath.Join(s.authorityDir(), certificate.KeyFile),
-				Mode: 0o600,
-				Ours: true,
+				What: "key of the certificate", Path: filepath.Join(s.authorityDir(), certificate.KeyFile), Mode: 0o600, Ours: true,
 			},
 		}, []doctor.Place{
 			{What: "checkout", Path: cfg.Root},

@@ -10,8 +10,8 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 )
 
-// checkContainers looks for containers of the stack that neither run nor were stopped in order, and for those of another
-// owner's stack of the same name.
+// checkContainers looks for containers of the stack that neither run nor were stopped in order, and for those of
+// another owner's stack of the same name.
 func (s *Stack) checkContainers(ctx context.Context) []doctor.Finding {
 	e, err := s.seenEngine(ctx)
 	if err != nil {
@@ -69,13 +69,8 @@ func (s *Stack) checkLost(ctx context.Context, e Engine) []doctor.Finding {
 	if len(lost) == 0 || s.busy() || s.refuseForeign(ctx, e) != nil { // it may be another owner's
 		return nil
 	}
-	f := finding(
-		doctor.Problem,
-		"mage db:start, which ends it",
-		"%s has lost sight of %s, which still runs",
-		e.Info().Kind,
-		name,
-	)
+	f := finding(doctor.Problem, "mage db:start, which ends it",
+		"%s has lost sight of %s, which still runs", e.Info().Kind, name)
 	f.Fix = func(ctx context.Context) (string, error) {
 		if err := s.acquire(ctx, s.Sink.For("doctor")); err != nil {
 			return "", err

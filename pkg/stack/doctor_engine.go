@@ -13,8 +13,8 @@ import (
 	"github.com/poststack/poststack/pkg/service"
 )
 
-// seenEngine is the engine in use as those open it that only look: nothing is swept. It waits until all engines have been
-// looked at: an engine that is seen for the first time is tried out, and two trials at once disturb each other.
+// seenEngine is the engine in use as those open it that only look: nothing is swept. It waits until all engines have
+// been looked at: an engine that is seen for the first time is tried out, and two trials at once disturb each other.
 func (s *Stack) seenEngine(ctx context.Context) (Engine, error) {
 	if _, err := s.engines(ctx); err != nil {
 		return nil, err
@@ -57,10 +57,8 @@ func (s *Stack) checkEngines(ctx context.Context) []doctor.Finding {
 		used = used || c.Selected
 		switch {
 		case c.Works && c.Selected:
-			out = append(
-				out,
-				finding(doctor.OK, "", "%s %s, which is used %s", c.Kind, c.Info.Version, strings.Join(c.Info.Workarounds, "; ")),
-			)
+			out = append(out,
+				finding(doctor.OK, "", "%s %s, which is used %s", c.Kind, c.Info.Version, strings.Join(c.Info.Workarounds, "; ")))
 		case c.Works:
 			out = append(out, finding(doctor.OK, "", "%s %s works, too", c.Kind, c.Info.Version))
 		case c.Program == "":
@@ -107,14 +105,8 @@ func (s *Stack) checkStorage(ctx context.Context) []doctor.Finding {
 	}
 	switch driver := e.Info().StorageDriver; driver {
 	case "vfs", "fuse-overlayfs":
-		return []doctor.Finding{
-			finding(
-				doctor.Warning,
-				"use native overlay: docs/troubleshooting.md",
-				"%s: builds take about ten times as long as on native overlay",
-				driver,
-			),
-		}
+		return []doctor.Finding{finding(doctor.Warning, "use native overlay: docs/troubleshooting.md",
+			"%s: builds take about ten times as long as on native overlay", driver)}
 	default:
 		return []doctor.Finding{finding(doctor.OK, "", "%s", driver)}
 	}
@@ -159,29 +151,15 @@ func (s *Stack) checkOwnPort(ctx context.Context) []doctor.Finding {
 	}
 	owner, unknown := s.owner(e.Info().Kind)
 	if err == nil && unknown == nil && service.EndsFirst(c, owner) {
-		return []doctor.Finding{
-			finding(
-				doctor.OK,
-				"",
-				"%d of 127.0.0.1 may still be held by this stack's database, which %s",
-				port,
-				container.Fault(c),
-			),
-		}
+		return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 may still be held by this stack's database, which %s",
+			port, container.Fault(c))}
 	}
 	here := engine.Port{HostIP: service.Loopback, Host: port}
 	if service.PortFree(here) {
 		return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 is free for this stack's database", port)}
 	}
-	return []doctor.Finding{
-		finding(
-			doctor.Problem,
-			"stop it, or set POSTSTACK_DATABASE_PORT",
-			"%d of 127.0.0.1 is held by %s",
-			port,
-			service.Holder(ctx, e, here),
-		),
-	}
+	return []doctor.Finding{finding(doctor.Problem, "stop it, or set POSTSTACK_DATABASE_PORT",
+		"%d of 127.0.0.1 is held by %s", port, service.Holder(ctx, e, here))}
 }
 
 // checkLeftovers looks for what runs that died have left on the engine.

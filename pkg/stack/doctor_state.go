@@ -111,8 +111,8 @@ func (s *Stack) checkDatabase(ctx context.Context) []doctor.Finding {
 			return noEngine()
 		}
 		c, err := e.ContainerInspect(ctx, s.containerName())
-		if errors.Is(err, engine.ErrNotFound) ||
-			err == nil && c.State != engine.Running { // which the containers' check judges
+		// which the containers' check judges
+		if errors.Is(err, engine.ErrNotFound) || err == nil && c.State != engine.Running {
 			return []doctor.Finding{finding(doctor.OK, "", "not running; mage setup starts it")}
 		}
 	}
@@ -159,12 +159,8 @@ func (s *Stack) checkChangelogLock(ctx context.Context, conn *pgx.Conn, target d
 	if stale == "" {
 		return []doctor.Finding{finding(doctor.OK, "", "no stale lock")}
 	}
-	f := finding(
-		doctor.Problem,
-		"mage doctor -fix",
-		"Liquibase's lock is set by %s, but no session that could hold it is connected",
-		strings.TrimSpace(stale),
-	)
+	f := finding(doctor.Problem, "mage doctor -fix",
+		"Liquibase's lock is set by %s, but no session that could hold it is connected", strings.TrimSpace(stale))
 	f.Fix = func(ctx context.Context) (string, error) {
 		conn, closeConn, err := connectFor(ctx, target)
 		if err != nil {

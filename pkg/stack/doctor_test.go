@@ -62,7 +62,9 @@ func TestDoctor_mendsWhatIsSafe(t *testing.T) {
 	})
 	require.NoError(t, err)
 
-	for check, want := range map[string]doctor.State{"permissions": doctor.Problem, "lock": doctor.Problem, "leftovers": doctor.Warning} {
+	for check, want := range map[string]doctor.State{
+		"permissions": doctor.Problem, "lock": doctor.Problem, "leftovers": doctor.Warning,
+	} {
 		found, err := b.examine(t, false, check)
 		assert.Equal(t, want, found[0].State, check)
 		assert.NotEmpty(t, found[0].Remedy, check)
@@ -95,14 +97,22 @@ func TestDoctor_outside(t *testing.T) {
 		answer engine.ExecResult
 		want   doctor.Finding
 	}{
-		{engine.ExecResult{Stdout: `{"well": true, "seen": "asked https://ca: trusted"}`}, doctor.Finding{Check: "outside", State: doctor.OK, Seen: "app: asked https://ca: trusted"}},
+		{
+			engine.ExecResult{Stdout: `{"well": true, "seen": "asked https://ca: trusted"}`},
+			doctor.Finding{Check: "outside", State: doctor.OK, Seen: "app: asked https://ca: trusted"},
+		},
 		{
 			engine.ExecResult{Stdout: `{"seen": "asked https://ca: nobody trusts it", "remedy": "set acme.root"}`},
-			doctor.Finding{Check: "outside", State: doctor.Warning, Seen: "app: asked https://ca: nobody trusts it", Remedy: "set acme.root"},
+			doctor.Finding{
+				Check: "outside", State: doctor.Warning, Seen: "app: asked https://ca: nobody trusts it", Remedy: "set acme.root",
+			},
 		},
 		{
 			engine.ExecResult{Code: 1, Stderr: "it is gone\n"},
-			doctor.Finding{Check: "outside", State: doctor.Warning, Seen: "run look out in the container of app: status 1: it is gone", Remedy: "mage services:status -of=app"},
+			doctor.Finding{
+				Check: "outside", State: doctor.Warning,
+				Seen: "run look out in the container of app: status 1: it is gone", Remedy: "mage services:status -of=app",
+			},
 		},
 	} {
 		b.engine.OnExec = func(engine.Container, engine.ExecSpec) (engine.ExecResult, error) { return tc.answer, nil }
@@ -125,8 +135,8 @@ func TestDoctor_artifacts(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	const sum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" // of nothing
-	definition := "description: one more\nparent: base-debian\nartifacts:\n  - name: a\n    version: \"1\"\n    sources:\n      - url: https://example.org/a\n" +
-		"    files:\n      - {path: a, sha256: " + sum + ", to: a}\n"
+	definition := "description: one more\nparent: base-debian\nartifacts:\n  - name: a\n    version: \"1\"\n" +
+		"    sources:\n      - url: https://example.org/a\n    files:\n      - {path: a, sha256: " + sum + ", to: a}\n"
 	write(t, filepath.Join(b.config.Root, "containers", "extra", "image.yaml"), definition)
 	found, err := b.examine(t, false, "artifacts")
 	require.NoError(t, err)

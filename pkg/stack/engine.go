@@ -38,12 +38,8 @@ func (s *Stack) InstallEngine(ctx context.Context) error {
 			return ended{Outcome: event.Done, Text: text + " now"}, nil
 		}
 		if enabled {
-			return ended{
-				Outcome: event.Done,
-				Text: text + " already; what starts its containers after a reboot was written to " + filepath.Dir(
-					s.Config.StateDir,
-				),
-			}, nil
+			return ended{Outcome: event.Done, Text: text +
+				" already; what starts its containers after a reboot was written to " + filepath.Dir(s.Config.StateDir)}, nil
 		}
 		return ended{Outcome: event.Unchanged, Text: text + " already"}, nil
 	})
@@ -82,13 +78,9 @@ func (e *boundError) Error() string {
 	if e.kind == engine.Docker {
 		other = engine.Podman
 	}
-	return fmt.Sprintf(
-		"%v; this stack's database is on %s, so that auto takes no other engine: POSTSTACK_ENGINE=%s uses %s, with a database of its own",
-		e.err,
-		e.kind,
-		other,
-		other,
-	)
+	return fmt.Sprintf("%v; this stack's database is on %s, so that auto takes no other engine: POSTSTACK_ENGINE=%s "+
+		"uses %s, with a database of its own",
+		e.err, e.kind, other, other)
 }
 
 // boundTo adds to an engine that does not work why no other is taken.
@@ -107,8 +99,7 @@ func (s *Stack) EngineStatus(ctx context.Context) error {
 		return s.failure("engine:status", NoEngine, err)
 	}
 	report := event.Report{
-		Header: []string{"engine", "used", "version", "rootless", "storage", "notes"},
-		Data:   enginesData(found),
+		Header: []string{"engine", "used", "version", "rootless", "storage", "notes"}, Data: enginesData(found),
 	}
 	used := false
 	for _, c := range found {
@@ -116,10 +107,8 @@ func (s *Stack) EngineStatus(ctx context.Context) error {
 		if !c.Works {
 			notes = strings.Join(strings.Fields(c.Reason), " ")
 		}
-		report.Rows = append(
-			report.Rows,
-			[]string{string(c.Kind), yesNo(c.Selected), c.Info.Version, yesNo(c.Info.Rootless), c.Info.StorageDriver, notes},
-		)
+		report.Rows = append(report.Rows,
+			[]string{string(c.Kind), yesNo(c.Selected), c.Info.Version, yesNo(c.Info.Rootless), c.Info.StorageDriver, notes})
 		used = used || c.Selected
 	}
 	s.Sink.Result(report)

@@ -22,21 +22,15 @@ func TestStartDatabase_container_that_was_never_complete(t *testing.T) {
 	c, err := b.engine.ContainerInspect(t.Context(), containerName)
 	require.NoError(t, err)
 	require.NoError(t, b.engine.ContainerRemove(t.Context(), c.ID))
-	spec := engine.ContainerSpec{
-		Name:   containerName,
-		Image:  b.digestRef(t, "postgres"),
-		Labels: c.Labels,
-	} // made, and its maker killed
+	// made, and its maker killed
+	spec := engine.ContainerSpec{Name: containerName, Image: b.digestRef(t, "postgres"), Labels: c.Labels}
 	_, err = b.engine.ContainerCreate(t.Context(), spec)
 	require.NoError(t, err)
 	j, err := b.phase(t, (*stack.Stack).StartDatabase)
 	require.NoError(t, err)
 	assert.Contains(t, j.last(t, event.PhaseEnded).Text, ", recreated")
-	assert.Contains(
-		t,
-		j.texts(event.Notice),
-		"container "+containerName+" was made and never started: recreating it on the same volumes",
-	)
+	assert.Contains(t, j.texts(event.Notice),
+		"container "+containerName+" was made and never started: recreating it on the same volumes")
 }
 
 func TestStartDatabase_comes_back_by_itself(t *testing.T) {

@@ -16,15 +16,10 @@ import (
 func TestPhaseError_that_announces_lines(t *testing.T) {
 	t.Parallel()
 	err := &stack.PhaseError{
-		Phase: "build:base",
-		Err:   errors.New("no Debian to build on:\n  registry: no answer\n  bootstrap: no mmdebstrap"),
+		Phase: "build:base", Err: errors.New("no Debian to build on:\n  registry: no answer\n  bootstrap: no mmdebstrap"),
 	}
-	assert.Equal(
-		t,
-		"build:base: no Debian to build on: registry: no answer; bootstrap: no mmdebstrap",
-		err.Error(),
-		"one line, not cut at its colon",
-	)
+	assert.Equal(t, "build:base: no Debian to build on: registry: no answer; bootstrap: no mmdebstrap",
+		err.Error(), "one line, not cut at its colon")
 }
 
 func TestStartDatabase_beside_one_on_the_other_engine(t *testing.T) {

@@ -55,12 +55,8 @@ func (s *Stack) look(ctx context.Context, target string, do func(context.Context
 
 // list reads rows of the tables and reports them as a table; Data is a list in any case.
 func list[Row, Data any](
-	ctx context.Context,
-	s *Stack,
-	target string,
-	read func(context.Context, hosting.Conn) ([]Row, error),
-	header []string,
-	line func(Row) ([]string, Data),
+	ctx context.Context, s *Stack, target string, read func(context.Context, hosting.Conn) ([]Row, error),
+	header []string, line func(Row) ([]string, Data),
 ) error {
 	return s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) error {
 		rows, err := read(ctx, conn)
@@ -83,9 +79,7 @@ func list[Row, Data any](
 
 // change changes the tables, in a phase. The notes are told, too.
 func (s *Stack) change(
-	ctx context.Context,
-	target string,
-	do func(context.Context, hosting.Conn) (how ended, notes []string, err error),
+	ctx context.Context, target string, do func(context.Context, hosting.Conn) (how ended, notes []string, err error),
 ) error {
 	return s.run(ctx, target, Database, func(ctx context.Context, r event.Reporter) (how ended, err error) {
 		var notes []string
@@ -132,10 +126,8 @@ func (s *Stack) removeFrom(ctx context.Context, o removal) error {
 		return err
 	}
 	if len(depends.Keep) > 0 && !o.all {
-		return s.refused(
-			o.target,
-			&UsageError{Reason: hosting.Lines(o.what+" is in use; remove these first, or with it by -all", depends.Keep)},
-		)
+		return s.refused(o.target,
+			&UsageError{Reason: hosting.Lines(o.what+" is in use; remove these first, or with it by -all", depends.Keep)})
 	}
 	with := slices.Concat(depends.Keep, depends.Go)
 	if err := s.sure(ctx, o, with); err != nil {
@@ -149,14 +141,8 @@ func (s *Stack) removeFrom(ctx context.Context, o removal) error {
 		if o.after != "" {
 			text += "; " + o.after
 		}
-		return ended{
-				Outcome: event.Done,
-				Text:    text,
-				Data:    RemovedData{Removed: o.what, With: append([]string{}, with...)},
-			}, nil, o.remove(
-				ctx,
-				conn,
-			)
+		return ended{Outcome: event.Done, Text: text, Data: RemovedData{Removed: o.what, With: append([]string{}, with...)}},
+			nil, o.remove(ctx, conn)
 	})
 }
 

@@ -46,12 +46,8 @@ func (s *Stack) AddAccount(ctx context.Context, typed string, o AccountOptions) 
 		notes = append([]string{fmt.Sprintf("%s is kept as %s: sign in as that", typed, of)}, notes...)
 	}
 	err = s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
-		err := hosting.AddAccount(
-			ctx,
-			conn,
-			of,
-			hosting.AccountOptions{Password: password, DisplayName: o.Name, Quota: quota},
-		)
+		err := hosting.AddAccount(ctx, conn, of,
+			hosting.AccountOptions{Password: password, DisplayName: o.Name, Quota: quota})
 		data := AccountData{Address: of.String(), Name: o.Name, QuotaBytes: quota, Enabled: true}
 		return ended{Outcome: event.Done, Text: "added account " + of.String(), Data: data}, notes, err
 	})
@@ -69,9 +65,9 @@ func (s *Stack) unasked(ctx context.Context, target string, err error) error {
 // handOut gives out a password that was made, unless what it was made for has failed.
 func (s *Stack) handOut(err error, of hosting.Address, password secret.Value, o PasswordOptions) error {
 	if err == nil && o.Generate {
-		s.Sink.Result(
-			event.Report{Text: password.Reveal(), Data: PasswordData{Address: of.String(), Password: password.Reveal()}},
-		)
+		s.Sink.Result(event.Report{
+			Text: password.Reveal(), Data: PasswordData{Address: of.String(), Password: password.Reveal()},
+		})
 	}
 	return err
 }
@@ -98,12 +94,7 @@ func (s *Stack) ListAccounts(ctx context.Context, typed string) error {
 	read := func(ctx context.Context, conn hosting.Conn) ([]hosting.AccountRow, error) {
 		return hosting.Accounts(ctx, conn, of)
 	}
-	return list(
-		ctx,
-		s,
-		target,
-		read,
-		[]string{"account", "name", "quota", "enabled"},
+	return list(ctx, s, target, read, []string{"account", "name", "quota", "enabled"},
 		func(a hosting.AccountRow) ([]string, AccountData) {
 			quota, enabled := "none", yesNo(a.Enabled)
 			if a.Quota > 0 {
@@ -114,8 +105,7 @@ func (s *Stack) ListAccounts(ctx context.Context, typed string) error {
 			}
 			return []string{a.Address, a.DisplayName, quota, enabled},
 				AccountData{Address: a.Address, Name: a.DisplayName, QuotaBytes: a.Quota, Enabled: a.Enabled && a.Domain}
-		},
-	)
+		})
 }
 
 // someDomain reads a domain that may be left out.
@@ -141,11 +131,9 @@ func (s *Stack) SetPassword(ctx context.Context, typed string, o PasswordOptions
 	if err != nil {
 		return s.refused(target, err)
 	}
-	err = s.look(
-		ctx,
-		target,
-		func(ctx context.Context, conn hosting.Conn) error { return hosting.HasAccount(ctx, conn, of) },
-	)
+	err = s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) error {
+		return hosting.HasAccount(ctx, conn, of)
+	})
 	if err != nil {
 		return err
 	}
@@ -154,15 +142,8 @@ func (s *Stack) SetPassword(ctx context.Context, typed string, o PasswordOptions
 		return s.unasked(ctx, target, err)
 	}
 	err = s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
-		return ended{
-				Outcome: event.Done,
-				Text:    "account " + of.String() + " has another password",
-			}, nil, hosting.SetPassword(
-				ctx,
-				conn,
-				of,
-				password,
-			)
+		return ended{Outcome: event.Done, Text: "account " + of.String() + " has another password"}, nil,
+			hosting.SetPassword(ctx, conn, of, password)
 	})
 	return s.handOut(err, of, password, o)
 }

@@ -39,24 +39,12 @@ func (s *Stack) ListAliases(ctx context.Context, typed string) error {
 	read := func(ctx context.Context, conn hosting.Conn) ([]hosting.AliasRow, error) {
 		return hosting.Aliases(ctx, conn, of)
 	}
-	return list(
-		ctx,
-		s,
-		target,
-		read,
-		[]string{"alias", "passes mail to", "enabled"},
+	return list(ctx, s, target, read, []string{"alias", "passes mail to", "enabled"},
 		func(a hosting.AliasRow) ([]string, AliasData) {
-			return []string{
-					a.Address,
-					a.Destination,
-					yesNo(a.Enabled),
-				}, AliasData{
-					Address:     a.Address,
-					Destination: a.Destination,
-					Enabled:     a.Enabled,
-				}
-		},
-	)
+			return []string{a.Address, a.Destination, yesNo(a.Enabled)}, AliasData{
+				Address: a.Address, Destination: a.Destination, Enabled: a.Enabled,
+			}
+		})
 }
 
 // RemoveAlias stops passing mail on, to one destination or to all for "".

@@ -29,10 +29,8 @@ func (s *Stack) CertificatesStatus(ctx context.Context, of string) error {
 		if c.DaysLeft != nil {
 			days = number(*c.DaysLeft)
 		}
-		report.Rows = append(
-			report.Rows,
-			[]string{c.Name, strings.Join(c.Names, " "), c.Status, days, c.servedText(), c.more()},
-		)
+		report.Rows = append(report.Rows,
+			[]string{c.Name, strings.Join(c.Names, " "), c.Status, days, c.servedText(), c.more()})
 		if c.wrong() {
 			wrong++
 		}
@@ -50,19 +48,15 @@ func (s *Stack) CertificatesStatus(ctx context.Context, of string) error {
 		s.Sink.For(target).Warn(found.String())
 	}
 	if wrong > 0 {
-		return s.failure(
-			target,
-			Unexpected,
-			fmt.Errorf("%s to look after; the column more says why", count(wrong, "certificate")),
-		)
+		return s.failure(target, Unexpected,
+			fmt.Errorf("%s to look after; the column more says why", count(wrong, "certificate")))
 	}
 	return nil
 }
 
 // certificates are the rows, and whether somebody is there who has certificates issued.
 func (s *Stack) certificates(
-	ctx context.Context,
-	target, of string,
+	ctx context.Context, target, of string,
 ) (list []hosting.CertificateRow, issuer bool, err error) {
 	name, err := certificateName(of)
 	if err != nil {
@@ -94,9 +88,7 @@ func (s *Stack) noIssuer() string {
 	text := "nobody is connected who has certificates issued"
 	if images, err := s.catalogue(); err == nil {
 		for _, name := range declaredServices(images) {
-			if d, err := images.Get(
-				name,
-			); err == nil && d.Service.Database != nil &&
+			if d, err := images.Get(name); err == nil && d.Service.Database != nil &&
 				d.Service.Database.Role == hosting.IssuerRole {
 				return text + "; start who does with: mage services:start -of=" + name
 			}
@@ -136,8 +128,8 @@ func (s *Stack) IssueCertificate(ctx context.Context, typed, names string, o hos
 	})
 }
 
-// RenewCertificates asks for all certificates to be renewed at once, or for those of a domain or with that name, and waits for
-// what comes of it.
+// RenewCertificates asks for all certificates to be renewed at once, or for those of a domain or with that name, and
+// waits for what comes of it.
 func (s *Stack) RenewCertificates(ctx context.Context, of string) error {
 	const target = "certificates:renew"
 	name, err := certificateName(of)
@@ -179,13 +171,8 @@ func (s *Stack) RevokeCertificate(ctx context.Context, typed string, yes bool) e
 	}
 	c := list[0]
 	r := s.Sink.For(target)
-	r.Warn(
-		fmt.Sprintf(
-			"will revoke certificate %s, which is for %s: services show none for these names then",
-			c.Directory,
-			strings.Join(c.Names, ", "),
-		),
-	)
+	r.Warn(fmt.Sprintf("will revoke certificate %s, which is for %s: services show none for these names then",
+		c.Directory, strings.Join(c.Names, ", ")))
 	if !yes {
 		if err := s.question(ctx, target, "this cannot be undone; type yes to go on:", "nothing was revoked"); err != nil {
 			return err

@@ -39,21 +39,11 @@ type ServedData struct {
 // certificateData is it without what is served.
 func certificateData(c hosting.CertificateRow, now time.Time) CertificateData {
 	data := CertificateData{
-		Name:      c.Directory,
-		Domain:    string(c.Domain),
-		Names:     c.Names,
-		Status:    c.Status,
-		Challenge: c.Challenge,
-		Issuer:    c.Issuer,
-		Serial:    c.Serial,
-		NotBefore: c.NotBefore,
-		NotAfter:  c.NotAfter,
-		TriedAt:   c.TriedAt,
-		NextTry:   c.HeldUntil(now),
-		LastError: c.LastError,
+		Name: c.Directory, Domain: string(c.Domain), Names: c.Names, Status: c.Status, Challenge: c.Challenge,
+		Issuer: c.Issuer, Serial: c.Serial,
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter, TriedAt: c.TriedAt, NextTry: c.HeldUntil(now), LastError: c.LastError,
 		Remedy:    c.Remedy(),
-		RevokedAt: c.RevokedAt,
-		Served:    []ServedData{},
+		RevokedAt: c.RevokedAt, Served: []ServedData{},
 	}
 	if c.NotAfter != nil && c.Status != hosting.CertificateRevoked {
 		days := daysUntil(*c.NotAfter, now)

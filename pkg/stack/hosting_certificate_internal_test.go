@@ -38,20 +38,36 @@ func TestShownTo(t *testing.T) {
 		c       CertificateData
 		want    ServedData
 	}{
-		"the one of the table":        {at, CertificateData{Names: []string{"a.example.org"}, Serial: serial, NotAfter: &till}, ServedData{Service: "web", Address: at, Serial: serial, Current: true}},
-		"a wildcard":                  {at, CertificateData{Names: []string{"*.example.net"}, Serial: serial, NotAfter: &till}, ServedData{Service: "web", Address: at, Serial: serial, Current: true}},
-		"the one before":              {at, CertificateData{Names: []string{"a.example.org"}, Serial: "1", NotAfter: &later}, ServedData{Service: "web", Address: at, Serial: serial}},
-		"it has none for the name":    {at, CertificateData{Names: []string{"b.example.org"}, Serial: serial, NotAfter: &till}, ServedData{}},
-		"a port that speaks no TLS":   {plain.Listener.Addr().String(), CertificateData{Names: []string{"a.example.org"}}, ServedData{}},
-		"a port where nobody listens": {gone.Addr().String(), CertificateData{Names: []string{"a.example.org"}}, ServedData{Service: "web", Address: gone.Addr().String(), Problem: gone.Addr().String() + ": dial tcp " + gone.Addr().String() + ": connect: connection refused"}},
+		"the one of the table": {
+			at,
+			CertificateData{Names: []string{"a.example.org"}, Serial: serial, NotAfter: &till},
+			ServedData{Service: "web", Address: at, Serial: serial, Current: true},
+		},
+		"a wildcard": {
+			at,
+			CertificateData{Names: []string{"*.example.net"}, Serial: serial, NotAfter: &till},
+			ServedData{Service: "web", Address: at, Serial: serial, Current: true},
+		},
+		"the one before": {
+			at,
+			CertificateData{Names: []string{"a.example.org"}, Serial: "1", NotAfter: &later},
+			ServedData{Service: "web", Address: at, Serial: serial},
+		},
+		"it has none for the name": {
+			at, CertificateData{Names: []string{"b.example.org"}, Serial: serial, NotAfter: &till}, ServedData{},
+		},
+		"a port that speaks no TLS": {
+			plain.Listener.Addr().String(), CertificateData{Names: []string{"a.example.org"}}, ServedData{},
+		},
+		"a port where nobody listens": {gone.Addr().String(), CertificateData{Names: []string{"a.example.org"}}, ServedData{
+			Service: "web", Address: gone.Addr().String(),
+			Problem: gone.Addr().String() + ": dial tcp " + gone.Addr().String() + ": connect: connection refused",
+		}},
 	} {
 		assert.Equal(t, tc.want, shownTo(t.Context(), door{service: "web", address: tc.address}, tc.c), name)
 	}
-	assert.Equal(
-		t,
-		ServedData{Service: "web", Problem: "its container is paused"},
-		shownTo(t.Context(), door{service: "web", problem: "its container is paused"}, CertificateData{}),
-	)
+	assert.Equal(t, ServedData{Service: "web", Problem: "its container is paused"},
+		shownTo(t.Context(), door{service: "web", problem: "its container is paused"}, CertificateData{}))
 }
 
 func TestSummed(t *testing.T) {
@@ -67,11 +83,7 @@ func TestSummed(t *testing.T) {
 	assert.Equal(t, "2 issued, 1 waiting", got.String())
 	assert.Equal(t, "b ends first, in 20 days", got.more())
 	got = summed([]hosting.CertificateRow{
-		{
-			Directory: "a",
-			Status:    hosting.CertificateIssued,
-			NotAfter:  in(-2),
-		},
+		{Directory: "a", Status: hosting.CertificateIssued, NotAfter: in(-2)},
 		{Directory: "b", Status: hosting.CertificateFailed, LastError: "no"},
 	}, now)
 	assert.Equal(t, "1 issued, 1 failed, 1 ended", got.String())
@@ -84,21 +96,13 @@ func TestOutcome(t *testing.T) {
 	how, err := outcome([]hosting.CertificateRow{
 		{Directory: "a", Status: hosting.CertificateIssued, Serial: "5", NotAfter: &till},
 		{
-			Directory: "b",
-			Domain:    "b.example.org",
-			Status:    hosting.CertificateFailed,
-			LastError: "Domain: b; Detail: NXDOMAIN",
+			Directory: "b", Domain: "b.example.org", Status: hosting.CertificateFailed, LastError: "Domain: b; Detail: NXDOMAIN",
 		},
 	})
-	require.ErrorContains(
-		t,
-		err,
-		"b: Domain: b; Detail: NXDOMAIN; let each name lead to this server: mage dns:records b.example.org; done are: a, serial 5",
-	)
+	require.ErrorContains(t, err, "b: Domain: b; Detail: NXDOMAIN; let each name lead to this server: mage dns:records "+
+		"b.example.org; done are: a, serial 5")
 	assert.Len(t, how.Data, 2)
-	data := certificateData(
-		hosting.CertificateRow{Status: hosting.CertificateIssued, Issuer: "CN=(STAGING) Pretend Pear"},
-		time.Now(),
-	)
+	data := certificateData(hosting.CertificateRow{Status: hosting.CertificateIssued, Issuer: "CN=(STAGING) Pretend Pear"},
+		time.Now())
 	assert.Contains(t, data.more(), "set le_email for a real one")
 }

@@ -33,8 +33,8 @@ func (s *Stack) certificatesServed(ctx context.Context, list []hosting.Certifica
 	return data, s.addServed(ctx, data)
 }
 
-// addServed asks the services that run which certificate they show for each name. Which of their ports speak TLS, they tell
-// themselves.
+// addServed asks the services that run which certificate they show for each name. Which of their ports speak TLS,
+// they tell themselves.
 func (s *Stack) addServed(ctx context.Context, data []CertificateData) error {
 	doors, err := s.doors(ctx)
 	if err != nil {
@@ -71,11 +71,8 @@ func (s *Stack) doors(ctx context.Context) ([]door, error) {
 	var out []door
 	for _, name := range declaredServices(images) {
 		d, err := images.Get(name)
-		if err != nil ||
-			!slices.ContainsFunc(
-				d.Service.Volumes,
-				func(v image.ServiceVolume) bool { return v.ReadOnly && v.Path == s.Config.CertPath },
-			) {
+		if err != nil || !slices.ContainsFunc(d.Service.Volumes,
+			func(v image.ServiceVolume) bool { return v.ReadOnly && v.Path == s.Config.CertPath }) {
 			continue
 		}
 		e, err := s.engine(ctx)
@@ -101,8 +98,8 @@ func (s *Stack) doors(ctx context.Context) ([]door, error) {
 	return out, nil
 }
 
-// shownTo is what a client is shown that asks for the first name of a certificate; nothing of a port that does not speak
-// TLS, and of a service that has no certificate for that name.
+// shownTo is what a client is shown that asks for the first name of a certificate; nothing of a port that does not
+// speak TLS, and of a service that has no certificate for that name.
 func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
 	if at.problem != "" {
 		return ServedData{Service: at.service, Problem: at.problem}
@@ -119,9 +116,7 @@ func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
 	switch {
 	case errors.As(err, &network) && network.Timeout():
 		return ServedData{
-			Service: at.service,
-			Address: at.address,
-			Problem: fmt.Sprintf("%s: no answer within %s", at.address, most),
+			Service: at.service, Address: at.address, Problem: fmt.Sprintf("%s: no answer within %s", at.address, most),
 		}
 	case err != nil:
 		return ServedData{Service: at.service, Address: at.address, Problem: at.address + ": " + err.Error()}
@@ -135,12 +130,11 @@ func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
 	return ServedData{Service: at.service, Address: at.address, Serial: serial, Current: current}
 }
 
-// presented is the certificate that a client is shown that asks for a name, with its chain. It is nothing if the port does not
-// speak TLS, or shows one that is not for that name.
+// presented is the certificate that a client is shown that asks for a name, with its chain. It is nothing if the port
+// does not speak TLS, or shows one that is not for that name.
 func presented(ctx context.Context, address, name string) ([]*x509.Certificate, error) {
-	dialer := tls.Dialer{
-		Config: &tls.Config{ServerName: name, InsecureSkipVerify: true},
-	} //nolint:gosec // it is looked at, not believed
+	//nolint:gosec // it is looked at, not believed
+	dialer := tls.Dialer{Config: &tls.Config{ServerName: name, InsecureSkipVerify: true}}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return nil, nil
@@ -193,16 +187,12 @@ func (s *Stack) awaitServed(ctx context.Context, data []CertificateData) error {
 			for _, served := range c.Served {
 				switch {
 				case served.Problem != "":
-					stale = append(
-						stale,
-						fmt.Errorf("certificate %s is deployed, and %s does not answer: %s", c.Name, served.Service, served.Problem),
-					)
+					stale = append(stale,
+						fmt.Errorf("certificate %s is deployed, and %s does not answer: %s", c.Name, served.Service, served.Problem))
 				case !served.Current:
-					stale = append(
-						stale,
+					stale = append(stale,
 						fmt.Errorf("certificate %s is deployed, and %s still shows serial %s at %s; try: mage services:reload -of=%s",
-							c.Name, served.Service, served.Serial, served.Address, served.Service),
-					)
+							c.Name, served.Service, served.Serial, served.Address, served.Service))
 				}
 			}
 		}

@@ -95,8 +95,8 @@ func (c CertificatesStatus) more() string {
 	}
 }
 
-// checkDatabaseAndTables asks one after the other: a session of ours could hold the lock that is looked at, as far as the
-// server knows, so none is open beside.
+// checkDatabaseAndTables asks one after the other: a session of ours could hold the lock that is looked at, as far as
+// the server knows, so none is open beside.
 func (s *Stack) checkDatabaseAndTables(ctx context.Context) []doctor.Finding {
 	return append(s.checkDatabase(ctx), s.checkCertificates(ctx)...)
 }

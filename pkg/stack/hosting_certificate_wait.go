@@ -20,13 +20,10 @@ func (e *CertificateError) Error() string { return e.Err.Error() }
 // Unwrap gives the cause.
 func (e *CertificateError) Unwrap() error { return e.Err }
 
-// awaitCertificates waits until somebody has had those certificates issued, renewed or revoked. What will be in the way is
-// told before. One that fails is an error that says why, and what to do.
+// awaitCertificates waits until somebody has had those certificates issued, renewed or revoked. What will be in the
+// way is told before. One that fails is an error that says why, and what to do.
 func (s *Stack) awaitCertificates(
-	ctx context.Context,
-	conn hosting.Conn,
-	target string,
-	names []string,
+	ctx context.Context, conn hosting.Conn, target string, names []string,
 ) (ended, []string, error) {
 	obstacles, err := hosting.ChallengeObstacles(ctx, conn, names)
 	if err != nil {
@@ -45,11 +42,8 @@ func (s *Stack) awaitCertificates(
 	s.Sink.For(target).Step("waiting for the authority")
 	const each = 4 * time.Minute // longer than an order may take
 	limit := time.Duration(len(names)) * each
-	ctx, cancel := context.WithTimeoutCause(
-		ctx,
-		limit,
-		fmt.Errorf("there is no answer after %s; it goes on: see mage certificates:status", limit),
-	)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit,
+		fmt.Errorf("there is no answer after %s; it goes on: see mage certificates:status", limit))
 	defer cancel()
 	list, err := s.settled(ctx, conn, target, names)
 	if err != nil {
@@ -67,10 +61,7 @@ func (s *Stack) awaitCertificates(
 
 // settled waits until nothing is under way any more.
 func (s *Stack) settled(
-	ctx context.Context,
-	conn hosting.Conn,
-	target string,
-	names []string,
+	ctx context.Context, conn hosting.Conn, target string, names []string,
 ) ([]hosting.CertificateRow, error) {
 	const look = 200 * time.Millisecond
 	told := map[string]bool{}
@@ -114,10 +105,8 @@ func outcome(list []hosting.CertificateRow) (ended, error) {
 		case c.Status == hosting.CertificateRevoked:
 			done = append(done, c.Directory+" is revoked")
 		default:
-			done = append(
-				done,
-				fmt.Sprintf("%s, serial %s, until %s", c.Directory, c.Serial, c.NotAfter.Local().Format(time.DateTime)),
-			)
+			done = append(done,
+				fmt.Sprintf("%s, serial %s, until %s", c.Directory, c.Serial, c.NotAfter.Local().Format(time.DateTime)))
 		}
 	}
 	how := ended{Outcome: event.Done, Text: strings.Join(done, "; "), Data: data}

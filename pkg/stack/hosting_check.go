@@ -14,8 +14,8 @@ import (
 	"github.com/poststack/poststack/pkg/nameserver"
 )
 
-// CheckDNS reports what is wrong in the zones, or in one, and fails if anything is. It looks at the tables, and asks the
-// name server of this stack, if it runs, or the one that is named.
+// CheckDNS reports what is wrong in the zones, or in one, and fails if anything is. It looks at the tables, and asks
+// the name server of this stack, if it runs, or the one that is named.
 func (s *Stack) CheckDNS(ctx context.Context, typed, server string) error {
 	const target = "dns:check"
 	of, err := someZone(typed)
@@ -30,12 +30,8 @@ func (s *Stack) CheckDNS(ctx context.Context, typed, server string) error {
 	var zones []hosting.ServedZone
 	var problems []hosting.Problem
 	err = s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) (err error) {
-		if problems, err = hosting.Check(
-			ctx,
-			conn,
-			of,
-			func(name hosting.Domain) []hosting.Shown { return s.shownFor(ctx, target, name) },
-		); err == nil {
+		if problems, err = hosting.Check(ctx, conn, of,
+			func(name hosting.Domain) []hosting.Shown { return s.shownFor(ctx, target, name) }); err == nil {
 			zones, err = hosting.ServedZones(ctx, conn, asked.service)
 		}
 		return err
@@ -98,9 +94,7 @@ type nameServer struct {
 
 // check asks it; a server that should answer and does not run is an error.
 func (n nameServer) check(
-	ctx context.Context,
-	zones []hosting.ServedZone,
-	of hosting.Domain,
+	ctx context.Context, zones []hosting.ServedZone, of hosting.Domain,
 ) ([]nameserver.Answered, []hosting.Problem, error) {
 	switch {
 	case n.wrong:
@@ -119,9 +113,7 @@ func (s *Stack) askedNameServer(ctx context.Context, named string) (nameServer, 
 		return n, err
 	}
 	for _, name := range declaredServices(images) {
-		if d, err := images.Get(
-			name,
-		); err == nil && d.Service.Database != nil &&
+		if d, err := images.Get(name); err == nil && d.Service.Database != nil &&
 			d.Service.Database.Role == hosting.NameServerRole {
 			n.service = name
 		}
@@ -153,10 +145,8 @@ func (s *Stack) ownNameServer(ctx context.Context, n nameServer) nameServer {
 	case is.State == string(engine.Running):
 		n.server = s.runningServer(e, is)
 	case chosen:
-		n.why, n.wrong = fmt.Sprintf(
-			"the name server does not run; start it with: mage services:start -of=%s",
-			n.service,
-		), true
+		n.why, n.wrong = fmt.Sprintf("the name server does not run; start it with: mage services:start -of=%s", n.service),
+			true
 	default:
 		n.why = noNameServer
 	}
@@ -212,10 +202,8 @@ func namedServer(typed string) (*nameserver.Server, error) {
 		host = address.String()
 	} else if _, err := hosting.ParseDomain(host); err != nil {
 		return nil, &UsageError{
-			Reason: fmt.Sprintf(
-				"%q is neither an address nor a name of a server; write it as 192.0.2.53 or 192.0.2.53:5353",
-				typed,
-			),
+			Reason: fmt.Sprintf("%q is neither an address nor a name of a server; write it as 192.0.2.53 or 192.0.2.53:5353",
+				typed),
 		}
 	}
 	at := net.JoinHostPort(host, port)

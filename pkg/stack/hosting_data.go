@@ -24,18 +24,9 @@ type DomainData struct {
 // domainData is a domain of the tables.
 func domainData(d hosting.DomainRow) DomainData {
 	return DomainData{
-		Name: string(
-			d.Name,
-		),
-		Unicode:      d.Name.Unicode(),
-		Mail:         d.Mail,
-		Web:          d.Web,
-		Zone:         d.Zone,
-		Enabled:      d.Enabled,
-		WebRoot:      d.WebRoot,
-		Accounts:     d.Accounts,
-		Aliases:      d.Aliases,
-		Certificates: d.Certificates,
+		Name: string(d.Name), Unicode: d.Name.Unicode(), Mail: d.Mail, Web: d.Web, Zone: d.Zone, Enabled: d.Enabled,
+		WebRoot:  d.WebRoot,
+		Accounts: d.Accounts, Aliases: d.Aliases, Certificates: d.Certificates,
 	}
 }
 

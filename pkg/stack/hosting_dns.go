@@ -54,16 +54,8 @@ func (s *Stack) ListZones(ctx context.Context) error {
 	header := []string{"zone", "kind", "first server", "hostmaster", "serial", "records", "enabled"}
 	return list(ctx, s, "dns:zone", hosting.Zones, header, func(z hosting.ZoneRow) ([]string, ZoneData) {
 		return []string{
-				z.Name,
-				z.Kind,
-				z.PrimaryNS,
-				z.Hostmaster,
-				strconv.FormatInt(z.Serial, 10),
-				number(z.Records),
-				yesNo(z.Enabled),
-			}, ZoneData(
-				z,
-			)
+			z.Name, z.Kind, z.PrimaryNS, z.Hostmaster, strconv.FormatInt(z.Serial, 10), number(z.Records), yesNo(z.Enabled),
+		}, ZoneData(z)
 	})
 }
 
@@ -93,25 +85,13 @@ func (s *Stack) ListRecords(ctx context.Context, typed string) error {
 	read := func(ctx context.Context, conn hosting.Conn) ([]hosting.RecordRow, error) {
 		return hosting.Records(ctx, conn, of)
 	}
-	return list(
-		ctx,
-		s,
-		target,
-		read,
-		[]string{"zone", "name", "type", "priority", "content", "ttl", "enabled"},
+	return list(ctx, s, target, read, []string{"zone", "name", "type", "priority", "content", "ttl", "enabled"},
 		func(r hosting.RecordRow) ([]string, RecordData) {
 			return []string{r.Zone, r.Name, r.Type, optional(r.Priority), r.Content, optional(r.TTL), yesNo(r.Enabled)},
 				RecordData{
-					Zone:     r.Zone,
-					Name:     r.Name,
-					Type:     r.Type,
-					Priority: r.Priority,
-					Content:  r.Content,
-					TTL:      r.TTL,
-					Enabled:  r.Enabled,
+					Zone: r.Zone, Name: r.Name, Type: r.Type, Priority: r.Priority, Content: r.Content, TTL: r.TTL, Enabled: r.Enabled,
 				}
-		},
-	)
+		})
 }
 
 // optional is a number that may be left out.
@@ -135,10 +115,8 @@ func (s *Stack) AddRecord(ctx context.Context, zone string, in hosting.Input, ye
 	}
 	if len(parsed.Doubts) > 0 && !yes {
 		if !s.canAsk() {
-			return s.refused(
-				target,
-				&UsageError{Reason: strings.Join(parsed.Doubts, "; ") + "; to add it as it is written give -yes"},
-			)
+			return s.refused(target,
+				&UsageError{Reason: strings.Join(parsed.Doubts, "; ") + "; to add it as it is written give -yes"})
 		}
 		text := strings.Join(parsed.Doubts, "; ") + "; type yes to add it as it is written:"
 		if err := s.question(ctx, target, text, "nothing was added"); err != nil {
@@ -149,21 +127,10 @@ func (s *Stack) AddRecord(ctx context.Context, zone string, in hosting.Input, ye
 		notes, err := hosting.AddRecord(ctx, conn, of, parsed.Record)
 		r := parsed.Record
 		data := RecordData{
-			Zone:     string(of),
-			Name:     r.Name,
-			Type:     r.Type,
-			Priority: r.Priority,
-			Content:  r.Content,
-			TTL:      r.TTL,
-			Enabled:  true,
+			Zone: string(of), Name: r.Name, Type: r.Type, Priority: r.Priority, Content: r.Content, TTL: r.TTL, Enabled: true,
 		}
-		return ended{
-				Outcome: event.Done,
-				Text:    fmt.Sprintf("added to zone %s: %s", of, r),
-				Data:    data,
-			}, append(
-				parsed.Notes,
-				notes...), err
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("added to zone %s: %s", of, r), Data: data},
+			append(parsed.Notes, notes...), err
 	})
 }
 

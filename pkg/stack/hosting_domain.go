@@ -17,13 +17,7 @@ func (s *Stack) AddDomain(ctx context.Context, typed string, o hosting.DomainOpt
 	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		zone, err := hosting.AddDomain(ctx, conn, name, o)
 		data := DomainData{
-			Name:    string(name),
-			Unicode: name.Unicode(),
-			Mail:    o.Mail,
-			Web:     o.Web,
-			Zone:    zone,
-			Enabled: true,
-			WebRoot: o.WebRoot,
+			Name: string(name), Unicode: name.Unicode(), Mail: o.Mail, Web: o.Web, Zone: zone, Enabled: true, WebRoot: o.WebRoot,
 		}
 		var notes []string
 		if kept := name.Kept(typed); kept != "" {
@@ -47,12 +41,7 @@ func (s *Stack) ListDomains(ctx context.Context) error {
 	return list(ctx, s, "domain:list", hosting.Domains, header, func(d hosting.DomainRow) ([]string, DomainData) {
 		data := domainData(d)
 		return []string{
-			d.Name.String(),
-			data.servesText(),
-			yesNo(d.Enabled),
-			d.Zone,
-			number(d.Accounts),
-			number(d.Aliases),
+			d.Name.String(), data.servesText(), yesNo(d.Enabled), d.Zone, number(d.Accounts), number(d.Aliases),
 			number(d.Certificates),
 		}, data
 	})
@@ -60,7 +49,8 @@ func (s *Stack) ListDomains(ctx context.Context) error {
 
 // EnableDomain takes a domain into service, or out of it.
 func (s *Stack) EnableDomain(ctx context.Context, typed string, enabled bool) error {
-	target, state := "domain:disable", "disabled: its web site and its mail are out of service; what it has is kept, and its zone still answers"
+	target, state := "domain:disable", "disabled: its web site and its mail are out of service; what it has is kept, "+
+		"and its zone still answers"
 	if enabled {
 		target, state = "domain:enable", "enabled"
 	}
@@ -85,11 +75,8 @@ func (s *Stack) RemoveDomain(ctx context.Context, typed string, all, yes bool) e
 		return s.refused(target, err)
 	}
 	return s.removeFrom(ctx, removal{
-		target: target,
-		what:   "domain " + name.String(),
-		all:    all,
-		yes:    yes,
-		after:  "mail and files that it had stay on their volumes",
+		target: target, what: "domain " + name.String(), all: all, yes: yes,
+		after: "mail and files that it had stay on their volumes",
 		depends: func(ctx context.Context, conn hosting.Conn) (hosting.Dependents, error) {
 			return hosting.DomainDependents(ctx, conn, name)
 		},

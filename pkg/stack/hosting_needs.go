@@ -43,10 +43,8 @@ func (s *Stack) ShowNeeds(ctx context.Context, typed, addresses string, add bool
 			for i, r := range added {
 				notes[i] = "added " + r.String()
 			}
-			return ended{
-				Outcome: event.Done,
-				Text:    fmt.Sprintf("added %s to zone %s", count(len(added), "record"), needs.Zone),
-			}, notes, err
+			return ended{Outcome: event.Done, Text: fmt.Sprintf("added %s to zone %s", count(len(added), "record"), needs.Zone)},
+				notes, err
 		})
 		if err != nil {
 			return err
@@ -63,19 +61,13 @@ func (s *Stack) ShowNeeds(ctx context.Context, typed, addresses string, add bool
 	})
 }
 
-// needs are what a domain needs, without a CAA record where another authority than Let's Encrypt is set: the record would shut
-// that one out, and only its documentation says how records name it.
+// needs are what a domain needs, without a CAA record where another authority than Let's Encrypt is set: the record
+// would shut that one out, and only its documentation says how records name it.
 func (s *Stack) needs(
-	ctx context.Context,
-	conn hosting.Conn,
-	name hosting.Domain,
-	at []netip.Addr,
-	shown []hosting.Shown,
+	ctx context.Context, conn hosting.Conn, name hosting.Domain, at []netip.Addr, shown []hosting.Shown,
 ) (hosting.Needs, error) {
 	needs, err := hosting.DomainNeeds(ctx, conn, name, at, shown...)
-	if set, wrong := url.Parse(
-		s.Config.ACME.Directory,
-	); wrong == nil && set.Host != "" &&
+	if set, wrong := url.Parse(s.Config.ACME.Directory); wrong == nil && set.Host != "" &&
 		!strings.HasSuffix(set.Hostname(), "."+hosting.Authority) {
 		needs.List = slices.DeleteFunc(needs.List, func(n hosting.Need) bool { return n.Type == "CAA" })
 	}
@@ -108,13 +100,8 @@ func needsReport(needs hosting.Needs) event.Report {
 		}
 		report.Rows = append(report.Rows, []string{n.Name, n.Type, content, state, strings.Join(n.Have, ", "), n.Why})
 		data = append(data, NeedData{
-			Name:     n.Name,
-			Type:     n.Type,
-			Priority: n.Priority,
-			Content:  n.Content,
-			State:    string(n.State),
-			Have:     append([]string{}, n.Have...),
-			Why:      n.Why,
+			Name: n.Name, Type: n.Type, Priority: n.Priority, Content: n.Content, State: string(n.State),
+			Have: append([]string{}, n.Have...), Why: n.Why,
 		})
 	}
 	report.Data = data

@@ -19,13 +19,10 @@ type PasswordOptions struct {
 	Generate bool
 }
 
-// givenPassword is a password for an account: made, from a file, typed twice on a terminal, or else the line on standard
-// input. From then on it is masked in all that is shown or kept.
+// givenPassword is a password for an account: made, from a file, typed twice on a terminal, or else the line on
+// standard input. From then on it is masked in all that is shown or kept.
 func (s *Stack) givenPassword(
-	ctx context.Context,
-	target string,
-	of hosting.Address,
-	o PasswordOptions,
+	ctx context.Context, target string, of hosting.Address, o PasswordOptions,
 ) (password secret.Value, err error) {
 	switch {
 	case o.Generate && o.File != "":
@@ -39,9 +36,8 @@ func (s *Stack) givenPassword(
 	default:
 		password, err = onlyLine("standard input", s.Stdin)
 		if err == nil && password == "" {
-			err = &UsageError{
-				Reason: "no password came on standard input; give it there, as -passwordFile=FILE or on a terminal, or let one be made with -generate",
-			}
+			err = &UsageError{Reason: "no password came on standard input; give it there, as -passwordFile=FILE or on a " +
+				"terminal, or let one be made with -generate"}
 		}
 	}
 	if err != nil {

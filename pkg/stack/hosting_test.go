@@ -62,11 +62,8 @@ func TestPassword(t *testing.T) {
 	got, j, err := password(t, b, stack.PasswordOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, "from the keys", got)
-	assert.Equal(
-		t,
-		[]string{"type the password of ada@example.org, which is not shown:", "type it again:"},
-		j.texts(event.Warning),
-	)
+	assert.Equal(t, []string{"type the password of ada@example.org, which is not shown:", "type it again:"},
+		j.texts(event.Warning))
 }
 
 func TestPassword_refuses(t *testing.T) {
@@ -138,11 +135,15 @@ func TestHosting_refuses(t *testing.T) {
 		"is no size": func(s *stack.Stack, ctx context.Context) error {
 			return s.AddAccount(ctx, "ada@example.org", stack.AccountOptions{Quota: "-1"})
 		},
-		"is no IP address": func(s *stack.Stack, ctx context.Context) error { return s.ShowNeeds(ctx, "example.org", "here", false) },
+		"is no IP address": func(s *stack.Stack, ctx context.Context) error {
+			return s.ShowNeeds(ctx, "example.org", "here", false)
+		},
 		"nothing stands": func(s *stack.Stack, ctx context.Context) error {
 			return s.AddAlias(ctx, "@example.org", "ada@example.org")
 		},
-		"a web address": func(s *stack.Stack, ctx context.Context) error { return s.CheckDNS(ctx, "https://example.org", "") },
+		"a web address": func(s *stack.Stack, ctx context.Context) error {
+			return s.CheckDNS(ctx, "https://example.org", "")
+		},
 		"neither an address nor a name of a server": func(s *stack.Stack, ctx context.Context) error {
 			return s.CheckDNS(ctx, "", "one two")
 		},

@@ -22,8 +22,8 @@ const lockPoll = 200 * time.Millisecond
 const holderWait = time.Second
 
 // lock is held by the one run that may change a stack. It is the kernel's, and so ends with its holder. Who holds it
-// stands beside it. The file goes with the stack, in a reset: who was waiting for it then finds that it has locked a file
-// that is not there any more, and takes the new one.
+// stands beside it. The file goes with the stack, in a reset: who was waiting for it then finds that it has locked a
+// file that is not there any more, and takes the new one.
 type lock struct {
 	file   *flock.Flock
 	holder string
@@ -39,9 +39,8 @@ func (s *Stack) acquire(ctx context.Context, r event.Reporter) error {
 	_, err := s.lockOnce.get(func() (*lock, error) {
 		dir := s.Config.StateDir
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, &UsageError{
-				Reason: fmt.Sprintf("create state directory: %v; choose another with POSTSTACK_STATE_DIR", err),
-			}
+			return nil, &UsageError{Reason: fmt.Sprintf("create state directory: %v; choose another with POSTSTACK_STATE_DIR",
+				err)}
 		}
 		l := &lock{file: flock.New(s.lockFile()), holder: filepath.Join(dir, "lock.holder")}
 		if err := s.wait(ctx, r, l); err != nil {

@@ -160,13 +160,11 @@ func (s *Stack) findLog(ctx context.Context, name string) (logSource, error) {
 	case len(names) == 0:
 		return logSource{}, &UsageError{Reason: "nothing has a log yet: run mage setup"}
 	case name == "":
-		return logSource{}, &UsageError{
-			Reason: "no container has a log; name one of these with -of=NAME: " + strings.Join(names, ", "),
-		}
+		return logSource{}, &UsageError{Reason: "no container has a log; name one of these with -of=NAME: " +
+			strings.Join(names, ", ")}
 	}
-	return logSource{}, &UsageError{
-		Reason: fmt.Sprintf("there is no log of %q; there are those of: %s", name, strings.Join(names, ", ")),
-	}
+	return logSource{}, &UsageError{Reason: fmt.Sprintf("there is no log of %q; there are those of: %s",
+		name, strings.Join(names, ", "))}
 }
 
 // runLog is the name of the log of the last run.

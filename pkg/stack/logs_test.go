@@ -63,11 +63,8 @@ func TestShowLogs_files(t *testing.T) {
 	}
 
 	_, err = b.phase(t, logs(stack.LogsOptions{Of: "nginx"}))
-	require.EqualError(
-		t,
-		err,
-		`logs: there is no log of "nginx"; there are those of: build:base-debian, build:extra, liquibase:status, liquibase:update, run`,
-	)
+	require.EqualError(t, err, `logs: there is no log of "nginx"; there are those of: build:base-debian, build:extra, `+
+		`liquibase:status, liquibase:update, run`)
 	_, err = b.phase(t, logs(stack.LogsOptions{Last: -1}))
 	assert.Equal(t, int(stack.Usage), stack.ExitStatus(err))
 	b.config.Output = "json"

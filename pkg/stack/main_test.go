@@ -73,12 +73,8 @@ func newBench(t *testing.T) *bench {
 		Database: config.Database{Name: "poststack", User: "poststack", Port: freePort(t)},
 		Schema:   config.Schema{Changelog: "changelogs/db.changelog-root.yaml"},
 		Timeout: config.Timeout{
-			Build:   time.Minute,
-			Pull:    time.Minute,
-			Start:   time.Minute,
-			Connect: 5 * time.Second,
-			Schema:  time.Minute,
-			Stop:    time.Second,
+			Build: time.Minute, Pull: time.Minute, Start: time.Minute, Connect: 5 * time.Second, Schema: time.Minute,
+			Stop: time.Second,
 		},
 	}}
 	b.engine.AddImage(engine.Image{ID: "sha256:debian", Tags: []engine.Ref{"docker.io/library/debian:bookworm-slim"}})
@@ -133,9 +129,9 @@ func (b *bench) digestRef(t *testing.T, name string) engine.Ref {
 func (b *bench) built(t *testing.T, names ...string) *bench {
 	t.Helper()
 	for _, name := range names {
-		b.engine.AddImage(
-			engine.Image{Tags: []engine.Ref{b.digestRef(t, name), image.LatestRef(name)}, SizeBytes: 4e8, Created: time.Now()},
-		)
+		b.engine.AddImage(engine.Image{
+			Tags: []engine.Ref{b.digestRef(t, name), image.LatestRef(name)}, SizeBytes: 4e8, Created: time.Now(),
+		})
 	}
 	return b
 }
@@ -200,14 +196,8 @@ func (b *bench) openWith(t *testing.T, j *journal) (*stack.Stack, context.Contex
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, logs.Close()) })
 	o := stack.Options{
-		Config:  b.config,
-		Logs:    logs,
-		Secrets: secrets,
-		Sink:    j.sink,
-		Stdin:   b.stdin,
-		Term:    b.term,
-		Asked:   b.asked,
-		Trace:   b.trace,
+		Config: b.config, Logs: logs, Secrets: secrets, Sink: j.sink, Stdin: b.stdin, Term: b.term, Asked: b.asked,
+		Trace: b.trace,
 		Getenv: func(name string) string {
 			if name == "PATH" {
 				return b.path

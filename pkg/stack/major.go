@@ -22,17 +22,10 @@ type MajorError struct {
 }
 
 func (e *MajorError) Error() string {
-	return fmt.Sprintf(
-		"start database: volume %q was made by PostgreSQL %s, and image %q has %s, which cannot read it; container %q was left as it is; "+
-			"go back to the Debian suite that has %s (POSTSTACK_DEBIAN_SUITE), make a backup there (mage db:backup), and have this one restore it: "+
-			"mage db:restore FILE; docs/backup.md says how",
-		e.Volume,
-		e.Has,
-		e.Image,
-		e.Wants,
-		e.Container,
-		e.Has,
-	)
+	return fmt.Sprintf("start database: volume %q was made by PostgreSQL %s, and image %q has %s, which cannot read it; "+
+		"container %q was left as it is; go back to the Debian suite that has %s (POSTSTACK_DEBIAN_SUITE), make a backup "+
+		"there (mage db:backup), and have this one restore it: mage db:restore FILE; docs/backup.md says how",
+		e.Volume, e.Has, e.Image, e.Wants, e.Container, e.Has)
 }
 
 // checkMajor refuses to replace a container by one of an image whose PostgreSQL cannot read the data. The container's
@@ -60,11 +53,7 @@ func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Serv
 	}
 	if major := strings.TrimSpace(string(has)); wants != "" && major != wants {
 		return &MajorError{
-			Container: c.Name,
-			Volume:    s.volumeName(e.Info().Kind),
-			Has:       major,
-			Image:     service.Spec.Image,
-			Wants:     wants,
+			Container: c.Name, Volume: s.volumeName(e.Info().Kind), Has: major, Image: service.Spec.Image, Wants: wants,
 		}
 	}
 	return nil

@@ -34,12 +34,9 @@ func (s *Stack) declaredDatabase() (declaredDatabase, error) {
 		return declaredDatabase{}, err
 	}
 	if len(d.Service.Ports) != 1 || len(d.Service.Secrets) != 1 || len(d.Service.Volumes) != 1 {
-		return declaredDatabase{}, &UsageError{
-			Reason: fmt.Sprintf(
-				"containers/%s/image.yaml: the database has one port, one secret, its password, and one volume",
-				postgresImage,
-			),
-		}
+		return declaredDatabase{}, &UsageError{Reason: fmt.Sprintf(
+			"containers/%s/image.yaml: the database has one port, one secret, its password, and one volume", postgresImage,
+		)}
 	}
 	return declaredDatabase{d.Service.Ports[0], d.Service.Secrets[0], d.Service.Volumes[0]}, nil
 }
@@ -53,7 +50,8 @@ func (s *Stack) services() service.Stack {
 func (s *Stack) setting(key string) (value string, known bool) {
 	value, known = map[string]string{
 		"database.user": s.Config.Database.User, "database.name": s.Config.Database.Name,
-		"domain": s.Config.Domain, "le_email": s.Config.LEEmail, "cert_path": s.Config.CertPath, "log.level": s.Config.LogLevel,
+		"domain": s.Config.Domain, "le_email": s.Config.LEEmail, "cert_path": s.Config.CertPath,
+		"log.level":      s.Config.LogLevel,
 		"acme.directory": s.Config.ACME.Directory, "acme.root_pem": s.Config.ACME.RootPEM,
 	}[key]
 	return value, known
@@ -98,9 +96,7 @@ func (s *Stack) ownTarget(port uint16, password secret.Value) (database.Target, 
 // ownService declares the own database's container, and where it will answer. The first time it makes the
 // password, and chooses the port, unless there is a stack of that name which is somebody else's.
 func (s *Stack) ownService(
-	ctx context.Context,
-	e Engine,
-	r event.Reporter,
+	ctx context.Context, e Engine, r event.Reporter,
 ) (container.Service, database.Target, error) {
 	var declared container.Service
 	ref, err := s.imageRef(postgresImage)
@@ -224,11 +220,8 @@ func (s *Stack) offset(declared uint16) (uint16, error) {
 	from := int(declared) + int(s.Config.PortOffset)
 	if from > math.MaxUint16 {
 		return 0, &UsageError{
-			Reason: fmt.Sprintf(
-				"port_offset: %d and the %d that is declared are no port; choose a lower one",
-				s.Config.PortOffset,
-				declared,
-			),
+			Reason: fmt.Sprintf("port_offset: %d and the %d that is declared are no port; choose a lower one",
+				s.Config.PortOffset, declared),
 		}
 	}
 	return uint16(from), nil

@@ -50,11 +50,8 @@ func TestStack_of_another_owner(t *testing.T) {
 	}
 	id := read(t, b.state(t, "owner"))
 	refuse(t, `a stack "s" of another owner (`+id+")")
-	assert.NoFileExists(
-		t,
-		other.state(t, "password"),
-		"what is refused leaves nothing that would be taken for a sign of ownership",
-	)
+	assert.NoFileExists(t, other.state(t, "password"),
+		"what is refused leaves nothing that would be taken for a sign of ownership")
 	assert.NoFileExists(t, other.state(t, "owner"))
 
 	for _, file := range []string{"owner", "password"} { // as after a stack of that name on another engine
@@ -84,16 +81,12 @@ func TestStack_of_an_earlier_release(t *testing.T) {
 		b := newBench(t).built(t, "postgres")
 		serve(t, b.engine)
 		labels := map[string]string{
-			container.LabelStack: "s",
-			container.LabelRole:  "postgres",
-			container.LabelSpec:  "0123456789abcdef",
+			container.LabelStack: "s", container.LabelRole: "postgres", container.LabelSpec: "0123456789abcdef",
 		}
 		require.NoError(t, b.engine.VolumeCreate(t.Context(), volumeName, labels))
 		require.NoError(t, b.engine.NetworkCreate(t.Context(), networkName, labels))
-		_, err := b.engine.ContainerCreate(
-			t.Context(),
-			engine.ContainerSpec{Name: containerName, Image: b.digestRef(t, "postgres"), Labels: labels},
-		)
+		_, err := b.engine.ContainerCreate(t.Context(),
+			engine.ContainerSpec{Name: containerName, Image: b.digestRef(t, "postgres"), Labels: labels})
 		require.NoError(t, err)
 		return b
 	}
@@ -145,12 +138,8 @@ func TestStack_owner_files(t *testing.T) {
 	require.NoError(t, os.Remove(b.state(t, "key")))
 	j, err := b.phase(t, (*stack.Stack).StartDatabase)
 	require.NoError(t, err)
-	assert.Contains(
-		t,
-		j.last(t, event.PhaseEnded).Text,
-		"replaced",
-		"without the key nothing tells whether it is as declared",
-	)
+	assert.Contains(t, j.last(t, event.PhaseEnded).Text, "replaced",
+		"without the key nothing tells whether it is as declared")
 
 	write(t, b.state(t, "owner"), "two words")
 	_, err = b.phase(t, (*stack.Stack).Down)
@@ -166,11 +155,8 @@ func TestStartDatabase_volume_that_has_gone(t *testing.T) {
 	require.NoError(t, b.engine.ContainerRemove(t.Context(), c.ID))
 	require.NoError(t, b.engine.VolumeRemove(t.Context(), volumeName))
 	_, err = b.phase(t, (*stack.Stack).StartDatabase)
-	require.ErrorContains(
-		t,
-		err,
-		`make volume "`+volumeName+`": this stack has had its data in one of that name on docker`,
-	)
+	require.ErrorContains(t, err,
+		`make volume "`+volumeName+`": this stack has had its data in one of that name on docker`)
 	assert.ErrorIs(t, second(b.engine.VolumeInspect(t.Context(), volumeName)), engine.ErrNotFound)
 	_, err = b.phase(t, reset(true))
 	require.NoError(t, err)
@@ -182,7 +168,8 @@ func TestStartDatabase_volume_that_has_gone(t *testing.T) {
 func TestStack_engine_that_has_the_data(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ data, want, says string }{
-		{"podman", "auto", "this stack's database is on podman, so that auto takes no other engine: POSTSTACK_ENGINE=docker uses docker, with a database of its own"},
+		{"podman", "auto", "this stack's database is on podman, so that auto takes no other engine: " +
+			"POSTSTACK_ENGINE=docker uses docker, with a database of its own"},
 		{"docker", "auto", "this stack's database is on docker, so that auto takes no other engine: POSTSTACK_ENGINE=podman"},
 		{"podman", "docker", `docker: there is no program "docker" in PATH`},
 	} {

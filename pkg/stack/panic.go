@@ -22,11 +22,7 @@ func (s *Stack) Recover(err *error) {
 		return
 	}
 	*err = &PanicError{Value: value}
-	s.Sink.Send(
-		event.Event{
-			Kind:   event.Warning,
-			Text:   (*err).Error(),
-			Detail: strings.Split(strings.TrimSpace(string(debug.Stack())), "\n"),
-		},
-	)
+	s.Sink.Send(event.Event{
+		Kind: event.Warning, Text: (*err).Error(), Detail: strings.Split(strings.TrimSpace(string(debug.Stack())), "\n"),
+	})
 }

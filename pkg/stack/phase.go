@@ -37,13 +37,8 @@ func (s *Stack) run(ctx context.Context, phase string, class Class, do task) err
 		how, err = s.safely(ctx, do, r)
 	}
 	end := event.Event{
-		Kind:    event.PhaseEnded,
-		Phase:   phase,
-		Elapsed: time.Since(start),
-		Outcome: how.Outcome,
-		Text:    how.Text,
-		Log:     how.Log,
-		Data:    how.Data,
+		Kind: event.PhaseEnded, Phase: phase, Elapsed: time.Since(start),
+		Outcome: how.Outcome, Text: how.Text, Log: how.Log, Data: how.Data,
 	}
 	switch {
 	case err == nil && how.Outcome == event.Done:

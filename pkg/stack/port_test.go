@@ -76,11 +76,8 @@ func TestStartDatabase_port_choice(t *testing.T) {
 	spec, _ := b.engine.Spec(containerName)
 	chosen := spec.Ports[0].Host
 	assert.Greater(t, chosen, held, "what is taken is skipped")
-	assert.Contains(
-		t,
-		j.texts(event.Notice),
-		fmt.Sprintf("port 5432 is taken: this stack's database gets port %d", chosen),
-	)
+	assert.Contains(t, j.texts(event.Notice),
+		fmt.Sprintf("port 5432 is taken: this stack's database gets port %d", chosen))
 	assert.Equal(t, fmt.Sprint(chosen), read(t, b.state(t, "port.docker")))
 
 	s, ctx, _ := b.open(t)

@@ -140,12 +140,9 @@ func (s *Stack) insidePsql(ctx context.Context, target database.Target, args []s
 // imagePsql runs psql in a disposable container of PostgreSQL's image.
 func (s *Stack) imagePsql(ctx context.Context, target database.Target, args []string) error {
 	if target.Socket() != "" {
-		return &UsageError{
-			Reason: fmt.Sprintf(
-				"psql of the image cannot reach %s: install psql, Debian's package postgresql-client",
-				target.Place(),
-			),
-		}
+		return &UsageError{Reason: fmt.Sprintf(
+			"psql of the image cannot reach %s: install psql, Debian's package postgresql-client", target.Place(),
+		)}
 	}
 	spec, target, err := s.clientSpec(target)
 	if err != nil {
@@ -156,7 +153,8 @@ func (s *Stack) imagePsql(ctx context.Context, target database.Target, args []st
 	})
 }
 
-// clientSpec is a container for client programs of target, which it shares the network with, and target as they name it.
+// clientSpec is a container for client programs of target, which it shares the network with, and target as they name
+// it.
 func (s *Stack) clientSpec(target database.Target) (engine.ContainerSpec, database.Target, error) {
 	const passFile = "/run/poststack/pgpass"
 	spec := engine.ContainerSpec{Env: map[string]string{"PGPASSFILE": passFile}, HostNetwork: true}
@@ -174,8 +172,8 @@ func (s *Stack) clientSpec(target database.Target) (engine.ContainerSpec, databa
 	return spec, target, err
 }
 
-// clientFiles are the certificates of target for the container's user of those IDs, and target with their places there. libpq reads
-// them as they are; only the JDBC driver wants another form.
+// clientFiles are the certificates of target for the container's user of those IDs, and target with their places
+// there. libpq reads them as they are; only the JDBC driver wants another form.
 func clientFiles(target database.Target, uid, gid int) (database.Target, []engine.File, error) {
 	var files []engine.File
 	for _, path := range []*string{&target.SSLRootCert, &target.SSLCert, &target.SSLKey} {

@@ -95,8 +95,7 @@ func (s *Stack) afterReboot(ctx context.Context, e Engine, running []engine.Cont
 	at := s.boot().Look(ctx, e.Info())
 	if at.Returns && len(stay) > 0 {
 		return engine.AtBoot{
-			Why:    strings.Join(stay, ", ") + ": made before it could, or not healthy yet",
-			Remedy: starters[len(starters)-1],
+			Why: strings.Join(stay, ", ") + ": made before it could, or not healthy yet", Remedy: starters[len(starters)-1],
 		}
 	}
 	return at

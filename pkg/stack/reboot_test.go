@@ -91,11 +91,8 @@ func TestReboot_podman_services(t *testing.T) {
 	assert.Equal(t, []string{"poststack-s-app"}, marked(t, b))
 
 	declaration := filepath.Join(b.config.Root, "containers", "app", "image.yaml")
-	write(
-		t,
-		declaration,
-		"description: x\nparent: base-debian\nservice: { restart: never, secrets: [{ name: token, path: /run/token, owner: '1:1' }] }\n",
-	)
+	write(t, declaration, "description: x\nparent: base-debian\nservice: { restart: never, secrets: [{ name: token, "+
+		"path: /run/token, owner: '1:1' }] }\n")
 	b.built(t, "app")
 	_, err = b.phase(t, of((*stack.Stack).StartServices, "app"))
 	require.NoError(t, err)

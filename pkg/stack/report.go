@@ -12,9 +12,9 @@ import (
 	"github.com/poststack/poststack/pkg/inventory"
 )
 
-// Inventory looks at what there is: the images by layer and package, the database and its schema, the services and what
-// they serve, the versions in use. It builds nothing and starts no database. What cannot be looked at is a line of its Problems, not an
-// error, unless the run is told to end.
+// Inventory looks at what there is: the images by layer and package, the database and its schema, the services and
+// what they serve, the versions in use. It builds nothing and starts no database. What cannot be looked at is a line
+// of its Problems, not an error, unless the run is told to end.
 func (s *Stack) Inventory(ctx context.Context) (inventory.Inventory, error) {
 	inv := inventory.Inventory{Taken: time.Now(), Stack: s.Config.Stack}
 	problem := func(err error) {
@@ -25,14 +25,9 @@ func (s *Stack) Inventory(ctx context.Context) (inventory.Inventory, error) {
 	e, err := s.engine(ctx)
 	if err == nil {
 		info := e.Info()
-		inv.Versions = append(
-			inv.Versions,
-			inventory.Version{
-				Of:      string(info.Kind),
-				Version: info.Version,
-				From:    "the engine, storage driver " + info.StorageDriver,
-			},
-		)
+		inv.Versions = append(inv.Versions, inventory.Version{
+			Of: string(info.Kind), Version: info.Version, From: "the engine, storage driver " + info.StorageDriver,
+		})
 		inv.Images, err = s.imagesInDetail(ctx, e)
 	}
 	problem(err)
@@ -115,9 +110,7 @@ func (s *Stack) databaseFacts(ctx context.Context, inv *inventory.Inventory) err
 	status, err := s.status(ctx)
 	inv.Services = s.servicesFacts(status.Services)
 	inv.Database = inventory.Database{
-		URL:         status.Database,
-		Answers:     s.Secrets.Redact(status.Answers),
-		VolumeBytes: status.VolumeBytes,
+		URL: status.Database, Answers: s.Secrets.Redact(status.Answers), VolumeBytes: status.VolumeBytes,
 	}
 	if err != nil || status.Answers != "yes" {
 		return err
@@ -135,10 +128,8 @@ func (s *Stack) databaseFacts(ctx context.Context, inv *inventory.Inventory) err
 		inv.Database.TLS += ", certificate: " + status.Certificate.String()
 	}
 	inv.Database.User, inv.Database.Latency = server.User, server.Latency.Round(time.Microsecond)
-	inv.Versions = append(
-		inv.Versions,
-		inventory.Version{Of: "PostgreSQL", Version: server.Version, From: "the running server"},
-	)
+	inv.Versions = append(inv.Versions,
+		inventory.Version{Of: "PostgreSQL", Version: server.Version, From: "the running server"})
 	state, err := s.readSchema(ctx)
 	if err != nil {
 		inv.Schema.State = "not known"
@@ -149,10 +140,8 @@ func (s *Stack) databaseFacts(ctx context.Context, inv *inventory.Inventory) err
 		inv.Schema.Problem = s.Secrets.Redact(oneLine(state.Problem))
 	}
 	for _, c := range slices.Concat(state.Changesets, state.Unknown) {
-		inv.Schema.Changesets = append(
-			inv.Schema.Changesets,
-			inventory.Changeset{File: c.File, ID: c.ID, State: string(c.Will)},
-		)
+		inv.Schema.Changesets = append(inv.Schema.Changesets,
+			inventory.Changeset{File: c.File, ID: c.ID, State: string(c.Will)})
 	}
 	return nil
 }
@@ -165,10 +154,8 @@ func (s *Stack) shippedVersions(inv *inventory.Inventory) {
 	for _, i := range inv.Images {
 		at := slices.IndexFunc(i.Packages, func(p inventory.Package) bool { return server.MatchString(p.Name) })
 		if i.Name == postgresImage && at >= 0 && !running {
-			inv.Versions = append(
-				inv.Versions,
-				inventory.Version{Of: "PostgreSQL", Version: i.Packages[at].Version, From: "the image"},
-			)
+			inv.Versions = append(inv.Versions,
+				inventory.Version{Of: "PostgreSQL", Version: i.Packages[at].Version, From: "the image"})
 		}
 	}
 	images, err := s.catalogue()
@@ -181,10 +168,8 @@ func (s *Stack) shippedVersions(inv *inventory.Inventory) {
 			continue
 		}
 		for _, a := range def.Artifacts {
-			inv.Versions = append(
-				inv.Versions,
-				inventory.Version{Of: a.Name, Version: a.Version, From: fmt.Sprintf("containers/%s/image.yaml", name)},
-			)
+			inv.Versions = append(inv.Versions,
+				inventory.Version{Of: a.Name, Version: a.Version, From: fmt.Sprintf("containers/%s/image.yaml", name)})
 		}
 	}
 }

@@ -17,10 +17,7 @@ func (s *Stack) servicesFacts(found []ServiceStatus) []inventory.Service {
 	var out []inventory.Service
 	for _, one := range found {
 		view := inventory.Service{
-			Name:    one.Service,
-			State:   one.word(),
-			Health:  one.health(),
-			Summary: s.Secrets.Redact(one.summary(now)),
+			Name: one.Service, State: one.word(), Health: one.health(), Summary: s.Secrets.Redact(one.summary(now)),
 		}
 		for _, line := range one.lines(now)[1:] { // the first is the summary
 			view.Tells = append(view.Tells, [2]string{line[0], s.Secrets.Redact(line[1])})
@@ -42,8 +39,8 @@ func (s ServiceStatus) health() inventory.Health {
 	}
 }
 
-// hostingFacts fills in the domains, as domain:list has them, and their certificates, as certificates:status has them. A
-// database without the tables has none.
+// hostingFacts fills in the domains, as domain:list has them, and their certificates, as certificates:status has
+// them. A database without the tables has none.
 func (s *Stack) hostingFacts(ctx context.Context, inv *inventory.Inventory) error {
 	if inv.Database.Answers != "yes" {
 		return nil // which is told elsewhere

@@ -16,9 +16,10 @@ import (
 )
 
 // dpkgStatus is what an image of these tests has installed.
-const dpkgStatus = "Package: small\nStatus: install ok installed\nArchitecture: amd64\nInstalled-Size: 2\nVersion: 1.0\nDescription: x\n a: b\n\n" +
-	"Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nInstalled-Size: 900\nVersion: 1\n\n" +
-	"Package: postgresql-15\nStatus: install ok installed\nArchitecture: amd64\nInstalled-Size: 1000\nSource: postgresql-15-src (15.20)\nVersion: 15.20-0+deb12u1\n"
+const dpkgStatus = "Package: small\nStatus: install ok installed\nArchitecture: amd64\nInstalled-Size: 2\n" +
+	"Version: 1.0\nDescription: x\n a: b\n\nPackage: gone\nStatus: deinstall ok config-files\nArchitecture: " +
+	"amd64\nInstalled-Size: 900\nVersion: 1\n\nPackage: postgresql-15\nStatus: install ok installed\n" +
+	"Architecture: amd64\nInstalled-Size: 1000\nSource: postgresql-15-src (15.20)\nVersion: 15.20-0+deb12u1\n"
 
 // inventoryOf takes an inventory in a run of its own.
 func inventoryOf(t *testing.T, b *bench) inventory.Inventory {
@@ -52,22 +53,15 @@ func TestStack_Inventory(t *testing.T) {
 			images[i.Name] = i
 		}
 		assert.Equal(t, []inventory.Layer{{Instruction: "RUN base", SizeBytes: 10}}, images["base-debian"].Layers)
-		assert.Equal(
-			t,
+		assert.Equal(t,
 			[]inventory.Layer{
-				{Instruction: "RUN base", SizeBytes: 10, Inherited: true},
-				{Instruction: "RUN postgres", SizeBytes: 5},
+				{Instruction: "RUN base", SizeBytes: 10, Inherited: true}, {Instruction: "RUN postgres", SizeBytes: 5},
 			},
-			images["postgres"].Layers,
-		)
+			images["postgres"].Layers)
 		assert.Equal(t, []inventory.Package{
 			{
-				Name:         "postgresql-15",
-				Version:      "15.20-0+deb12u1",
-				Architecture: "amd64",
-				Source:       "postgresql-15-src@15.20",
-				SizeBytes:    1000 << 10,
-				Inherited:    true,
+				Name: "postgresql-15", Version: "15.20-0+deb12u1", Architecture: "amd64",
+				Source: "postgresql-15-src@15.20", SizeBytes: 1000 << 10, Inherited: true,
 			},
 			{Name: "small", Version: "1.0", Architecture: "amd64", SizeBytes: 2 << 10, Inherited: true},
 		}, images["postgres"].Packages)

@@ -119,7 +119,8 @@ func TestReset(t *testing.T) {
 	assert.Equal(t, event.Done, end.Outcome)
 	assert.Contains(t, end.Text, "deleted container "+containerName)
 	for _, err := range []error{
-		second(b.engine.ContainerInspect(t.Context(), containerName)), second(b.engine.VolumeInspect(t.Context(), volumeName)),
+		second(b.engine.ContainerInspect(t.Context(), containerName)),
+		second(b.engine.VolumeInspect(t.Context(), volumeName)),
 		second(b.engine.NetworkInspect(t.Context(), networkName)),
 	} {
 		assert.ErrorIs(t, err, engine.ErrNotFound)
@@ -158,12 +159,8 @@ func TestReset_without_a_terminal(t *testing.T) {
 	j, err := b.phase(t, reset(false))
 	assert.ErrorContains(t, err, "there is no terminal to ask on: run mage reset -yes")
 	assert.Equal(t, 2, stack.ExitStatus(err))
-	assert.Contains(
-		t,
-		j.texts(event.Warning),
-		"will delete volume "+volumeName+" (all data in it)",
-		"it names what it would delete",
-	)
+	assert.Contains(t, j.texts(event.Warning), "will delete volume "+volumeName+" (all data in it)",
+		"it names what it would delete")
 	assertAllThere(t, b)
 }
 
@@ -237,7 +234,9 @@ func TestReset_asks(t *testing.T) {
 
 func TestReset_failure(t *testing.T) {
 	t.Parallel()
-	for _, method := range []string{"ContainerList", "NetworkList", "VolumeList", "ContainerRemove", "NetworkRemove", "VolumeRemove"} {
+	for _, method := range []string{
+		"ContainerList", "NetworkList", "VolumeList", "ContainerRemove", "NetworkRemove", "VolumeRemove",
+	} {
 		t.Run(method+" that fails keeps the password", func(t *testing.T) {
 			t.Parallel()
 			b := running(t)

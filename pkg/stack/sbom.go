@@ -32,12 +32,9 @@ func (s *Stack) BillOfMaterials(ctx context.Context, typed string) error {
 	}
 	of, err := s.materials(ctx, e, name)
 	if errors.Is(err, engine.ErrNotFound) {
-		return s.refused(
-			target,
-			&UsageError{
-				Reason: fmt.Sprintf("image %s, or one that it has files of, is not built: build it with mage build:all", name),
-			},
-		)
+		return s.refused(target, &UsageError{
+			Reason: fmt.Sprintf("image %s, or one that it has files of, is not built: build it with mage build:all", name),
+		})
 	}
 	var bom *cyclonedx.BOM
 	if err == nil {
@@ -68,11 +65,8 @@ func (s *Stack) materials(ctx context.Context, e Engine, name string) (of sbom.I
 		return s.fileOf(ctx, e, built.ID, path.Join(programs, name))
 	}}
 	if of.Release, err = s.fileOf(ctx, e, built.ID, "/usr/lib/os-release"); err != nil {
-		return of, fmt.Errorf(
-			"ask image %q for its release of Debian: %s",
-			name,
-			err,
-		) //nolint:errorlint // a file that is not there is no image that is not there
+		//nolint:errorlint // a file that is not there is no image that is not there
+		return of, fmt.Errorf("ask image %q for its release of Debian: %s", name, err)
 	}
 	if of.Packages, err = s.packages(ctx, e, built.ID); err != nil {
 		return of, err

@@ -27,9 +27,7 @@ func (s *Stack) UpdateSchema(ctx context.Context) error {
 
 // migrate runs an operation of the migrator and says what it changed.
 func (s *Stack) migrate(
-	ctx context.Context,
-	phase string,
-	operate func(*schema.Migrator, context.Context) (schema.Result, error),
+	ctx context.Context, phase string, operate func(*schema.Migrator, context.Context) (schema.Result, error),
 ) error {
 	return s.run(ctx, phase, SchemaWork, func(ctx context.Context, r event.Reporter) (ended, error) {
 		target, err := s.reachedTarget(ctx)
@@ -59,16 +57,14 @@ func (s *Stack) migrate(
 		}
 		if len(res.Applied) == 0 {
 			return ended{
-				Outcome: event.Unchanged,
-				Text:    fmt.Sprintf("nothing to do: the schema of %s is %s", target.Place(), res.State),
-				Data:    migrationData(res),
+				Outcome: event.Unchanged, Text: fmt.Sprintf("nothing to do: the schema of %s is %s", target.Place(), res.State),
+				Data: migrationData(res),
 			}, nil
 		}
 		return ended{
 			Outcome: event.Done,
 			Text:    fmt.Sprintf("%s in %s; the schema is %s", migrated(res.Applied), target.Place(), res.State),
-			Log:     res.Log,
-			Data:    migrationData(res),
+			Log:     res.Log, Data: migrationData(res),
 		}, nil
 	})
 }
@@ -104,17 +100,11 @@ func (s *Stack) migrator(target database.Target, e Engine, r event.Reporter) (*s
 		return nil, err
 	}
 	o := schema.Options{
-		Changelog: s.Config.Schema.Changelog,
-		Root:      s.Config.Root,
-		Contexts:  s.Config.Schema.Contexts,
-		Labels:    s.Config.Schema.Labels,
-		Target:    target,
-		Sessions:  &s.sessions,
-		Image:     string(ref),
-		Report:    r,
-		Cache:     filepath.Join(s.Config.CacheDir, "changelogs"),
-		Each:      s.Config.Schema.Transaction == "changeset",
-		OpenLog:   func(operation string) (schema.Log, error) { return s.Logs.Database(operation) },
+		Changelog: s.Config.Schema.Changelog, Root: s.Config.Root, Contexts: s.Config.Schema.Contexts,
+		Labels: s.Config.Schema.Labels,
+		Target: target, Sessions: &s.sessions, Image: string(ref), Report: r,
+		Cache: filepath.Join(s.Config.CacheDir, "changelogs"), Each: s.Config.Schema.Transaction == "changeset",
+		OpenLog: func(operation string) (schema.Log, error) { return s.Logs.Database(operation) },
 	}
 	if e == nil {
 		return schema.New(o), nil
@@ -191,11 +181,8 @@ func (s *Stack) engineWithLiquibase(ctx context.Context) (Engine, error) {
 	}
 	_, err = e.ImageInspect(ctx, ref)
 	if errors.Is(err, engine.ErrNotFound) {
-		s.Sink.For(
-			"schema:status",
-		).Warn(
-			"Liquibase's image is not built (mage build:liquibase): a changelog that it has not read yet cannot be read",
-		)
+		s.Sink.For("schema:status").Warn("Liquibase's image is not built (mage build:liquibase): a changelog that it has " +
+			"not read yet cannot be read")
 		return nil, nil //nolint:nilnil // as above
 	}
 	return e, err

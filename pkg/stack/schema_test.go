@@ -24,10 +24,11 @@ func TestStack_migrator(t *testing.T) {
 		hostNetwork bool
 		inside      string
 	}{
-		"the own database through its container's network":      {"", containerName, false, "127.0.0.1:5432"},
-		"a database on this machine through the host's network": {"postgres://app:pw@127.0.0.1:5999/mail", "", true, "127.0.0.1:5999"},
-		"localhost is this machine":                             {"postgres://app:pw@localhost:5999/mail", "", true, "localhost:5999"},
-		"any other too, as this process reaches it":             {"postgres://app:pw@db.example:5999/mail", "", true, "db.example:5999"},
+		"the own database through its container's network": {"", containerName, false, "127.0.0.1:5432"},
+		"a database on this machine through the host's " +
+			"network": {"postgres://app:pw@127.0.0.1:5999/mail", "", true, "127.0.0.1:5999"},
+		"localhost is this machine":                 {"postgres://app:pw@localhost:5999/mail", "", true, "localhost:5999"},
+		"any other too, as this process reaches it": {"postgres://app:pw@db.example:5999/mail", "", true, "db.example:5999"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,18 +107,12 @@ func TestSchemaStatus_without_Liquibase(t *testing.T) {
 	write(t, b.state(t, "password"), "pw-own")
 	j, err := b.phase(t, (*stack.Stack).SchemaStatus)
 	require.Error(t, err)
-	assert.Contains(
-		t,
-		j.texts(event.Warning),
-		"Liquibase's image is not built (mage build:liquibase): a changelog that it has not read yet cannot be read",
-	)
+	assert.Contains(t, j.texts(event.Warning),
+		"Liquibase's image is not built (mage build:liquibase): a changelog that it has not read yet cannot be read")
 
 	b.engine = nil
 	j, err = b.phase(t, (*stack.Stack).SchemaStatus)
 	require.Error(t, err)
-	assert.Contains(
-		t,
-		j.texts(event.Warning),
-		"no engine works: a changelog that Liquibase has not read yet cannot be read",
-	)
+	assert.Contains(t, j.texts(event.Warning),
+		"no engine works: a changelog that Liquibase has not read yet cannot be read")
 }

@@ -28,11 +28,7 @@ func (s *Stack) StartServices(ctx context.Context, only string) error {
 }
 
 func (s *Stack) startService(
-	ctx context.Context,
-	e Engine,
-	r event.Reporter,
-	name string,
-	met func(),
+	ctx context.Context, e Engine, r event.Reporter, name string, met func(),
 ) (ServiceData, error) {
 	d, err := s.definition(name)
 	if err != nil {
@@ -59,12 +55,7 @@ func (s *Stack) startService(
 
 // awaitService waits until a service is healthy; kept tells that the engine keeps it up already.
 func (s *Stack) awaitService(
-	ctx context.Context,
-	e Engine,
-	r event.Reporter,
-	d image.Definition,
-	c engine.Container,
-	kept bool,
+	ctx context.Context, e Engine, r event.Reporter, d image.Definition, c engine.Container, kept bool,
 ) error {
 	limit := s.Config.Timeout.Start
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
@@ -79,8 +70,8 @@ func (s *Stack) awaitService(
 	return err
 }
 
-// haveService has the container of a service running. One is made after the other: they share the owner, the network and
-// the free ports of this machine. Becoming healthy, which takes longer, is waited for side by side.
+// haveService has the container of a service running. One is made after the other: they share the owner, the network
+// and the free ports of this machine. Becoming healthy, which takes longer, is waited for side by side.
 func (s *Stack) haveService(
 	ctx context.Context, e Engine, r event.Reporter, d image.Definition, owner container.Owner, login *service.Login,
 ) (container.Service, engine.Container, container.Change, error) {
@@ -112,11 +103,7 @@ func (s *Stack) ReloadServices(ctx context.Context, only string) error {
 
 // reloadService passes over a service that cannot reload, unless it is the one that was named.
 func (s *Stack) reloadService(
-	ctx context.Context,
-	e Engine,
-	r event.Reporter,
-	name string,
-	named bool,
+	ctx context.Context, e Engine, r event.Reporter, name string, named bool,
 ) (ServiceData, error) {
 	d, c, err := s.runningService(ctx, e, name, named)
 	switch {
@@ -139,10 +126,7 @@ func (s *Stack) reloadService(
 // runningService is a service and its container; without an ID if it does not run, which is refused for one that was
 // named.
 func (s *Stack) runningService(
-	ctx context.Context,
-	e Engine,
-	name string,
-	named bool,
+	ctx context.Context, e Engine, name string, named bool,
 ) (image.Definition, engine.Container, error) {
 	d, err := s.definition(name)
 	if err != nil {
@@ -164,11 +148,7 @@ func (s *Stack) StopServices(ctx context.Context, only string) error {
 }
 
 func (s *Stack) stopService(
-	ctx context.Context,
-	e Engine,
-	_ event.Reporter,
-	name string,
-	_ func(),
+	ctx context.Context, e Engine, _ event.Reporter, name string, _ func(),
 ) (ServiceData, error) {
 	c, err := s.serviceContainer(ctx, e, name)
 	if err != nil || c.ID == "" {
@@ -215,11 +195,7 @@ func (s *Stack) eachService(ctx context.Context, work serviceWork) error {
 
 // inOrder works on services, each after those that it waits for, and lists those with which something was done.
 func (w serviceWork) inOrder(
-	ctx context.Context,
-	images *image.Catalogue,
-	names []string,
-	e Engine,
-	r event.Reporter,
+	ctx context.Context, images *image.Catalogue, names []string, e Engine, r event.Reporter,
 ) ([]ServiceData, error) {
 	var mu sync.Mutex
 	done := []ServiceData{}

@@ -82,13 +82,11 @@ func declaredServices(images *image.Catalogue) []string {
 func unknownService(where, name string, known []string) error {
 	known = slices.Sorted(slices.Values(known))
 	if len(known) == 0 {
-		return &UsageError{
-			Reason: fmt.Sprintf("%sthere is no service %q: no image.yaml but the database's declares one", where, name),
-		}
+		return &UsageError{Reason: fmt.Sprintf("%sthere is no service %q: no image.yaml but the database's declares one",
+			where, name)}
 	}
-	return &UsageError{
-		Reason: fmt.Sprintf("%sthere is no service %q; known are: %s", where, name, strings.Join(known, ", ")),
-	}
+	return &UsageError{Reason: fmt.Sprintf("%sthere is no service %q; known are: %s",
+		where, name, strings.Join(known, ", "))}
 }
 
 // noneChosen says how services are chosen.

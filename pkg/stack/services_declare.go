@@ -45,10 +45,8 @@ func (s *Stack) declare(
 		Engine: e, Report: r, Remedy: fmt.Sprintf("choose another in poststack.yaml (services, %s, ports)", name),
 	}
 	run := service.Run{
-		StopTimeout: s.Config.Timeout.Stop,
-		Secrets:     map[string][]byte{},
-		Listen:      s.Config.Services[name].Listen,
-		Login:       login,
+		StopTimeout: s.Config.Timeout.Stop, Secrets: map[string][]byte{}, Listen: s.Config.Services[name].Listen,
+		Login: login,
 	}
 	stack, err := s.servicesOn(e.Info().Kind)
 	stack.Owner = owner
@@ -140,14 +138,8 @@ func (s *Stack) servicePorts(kind engine.Kind, d image.Definition) (found map[ui
 	set := s.Config.Services[d.Name]
 	for inside := range set.Ports {
 		if !slices.ContainsFunc(d.Service.Ports, func(p image.ServicePort) bool { return p.Port == inside }) {
-			return nil, false, &UsageError{
-				Reason: fmt.Sprintf(
-					"services.%s.ports: %d is no port of the service; it has %s",
-					d.Name,
-					inside,
-					portList(d.Service.Ports),
-				),
-			}
+			return nil, false, &UsageError{Reason: fmt.Sprintf("services.%s.ports: %d is no port of the service; it has %s",
+				d.Name, inside, portList(d.Service.Ports))}
 		}
 	}
 	for _, p := range d.Service.Ports {

@@ -50,8 +50,8 @@ func (s *Stack) serviceLogin(ctx context.Context, d image.Definition) (*service.
 	return s.loginInside(login)
 }
 
-// loginConnections is how many connections a service may have at once. One for each request that strangers make, such as those
-// of a server that looks up passwords, would else take all that the database has from the other services.
+// loginConnections is how many connections a service may have at once. One for each request that strangers make, such
+// as those of a server that looks up passwords, would else take all that the database has from the other services.
 const loginConnections = 40
 
 // loginRole is the role that a service of this stack signs in as: several stacks may share one server.
@@ -106,15 +106,8 @@ func (s *Stack) makeLogin(ctx context.Context, admin, login database.Target, rol
 // loginInside is the login as the service's container uses it.
 func (s *Stack) loginInside(login database.Target) (*service.Login, error) {
 	inside := &service.Login{
-		Host:     login.Host,
-		Port:     cmp.Or(login.Port, database.DefaultPort),
-		Database: login.Database,
-		User:     login.User,
-		SSLMode: cmp.Or(
-			login.SSLMode,
-			database.DefaultSSLMode,
-		),
-		Schema:   login.Schema,
+		Host: login.Host, Port: cmp.Or(login.Port, database.DefaultPort), Database: login.Database, User: login.User,
+		SSLMode: cmp.Or(login.SSLMode, database.DefaultSSLMode), Schema: login.Schema,
 		PassFile: secret.Value(login.PassFile()),
 	}
 	if login.SSLRootCert != "" && login.SSLRootCert != "system" {
@@ -135,9 +128,8 @@ func (s *Stack) loginInside(login database.Target) (*service.Login, error) {
 			return nil, err
 		}
 	case login.Socket() != "":
-		return nil, &UsageError{
-			Reason: "DATABASE_URL names a socket, which the containers of services do not reach: name the server's host and port",
-		}
+		return nil, &UsageError{Reason: "DATABASE_URL names a socket, which the containers of services do not reach: name " +
+			"the server's host and port"}
 	case login.Loopback():
 		inside.Host, inside.Gateway = gateway, true
 	}

@@ -28,8 +28,8 @@ func (o outside) String() string {
 	return o.Seen + "; " + o.Remedy
 }
 
-// askOutside has a service that runs ask for what it needs from outside, with more arguments; nil if it needs nothing, or
-// does not run.
+// askOutside has a service that runs ask for what it needs from outside, with more arguments; nil if it needs
+// nothing, or does not run.
 func (s *Stack) askOutside(ctx context.Context, e Engine, d image.Definition, arguments ...string) (*outside, error) {
 	if d.Service == nil || len(d.Service.Outside) == 0 {
 		return nil, nil //nolint:nilnil // nothing to ask is no error
@@ -85,8 +85,8 @@ func (s *Stack) checkOutside(ctx context.Context) []doctor.Finding {
 	return out
 }
 
-// issuingAuthority asks the authority of a certificate for those names, from inside the container of the service that has
-// certificates issued; nil if none runs here.
+// issuingAuthority asks the authority of a certificate for those names, from inside the container of the service that
+// has certificates issued; nil if none runs here.
 func (s *Stack) issuingAuthority(ctx context.Context, names ...string) (*outside, error) {
 	images, err := s.catalogue()
 	if err != nil {
@@ -108,8 +108,8 @@ func (s *Stack) issuingAuthority(ctx context.Context, names ...string) (*outside
 	return nil, nil //nolint:nilnil // nobody here asks any
 }
 
-// reachable refuses to ask for a certificate while its authority would not be reached: a try that fails shuts out the next
-// one for a time.
+// reachable refuses to ask for a certificate while its authority would not be reached: a try that fails shuts out the
+// next one for a time.
 func (s *Stack) reachable(ctx context.Context, target string, names ...string) error {
 	found, err := s.issuingAuthority(ctx, names...)
 	switch {

@@ -20,11 +20,7 @@ func (s *Stack) RestartServices(ctx context.Context, only string) error {
 
 // restartService passes over a service that does not run, unless it is the one that was named.
 func (s *Stack) restartService(
-	ctx context.Context,
-	e Engine,
-	r event.Reporter,
-	name string,
-	named bool,
+	ctx context.Context, e Engine, r event.Reporter, name string, named bool,
 ) (ServiceData, error) {
 	d, c, err := s.runningService(ctx, e, name, named)
 	if err != nil || c.ID == "" {
@@ -38,11 +34,7 @@ func (s *Stack) restartService(
 
 // startAsIs starts a container of a service that was stopped, whatever it would be made from now.
 func (s *Stack) startAsIs(
-	ctx context.Context,
-	e Engine,
-	r event.Reporter,
-	d image.Definition,
-	c engine.Container,
+	ctx context.Context, e Engine, r event.Reporter, d image.Definition, c engine.Container,
 ) (ServiceData, error) {
 	if err := e.ContainerStart(ctx, c.ID); err != nil {
 		return ServiceData{}, fmt.Errorf("start it again: %w", err)
@@ -51,16 +43,6 @@ func (s *Stack) startAsIs(
 	if err != nil {
 		return ServiceData{}, err
 	}
-	return ServiceData{
-			Service: d.Name,
-			State:   "restarted",
-			Ports:   portsOf(c.Ports),
-		}, s.awaitService(
-			ctx,
-			e,
-			r,
-			d,
-			c,
-			false,
-		)
+	return ServiceData{Service: d.Name, State: "restarted", Ports: portsOf(c.Ports)}, s.awaitService(ctx, e, r, d, c,
+		false)
 }

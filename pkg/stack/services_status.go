@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -26,8 +28,8 @@ type ServiceStatus struct {
 	Problem string         `json:"problem,omitempty"` // why it says nothing though it should
 }
 
-// ServicesStatus reports how the chosen services are, with those that run without being chosen, or how one is. It starts
-// nothing.
+// ServicesStatus reports how the chosen services are, with those that run without being chosen, or how one is. It
+// starts nothing.
 func (s *Stack) ServicesStatus(ctx context.Context, only string) error {
 	found, err := s.servicesStatus(ctx, only)
 	if err != nil {
@@ -184,7 +186,8 @@ func (s ServiceStatus) more(now time.Time) string {
 	}
 	t := *s.Tells
 	text := map[status.Origin]string{
-		status.None: "without any row", status.Kept: "with the rows that it had kept", status.Database: "with rows of the database",
+		status.None: "without any row", status.Kept: "with the rows that it had kept",
+		status.Database: "with rows of the database",
 	}[t.Rows]
 	if t.Rows == status.Database && t.LastRead != nil {
 		text += fmt.Sprintf(" of %s ago", since(now, *t.LastRead))
@@ -227,4 +230,13 @@ func folded(text string) string { return strings.Join(strings.Fields(text), " ")
 // since is how long ago something was.
 func since(now, at time.Time) string {
 	return strings.ToLower(units.HumanDuration(max(now.Sub(at), 0)))
+}
+
+// portsOf are published ports as a value for machines.
+func portsOf(ports []engine.Port) []PortStatus {
+	list := []PortStatus{}
+	for _, p := range ports {
+		list = append(list, PortStatus{net.JoinHostPort(p.HostIP, strconv.Itoa(int(p.Host))), p.Container, p.Protocol})
+	}
+	return list
 }

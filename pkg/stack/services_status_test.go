@@ -33,46 +33,35 @@ func TestServicesStatus(t *testing.T) {
 	b := servicesBench(t)
 	j, err := b.phase(t, of((*stack.Stack).ServicesStatus, ""))
 	require.NoError(t, err)
-	assert.Equal(
-		t,
+	assert.Equal(t,
 		[][]string{
 			{"app", "state", "not there; start with: mage services:start"},
 			{"web", "state", "not there; start with: mage services:start"},
 		},
-		j.last(t, event.Result).Report.Rows,
-	)
+		j.last(t, event.Result).Report.Rows)
 	_, err = b.phase(t, of((*stack.Stack).StartServices, ""))
 	require.NoError(t, err)
 	ago := func(d time.Duration) string { return time.Now().Add(-d).Format(time.RFC3339) }
 	tellsStatus(b, func() engine.ExecResult {
 		return engine.ExecResult{
-			Stdout: fmt.Sprintf(
-				`{"service": "app", "state": "serving", "rows": "database", "connected": false, "since": %q,
-			"last_read": %q, "last_render": %q, "last_reload": %q, "reloads": 7, "last_change": {"at": %q, "table": "domains", "op": "update", "key": "3"},
-			"last_error": {"at": %q, "what": "check", "text": "line 3:\n  no"}, "left_out": [{"query": "domains", "key": "a.org", "kept": true, "error": "no root"},
+			Stdout: fmt.Sprintf(`{"service": "app", "state": "serving", "rows": "database", "connected": false, "since": %q,
+			"last_read": %q, "last_render": %q, "last_reload": %q, "reloads": 7,
+			"last_change": {"at": %q, "table": "domains", "op": "update", "key": "3"},
+			"last_error": {"at": %q, "what": "check", "text": "line 3:\n  no"},
+			"left_out": [{"query": "domains", "key": "a.org", "kept": true, "error": "no root"},
 			{"query": "domains", "key": "b.org", "error": "bad"}], "warnings": ["a host is gone"],
-			"certificates": [{"directory": "a", "names": ["a.org", "www.a.org"], "not_after": %q, "served": true}, {"directory": "b", "problem": "there is none yet"}]}`,
-				ago(
-					time.Hour,
-				),
-				ago(2*time.Hour),
-				ago(3*time.Hour),
-				ago(3*time.Hour),
-				ago(4*time.Hour),
-				ago(5*time.Minute),
-				ago(-50*24*time.Hour),
-			),
+			"certificates": [{"directory": "a", "names": ["a.org", "www.a.org"], "not_after": %q, "served": true},
+				{"directory": "b", "problem": "there is none yet"}]}`,
+				ago(time.Hour), ago(2*time.Hour), ago(3*time.Hour), ago(3*time.Hour), ago(4*time.Hour), ago(5*time.Minute),
+				ago(-50*24*time.Hour)),
 		}
 	})
 	j, err = b.phase(t, of((*stack.Stack).ServicesStatus, "app"))
 	require.NoError(t, err)
 	report := j.last(t, event.Result).Report
 	assert.Equal(t, [][]string{
-		{
-			"app",
-			"state",
-			"serving; with rows of the database of 2 hours ago; the database has been away for about an hour; 2 rows not served as it is; 1 warning: see mage services:status",
-		},
+		{"app", "state", "serving; with rows of the database of 2 hours ago; the database has been away for about an hour; " +
+			"2 rows not served as it is; 1 warning: see mage services:status"},
 		{"", "last render", "3 hours ago"},
 		{"", "reloads", "7, the last 3 hours ago"},
 		{"", "last change", "update 3 in domains, 4 hours ago"},
@@ -100,17 +89,10 @@ func TestServicesStatus(t *testing.T) {
 	assert.Equal(t, report.Rows[0][2], inv.Services[0].Summary)
 	assert.Contains(t, inv.Services[0].Tells, [2]string{"last render", "3 hours ago"})
 	assert.Contains(t, inv.Services[0].Tells, [2]string{"left out", `domains "b.org": bad`})
-	assert.Equal(
-		t,
-		inventory.Service{
-			Name:    "web",
-			State:   "running",
-			Health:  inventory.Well,
-			Summary: "running",
-			Tells:   [][2]string{{"port", "80 on 127.0.0.1:18080"}},
-		},
-		inv.Services[1],
-	)
+	assert.Equal(t, inventory.Service{
+		Name: "web", State: "running", Health: inventory.Well, Summary: "running",
+		Tells: [][2]string{{"port", "80 on 127.0.0.1:18080"}},
+	}, inv.Services[1])
 	_, err = b.phase(t, of((*stack.Stack).StopServices, ""))
 	require.NoError(t, err)
 	assert.Equal(t, inventory.Down, inventoryOf(t, b).Services[0].Health)
@@ -122,7 +104,8 @@ func TestServicesStatus_of_what_says_nothing(t *testing.T) {
 	_, err := b.phase(t, of((*stack.Stack).StartServices, ""))
 	require.NoError(t, err)
 	for answer, says := range map[engine.ExecResult]string{
-		{Code: 1, Stderr: "agent: read the status: no such file\n"}: "running; run tell: status 1: agent: read the status: no such file",
+		{Code: 1, Stderr: "agent: read the status: no such file\n"}: "running; run tell: status 1: agent: read the status: " +
+			"no such file",
 		{Stdout: "nonsense"}: "running; run tell: invalid character",
 	} {
 		tellsStatus(b, func() engine.ExecResult { return answer })
@@ -144,8 +127,6 @@ func TestServicesStatus_of_what_says_nothing(t *testing.T) {
 	require.NoError(t, err)
 	j, err = b.phase(t, of((*stack.Stack).ServicesStatus, ""))
 	require.NoError(t, err)
-	assert.True(
-		t,
-		strings.HasPrefix(j.last(t, event.Result).Report.Text, "nothing to do: poststack.yaml chooses no services"),
-	)
+	assert.True(t,
+		strings.HasPrefix(j.last(t, event.Result).Report.Text, "nothing to do: poststack.yaml chooses no services"))
 }

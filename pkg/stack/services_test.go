@@ -26,7 +26,8 @@ func servicesBench(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t)
 	for name, section := range map[string]string{
-		"app": "{ depends_on: [postgres], secrets: [{ name: token, path: /run/token, owner: '1:1' }], health: [{ exec: { run: [ask] } }], reload: { run: [again] }, status: [tell], outside: [look, out] }",
+		"app": "{ depends_on: [postgres], secrets: [{ name: token, path: /run/token, owner: '1:1' }], health: [{ exec: { " +
+			"run: [ask] } }], reload: { run: [again] }, status: [tell], outside: [look, out] }",
 		"web": "{ depends_on: [app], ports: [{ port: 80, host: 18080 }], environment: { PORT: '${port.80}' } }",
 	} {
 		dir := filepath.Join(b.config.Root, "containers", name)
@@ -95,18 +96,12 @@ func TestServices(t *testing.T) {
 		stopped = append(stopped, c.ID)
 	}
 	calls := b.engine.Calls()[before:]
-	assert.Less(
-		t,
-		slices.Index(calls, "ContainerStop "+string(stopped[1])),
+	assert.Less(t, slices.Index(calls, "ContainerStop "+string(stopped[1])),
 		slices.Index(calls, "ContainerStop "+string(stopped[0])),
-		"who needs another is stopped first",
-	)
+		"who needs another is stopped first")
 	_, err = b.phase(t, of((*stack.Stack).RestartServices, "app"))
-	require.ErrorContains(
-		t,
-		err,
-		"services:restart: service app: service app does not run: start it with mage services:start",
-	)
+	require.ErrorContains(t, err,
+		"services:restart: service app: service app does not run: start it with mage services:start")
 	_, err = b.phase(t, of((*stack.Stack).ReloadServices, "app"))
 	require.ErrorContains(t, err, "service app does not run: start it with mage services:start")
 
@@ -166,11 +161,8 @@ func TestStartServices_whose_rehearsal_fails(t *testing.T) {
 	require.NoError(t, err, "there is nothing to lose yet")
 	write(t, path, "description: x\nparent: base-debian\n"+fmt.Sprintf(section, "blue"))
 	_, err = b.phase(t, of((*stack.Stack).StartServices, ""))
-	require.ErrorContains(
-		t,
-		err,
-		"does not take what it is to serve: unknown setting; the running container serves on: mend what is named",
-	)
+	require.ErrorContains(t, err,
+		"does not take what it is to serve: unknown setting; the running container serves on: mend what is named")
 	assert.Equal(t, 1, stack.ExitStatus(err))
 	assert.Equal(t, "red", b.variable(t, "web", "COLOUR"))
 	web, err := b.engine.ContainerInspect(t.Context(), "poststack-s-web")
@@ -209,21 +201,14 @@ func TestServices_chosen(t *testing.T) {
 	b.config.Services = nil
 	j, err := b.phase(t, of((*stack.Stack).StartServices, ""))
 	require.NoError(t, err)
-	assert.Equal(
-		t,
-		"nothing to do: poststack.yaml chooses no services (services: app, web)",
-		j.last(t, event.PhaseEnded).Text,
-	)
+	assert.Equal(t, "nothing to do: poststack.yaml chooses no services (services: app, web)",
+		j.last(t, event.PhaseEnded).Text)
 	free := freePort(t)
 	b.config.Services = map[string]config.Service{"web": {Listen: "127.0.0.2", Ports: map[uint16]uint16{80: free}}}
 	j, err = b.phase(t, of((*stack.Stack).StartServices, ""))
 	require.NoError(t, err)
-	assert.Equal(
-		t,
-		fmt.Sprintf("app made; web made, 80 on 127.0.0.2:%d", free),
-		j.last(t, event.PhaseEnded).Text,
-		"with what it needs",
-	)
+	assert.Equal(t, fmt.Sprintf("app made; web made, 80 on 127.0.0.2:%d", free), j.last(t, event.PhaseEnded).Text,
+		"with what it needs")
 	assert.Equal(t, fmt.Sprint(free), b.variable(t, "web", "PORT"))
 	free = freePort(t)
 	b.config.Services["web"] = config.Service{Ports: map[uint16]uint16{80: free}}
@@ -239,12 +224,8 @@ func TestServices_chosen(t *testing.T) {
 	b.config.Database.URL = "postgres://u:p@127.0.0.1:1/d"
 	j, err = b.phase(t, (*stack.Stack).Status)
 	require.NoError(t, err)
-	assert.Contains(
-		t,
-		fmt.Sprint(j.last(t, event.Result).Report.Rows),
-		"poststack-s-web running",
-		"also when the database is another's",
-	)
+	assert.Contains(t, fmt.Sprint(j.last(t, event.Result).Report.Rows), "poststack-s-web running",
+		"also when the database is another's")
 	b.config.Database.URL = ""
 	b.config.Services = nil
 	j, err = b.phase(t, of((*stack.Stack).StopServices, ""))
@@ -284,11 +265,8 @@ func TestStartServices_side_by_side_share_owner_network_and_ports(t *testing.T) 
 		b.config.Services[name] = config.Service{}
 		dir := filepath.Join(b.config.Root, "containers", name)
 		require.NoError(t, os.MkdirAll(dir, 0o755))
-		write(
-			t,
-			filepath.Join(dir, "image.yaml"),
-			"description: x\nparent: base-debian\nservice: { ports: [{ port: 80, host: 18180 }] }\n",
-		)
+		write(t, filepath.Join(dir, "image.yaml"),
+			"description: x\nparent: base-debian\nservice: { ports: [{ port: 80, host: 18180 }] }\n")
 		write(t, filepath.Join(dir, "Dockerfile"), "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n")
 	}
 	b.built(t, names...)
@@ -313,9 +291,8 @@ func TestStartServices_side_by_side_share_owner_network_and_ports(t *testing.T) 
 	}
 	assert.Len(t, owners, 1)
 	assert.Len(t, ports, len(names))
-	made := slices.DeleteFunc(
-		b.engine.Calls(),
-		func(call string) bool { return !strings.HasPrefix(call, "NetworkCreate ") },
-	)
+	made := slices.DeleteFunc(b.engine.Calls(), func(call string) bool {
+		return !strings.HasPrefix(call, "NetworkCreate ")
+	})
 	assert.Len(t, made, 1)
 }

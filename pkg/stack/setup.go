@@ -39,11 +39,8 @@ func (s *Stack) Setup(ctx context.Context) error {
 // checkReady asks the database itself: others may stop or change it while the phases run.
 func (s *Stack) checkReady(ctx context.Context, target database.Target) error {
 	limit := s.Config.Timeout.Connect
-	ctx, cancel := context.WithTimeoutCause(
-		ctx,
-		limit,
-		timeoutError("ask the database", "POSTSTACK_TIMEOUT_CONNECT", limit),
-	)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit,
+		timeoutError("ask the database", "POSTSTACK_TIMEOUT_CONNECT", limit))
 	defer cancel()
 	m, err := s.migrator(target, nil, event.Reporter{})
 	if err != nil {
@@ -97,15 +94,8 @@ func (s *Stack) Down(ctx context.Context) error {
 		if stopped == 0 {
 			return ended{Outcome: event.Unchanged, Text: "nothing was running"}, nil
 		}
-		return ended{
-			Outcome: event.Done,
-			Text: fmt.Sprintf(
-				"%d stopped; the data stays in volume %s; start again with: %s",
-				stopped,
-				s.volumeName(e.Info().Kind),
-				starter,
-			),
-		}, nil
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("%d stopped; the data stays in volume %s; start again with: %s",
+			stopped, s.volumeName(e.Info().Kind), starter)}, nil
 	})
 }
 
@@ -183,10 +173,8 @@ func (b *belongings) spareOccupied(ctx context.Context, e Engine) error {
 			free = append(free, n)
 			continue
 		}
-		b.occupied = append(
-			b.occupied,
-			fmt.Sprintf("network %s stays: other containers are attached to it: %s", n.Name, strings.Join(guests, ", ")),
-		)
+		b.occupied = append(b.occupied,
+			fmt.Sprintf("network %s stays: other containers are attached to it: %s", n.Name, strings.Join(guests, ", ")))
 	}
 	b.networks = free
 	return nil

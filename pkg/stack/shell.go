@@ -43,9 +43,7 @@ func (s *Stack) shell(ctx context.Context, name string) error {
 	}
 	s.Sink.For("").Notice(fmt.Sprintf("no container of image %q runs: this one is removed when the shell ends", name))
 	return s.disposable(ctx, name, engine.ContainerSpec{Env: map[string]string{
-		"DOMAIN":    s.Config.Domain,
-		"LE_EMAIL":  s.Config.LEEmail,
-		"CERT_PATH": s.Config.CertPath,
+		"DOMAIN": s.Config.Domain, "LE_EMAIL": s.Config.LEEmail, "CERT_PATH": s.Config.CertPath,
 		"LOG_LEVEL": s.Config.LogLevel,
 	}}, bash)
 }
@@ -72,11 +70,8 @@ func (s *Stack) attachInside(ctx context.Context, e Engine, id engine.ContainerI
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
 	defer cancel()
 	// The pattern does not match the command that it stands in.
-	_, failed := e.ContainerExec(
-		ending,
-		id,
-		engine.ExecSpec{Command: []string{"bash", "-c", hangUp, "hang-up", "[p]" + mark[1:]}},
-	)
+	_, failed := e.ContainerExec(ending, id,
+		engine.ExecSpec{Command: []string{"bash", "-c", hangUp, "hang-up", "[p]" + mark[1:]}})
 	return errors.Join(err, failed)
 }
 
@@ -106,10 +101,7 @@ func (s *Stack) imageName(name string) (string, error) {
 // disposable runs a program in a new container of the image, and removes the container whatever happens. Its own
 // main process does nothing: an engine's command line that is killed leaves alone what it has started.
 func (s *Stack) disposable(
-	ctx context.Context,
-	name string,
-	spec engine.ContainerSpec,
-	program engine.ExecSpec,
+	ctx context.Context, name string, spec engine.ContainerSpec, program engine.ExecSpec,
 ) (err error) {
 	e, err := s.engine(ctx)
 	if err != nil {

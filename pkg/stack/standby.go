@@ -17,8 +17,8 @@ type standing struct {
 	liquibase *schema.Standby // nil until done, and if it could not be started
 }
 
-// volumeWatch is an engine that notes when it makes the volume of the data: the database in it is new then, and holds no lock for
-// whose holder a standby could be taken. Where the stack had its data, none is made in its place.
+// volumeWatch is an engine that notes when it makes the volume of the data: the database in it is new then, and holds
+// no lock for whose holder a standby could be taken. Where the stack had its data, none is made in its place.
 type volumeWatch struct {
 	Engine
 	data string // the volume's name
@@ -34,8 +34,9 @@ func (w *volumeWatch) VolumeCreate(ctx context.Context, name string, labels map[
 	if w.had {
 		info := w.Info()
 		return fmt.Errorf("make volume %q: this stack has had its data in one of that name on %s, and it is not there now: "+
-			"either this is another store (it is at %s; DOCKER_HOST, CONTAINER_HOST or a docker context choose it), or the volume was deleted; "+
-			"mage reset forgets it, and then the next start makes a new, empty database", name, info.Kind, info.Endpoint)
+			"either this is another store (it is at %s; DOCKER_HOST, CONTAINER_HOST or a docker context choose it), or the "+
+			"volume was deleted; mage reset forgets it, and then the next start makes a new, empty database", name, info.Kind,
+			info.Endpoint)
 	}
 	w.made = true
 	return w.Engine.VolumeCreate(ctx, name, labels)

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
 	"time"
 
 	"github.com/docker/go-units"
@@ -127,10 +125,8 @@ func (r *RebootStatus) text() [2]string {
 // status asks the engine and the database.
 func (s *Stack) status(ctx context.Context) (StatusReport, error) {
 	report := StatusReport{
-		Stack:      s.Config.Stack,
-		Containers: []ContainerStatus{},
-		Answers:    "not running; start with: mage setup",
-		Schema:     "unknown",
+		Stack: s.Config.Stack, Containers: []ContainerStatus{},
+		Answers: "not running; start with: mage setup", Schema: "unknown",
 	}
 	if !s.External() || s.StartsServices() {
 		if err := s.containers(ctx, &report); err != nil {
@@ -190,11 +186,7 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 			continue
 		}
 		status := ContainerStatus{
-			Name:  c.Name,
-			Image: string(c.Image),
-			State: c.State,
-			Fault: container.Fault(c),
-			Since: c.Started,
+			Name: c.Name, Image: string(c.Image), State: c.State, Fault: container.Fault(c), Since: c.Started,
 		}
 		if c.State != engine.Running {
 			status.Since = c.Finished
@@ -227,15 +219,6 @@ func (s *Stack) starter(name string) string {
 		return "mage db:start"
 	}
 	return "mage services:start"
-}
-
-// portsOf are published ports as a value for machines.
-func portsOf(ports []engine.Port) []PortStatus {
-	list := []PortStatus{}
-	for _, p := range ports {
-		list = append(list, PortStatus{net.JoinHostPort(p.HostIP, strconv.Itoa(int(p.Host))), p.Container, p.Protocol})
-	}
-	return list
 }
 
 // answers asks the database for a sign of life and for its schema.

@@ -123,12 +123,9 @@ func TestStatus_ports(t *testing.T) {
 	require.NoError(t, err)
 	b.engine.Behave = nil
 	id, err := b.engine.ContainerCreate(t.Context(), engine.ContainerSpec{
-		Name:   "poststack-s-web",
-		Image:  "docker.io/library/debian:bookworm-slim",
-		Labels: database.Labels,
+		Name: "poststack-s-web", Image: "docker.io/library/debian:bookworm-slim", Labels: database.Labels,
 		Ports: []engine.Port{
-			{Container: 80, HostIP: "127.0.0.1", Host: 8080},
-			{Container: 443, HostIP: "127.0.0.1", Host: 8443},
+			{Container: 80, HostIP: "127.0.0.1", Host: 8080}, {Container: 443, HostIP: "127.0.0.1", Host: 8443},
 		},
 	})
 	require.NoError(t, err)
@@ -136,11 +133,8 @@ func TestStatus_ports(t *testing.T) {
 	report, _ := status(t, b)
 	i := slices.IndexFunc(report.Containers, func(c stack.ContainerStatus) bool { return c.Name == "poststack-s-web" })
 	require.GreaterOrEqual(t, i, 0)
-	assert.Equal(
-		t,
-		[]stack.PortStatus{{"127.0.0.1:8080", 80, ""}, {"127.0.0.1:8443", 443, ""}},
-		report.Containers[i].Ports,
-	)
+	assert.Equal(t, []stack.PortStatus{{"127.0.0.1:8080", 80, ""}, {"127.0.0.1:8443", 443, ""}},
+		report.Containers[i].Ports)
 	assert.Equal(t, uint16(8080), report.Containers[i].Port)
 }
 

@@ -187,12 +187,8 @@ func TestShell(t *testing.T) {
 	_, err := b.phase(t, shell("postgres"))
 	assert.Equal(t, 7, stack.ExitStatus(err), "the shell's own status")
 	require.Len(t, term.ran, 1)
-	assert.Equal(
-		t,
-		[]string{"exec", "--tty", string(id), "bash", "-c", "bash; exit $?"},
-		term.ran[0].Args[:6],
-		"where it runs",
-	)
+	assert.Equal(t, []string{"exec", "--tty", string(id), "bash", "-c", "bash; exit $?"}, term.ran[0].Args[:6],
+		"where it runs")
 
 	term.code = 0
 	journal, err := b.phase(t, shell("base"))

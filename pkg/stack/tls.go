@@ -89,9 +89,8 @@ func (s *Stack) haveCertificate(r event.Reporter) error {
 	}
 	found, err := s.certificate()
 	if err == nil && found != nil && time.Until(found.Leaf.NotAfter) < certificate.RenewBefore {
-		r.Warn(
-			fmt.Sprintf("the certificate in %s ends in %s: renew it there, then run mage db:start", found.Dir, days(*found)),
-		)
+		r.Warn(fmt.Sprintf("the certificate in %s ends in %s: renew it there, then run mage db:start",
+			found.Dir, days(*found)))
 	}
 	return err
 }
@@ -106,11 +105,7 @@ func (s *Stack) authority() certificate.Authority {
 	return certificate.Authority{
 		Dir: s.authorityDir(), Name: "poststack " + s.Config.Stack,
 		Server: certificate.Names{
-			DNS: []string{
-				"localhost",
-				postgresImage,
-				s.containerName(),
-			},
+			DNS: []string{"localhost", postgresImage, s.containerName()},
 			IPs: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		},
 	}
@@ -175,12 +170,7 @@ func (s *Stack) certificateFiles(c certificate.Server) []engine.File {
 		return engine.File{Path: path.Join(s.Config.CertPath, name), Mode: mode, GID: certificateGroup, Content: content}
 	}
 	return []engine.File{
-		file(
-			certificate.ChainFile,
-			0o644,
-			c.Chain,
-		),
-		file(certificate.RootFile, 0o644, c.Roots),
+		file(certificate.ChainFile, 0o644, c.Chain), file(certificate.RootFile, 0o644, c.Roots),
 		file(certificate.KeyFile, 0o640, c.Key),
 	}
 }

@@ -63,11 +63,8 @@ func (s *Stack) renewServed(
 	ctx context.Context, e Engine, c engine.Container, target database.Target, want certificate.Server,
 ) (renewed bool, err error) {
 	limit := s.Config.Timeout.Start
-	ctx, cancel := context.WithTimeoutCause(
-		ctx,
-		limit,
-		timeoutError("take the certificate into use", "POSTSTACK_TIMEOUT_START", limit),
-	)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit,
+		timeoutError("take the certificate into use", "POSTSTACK_TIMEOUT_START", limit))
 	defer cancel()
 	wait := health.Options{Interval: probeInterval, Alive: service.Alive(e, c.ID)}
 	var served *x509.Certificate
@@ -83,12 +80,9 @@ func (s *Stack) renewServed(
 		return false, err
 	}
 	if d.Service.Reload == nil {
-		return false, &UsageError{
-			Reason: fmt.Sprintf(
-				"containers/%s/image.yaml declares no reload, by which a renewed certificate is taken into use",
-				postgresImage,
-			),
-		}
+		return false, &UsageError{Reason: fmt.Sprintf(
+			"containers/%s/image.yaml declares no reload, by which a renewed certificate is taken into use", postgresImage,
+		)}
 	}
 	if err := (service.Runner{Engine: e}).Reload(ctx, *d.Service.Reload, c.ID); err != nil {
 		return false, err
@@ -119,12 +113,9 @@ func serves(ctx context.Context, target database.Target, want certificate.Server
 	case served == nil:
 		return errors.New("the database serves no certificate: mage db:start has it take one")
 	case !want.Leaf.Equal(served):
-		return fmt.Errorf(
-			"the database serves the certificate with serial %s, and %s holds the one with serial %s: mage db:start has it take that",
-			certificate.Serial(served),
-			want.Dir,
-			certificate.Serial(want.Leaf),
-		)
+		return fmt.Errorf("the database serves the certificate with serial %s, and %s holds the one with serial %s: mage "+
+			"db:start has it take that",
+			certificate.Serial(served), want.Dir, certificate.Serial(want.Leaf))
 	}
 	return nil
 }

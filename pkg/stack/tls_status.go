@@ -20,8 +20,8 @@ type CertificateStatus struct {
 	Problem  string    `json:"problem,omitempty"` // why it is not the one that it is to be
 }
 
-// certificateStatus asks the own database for its certificate; nil if it is to have none. An error is a server that does
-// not answer.
+// certificateStatus asks the own database for its certificate; nil if it is to have none. An error is a server that
+// does not answer.
 func (s *Stack) certificateStatus(ctx context.Context, target database.Target) (*CertificateStatus, error) {
 	if s.External() || s.tlsDir() == "" {
 		return nil, nil //nolint:nilnil // no TLS is no error

@@ -41,9 +41,7 @@ func newSecured(t *testing.T) *secured {
 	s.server = serve(t, s.engine)
 	before := s.engine.OnCall
 	s.engine.OnCall = func(method, name string) error {
-		if spec, _ := s.engine.Spec(
-			name,
-		); method == "ContainerRemove" && len(spec.Mounts) == 1 &&
+		if spec, _ := s.engine.Spec(name); method == "ContainerRemove" && len(spec.Mounts) == 1 &&
 			spec.Mounts[0].Volume == certificateVolume {
 			for _, f := range spec.Files {
 				s.volume[f.Path] = f
@@ -158,9 +156,7 @@ func TestStartDatabase_TLS_of_a_directory(t *testing.T) {
 		t.Helper()
 		s := newSecured(t)
 		a := certificate.Authority{
-			Dir:    t.TempDir(),
-			Name:   "other",
-			Server: certificate.Names{DNS: []string{"db.example.org"}},
+			Dir: t.TempDir(), Name: "other", Server: certificate.Names{DNS: []string{"db.example.org"}},
 		}
 		_, err := a.Renew(time.Now())
 		require.NoError(t, err)
@@ -183,12 +179,17 @@ func TestStartDatabase_TLS_of_a_directory(t *testing.T) {
 		change func(dir string) error
 		want   string
 	}{
-		"gone":   {os.RemoveAll, "name a directory that holds fullchain.pem and privkey.pem"},
-		"no key": {func(dir string) error { return os.Remove(filepath.Join(dir, "privkey.pem")) }, "put the certificate's key there"},
+		"gone": {os.RemoveAll, "name a directory that holds fullchain.pem and privkey.pem"},
+		"no key": {
+			func(dir string) error { return os.Remove(filepath.Join(dir, "privkey.pem")) }, "put the certificate's key there",
+		},
 		"no pair": {func(dir string) error {
 			return os.Rename(filepath.Join(dir, "root.pem"), filepath.Join(dir, "fullchain.pem"))
 		}, "is not the key"},
-		"not a key": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "privkey.pem"), []byte("x"), 0o600) }, "it holds no key in PEM"},
+		"not a key": {
+			func(dir string) error { return os.WriteFile(filepath.Join(dir, "privkey.pem"), []byte("x"), 0o600) },
+			"it holds no key in PEM",
+		},
 	} {
 		t.Run("one that cannot be used is refused before anything changes: "+name, func(t *testing.T) {
 			t.Parallel()
@@ -212,20 +213,13 @@ func TestStartDatabase_TLS_of_a_directory(t *testing.T) {
 		t.Parallel()
 		s, a := begin(t)
 		_, err := certificate.Authority{
-			Dir:    a.Dir,
-			Name:   a.Name,
-			Server: certificate.Names{DNS: []string{"localhost"}},
-		}.Renew(
-			time.Now().Add(-355 * 24 * time.Hour),
-		)
+			Dir: a.Dir, Name: a.Name, Server: certificate.Names{DNS: []string{"localhost"}},
+		}.Renew(time.Now().Add(-355 * 24 * time.Hour))
 		require.NoError(t, err)
 		j, err := s.phase(t, (*stack.Stack).StartDatabase)
 		require.NoError(t, err)
-		assert.Contains(
-			t,
-			j.texts(event.Warning),
-			"the certificate in "+a.Dir+" ends in 9 days: renew it there, then run mage db:start",
-		)
+		assert.Contains(t, j.texts(event.Warning),
+			"the certificate in "+a.Dir+" ends in 9 days: renew it there, then run mage db:start")
 	})
 }
 

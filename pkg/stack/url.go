@@ -24,14 +24,9 @@ func (s *Stack) PrintURL(ctx context.Context, passfile bool) error {
 		return s.failure("db:url", Database, err)
 	}
 	s.Sink.Result(event.Report{Text: target.URL(), Data: URLData{
-		URL:      target.URL(),
-		Host:     target.Host,
-		Port:     target.Port,
-		User:     target.User,
-		Database: target.Database,
+		URL: target.URL(), Host: target.Host, Port: target.Port, User: target.User, Database: target.Database,
 		PassFile: target.PassPath,
-		SSLMode:  target.SSLMode,
-		RootCert: target.SSLRootCert,
+		SSLMode:  target.SSLMode, RootCert: target.SSLRootCert,
 	}})
 	return nil
 }

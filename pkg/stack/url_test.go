@@ -46,12 +46,8 @@ func TestStack_PrintURL_passfile(t *testing.T) {
 	b.config.Database.URL = "postgres://app@db.example/mail"
 	j, err := b.phase(t, printURL(true))
 	require.NoError(t, err)
-	assert.Equal(
-		t,
-		"postgresql://app@db.example:5432/mail?sslmode=prefer",
-		j.last(t, event.Result).Report.Text,
-		"no password, no file",
-	)
+	assert.Equal(t, "postgresql://app@db.example:5432/mail?sslmode=prefer",
+		j.last(t, event.Result).Report.Text, "no password, no file")
 }
 
 func encodePath(path string) string {
@@ -74,12 +70,15 @@ func TestStack_CheckMigration(t *testing.T) {
 	}{
 		"the own database":      {"", ""},
 		"one that is reachable": {"postgres://app:pw@db.example/mail", ""},
-		"a socket in the query": {"postgresql:///mail?host=/run/pg&user=app", "is a Unix socket, which Liquibase's container cannot reach; let the server listen on TCP"},
-		"a socket as the host":  {"postgresql://app@%2Frun%2Fpg/mail", "is a Unix socket"},
-		"a socket in words":     {"host=/run/pg dbname=mail user=app", "is a Unix socket"},
-		"a driver of Python's":  {"postgresql+psycopg2://app@h/mail", "names a driver"},
-		"quotes":                {"'postgresql://app@h/mail'", "begins with a quote"},
-		"a file that is not":    {"postgresql://app@h/mail?passfile=/none/pgpass", "read passfile"},
+		"a socket in the query": {
+			"postgresql:///mail?host=/run/pg&user=app",
+			"is a Unix socket, which Liquibase's container cannot reach; let the server listen on TCP",
+		},
+		"a socket as the host": {"postgresql://app@%2Frun%2Fpg/mail", "is a Unix socket"},
+		"a socket in words":    {"host=/run/pg dbname=mail user=app", "is a Unix socket"},
+		"a driver of Python's": {"postgresql+psycopg2://app@h/mail", "names a driver"},
+		"quotes":               {"'postgresql://app@h/mail'", "begins with a quote"},
+		"a file that is not":   {"postgresql://app@h/mail?passfile=/none/pgpass", "read passfile"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,14 +106,14 @@ func TestStack_VerifyDatabase_says_what_of_the_URL_is_left_out(t *testing.T) {
 	b.config.Database.URL = secret.Value("postgres://app:pw@" + l.Addr().String() + "/mail?pgbouncer=true")
 	j, err := b.phase(t, (*stack.Stack).VerifyDatabase)
 	require.Error(t, err, "nobody listens there")
-	assert.Equal(
-		t,
+	assert.Equal(t,
 		[]string{
 			"DATABASE_URL: parameter pgbouncer is left out: it is about a pool of connections, and this is one connection",
 		},
-		j.texts(event.Notice),
-	)
-	for _, operate := range []func(*stack.Stack, context.Context) error{(*stack.Stack).UpdateSchema, (*stack.Stack).SchemaStatus} {
+		j.texts(event.Notice))
+	for _, operate := range []func(*stack.Stack, context.Context) error{
+		(*stack.Stack).UpdateSchema, (*stack.Stack).SchemaStatus,
+	} {
 		socket := newBench(t)
 		socket.config.Database.URL = secret.Value("postgresql:///mail?user=app&host=" + t.TempDir())
 		_, err := socket.phase(t, operate)

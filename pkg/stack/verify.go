@@ -83,12 +83,8 @@ func (s *Stack) verify(ctx context.Context, phase string, names ...string) error
 			return ended{}, err
 		}
 		s.Sink.Result(report)
-		text := fmt.Sprintf(
-			"%s of %s in %s",
-			count(checks, "check"),
-			count(len(names), "image"),
-			time.Since(start).Round(100*time.Millisecond),
-		)
+		text := fmt.Sprintf("%s of %s in %s", count(checks, "check"), count(len(names), "image"),
+			time.Since(start).Round(100*time.Millisecond))
 		return ended{Outcome: event.Passed, Text: text, Data: found}, err
 	})
 }
@@ -114,10 +110,8 @@ func (s *Stack) verifyImage(ctx context.Context, name string, r event.Reporter) 
 			return nil, err
 		}
 		out.Ref = string(ref)
-		return verify.Image(
-			ctx,
-			verify.Options{Engine: e, Start: verify.Dockertest(e), Image: definition, Ref: ref, Report: r, Setting: s.setting},
-		)
+		return verify.Image(ctx,
+			verify.Options{Engine: e, Start: verify.Dockertest(e), Image: definition, Ref: ref, Report: r, Setting: s.setting})
 	}()
 	var failed *verify.Error
 	if out.err != nil && !errors.As(out.err, &failed) {
@@ -143,10 +137,8 @@ func rows(f ImageChecks) [][]string {
 		if !c.OK {
 			mark = "FAILED"
 		}
-		list = append(
-			list,
-			[]string{f.Image, c.Check, cell(c.Expected), cell(mark + ": " + c.Seen), fmt.Sprintf("%.2fs", c.Seconds)},
-		)
+		list = append(list,
+			[]string{f.Image, c.Check, cell(c.Expected), cell(mark + ": " + c.Seen), fmt.Sprintf("%.2fs", c.Seconds)})
 	}
 	return list
 }

@@ -16,11 +16,8 @@ func TestVerifyRuntime_image_without_checks_fails(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).built(t, "base-debian", "postgres", "liquibase", "extra")
 	j, err := b.phase(t, of((*stack.Stack).VerifyRuntime, ""))
-	require.ErrorContains(
-		t,
-		err,
-		`verify:runtime: verify image "base-debian": it declares no checks; add runtime to containers/base-debian/image.yaml`,
-	)
+	require.ErrorContains(t, err,
+		`verify:runtime: verify image "base-debian": it declares no checks; add runtime to containers/base-debian/image.yaml`)
 	assert.Equal(t, 1, stack.ExitStatus(err))
 	end := j.last(t, event.PhaseEnded)
 	assert.Equal(t, event.Failed, end.Outcome)
@@ -39,17 +36,11 @@ func TestVerifyRuntime_image_without_checks_fails(t *testing.T) {
 func TestVerifyPostgres_list_that_cannot_be_read(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).built(t, "base-debian", "postgres")
-	write(
-		t,
-		filepath.Join(b.config.Root, "containers", "postgres", "image.yaml"),
-		"description: x\nruntime:\n  checks: [ { tpc: { port: 1 } } ]\n",
-	)
+	write(t, filepath.Join(b.config.Root, "containers", "postgres", "image.yaml"),
+		"description: x\nruntime:\n  checks: [ { tpc: { port: 1 } } ]\n")
 	_, err := b.phase(t, of((*stack.Stack).VerifyRuntime, ""))
-	require.ErrorContains(
-		t,
-		err,
-		`containers/postgres/image.yaml:3: unknown key "runtime.checks.tpc": did you mean "tcp"?`,
-	)
+	require.ErrorContains(t, err,
+		`containers/postgres/image.yaml:3: unknown key "runtime.checks.tpc": did you mean "tcp"?`)
 	assert.Equal(t, 2, stack.ExitStatus(err))
 }
 

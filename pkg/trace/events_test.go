@@ -58,9 +58,9 @@ func TestRecorder_Sink(t *testing.T) {
 
 func TestTransport(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(
-		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
-	)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+	}))
 	defer server.Close()
 	r := open(t, trace.Options{})
 	ctx := trace.Lane(trace.With(t.Context(), r), "verify:runtime")

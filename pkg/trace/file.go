@@ -99,12 +99,8 @@ func (r *Recorder) Close() error {
 		return err
 	}
 	// The temporary file stands beside the file itself: only so can it take its place.
-	if err := renameio.WriteFile(
-		r.options.Path,
-		text,
-		0o600,
-		renameio.WithTempDir(filepath.Dir(r.options.Path)),
-	); err != nil {
+	if err := renameio.WriteFile(r.options.Path, text, 0o600,
+		renameio.WithTempDir(filepath.Dir(r.options.Path))); err != nil {
 		return refusal(r.options.Path, err)
 	}
 	return nil

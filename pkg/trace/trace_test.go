@@ -126,13 +126,8 @@ func TestRecorder_masksSecrets(t *testing.T) {
 func TestRecorder_cutsTextsOff(t *testing.T) {
 	t.Parallel()
 	r := open(t, trace.Options{})
-	trace.Start(
-		trace.With(t.Context(), r),
-		trace.Step,
-		strings.Repeat("ü", 200)+"\xff",
-	).End(
-		trace.Text("long", strings.Repeat("y", 10_000)),
-	)
+	trace.Start(trace.With(t.Context(), r), trace.Step,
+		strings.Repeat("ü", 200)+"\xff").End(trace.Text("long", strings.Repeat("y", 10_000)))
 	e := tracetest.Written(t, r)
 	last := e[len(e)-1]
 	assert.Equal(t, strings.Repeat("ü", 60)+"…", last.Name)
@@ -168,9 +163,8 @@ func TestNobodyRecords(t *testing.T) { //nolint:paralleltest // allocations are 
 	assert.Nil(t, none.Sink(nil))
 	assert.Empty(t, none.Path())
 	require.NoError(t, none.Close())
-	deep, cancel := context.WithCancel(
-		context.WithValue(ctx, tracetest.Event{}.Name, 1),
-	) //nolint:staticcheck // any key will do
+	//nolint:staticcheck // any key will do
+	deep, cancel := context.WithCancel(context.WithValue(ctx, tracetest.Event{}.Name, 1))
 	defer cancel()
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		span := trace.Start(deep, trace.API, "GET /", trace.Text("a", "b"), trace.Number("c", 1))

@@ -33,10 +33,7 @@ func (s *scene) sideEffect(c image.Check) question {
 // file looks at a file as root, itself and not what it links to.
 func (s *scene) file(f image.FileCheck) question {
 	types := map[string]string{
-		"file":      "regular file",
-		"directory": "directory",
-		"link":      "symbolic link",
-		"socket":    "socket",
+		"file": "regular file", "directory": "directory", "link": "symbolic link", "socket": "socket",
 	}
 	mode := strconv.FormatInt(f.Bits(), 8)
 	q := question{check: "file " + f.Path, expected: fmt.Sprintf("%s, %s, %s", types[f.Type], f.Owner, f.Mode)}
@@ -55,7 +52,9 @@ func (s *scene) file(f image.FileCheck) question {
 }
 
 // listProcesses prints user and name of every process, with the shell and coreutils only.
-const listProcesses = `for p in /proc/[0-9]*; do n=$(cat "$p/comm") && u=$(stat -c %U "$p") && echo "${p#/proc/} $u $n"; done 2>/dev/null; true`
+const listProcesses = `for p in /proc/[0-9]*; do
+	n=$(cat "$p/comm") && u=$(stat -c %U "$p") && echo "${p#/proc/} $u $n"
+done 2>/dev/null; true`
 
 // running is a process in the container.
 type running struct{ pid, user, name string }
@@ -124,9 +123,9 @@ func (s *scene) process(c image.ProcessCheck) question {
 		}
 		users = unique(users)
 		return answer{
-			seen: fmt.Sprintf("%d of user %s", n, strings.Join(users, ", ")),
-			ok:   slices.Equal(users, []string{c.User}),
-		}, nil
+				seen: fmt.Sprintf("%d of user %s", n, strings.Join(users, ", ")), ok: slices.Equal(users, []string{c.User}),
+			},
+			nil
 	}
 	return q
 }
@@ -182,7 +181,8 @@ func (s *scene) openPorts(ctx context.Context) ([]string, error) {
 func (s *scene) access(c image.AccessCheck) question {
 	q := question{check: fmt.Sprintf("access %s by %s", c.Path, c.User), expected: rights(c.Read, c.Write)}
 	q.ask = func(ctx context.Context) (answer, error) {
-		script := `test -e "$1" || { echo "no such file, or no way to it"; exit; }; test -r "$1" && echo r; test -w "$1" && echo w; true`
+		script := `test -e "$1" || { echo "no such file, or no way to it"; exit; }
+			test -r "$1" && echo r; test -w "$1" && echo w; true`
 		res, err := s.exec(ctx, c.User, []string{"sh", "-c", script, "sh", c.Path})
 		if err != nil {
 			return answer{}, err

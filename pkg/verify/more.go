@@ -51,8 +51,7 @@ func (v *verification) variables(ctx context.Context) (err error) {
 // readyWith waits for the container that has the variables set.
 func (s *scene) readyWith() question {
 	return question{
-		check:    "start with variables set",
-		expected: "ready within " + s.limitOfReady().String(),
+		check: "start with variables set", expected: "ready within " + s.limitOfReady().String(),
 		ask: func(ctx context.Context) (answer, error) {
 			if err := s.readyAgain(ctx); err != nil {
 				return answer{}, err
@@ -84,9 +83,7 @@ func (v *verification) one(ctx context.Context, c image.Check) (err error) {
 	since := len(v.results)
 	defer func() { s.keepLog(ctx, since) }()
 	q := question{
-		check:    "once " + service.CommandText(c.Once.Command),
-		expected: ends(c.Once.ExitCode, c.Once.Output),
-		line:     c.Line,
+		check: "once " + service.CommandText(c.Once.Command), expected: ends(c.Once.ExitCode, c.Once.Output), line: c.Line,
 	}
 	q.ask = func(ctx context.Context) (answer, error) {
 		if err := s.start(ctx, container.DisposableSpec{Command: c.Once.Command, Env: c.Once.Environment}); err != nil {

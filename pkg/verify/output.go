@@ -44,9 +44,7 @@ func lastLine(text string) string {
 // prints checks the whole of what a command prints, but for blanks around it.
 func (s *scene) prints(run []string, user, want string) question {
 	return question{
-		check:    service.CommandText(run),
-		expected: strconv.Quote(want),
-		ask: func(ctx context.Context) (answer, error) {
+		check: service.CommandText(run), expected: strconv.Quote(want), ask: func(ctx context.Context) (answer, error) {
 			return s.printsNow(ctx, user, run, want)
 		},
 	}

@@ -51,18 +51,10 @@ func (s *scene) prepare(ctx context.Context) error {
 		}
 		uid, gid := c.IDs()
 		chain := engine.File{
-			Path:    path.Join(c.Path, certificate.ChainFile),
-			Mode:    c.Bits(),
-			UID:     uid,
-			GID:     gid,
-			Content: s.trust.Certificate,
+			Path: path.Join(c.Path, certificate.ChainFile), Mode: c.Bits(), UID: uid, GID: gid, Content: s.trust.Certificate,
 		}
 		key := engine.File{
-			Path:    path.Join(c.Path, certificate.KeyFile),
-			Mode:    c.Bits(),
-			UID:     uid,
-			GID:     gid,
-			Content: s.trust.Key,
+			Path: path.Join(c.Path, certificate.KeyFile), Mode: c.Bits(), UID: uid, GID: gid, Content: s.trust.Key,
 		}
 		if err := s.lock(ctx, "certificate", c.Path, chain, key); err != nil {
 			return err

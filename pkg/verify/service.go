@@ -117,8 +117,7 @@ func (s *scene) limit() time.Duration {
 // stopped checks how the container ends, and what then stands in its log.
 func (s *scene) stopped() question {
 	q := question{
-		check:    "stop",
-		expected: fmt.Sprintf("%s: status %d within %s", s.signal(), s.Image.Stop.ExitCode, s.limit()),
+		check: "stop", expected: fmt.Sprintf("%s: status %d within %s", s.signal(), s.Image.Stop.ExitCode, s.limit()),
 	}
 	if s.Image.Stop.Log != "" {
 		q.expected += ", log has " + pattern(s.Image.Stop.Log)
@@ -131,8 +130,7 @@ func (s *scene) stopped() question {
 			return answer{}, err
 		}
 		found := answer{
-			seen: fmt.Sprintf("status %d after %s", code, short(time.Since(start))),
-			ok:   code == s.Image.Stop.ExitCode,
+			seen: fmt.Sprintf("status %d after %s", code, short(time.Since(start))), ok: code == s.Image.Stop.ExitCode,
 		}
 		if s.Image.Stop.Log == "" {
 			return found, nil

@@ -111,11 +111,8 @@ func (e *Error) Details() []string {
 // made, or ended with ctx, or that something could not be removed.
 func Image(ctx context.Context, o Options) ([]Result, error) {
 	if len(o.Image.Runtime.Checks) == 0 {
-		return nil, fmt.Errorf(
-			"verify image %q: it declares no checks; add runtime to containers/%s/image.yaml",
-			o.Image.Name,
-			o.Image.Name,
-		)
+		return nil, fmt.Errorf("verify image %q: it declares no checks; add runtime to containers/%s/image.yaml",
+			o.Image.Name, o.Image.Name)
 	}
 	v := &verification{Options: o}
 	err := errors.Join(v.service(ctx), v.variables(ctx), v.once(ctx))
@@ -126,9 +123,7 @@ func Image(ctx context.Context, o Options) ([]Result, error) {
 		return v.results, fmt.Errorf("verify image %q: %w", o.Image.Name, err)
 	}
 	failed := &Error{
-		Image: o.Image.Name,
-		File:  filepath.ToSlash(filepath.Join("containers", o.Image.Name, "image.yaml")),
-		Log:   v.log,
+		Image: o.Image.Name, File: filepath.ToSlash(filepath.Join("containers", o.Image.Name, "image.yaml")), Log: v.log,
 	}
 	for _, r := range v.results {
 		if !r.OK {
@@ -169,12 +164,8 @@ func (v *verification) ask(ctx context.Context, q question) bool {
 		found = answer{seen: strings.ReplaceAll(err.Error(), "\n", "; ")}
 	}
 	v.results = append(v.results, Result{
-		Check:    q.check,
-		Expected: q.expected,
-		Seen:     found.seen,
-		Seconds:  time.Since(start).Seconds(),
-		OK:       found.ok,
-		Line:     q.line,
+		Check: q.check, Expected: q.expected, Seen: found.seen, Seconds: time.Since(start).Seconds(), OK: found.ok,
+		Line: q.line,
 	})
 	return found.ok
 }
@@ -184,8 +175,6 @@ func (v *verification) step(what string) { v.Report.Step(v.Image.Name + ": " + w
 
 // skip notes a check that could not be made any more.
 func (v *verification) skip(q question) {
-	v.results = append(
-		v.results,
-		Result{Check: q.check, Expected: q.expected, Seen: "not checked: the container is not ready", Line: q.line},
-	)
+	v.results = append(v.results,
+		Result{Check: q.check, Expected: q.expected, Seen: "not checked: the container is not ready", Line: q.line})
 }

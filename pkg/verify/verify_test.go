@@ -61,11 +61,7 @@ func (x box) Close() error           { return x.b.ContainerRemove(context.Backgr
 func (b *bench) start(ctx context.Context, spec container.DisposableSpec) (verify.Disposable, error) {
 	b.started = append(b.started, spec)
 	full := engine.ContainerSpec{
-		Image:   spec.Image,
-		Command: spec.Command,
-		Env:     spec.Env,
-		Labels:  container.DisposableLabels(),
-		Network: spec.Network,
+		Image: spec.Image, Command: spec.Command, Env: spec.Env, Labels: container.DisposableLabels(), Network: spec.Network,
 	}
 	for _, p := range spec.Ports {
 		full.Ports = append(full.Ports, engine.Port{Container: p, HostIP: "127.0.0.1"})
@@ -125,24 +121,94 @@ func TestImage_checks(t *testing.T) {
 		expected, seen string
 		ok             bool
 	}{
-		"a file as it should be": {image.Check{File: &image.FileCheck{Path: "/a", Type: "file", Owner: "a:b", Mode: "0640"}}, map[string]engine.ExecResult{"stat": out("regular empty file|a:b|640\n")}, "file /a", "regular file, a:b, 0640", "regular file, a:b, 640", true},
-		"a file of another mode": {image.Check{File: &image.FileCheck{Path: "/a", Type: "file", Owner: "a:b", Mode: "0600"}}, map[string]engine.ExecResult{"stat": out("regular file|a:b|640\n")}, "file /a", "regular file, a:b, 0600", "regular file, a:b, 640", false},
-		"a file that is missing": {image.Check{File: &image.FileCheck{Path: "/a", Type: "file", Owner: "a:b", Mode: "0600"}}, map[string]engine.ExecResult{"stat": {Code: 1, Stderr: "stat: no such file"}}, "file /a", "regular file, a:b, 0600", "status 1: stat: no such file", false},
-		"a process":              {image.Check{Process: &image.ProcessCheck{Name: "serve", User: "web"}}, map[string]engine.ExecResult{"/proc/[0-9]": out(processes)}, "process serve", "user web", "2 of user web", true},
-		"a process of another":   {image.Check{Process: &image.ProcessCheck{Name: "init", User: "web"}}, map[string]engine.ExecResult{"/proc/[0-9]": out(processes)}, "process init", "user web", "1 of user root", false},
-		"a process that is none": {image.Check{Process: &image.ProcessCheck{Name: "cron", User: "web"}}, map[string]engine.ExecResult{"/proc/[0-9]": out(processes)}, "process cron", "user web", "not among init, serve", false},
-		"no list of processes":   {image.Check{Process: &image.ProcessCheck{Name: "cron", User: "web"}}, nil, "process cron", "user web", "list processes: status 0", false},
-		"an open port":           {image.Check{Listening: &image.PortCheck{Port: 80}}, map[string]engine.ExecResult{"/proc/net/tcp": out("  sl  local\n 0: 00000000:0050 00000000:0000 0A 0\n")}, "listening 80", "open", "open", true},
-		"another open port":      {image.Check{Listening: &image.PortCheck{Port: 81}}, map[string]engine.ExecResult{"/proc/net/tcp": out(" 0: 00000000:0050 00000000:0000 0A 0\n 1: 00000000:0051 00000000:0000 01 0\n")}, "listening 81", "open", "open are 80", false},
-		"no open port":           {image.Check{Listening: &image.PortCheck{Port: 81}}, nil, "listening 81", "open", "no port is open", false},
-		"access":                 {image.Check{Access: &image.AccessCheck{Path: "/k", User: "web", Read: true}}, map[string]engine.ExecResult{"/k": out("r\n")}, "access /k by web", "reads, does not write", "reads, does not write", true},
-		"too much access":        {image.Check{Access: &image.AccessCheck{Path: "/k", User: "web", Read: true}}, map[string]engine.ExecResult{"/k": out("r\nw\n")}, "access /k by web", "reads, does not write", "reads and writes", false},
-		"no access":              {image.Check{Access: &image.AccessCheck{Path: "/k", User: "web"}}, nil, "access /k by web", "neither reads nor writes", "neither reads nor writes", true},
-		"hidden":                 {image.Check{Access: &image.AccessCheck{Path: "/k", User: "web"}}, map[string]engine.ExecResult{"/k": out("no such file, or no way to it\n")}, "access /k by web", "neither reads nor writes", "no such file, or no way to it", true},
-		"missing":                {image.Check{Access: &image.AccessCheck{Path: "/k", User: "web", Write: true}}, map[string]engine.ExecResult{"/k": out("no such file, or no way to it\n")}, "access /k by web", "writes, does not read", "no such file, or no way to it", false},
-		"a command":              {image.Check{Command: &image.CommandCheck{Run: []string{"id"}, ExitCode: 3, Output: "u.d"}}, map[string]engine.ExecResult{"id": {Code: 3, Stdout: "the uid"}}, "command id", "status 3, prints /u.d/", `status 3, "uid"`, true},
-		"another status":         {image.Check{Command: &image.CommandCheck{Run: []string{"id"}}}, map[string]engine.ExecResult{"id": {Code: 3, Stderr: "a\nno\n"}}, "command id", "status 0", `status 3, prints "no"`, false},
-		"another output":         {image.Check{Command: &image.CommandCheck{Run: []string{"id"}, Output: "^x$"}}, map[string]engine.ExecResult{"id": out("y\n")}, "command id", "status 0, prints /^x$/", `status 0, prints "y"`, false},
+		"a file as it should be": {
+			image.Check{File: &image.FileCheck{Path: "/a", Type: "file", Owner: "a:b", Mode: "0640"}},
+			map[string]engine.ExecResult{"stat": out("regular empty file|a:b|640\n")},
+			"file /a", "regular file, a:b, 0640", "regular file, a:b, 640", true,
+		},
+		"a file of another mode": {
+			image.Check{File: &image.FileCheck{Path: "/a", Type: "file", Owner: "a:b", Mode: "0600"}},
+			map[string]engine.ExecResult{"stat": out("regular file|a:b|640\n")},
+			"file /a", "regular file, a:b, 0600", "regular file, a:b, 640", false,
+		},
+		"a file that is missing": {
+			image.Check{File: &image.FileCheck{Path: "/a", Type: "file", Owner: "a:b", Mode: "0600"}},
+			map[string]engine.ExecResult{"stat": {Code: 1, Stderr: "stat: no such file"}},
+			"file /a", "regular file, a:b, 0600", "status 1: stat: no such file", false,
+		},
+		"a process": {
+			image.Check{Process: &image.ProcessCheck{Name: "serve", User: "web"}},
+			map[string]engine.ExecResult{"/proc/[0-9]": out(processes)},
+			"process serve", "user web", "2 of user web", true,
+		},
+		"a process of another": {
+			image.Check{Process: &image.ProcessCheck{Name: "init", User: "web"}},
+			map[string]engine.ExecResult{"/proc/[0-9]": out(processes)},
+			"process init", "user web", "1 of user root", false,
+		},
+		"a process that is none": {
+			image.Check{Process: &image.ProcessCheck{Name: "cron", User: "web"}},
+			map[string]engine.ExecResult{"/proc/[0-9]": out(processes)},
+			"process cron", "user web", "not among init, serve", false,
+		},
+		"no list of processes": {
+			image.Check{Process: &image.ProcessCheck{Name: "cron", User: "web"}},
+			nil, "process cron", "user web", "list processes: status 0", false,
+		},
+		"an open port": {
+			image.Check{Listening: &image.PortCheck{Port: 80}},
+			map[string]engine.ExecResult{"/proc/net/tcp": out("  sl  local\n 0: 00000000:0050 00000000:0000 0A 0\n")},
+			"listening 80", "open", "open", true,
+		},
+		"another open port": {image.Check{Listening: &image.PortCheck{Port: 81}}, map[string]engine.ExecResult{
+			"/proc/net/tcp": out(" 0: 00000000:0050 00000000:0000 0A 0\n 1: 00000000:0051 00000000:0000 01 0\n"),
+		}, "listening 81", "open", "open are 80", false},
+		"no open port": {
+			image.Check{Listening: &image.PortCheck{Port: 81}}, nil, "listening 81", "open", "no port is open", false,
+		},
+		"access": {
+			image.Check{Access: &image.AccessCheck{Path: "/k", User: "web", Read: true}},
+			map[string]engine.ExecResult{"/k": out("r\n")},
+			"access /k by web",
+			"reads, does not write", "reads, does not write", true,
+		},
+		"too much access": {
+			image.Check{Access: &image.AccessCheck{Path: "/k", User: "web", Read: true}},
+			map[string]engine.ExecResult{"/k": out("r\nw\n")},
+			"access /k by web",
+			"reads, does not write", "reads and writes", false,
+		},
+		"no access": {
+			image.Check{Access: &image.AccessCheck{Path: "/k", User: "web"}},
+			nil,
+			"access /k by web", "neither reads nor writes", "neither reads nor writes", true,
+		},
+		"hidden": {
+			image.Check{Access: &image.AccessCheck{Path: "/k", User: "web"}},
+			map[string]engine.ExecResult{"/k": out("no such file, or no way to it\n")},
+			"access /k by web", "neither reads nor writes", "no such file, or no way to it", true,
+		},
+		"missing": {
+			image.Check{Access: &image.AccessCheck{Path: "/k", User: "web", Write: true}},
+			map[string]engine.ExecResult{"/k": out("no such file, or no way to it\n")},
+			"access /k by web", "writes, does not read", "no such file, or no way to it", false,
+		},
+		"a command": {
+			image.Check{Command: &image.CommandCheck{Run: []string{"id"}, ExitCode: 3, Output: "u.d"}},
+			map[string]engine.ExecResult{"id": {Code: 3, Stdout: "the uid"}},
+			"command id", "status 3, prints /u.d/", `status 3, "uid"`, true,
+		},
+		"another status": {
+			image.Check{Command: &image.CommandCheck{Run: []string{"id"}}},
+			map[string]engine.ExecResult{"id": {Code: 3, Stderr: "a\nno\n"}},
+			"command id", "status 0", `status 3, prints "no"`, false,
+		},
+		"another output": {
+			image.Check{Command: &image.CommandCheck{Run: []string{"id"}, Output: "^x$"}},
+			map[string]engine.ExecResult{"id": out("y\n")},
+			"command id",
+			"status 0, prints /^x$/", `status 0, prints "y"`, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -162,11 +228,8 @@ func TestImage_checks(t *testing.T) {
 			} else {
 				var failed *verify.Error
 				require.ErrorAs(t, err, &failed)
-				assert.EqualError(
-					t,
-					failed,
-					`verify image "x": containers/x/image.yaml:7: `+tc.row+": expected "+tc.expected+", seen: "+tc.seen,
-				)
+				assert.EqualError(t, failed,
+					`verify image "x": containers/x/image.yaml:7: `+tc.row+": expected "+tc.expected+", seen: "+tc.seen)
 			}
 			b.assertEmpty(t)
 		})
@@ -189,10 +252,12 @@ func TestImage_service_has_no_more_than_it_declares(t *testing.T) {
 		seen string
 		ok   bool
 	}{
-		"Name:\tinit\nCapBnd:\t0000000000000400\nNoNewPrivs:\t1\n": {"capabilities: NET_BIND_SERVICE, no new privileges", true},
-		"CapBnd:\t0000000000000401\nNoNewPrivs:\t1\n":              {"capabilities: CHOWN NET_BIND_SERVICE, no new privileges", false},
-		"CapBnd:\t0000000000000400\nNoNewPrivs:\t0\n":              {"capabilities: NET_BIND_SERVICE", false},
-		"CapBnd:\t0000000000000000\nNoNewPrivs:\t1\n":              {"capabilities: none, no new privileges", false},
+		"Name:\tinit\nCapBnd:\t0000000000000400\nNoNewPrivs:\t1\n": {
+			"capabilities: NET_BIND_SERVICE, no new privileges", true,
+		},
+		"CapBnd:\t0000000000000401\nNoNewPrivs:\t1\n": {"capabilities: CHOWN NET_BIND_SERVICE, no new privileges", false},
+		"CapBnd:\t0000000000000400\nNoNewPrivs:\t0\n": {"capabilities: NET_BIND_SERVICE", false},
+		"CapBnd:\t0000000000000000\nNoNewPrivs:\t1\n": {"capabilities: none, no new privileges", false},
 		"": {"status 0", false},
 	} {
 		b := newBench(exec())
@@ -213,10 +278,12 @@ func TestImage_stop(t *testing.T) {
 		seen   string
 		ok     bool
 	}{
-		"ends as declared":              {func(s *image.Stop) { s.Log = "shut .*" }, `"shut down"`, true},
-		"ends with another status":      {func(s *image.Stop) { s.ExitCode = 143 }, "status 0 after", false},
-		"says nothing of its end":       {func(s *image.Stop) { s.Log = "good bye" }, "the log does not have it", false},
-		"does not hear its stop signal": {func(s *image.Stop) { s.Signal = "SIGHUP" }, "it still runs 200ms after SIGHUP", false},
+		"ends as declared":         {func(s *image.Stop) { s.Log = "shut .*" }, `"shut down"`, true},
+		"ends with another status": {func(s *image.Stop) { s.ExitCode = 143 }, "status 0 after", false},
+		"says nothing of its end":  {func(s *image.Stop) { s.Log = "good bye" }, "the log does not have it", false},
+		"does not hear its stop signal": {
+			func(s *image.Stop) { s.Signal = "SIGHUP" }, "it still runs 200ms after SIGHUP", false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -244,11 +311,8 @@ func TestImage_not_ready(t *testing.T) {
 	b.answers["up"] = engine.ExecResult{Code: 3, Stderr: "busy"}
 	results, err := b.verify(t.Context())
 	require.Error(t, err)
-	assert.Regexp(
-		t,
-		`^wait for exec up \(\d+ms\): it is not ready within 200ms; its last answer: status 3: busy$`,
-		named(t, results, "exec up").Seen,
-	)
+	assert.Regexp(t, `^wait for exec up \(\d+ms\): it is not ready within 200ms; its last answer: status 3: busy$`,
+		named(t, results, "exec up").Seen)
 	assert.Equal(t, "not checked: the container is not ready", named(t, results, "listening 1").Seen)
 	b.assertEmpty(t)
 }
@@ -276,14 +340,9 @@ func TestImage_variables_and_restart_and_once(t *testing.T) {
 		exec(),
 		image.Check{Variable: &image.VariableCheck{Name: "A", Value: "2", Run: []string{"show"}, Default: "1", Output: "2"}},
 		image.Check{Restart: &image.RestartCheck{Write: []string{"w"}, Read: []string{"r"}, Output: "kept"}},
-		image.Check{
-			Once: &image.OnceCheck{
-				Command:     []string{"version"},
-				Environment: map[string]string{"B": "c"},
-				ExitCode:    2,
-				Output:      "v[0-9]",
-			},
-		},
+		image.Check{Once: &image.OnceCheck{
+			Command: []string{"version"}, Environment: map[string]string{"B": "c"}, ExitCode: 2, Output: "v[0-9]",
+		}},
 	)
 	b.image.Runtime.Start = image.Start{
 		Environment: map[string]string{"A": "1", "Z": "z"}, Volumes: []string{"/data"}, Tmpfs: []string{"/t"},
@@ -322,25 +381,19 @@ func TestImage_is_started_as_the_service(t *testing.T) {
 	t.Parallel()
 	b := newBench(exec())
 	b.image.Service = &image.Service{
-		Environment: map[string]string{"A": "1", "B": "2", "DOMAIN": "${domain}"},
-		ReadOnly:    true,
-		Groups:      []int{9999},
-		Volumes:     []image.ServiceVolume{{Name: "data", Path: "/data"}, {Name: "certs", Path: "/etc/certs"}},
-		Tmpfs:       []image.ServiceTmpfs{{Path: "/run/x", Owner: "1:2"}},
+		Environment: map[string]string{"A": "1", "B": "2", "DOMAIN": "${domain}"}, ReadOnly: true, Groups: []int{9999},
+		Volumes: []image.ServiceVolume{{Name: "data", Path: "/data"}, {Name: "certs", Path: "/etc/certs"}},
+		Tmpfs:   []image.ServiceTmpfs{{Path: "/run/x", Owner: "1:2"}},
 		Secrets: []image.ServiceSecret{
-			{Name: "password", Path: "/run/p/password", Owner: "1:2"},
-			{Name: "token", Path: "/run/p/token", Owner: "1:2"},
+			{Name: "password", Path: "/run/p/password", Owner: "1:2"}, {Name: "token", Path: "/run/p/token", Owner: "1:2"},
 		},
 	}
 	b.image.Runtime.Start = image.Start{
-		Environment: map[string]string{
-			"B": "3",
-		},
+		Environment: map[string]string{"B": "3"},
 		Certificate: &image.Certificate{Path: "/etc/certs", Owner: "9999:9998", Mode: "0640"},
 	}
-	b.answers["/proc/1/status"] = engine.ExecResult{
-		Stdout: "CapBnd:\t0000000000000000\nNoNewPrivs:\t1\noverlay / overlay ro,relatime 0 0\n",
-	}
+	b.answers["/proc/1/status"] = engine.ExecResult{Stdout: "CapBnd:\t0000000000000000\nNoNewPrivs:\t1\n" +
+		"overlay / overlay ro,relatime 0 0\n"}
 	results, err := b.verify(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, "capabilities: none, no new privileges, read-only", named(t, results, "confinement").Seen)
@@ -357,7 +410,10 @@ func TestImage_is_started_as_the_service(t *testing.T) {
 func TestImage_cleans_up(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	for _, method := range []string{"NetworkCreate", "VolumeCreate", "ContainerCreate", "ContainerStart", "ContainerInspect", "ContainerExec", "ContainerKill", "ContainerWait", "ContainerLogs"} {
+	for _, method := range []string{
+		"NetworkCreate", "VolumeCreate", "ContainerCreate", "ContainerStart",
+		"ContainerInspect", "ContainerExec", "ContainerKill", "ContainerWait", "ContainerLogs",
+	} {
 		t.Run("when "+method+" does not work", func(t *testing.T) {
 			t.Parallel()
 			b := full()
@@ -406,8 +462,7 @@ func TestImage_cleans_up(t *testing.T) {
 func full() *bench {
 	b := newBench(exec(), image.Check{Once: &image.OnceCheck{Command: []string{"true"}}})
 	b.image.Runtime.Start = image.Start{
-		Volumes:     []string{"/data"},
-		Certificate: &image.Certificate{Path: "/p", Owner: "1:2", Mode: "0640"},
+		Volumes: []string{"/data"}, Certificate: &image.Certificate{Path: "/p", Owner: "1:2", Mode: "0640"},
 	}
 	b.image.Stop.Log = "down"
 	b.Behave = func(spec engine.ContainerSpec) enginetest.Outcome {

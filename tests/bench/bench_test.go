@@ -56,19 +56,8 @@ type group struct {
 // groups are all comparisons. The set-ups come late, since a reset gives the database another password.
 func groups() []group {
 	return []group{
-		sizes(),
-		floors(),
-		firstQueries(),
-		updates(),
-		templates(),
-		memory(),
-		serviceSizes(),
-		agents(),
-		served(),
-		underLoad(),
-		serviceSetups(),
-		setups(),
-		builds(),
+		sizes(), floors(), firstQueries(), updates(), templates(), memory(), serviceSizes(), agents(), served(), underLoad(),
+		serviceSetups(), setups(), builds(),
 	}
 }
 

@@ -49,10 +49,8 @@ func (s *site) contents(ctx context.Context) ([]Content, error) {
 		if shared > 0 {
 			c.Parts = append(c.Parts, Part{Name: "base-debian, shared", Bytes: shared})
 		}
-		c.Parts = append(
-			append(c.Parts, Largest(own, 12)...),
-			Part{Name: "replaced or removed by a later layer, and the layers themselves", Bytes: rest},
-		)
+		c.Parts = append(append(c.Parts, Largest(own, 12)...),
+			Part{Name: "replaced or removed by a later layer, and the layers themselves", Bytes: rest})
 		all = append(all, c)
 	}
 	return all, nil
@@ -61,13 +59,8 @@ func (s *site) contents(ctx context.Context) ([]Content, error) {
 // files sums up the files of an image by what they belong to.
 func (s *site) files(ctx context.Context, name string) (map[string]int64, error) {
 	id, err := s.engine.ContainerCreate(ctx, engine.ContainerSpec{
-		Image: image.LatestRef(
-			name,
-		),
-		Entrypoint: []string{"sleep"},
-		Command:    []string{"infinity"},
-		User:       "root",
-		Labels:     container.DisposableLabels(),
+		Image: image.LatestRef(name), Entrypoint: []string{"sleep"}, Command: []string{"infinity"}, User: "root",
+		Labels: container.DisposableLabels(),
 	})
 	if err != nil {
 		return nil, err
@@ -76,11 +69,8 @@ func (s *site) files(ctx context.Context, name string) (map[string]int64, error)
 	if err := s.engine.ContainerStart(ctx, id); err != nil {
 		return nil, err
 	}
-	res, err := s.engine.ContainerExec(
-		ctx,
-		id,
-		engine.ExecSpec{Command: []string{"python3", "-c", contentsScript}, User: "root"},
-	)
+	res, err := s.engine.ContainerExec(ctx, id,
+		engine.ExecSpec{Command: []string{"python3", "-c", contentsScript}, User: "root"})
 	if err == nil && res.Code != 0 {
 		err = fmt.Errorf("read files of image %q: exit status %d: %s", name, res.Code, res.Stderr)
 	}

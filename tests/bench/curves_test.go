@@ -71,11 +71,8 @@ func updateCurves() growth {
 		}
 		return []Growth{
 			{Name: names[0], Per: "changeset", Sizes: sizes, At: func(size int) *Probe {
-				return Timed(
-					"schema:update",
-					func(ctx context.Context) error { return v.recreate(ctx, "bench") },
-					run(size, "bench"),
-				)
+				return Timed("schema:update", func(ctx context.Context) error { return v.recreate(ctx, "bench") },
+					run(size, "bench"))
 			}},
 			{Name: names[1], Per: "changeset", Sizes: sizes, At: func(size int) *Probe {
 				return Timed("schema:update", nil, run(size, current(size)))
@@ -90,13 +87,8 @@ func imageCurves() growth {
 	return growth{names: names, prepare: func(s *site) []Growth {
 		root := s.TempDir()
 		sizes := []int{1, 3, 10}
-		require.NoError(
-			s,
-			os.CopyFS(
-				filepath.Join(root, "containers", "base-debian"),
-				os.DirFS(filepath.Join("..", "..", "containers", "base-debian")),
-			),
-		)
+		require.NoError(s, os.CopyFS(filepath.Join(root, "containers", "base-debian"),
+			os.DirFS(filepath.Join("..", "..", "containers", "base-debian"))))
 		for n := range slices.Max(sizes) {
 			s.smallImage(root, n)
 		}

@@ -22,10 +22,7 @@ import (
 func floors() group {
 	return group{
 		rows: []string{
-			"engine: run true, port published",
-			"engine: run true, host network",
-			"initdb --no-sync",
-			"server start",
+			"engine: run true, port published", "engine: run true, host network", "initdb --no-sync", "server start",
 		},
 		prepare: func(s *site) []Row {
 			ours := image.LatestRef("postgres")
@@ -83,11 +80,9 @@ func (s *site) inside(ref engine.Ref) func(prepare, work string) *Probe {
 	require.NoError(s, s.engine.ContainerStart(s.Context(), id))
 	return func(prepare, work string) *Probe {
 		return &Probe{What: "in the image", Measure: func(ctx context.Context) (float64, error) {
-			script := fmt.Sprintf(
-				"{ %s; } >/dev/null 2>&1; a=$EPOCHREALTIME; { %s; } >/dev/null 2>&1 || exit; echo $a $EPOCHREALTIME",
-				prepare,
-				work,
-			)
+			script := fmt.Sprintf("{ %s; } >/dev/null 2>&1; a=$EPOCHREALTIME; { %s; } >/dev/null 2>&1 || exit; echo $a "+
+				"$EPOCHREALTIME",
+				prepare, work)
 			res, err := s.engine.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"bash", "-c", script}})
 			if err != nil {
 				return 0, err

@@ -120,9 +120,8 @@ func TestKeep(t *testing.T) {
 	assert.FileExists(t, filepath.Join(root, "docs", "benchmarks", "curves.svg"))
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
-	assert.Equal(
-		t,
-		"# Speed\n\n"+keptBegin+"\n![Each row against its goal](benchmarks/kept.svg)\n\n"+r.Markdown()+"\n"+keptEnd+"\nMore.\n",
-		string(text),
-	)
+	assert.Equal(t,
+		"# Speed\n\n"+keptBegin+"\n![Each row against its goal](benchmarks/kept.svg)\n\n"+r.Markdown()+"\n"+keptEnd+
+			"\nMore.\n",
+		string(text))
 }

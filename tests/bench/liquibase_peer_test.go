@@ -21,7 +21,8 @@ const stockDockerfile = `ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 USER root
 RUN apt-get update && mkdir -p /usr/share/man/man1 \
- && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends default-jre-headless && rm -rf /var/lib/apt/lists/*
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends default-jre-headless \
+ && rm -rf /var/lib/apt/lists/*
 COPY liquibase/ /liquibase/
 RUN chmod +x /liquibase/liquibase
 WORKDIR /liquibase
@@ -53,25 +54,11 @@ func (s liquibasePeer) command(name string) func(context.Context) error {
 		}
 		password, _ := u.User.Password()
 		// The password stands in argv, as in Liquibase's own examples; the database lives as long as this test.
-		return must(
-			exec.CommandContext(
-				ctx,
-				"docker",
-				"run",
-				"--rm",
-				"--network",
-				"host",
-				"-v",
-				s.dir+":/changelog:ro",
-				stockLiquibase,
-				"--search-path=/changelog",
-				name,
-				"--url=jdbc:postgresql://"+u.Host+u.Path,
-				"--username="+u.User.Username(),
-				"--password="+password,
-				"--changelog-file=root.yaml",
-			),
-		)
+		return must(exec.CommandContext(ctx, "docker", "run", "--rm", "--network", "host", "-v", s.dir+":/changelog:ro",
+			stockLiquibase,
+			"--search-path=/changelog", name, "--url=jdbc:postgresql://"+u.Host+u.Path, "--username="+u.User.Username(),
+			"--password="+password,
+			"--changelog-file=root.yaml"))
 	}
 }
 

@@ -82,7 +82,9 @@ func (d *demonstration) underLoad(ctx context.Context) (float64, error) {
 	asking, stop := context.WithCancel(ctx)
 	var clients sync.WaitGroup
 	slowest, failed := make([]time.Duration, 4), make([]error, 5)
-	for i, client := range []func() (ask func(context.Context) error, end func(), err error){d.overHTTPS, d.overDNS("udp"), d.overDNS("tcp"), d.overIMAP} {
+	for i, client := range []func() (ask func(context.Context) error, end func(), err error){
+		d.overHTTPS, d.overDNS("udp"), d.overDNS("tcp"), d.overIMAP,
+	} {
 		clients.Go(func() { slowest[i], failed[i] = keepAsking(asking, client) })
 	}
 	failed[4] = d.disturb(ctx)
@@ -103,8 +105,7 @@ func (d *demonstration) underLoad(ctx context.Context) (float64, error) {
 
 // keepAsking asks until ctx ends, and tells how long the slowest answer took.
 func keepAsking(
-	ctx context.Context,
-	connect func() (func(context.Context) error, func(), error),
+	ctx context.Context, connect func() (func(context.Context) error, func(), error),
 ) (slowest time.Duration, err error) {
 	ask, end, err := connect()
 	if err != nil {
@@ -126,11 +127,10 @@ func (d *demonstration) disturb(ctx context.Context) error {
 	for range 2 {
 		for range 10 {
 			d.changes++
-			if _, err := d.conn.Exec(
-				ctx,
-				fmt.Sprintf(`insert into domains (name, serves_web) values ('load%d.example.org', true);
-				insert into dns_records (zone_id, name, type, content) select id, 'load%d', 'A', '192.0.2.1' from dns_zones where name = 'example.test'`, d.changes, d.changes),
-			); err != nil {
+			if _, err := d.conn.Exec(ctx, fmt.Sprintf(`insert into domains (name, serves_web)
+				values ('load%d.example.org', true);
+				insert into dns_records (zone_id, name, type, content) select id, 'load%d', 'A', '192.0.2.1' from dns_zones
+				where name = 'example.test'`, d.changes, d.changes)); err != nil {
 				return err
 			}
 			time.Sleep(100 * time.Millisecond) // as people and programs do: not all at once
@@ -144,11 +144,8 @@ func (d *demonstration) disturb(ctx context.Context) error {
 
 // serial is that of the certificate that nginx shows.
 func (d *demonstration) serial(ctx context.Context) (string, error) {
-	conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: "example.test"}}).DialContext(
-		ctx,
-		"tcp",
-		d.at("nginx"),
-	)
+	conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: "example.test"}}).DialContext(ctx,
+		"tcp", d.at("nginx"))
 	if err != nil {
 		return "", err
 	}

@@ -38,7 +38,8 @@ const (
     image: %s
     depends_on: { db: { condition: service_healthy } }
     volumes: ["%s:/changelog:ro"]
-    command: [--search-path=/changelog, update, "--url=jdbc:postgresql://db:5432/postgres", --username=postgres, --password=bench, --changelog-file=db.changelog-root.yaml]
+    command: [--search-path=/changelog, update, "--url=jdbc:postgresql://db:5432/postgres", --username=postgres,
+      --password=bench, --changelog-file=db.changelog-root.yaml]
 volumes: { data: {} }
 `
 )
@@ -160,7 +161,9 @@ func (p *peers) buildCompose(ctx context.Context, program string) error {
 		return err
 	}
 	_ = os.Remove(filepath.Join(dir, "go.mod"))
-	for _, args := range [][]string{{"mod", "init", "compose"}, {"get", composeModule}, {"mod", "tidy"}, {"build", "-o", program, composeModule + "/cmd"}} {
+	for _, args := range [][]string{
+		{"mod", "init", "compose"}, {"get", composeModule}, {"mod", "tidy"}, {"build", "-o", program, composeModule + "/cmd"},
+	} {
 		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOFLAGS=-mod=mod")
 		if err := must(cmd); err != nil {

@@ -80,14 +80,8 @@ func (s *site) changelog(n int) (root string, err error) {
 	var sql strings.Builder
 	sql.WriteString("--liquibase formatted sql\n")
 	for i := range n {
-		fmt.Fprintf(
-			&sql,
-			"--changeset bench:%d\ncreate table t%d (id int primary key, name text not null);\ncreate index on t%d (name);\n--rollback drop table t%d;\n",
-			i,
-			i,
-			i,
-			i,
-		)
+		fmt.Fprintf(&sql, "--changeset bench:%d\ncreate table t%d (id int primary key, name text not null);\n"+
+			"create index on t%d (name);\n--rollback drop table t%d;\n", i, i, i, i)
 	}
 	if err := os.MkdirAll(filepath.Join(s.c.Dir, dir), 0o755); err != nil {
 		return "", err

@@ -69,12 +69,8 @@ func TestResult_Plot(t *testing.T) {
 		require.NoError(t, err, "well-formed")
 	}
 	assert.Contains(t, svg, "a &lt;b&gt;, docker")
-	assert.Equal(
-		t,
-		2,
-		strings.Count(svg, `class="curve s0 dashed"`),
-		"another engine is dashed, in the curve's own colour",
-	)
+	assert.Equal(t, 2, strings.Count(svg, `class="curve s0 dashed"`),
+		"another engine is dashed, in the curve's own colour")
 	assert.Contains(t, svg, `points="70.0,`, "one is at the left edge")
 	assert.Contains(t, svg, " 630.0,", "a thousand at the right one")
 
@@ -99,19 +95,13 @@ func TestResult_Markdown(t *testing.T) {
 		Curves:   []Curve{grown(t, "update", "docker")},
 		Contents: []Content{{Image: "postgres", Bytes: 400e6, Parts: []Part{{"perl", 100e6}, {"the rest", 300e6}}}},
 	}.Markdown()
-	assert.Contains(
-		t,
-		text,
-		"Measured on 2026-11-25, linux/amd64, 2 processors (Fast), load 0.10 before, with docker 20.10; 8 rounds of each row, revision abc.\n",
-	)
+	assert.Contains(t, text, "Measured on 2026-11-25, linux/amd64, 2 processors (Fast), load 0.10 before, with docker "+
+		"20.10; 8 rounds of each row, revision abc.\n")
 	assert.Contains(t, text, "\n### On docker\n\n| work | ours (min / median / max) |")
 	assert.Contains(t, text, `| a \| b | 0.200 / 0.203 / 0.206 s |`)
 	assert.Contains(t, text, "| update | docker | 10 changesets |")
-	assert.Contains(
-		t,
-		text,
-		"\n### What postgres is made of\n\n| part | MB | share |\n| --- | --- | --- |\n| perl | 100 | 25 % |\n",
-	)
+	assert.Contains(t, text,
+		"\n### What postgres is made of\n\n| part | MB | share |\n| --- | --- | --- |\n| perl | 100 | 25 % |\n")
 	assert.Contains(t, text, "| **all of it** | 400 |  |\n")
 	for line := range strings.Lines(text) {
 		assert.Equal(t, strings.TrimRight(line, " \n")+"\n", line, "nothing at the end of a line")

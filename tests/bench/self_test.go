@@ -114,11 +114,7 @@ func TestRow_Measure_a_peer_that_breaks(t *testing.T) {
 		return nil
 	}, func(context.Context) error { return nil })
 	m, err := Row{
-		Name:      "work",
-		Unit:      Seconds,
-		Goal:      1,
-		Ours:      probe("ours", &order, 1, 2, 3),
-		Peer:      peer,
+		Name: "work", Unit: Seconds, Goal: 1, Ours: probe("ours", &order, 1, 2, 3), Peer: peer,
 		PeerFloor: probe("floor", &order, 1, 2, 3),
 	}.Measure(t.Context(), 3)
 	require.NoError(t, err)
@@ -162,11 +158,8 @@ func TestRow_Measure_failures(t *testing.T) {
 	assert.Equal(t, "no room", m.Failed)
 	_, decided := m.Met()
 	assert.False(t, decided)
-	assert.Equal(
-		t,
-		[]string{"work", "", "failed: no room", "", "", "", "", "", "failed"},
-		Result{Rows: []Measured{m}}.Table()[0],
-	)
+	assert.Equal(t, []string{"work", "", "failed: no room", "", "", "", "", "", "failed"},
+		Result{Rows: []Measured{m}}.Table()[0])
 
 	row.Ours.Prepare = func(context.Context) error { return errors.New("no image") }
 	_, err = row.Measure(t.Context(), 1)
@@ -230,26 +223,12 @@ func TestResult_Table(t *testing.T) {
 	rows := Result{Rows: []Measured{measured(t, "work", 0.2), missing}}.Table()
 	assert.Equal(t, [][]string{
 		{
-			"work",
-			"docker",
-			"0.200 / 0.203 / 0.206 s",
-			"",
-			"compose: 1.00 / 1.00 / 1.00 s",
-			"",
-			"0.200 / 0.203 / 0.206",
-			"≤ 0.300",
-			"met",
+			"work", "docker", "0.200 / 0.203 / 0.206 s", "",
+			"compose: 1.00 / 1.00 / 1.00 s", "", "0.200 / 0.203 / 0.206", "≤ 0.300", "met",
 		},
 		{
-			"warm",
-			"podman",
-			"0.500 / 0.500 / 0.500 s",
-			"no-op: 0.400 s",
-			"missing: docker compose is not there",
-			"",
-			"",
-			"≤ 0.030",
-			"undecided",
+			"warm", "podman", "0.500 / 0.500 / 0.500 s", "no-op: 0.400 s",
+			"missing: docker compose is not there", "", "", "≤ 0.030", "undecided",
 		},
 	}, rows)
 	assert.Len(t, Header(), len(rows[0]))

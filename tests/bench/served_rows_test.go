@@ -32,12 +32,8 @@ func served() group {
 		v := s.visitors("nginx,bind,dovecot")
 		var rows []Row
 		for n, goal := range map[int]float64{1: 0.3, 100: 0.4, 1000: 0.8} {
-			rows = append(
-				rows,
-				v.row("nginx", n, goal, v.addSite),
-				v.row("bind", n, goal, v.changeZone),
-				v.row("dovecot", n, goal, v.addAccount),
-			)
+			rows = append(rows, v.row("nginx", n, goal, v.addSite), v.row("bind", n, goal, v.changeZone),
+				v.row("dovecot", n, goal, v.addAccount))
 		}
 		return inOrder(g.rows, append(rows,
 			Row{Name: g.rows[9], Unit: Seconds, Goal: 3, Ours: v.all(v.disableSites, v.enableSites)},
@@ -173,16 +169,15 @@ func (v *visitors) fill(ctx context.Context, n int) error {
 	}
 	last := fmt.Sprintf("d%d.example.org", n)
 	return v.commit(ctx, change{
-		fmt.Sprintf(
-			`insert into domains (name, serves_web, serves_mail) select 'd' || i || '.example.org', true, true from generate_series(1, %d) i;
-		insert into dns_zones (domain_id, name, primary_ns, hostmaster) select id, name, 'ns1.example.net', 'admin@example.org' from domains;
+		fmt.Sprintf(`insert into domains (name, serves_web, serves_mail) select 'd' || i || '.example.org', true, true
+			from generate_series(1, %d) i;
+		insert into dns_zones (domain_id, name, primary_ns, hostmaster)
+		select id, name, 'ns1.example.net', 'admin@example.org' from domains;
 		insert into dns_records (zone_id, name, type, content) select id, '@', 'NS', 'ns1.example.net.' from dns_zones;
-		insert into dns_records (zone_id, name, type, content) select id, 'h' || i, 'A', '192.0.2.' || i from dns_zones, generate_series(1, 8) i;
+		insert into dns_records (zone_id, name, type, content) select id, 'h' || i, 'A', '192.0.2.' || i
+		from dns_zones, generate_series(1, 8) i;
 		insert into dns_records (zone_id, name, type, content) select id, 't', 'TXT', 'first' from dns_zones;
-		insert into accounts (domain_id, local_part, password_hash) select id, 'first', '%s' from domains;`,
-			n,
-			hash,
-		),
+		insert into accounts (domain_id, local_part, password_hash) select id, 'first', '%s' from domains;`, n, hash),
 		func(ctx context.Context) bool {
 			return v.asks(ctx, last) == http.StatusMovedPermanently && v.text(last) == "first"
 		},
@@ -194,10 +189,8 @@ func (v *visitors) addSite() change {
 	v.changes++
 	name := fmt.Sprintf("new%d.example.org", v.changes)
 	return change{
-		fmt.Sprintf(
-			`delete from domains where name like 'new%%'; insert into domains (name, serves_web) values ('%s', true)`,
-			name,
-		),
+		fmt.Sprintf(`delete from domains where name like 'new%%'; insert into domains (name, serves_web)
+			values ('%s', true)`, name),
 		func(ctx context.Context) bool { return v.asks(ctx, name) == http.StatusMovedPermanently },
 	}
 }
@@ -207,10 +200,8 @@ func (v *visitors) changeZone() change {
 	v.changes++
 	text := fmt.Sprintf("change %d", v.changes)
 	return change{
-		fmt.Sprintf(
-			`update dns_records set content = '%s' where type = 'TXT' and zone_id = (select id from dns_zones where name = 'd1.example.org')`,
-			text,
-		),
+		fmt.Sprintf(`update dns_records set content = '%s' where type = 'TXT' and zone_id = (select id from dns_zones
+			where name = 'd1.example.org')`, text),
 		func(context.Context) bool { return v.text("d1.example.org") == text },
 	}
 }
@@ -223,11 +214,8 @@ func (v *visitors) addAccount() change {
 	v.changes++
 	name := fmt.Sprintf("new%d", v.changes)
 	return change{
-		fmt.Sprintf(
-			`insert into accounts (domain_id, local_part, password_hash) select id, '%s', '%s' from domains where name = 'd1.example.org'`,
-			name,
-			hash,
-		),
+		fmt.Sprintf(`insert into accounts (domain_id, local_part, password_hash) select id, '%s', '%s' from domains
+			where name = 'd1.example.org'`, name, hash),
 		func(context.Context) bool {
 			c, err := client.DialTLS(fmt.Sprintf("127.0.0.1:%d", v.ports["dovecot"]), &tls.Config{InsecureSkipVerify: true})
 			if err != nil {
@@ -240,17 +228,15 @@ func (v *visitors) addAccount() change {
 }
 
 func (v *visitors) disableSites() change {
-	return change{
-		`update domains set enabled = false`,
-		v.each(func(ctx context.Context, name string) bool { return v.asks(ctx, name) == http.StatusNotFound }),
-	}
+	return change{`update domains set enabled = false`, v.each(func(ctx context.Context, name string) bool {
+		return v.asks(ctx, name) == http.StatusNotFound
+	})}
 }
 
 func (v *visitors) enableSites() change {
-	return change{
-		`update domains set enabled = true`,
-		v.each(func(ctx context.Context, name string) bool { return v.asks(ctx, name) == http.StatusMovedPermanently }),
-	}
+	return change{`update domains set enabled = true`, v.each(func(ctx context.Context, name string) bool {
+		return v.asks(ctx, name) == http.StatusMovedPermanently
+	})}
 }
 
 // changeZones changes a record of each.
@@ -276,12 +262,8 @@ func (v *visitors) each(is func(ctx context.Context, name string) bool) func(con
 
 // asks is how nginx answers for a name over HTTP, or 0.
 func (v *visitors) asks(ctx context.Context, name string) int {
-	req, err := http.NewRequestWithContext(
-		ctx,
-		http.MethodGet,
-		fmt.Sprintf("http://127.0.0.1:%d/", v.ports["nginx"]),
-		http.NoBody,
-	)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/", v.ports["nginx"]),
+		http.NoBody)
 	if err != nil {
 		return 0
 	}

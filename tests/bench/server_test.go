@@ -42,12 +42,8 @@ func (s *site) disposableServer() server {
 	at, err := netip.ParseAddrPort(c.Address(5432))
 	require.NoError(s, err)
 	target := database.Target{
-		Host:     at.Addr().String(),
-		Port:     at.Port(),
-		User:     "postgres",
-		Password: "bench",
-		Database: "postgres",
-		SSLMode:  "disable",
+		Host: at.Addr().String(), Port: at.Port(), User: "postgres",
+		Password: "bench", Database: "postgres", SSLMode: "disable",
 	}
 	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
 	defer cancel()

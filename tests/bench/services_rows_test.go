@@ -31,19 +31,14 @@ func serviceSizes() group {
 			return float64(img.SizeBytes) / 1e6, err
 		}
 		for i, name := range strings.Split(hosting, ",") {
-			rows = append(
-				rows,
-				Row{
-					Name: g.rows[i],
-					Unit: Megabytes,
-					Goal: 70,
-					Ours: &Probe{What: name, Measure: func(ctx context.Context) (float64, error) {
-						whole, err := size(ctx, name)
-						base, baseErr := size(ctx, "base-debian")
-						return whole - base, errors.Join(err, baseErr)
-					}},
-				},
-			)
+			rows = append(rows, Row{
+				Name: g.rows[i], Unit: Megabytes, Goal: 70,
+				Ours: &Probe{What: name, Measure: func(ctx context.Context) (float64, error) {
+					whole, err := size(ctx, name)
+					base, baseErr := size(ctx, "base-debian")
+					return whole - base, errors.Join(err, baseErr)
+				}},
+			})
 		}
 		return rows
 	}
@@ -60,10 +55,8 @@ func agents() group {
 			return []Row{
 				{Name: "memory of an agent", Unit: Megabytes, Goal: 20, Ours: &Probe{What: "the largest", Measure: s.agentMemory}},
 				{
-					Name: "processor of an agent in 10 s of idleness",
-					Unit: Seconds,
-					Goal: 0.02,
-					Ours: &Probe{What: "the busiest", Measure: s.agentProcessor},
+					Name: "processor of an agent in 10 s of idleness", Unit: Seconds,
+					Goal: 0.02, Ours: &Probe{What: "the busiest", Measure: s.agentProcessor},
 				},
 			}
 		},
@@ -121,45 +114,25 @@ func (s *site) agentProcessor(ctx context.Context) (most float64, err error) {
 // serviceSetups compare the whole road with all services with that of the database alone, and with compose's.
 func serviceSetups() group {
 	g := group{stack: true, rows: []string{
-		"setup with five services, fresh volumes",
-		"setup with five services, nothing changed",
+		"setup with five services, fresh volumes", "setup with five services, nothing changed",
 		"setup with five services, fresh volumes, beside compose",
 		"setup with five services, nothing changed, beside compose",
 	}}
 	g.prepare = func(s *site) []Row {
 		warmPeer, freshPeer, err := s.peers.composeServices(s.T)
 		s.chosen(hosting)
-		with, alone, reset := s.mage(
-			[]string{"POSTSTACK_SERVICES=" + hosting},
-			"setup",
-		), s.mage(
-			nil,
-			"setup",
-		), s.mage(
-			nil,
-			"reset",
-			"-yes",
-		)
+		with, alone, reset := s.mage([]string{"POSTSTACK_SERVICES=" + hosting}, "setup"), s.mage(nil, "setup"), s.mage(nil,
+			"reset", "-yes")
 		anew := func(ctx context.Context) error { return errors.Join(reset(ctx), alone(ctx)) }
 		fresh, warm := Timed("mage setup", reset, with), Timed("mage setup", with, with)
 		return []Row{
 			{
-				Name:      g.rows[0],
-				Unit:      Seconds,
-				Goal:      2,
-				Ours:      fresh,
-				OursFloor: s.noop(),
-				Peer:      Timed("the database alone", reset, alone),
-				PeerFloor: s.noop(),
+				Name: g.rows[0], Unit: Seconds, Goal: 2, Ours: fresh, OursFloor: s.noop(),
+				Peer: Timed("the database alone", reset, alone), PeerFloor: s.noop(),
 			},
 			{
-				Name:      g.rows[1],
-				Unit:      Seconds,
-				Goal:      1.6,
-				Ours:      warm,
-				OursFloor: s.noop(),
-				Peer:      Timed("the database alone", anew, alone),
-				PeerFloor: s.noop(),
+				Name: g.rows[1], Unit: Seconds, Goal: 1.6, Ours: warm, OursFloor: s.noop(),
+				Peer: Timed("the database alone", anew, alone), PeerFloor: s.noop(),
 			},
 			against(Row{Name: g.rows[2], Unit: Seconds, Goal: 0.6, Ours: fresh, OursFloor: s.noop()}, freshPeer, nil, err),
 			against(Row{Name: g.rows[3], Unit: Seconds, Goal: 0.1, Ours: warm, OursFloor: s.noop()}, warmPeer, nil, err),
@@ -187,19 +160,12 @@ func (p *peers) composeServices(t *testing.T) (warm, fresh *Probe, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	run := p.project(
-		filepath.Join(root, "tests", "bench", "testdata", "compose"),
+	run := p.project(filepath.Join(root, "tests", "bench", "testdata", "compose"),
 		[]string{
-			"POSTGRES=" + string(postgres),
-			"LIQUIBASE=" + stockLiquibase,
-			"CHANGELOGS=" + filepath.Join(root, "changelogs"),
-		},
-	)
-	down, up := run(
-		"down",
-		"--volumes",
-	), run(
-		append([]string{"up", "--detach", "--wait", "db"}, strings.Split(hosting, ",")...)...)
+			"POSTGRES=" + string(postgres), "LIQUIBASE=" + stockLiquibase, "CHANGELOGS=" + filepath.Join(root, "changelogs"),
+		})
+	down, up := run("down", "--volumes"), run(append([]string{"up", "--detach", "--wait", "db"},
+		strings.Split(hosting, ",")...)...)
 	t.Cleanup(func() { _ = down(context.WithoutCancel(t.Context())) })
 	return Timed("compose", up, up), Timed("compose", down, up), up(t.Context())
 }

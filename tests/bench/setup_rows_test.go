@@ -10,9 +10,7 @@ import (
 func setups() group {
 	return group{
 		rows: []string{
-			"setup, nothing changed, through mage",
-			"setup, nothing changed, compiled",
-			"setup, images built, fresh volume",
+			"setup, nothing changed, through mage", "setup, nothing changed, compiled", "setup, images built, fresh volume",
 		},
 		stack: true,
 		prepare: func(s *site) []Row {

@@ -58,11 +58,8 @@ type sight struct {
 // see opens a file and looks at it. The tab stays open until the test ends.
 func see(t *testing.T, path string, l look) sight {
 	t.Helper()
-	options := append(
-		chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(browser(t)),
-		chromedp.UserDataDir(t.TempDir()),
-	)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browser(t)),
+		chromedp.UserDataDir(t.TempDir()))
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium's sandbox refuses root
 	}

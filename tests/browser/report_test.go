@@ -49,50 +49,28 @@ func example(t *testing.T) report.Report {
 		{Name: "libc6", Version: "2.36", SizeBytes: 13e6, Inherited: true},
 	}
 	return report.Report{Setup: doc, Inventory: inventory.Inventory{
-		Taken:    time.Date(2026, 11, 25, 9, 20, 0, 0, time.UTC),
-		Stack:    "shop-1a2b3c",
+		Taken: time.Date(2026, 11, 25, 9, 20, 0, 0, time.UTC), Stack: "shop-1a2b3c",
 		Versions: []inventory.Version{{Of: "liquibase", Version: "4.28.0", From: "containers/liquibase/image.yaml"}},
-		Images: []inventory.Image{
-			{
-				Name:      "postgres",
-				Parent:    "base-debian",
-				ID:        "sha256:1",
-				Current:   true,
-				SizeBytes: 400e6,
-				Packages:  packages,
-				Layers: []inventory.Layer{
-					{Instruction: "RUN install-packages bash", SizeBytes: 150e6, Inherited: true},
-					{Instruction: "RUN install-packages postgresql", SizeBytes: 250e6},
-				},
+		Images: []inventory.Image{{
+			Name: "postgres", Parent: "base-debian", ID: "sha256:1", Current: true, SizeBytes: 400e6, Packages: packages,
+			Layers: []inventory.Layer{
+				{Instruction: "RUN install-packages bash", SizeBytes: 150e6, Inherited: true},
+				{Instruction: "RUN install-packages postgresql", SizeBytes: 250e6},
 			},
-		},
+		}},
 		Database: inventory.Database{
-			URL:      "postgresql://poststack@127.0.0.1:5432/poststack?sslmode=disable",
-			Answers:  "yes",
-			Encoding: "UTF8",
+			URL: "postgresql://poststack@127.0.0.1:5432/poststack?sslmode=disable", Answers: "yes", Encoding: "UTF8",
 		},
 		Schema: inventory.Schema{
-			State:     "outdated (1 pending)",
-			Changelog: "changelogs/db.changelog-root.yaml",
-			Changesets: []inventory.Changeset{
-				{
-					File:  "001_functions.sql",
-					ID:    "001-touch",
-					State: "applied",
-				},
+			State: "outdated (1 pending)", Changelog: "changelogs/db.changelog-root.yaml", Changesets: []inventory.Changeset{
+				{File: "001_functions.sql", ID: "001-touch", State: "applied"},
 				{File: "002_domains.sql", ID: "002-domains", State: "pending"},
 			},
 		},
-		Services: services(),
-		Domains: []inventory.Domain{
+		Services: services(), Domains: []inventory.Domain{
 			{
-				Name:         "example.org",
-				Serves:       "mail, web, dns",
-				Enabled:      true,
-				Zone:         "example.org",
-				Accounts:     2,
-				Aliases:      1,
-				Certificates: 1,
+				Name: "example.org", Serves: "mail, web, dns", Enabled: true,
+				Zone: "example.org", Accounts: 2, Aliases: 1, Certificates: 1,
 			},
 			{Name: "a-rather-long-name-of-a-domain.example.net", Serves: "web"},
 		},
@@ -104,9 +82,7 @@ func example(t *testing.T) report.Report {
 func services() []inventory.Service {
 	return []inventory.Service{
 		{
-			Name:    "nginx",
-			State:   "serving",
-			Health:  inventory.Impaired,
+			Name: "nginx", State: "serving", Health: inventory.Impaired,
 			Summary: "serving; with rows of the database of 2 minutes ago; 1 row not served as it is: see mage services:status",
 			Tells: [][2]string{
 				{"port", "8443 on 127.0.0.1:8443"},
@@ -117,9 +93,7 @@ func services() []inventory.Service {
 			},
 		},
 		{
-			Name:    "dovecot",
-			State:   "serving",
-			Health:  inventory.Well,
+			Name: "dovecot", State: "serving", Health: inventory.Well,
 			Summary: "serving; with rows of the database of 5 seconds ago",
 		},
 		{Name: "bind", State: "not there", Health: inventory.Down, Summary: "not there; start with: mage services:start"},
@@ -130,28 +104,17 @@ func certificates() []inventory.Certificate {
 	days, ended := 60, -1
 	return []inventory.Certificate{
 		{
-			Name:     "example.org",
-			Names:    []string{"example.org", "*.example.org"},
-			Status:   "issued",
-			DaysLeft: &days,
-			NotAfter: time.Date(2027, 1, 24, 0, 0, 0, 0, time.UTC),
-			Served:   "nginx, dovecot",
+			Name: "example.org", Names: []string{"example.org", "*.example.org"}, Status: "issued",
+			DaysLeft: &days, NotAfter: time.Date(2027, 1, 24, 0, 0, 0, 0, time.UTC), Served: "nginx, dovecot",
 		},
 		{
-			Name:     "old.example.org",
-			Names:    []string{"old.example.org"},
-			Status:   "issued",
-			DaysLeft: &ended,
-			NotAfter: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC),
-			More:     "it has ended",
-			Wrong:    true,
+			Name: "old.example.org", Names: []string{"old.example.org"}, Status: "issued", DaysLeft: &ended,
+			NotAfter: time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC), More: "it has ended", Wrong: true,
 		},
 		{
-			Name:   "example.net",
-			Names:  []string{"example.net"},
-			Status: "failed",
-			Wrong:  true,
-			More:   "Domain: example.net; Type: dns; Detail: DNS problem: NXDOMAIN looking up A for example.net; let each name lead to this server: mage dns:records example.net",
+			Name: "example.net", Names: []string{"example.net"}, Status: "failed", Wrong: true,
+			More: "Domain: example.net; Type: dns; Detail: DNS problem: NXDOMAIN looking up A for example.net; let each name " +
+				"lead to this server: mage dns:records example.net",
 		},
 		{Name: "next.example.org", Names: []string{"next.example.org"}, Status: "wanted"},
 	}
@@ -168,21 +131,13 @@ func TestReport(t *testing.T) {
 			assert.Equal(t, l.dark, ask[bool](t, s, `matchMedia("(prefers-color-scheme: dark)").matches`))
 			assert.Less(t, ask[float64](t, s, lowestContrast), 21.1)
 			assert.GreaterOrEqual(t, ask[float64](t, s, lowestContrast), 4.5, "%s", ask[string](t, s, lowestContrastText))
-			assert.Greater(
-				t,
+			assert.Greater(t,
 				ask[float64](t, s, `document.querySelector("[aria-labelledby=timeline-title]").getBoundingClientRect().height`),
-				200.0,
-			)
+				200.0)
 			assert.Equal(t, 1, ask[int](t, s, `document.querySelectorAll("h1").length`))
-			assert.Zero(
-				t,
-				ask[int](
-					t,
-					s,
-					`[...document.querySelectorAll("svg[role=img]")].filter(e => !document.getElementById(e.getAttribute("aria-labelledby"))).length`,
-				),
-				"each chart has a name",
-			)
+			assert.Zero(t, ask[int](t, s, `[...document.querySelectorAll("svg[role=img]")].filter(e => `+
+				`!document.getElementById(e.getAttribute("aria-labelledby"))).length`),
+				"each chart has a name")
 			assert.Equal(t, 3, ask[int](t, s, `document.querySelectorAll("[aria-labelledby=services] h3").length`))
 			assert.Contains(t, ask[string](t, s, `document.querySelector("[aria-label=Certificates]").innerText`), "60 days")
 		})
@@ -192,12 +147,20 @@ func TestReport(t *testing.T) {
 // contrasts lists each text with its contrast against what lies behind it: in a chart the block that it stands on.
 const contrasts = `(() => {
   const rgb = c => c.match(/[\d.]+/g).map(Number);
-  const lum = c => { const [r, g, b] = c.slice(0, 3).map(v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; }); return .2126 * r + .7152 * g + .0722 * b; };
-  const back = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
+  const part = v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
+  const lum = c => { const [r, g, b] = c.slice(0, 3).map(part); return .2126 * r + .7152 * g + .0722 * b; };
+  const back = e => {
+    for (; e; e = e.parentElement) {
+      const c = rgb(getComputedStyle(e).backgroundColor);
+      if (c.length < 4 || c[3] > 0) return c;
+    }
+    return [255, 255, 255];
+  };
   document.querySelectorAll("details").forEach(d => d.open = true);
   const all = [];
   for (const e of document.querySelectorAll("body *")) {
-    if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || e.closest("title") || !e.getClientRects().length) continue;
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || e.closest("title")
+      || !e.getClientRects().length) continue;
     let front = getComputedStyle(e).color, behind = back(e);
     if (e instanceof SVGTextElement) {
       front = getComputedStyle(e).fill;
@@ -225,17 +188,15 @@ func TestReport_open(t *testing.T) {
 
 // TestReport_hostile holds texts from outside to being texts.
 func TestReport_hostile(t *testing.T) {
-	const evil = `"><script>window.owned = 1</script><img src=x onerror="window.owned = 1"></title></style></svg><style>body{display:none}</style>`
+	const evil = `"><script>window.owned = 1</script><img src=x onerror="window.owned = 1"></title></style></svg>` +
+		`<style>body{display:none}</style>`
 	r := example(t)
 	r.Setup.Error, r.Setup.Phases[0].Name, r.Setup.Phases[0].Text = evil, evil, strings.Repeat("x", 3000)
 	r.Setup.Phases[0].Steps = []present.Step{{Started: r.Setup.Started, Text: evil}}
-	r.Inventory.Services[0].Name, r.Inventory.Services[0].Summary, r.Inventory.Services[0].Tells[0] = evil, evil, [2]string{
-		evil,
-		strings.Repeat("x", 3000),
-	}
-	r.Inventory.Domains[0].Name, r.Inventory.Certificates[0].Names, r.Inventory.Certificates[1].More = evil, []string{
-		evil,
-	}, evil
+	r.Inventory.Services[0].Name, r.Inventory.Services[0].Summary, r.Inventory.Services[0].Tells[0] = evil, evil,
+		[2]string{evil, strings.Repeat("x", 3000)}
+	r.Inventory.Domains[0].Name, r.Inventory.Certificates[0].Names, r.Inventory.Certificates[1].More = evil,
+		[]string{evil}, evil
 	r.Inventory.Stack, r.Inventory.Images[0].Name, r.Inventory.Images[0].Packages[0].Name = evil, evil, evil
 	s := see(t, write(t, r), look{"phone", 360, 740, false})
 	assert.Empty(t, s.trouble)

@@ -90,8 +90,9 @@ var taken struct { //nolint:gochecknoglobals // for all tests of a binary
 	ranges [PortRanges]bool
 }
 
-// portOffset is for a range of ports that no other checkout has while the test runs: one that is stopped and started finds
-// its ports free. The first range is that of users. All are below those that connections get (ip(7), ip_local_port_range).
+// portOffset is for a range of ports that no other checkout has while the test runs: one that is stopped and started
+// finds its ports free. The first range is that of users. All are below those that connections get (ip(7),
+// ip_local_port_range).
 func portOffset(t *testing.T) int {
 	t.Helper()
 	taken.Lock()

@@ -21,11 +21,8 @@ func TestAddingAService(t *testing.T) {
 	enginetest.AnyEngine(t)
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "adding-a-service.md"))
 	require.NoError(t, err)
-	files := regexp.MustCompile(
-		"(?ms)^`(containers/redis/[a-zA-Z.]+)`.*?^```[a-z]+\n(.*?)^```",
-	).FindAllStringSubmatch(
-		string(text),
-		-1,
+	files := regexp.MustCompile("(?ms)^`(containers/redis/[a-zA-Z.]+)`.*?^```[a-z]+\n(.*?)^```").FindAllStringSubmatch(
+		string(text), -1,
 	)
 	require.Len(t, files, 4)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
@@ -43,14 +40,8 @@ func TestAddingAService(t *testing.T) {
 		assert.Contains(t, string(text), "`services/secret.redis.password`")
 		c.OK(t, "build:all")
 		c.OK(t, "verify:runtime", "-of=redis")
-		require.NoError(
-			t,
-			os.WriteFile(
-				filepath.Join(c.Dir, "poststack.yaml"),
-				[]byte("services: { redis: { listen: 0.0.0.0, ports: { 6379: 16379 } } }\n"),
-				0o600,
-			),
-		)
+		require.NoError(t, os.WriteFile(filepath.Join(c.Dir, "poststack.yaml"),
+			[]byte("services: { redis: { listen: 0.0.0.0, ports: { 6379: 16379 } } }\n"), 0o600))
 		c.OK(t, "setup")
 		assert.Contains(t, c.OK(t, "status").Stdout, "0.0.0.0:16379")
 		assert.Contains(t, c.OK(t, "logs", "-of=redis").Stdout, "Ready to accept connections")

@@ -20,8 +20,8 @@ import (
 	"github.com/poststack/poststack/tests/checkout"
 )
 
-// TestBackup_all backs everything up while mail arrives, and restores it in a stack of another name, on the other engine if
-// there is one.
+// TestBackup_all backs everything up while mail arrives, and restores it in a stack of another name, on the other
+// engine if there is one.
 func TestBackup_all(t *testing.T) {
 	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
@@ -51,10 +51,8 @@ func TestBackup_all(t *testing.T) {
 		}, restored.Unmatched)
 		other.OK(t, "setup")
 		there := mailbox{
-			T:        t,
-			engine:   enginetest.Open(t, otherEngine(t, kind)),
-			name:     "poststack-" + other.Stack(t) + "-dovecot",
-			password: m.password,
+			T: t, engine: enginetest.Open(t, otherEngine(t, kind)),
+			name: "poststack-" + other.Stack(t) + "-dovecot", password: m.password,
 		}
 		there.has(m.tells(), noted, began)
 		assert.Equal(t, "dovecot dovecot\n", there.inside("find /srv/mail -printf '%u %g\\n' | sort -u"))
@@ -85,11 +83,8 @@ func otherEngine(t *testing.T, kind engine.Kind) engine.Kind {
 // inside runs a script in the container, and gives what it prints.
 func (m mailbox) inside(script string) string {
 	m.Helper()
-	out, err := m.engine.ContainerExec(
-		m.Context(),
-		m.container().ID,
-		engine.ExecSpec{Command: []string{"sh", "-c", script}},
-	)
+	out, err := m.engine.ContainerExec(m.Context(), m.container().ID,
+		engine.ExecSpec{Command: []string{"sh", "-c", script}})
 	require.NoError(m, err)
 	require.Zero(m, out.Code, out.Stderr)
 	return out.Stdout
@@ -109,24 +104,23 @@ func (m mailbox) deploy() {
 	}))
 }
 
-// flow has mails delivered, about five in a second, until the file is there that says that it is enough. It gives the IDs
-// that were acknowledged, each behind the time of that. What delivers is root's: nothing that stops dovecot stops it.
+// flow has mails delivered, about five in a second, until the file is there that says that it is enough. It gives the
+// IDs that were acknowledged, each behind the time of that. What delivers is root's: nothing that stops dovecot stops
+// it.
 func (m mailbox) flow() <-chan string {
 	const script = `n=0
 while [ ! -e /run/dovecot/enough ]; do
   n=$((n + 1))
-  printf 'LHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<ada@example.org>\r\nDATA\r\nMessage-ID: <%d@flow>\r\nSubject: flow %d\r\n\r\nhello\r\n.\r\nQUIT\r\n' "$n" "$n" |
+  printf '%s\r\n' 'LHLO a' 'MAIL FROM:<>' 'RCPT TO:<ada@example.org>' DATA \
+    "Message-ID: <$n@flow>" "Subject: flow $n" '' hello . QUIT |
     nc -w 30 127.0.0.1 1024 | grep -q '^250 2.0.0 <ada' && echo "$(date +%s%N) <$n@flow>"
   sleep 0.2
 done`
 	noted := make(chan string, 1)
 	id := m.container().ID
 	go func() {
-		out, err := m.engine.ContainerExec(
-			m.Context(),
-			id,
-			engine.ExecSpec{Command: []string{"sh", "-c", script}, User: "root"},
-		)
+		out, err := m.engine.ContainerExec(m.Context(), id,
+			engine.ExecSpec{Command: []string{"sh", "-c", script}, User: "root"})
 		assert.NoError(m, err)
 		noted <- out.Stdout
 	}()
@@ -218,14 +212,8 @@ func (m mailbox) again(t *testing.T, c *checkout.Checkout) {
 	}
 	slices.Sort(names)
 	assert.Equal(t, []string{"certificates", "data", "dovecot", "mail"}, names, "the former volumes are gone")
-	alone := c.Mage(
-		t,
-		nil,
-		"db:restore",
-		document[stack.BackupData](t, c.Mage(t, asked(), "db:backup")).File,
-		"-all",
-		"-yes",
-	)
+	alone := c.Mage(t, nil, "db:restore", document[stack.BackupData](t, c.Mage(t, asked(), "db:backup")).File, "-all",
+		"-yes")
 	assert.Equal(t, 2, alone.Code)
 	assert.Contains(t, lastLine(alone), "leave out -all")
 }

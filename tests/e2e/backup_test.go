@@ -31,13 +31,13 @@ func TestBackup(t *testing.T) {
 		b.OK(t, "setup")
 		b.name = "poststack-" + b.Stack(t)
 		conn := connect(t, b.URL(t))
-		_, err := conn.Exec(
-			t.Context(),
-			`create role "a reader" nologin; create table "odd ""name" (n int primary key, t text);
-			grant select on "odd ""name" to "a reader"; insert into "odd ""name" select i, repeat(md5(i::text), 9) from generate_series(1, 20000) i;
+		_, err := conn.Exec(t.Context(), `create role "a reader" nologin;
+			create table "odd ""name" (n int primary key, t text);
+			grant select on "odd ""name" to "a reader"; insert into "odd ""name" select i, repeat(md5(i::text), 9)
+			from generate_series(1, 20000) i;
 			alter role "a reader" set work_mem = '7MB'; select lo_from_bytea(4711, 'large');
-			insert into dns_zones (name, primary_ns, hostmaster) values ('example.org', 'ns1.example.org', 'hostmaster@example.org')`,
-		)
+			insert into dns_zones (name, primary_ns, hostmaster) values ('example.org', 'ns1.example.org',
+			'hostmaster@example.org')`)
 		require.NoError(t, err)
 
 		t.Run("a restore brings back what was there, and nothing else", b.restored)
@@ -95,10 +95,8 @@ func (b *backedUp) volumes(t *testing.T) (names []string) {
 // disposable are containers of a run that goes on, or that left them.
 func (b *backedUp) disposable(t *testing.T) []engine.Container {
 	t.Helper()
-	found, err := b.engine.ContainerList(
-		t.Context(),
-		map[string]string{container.LabelDisposable: "true", container.LabelRole: "postgres"},
-	)
+	found, err := b.engine.ContainerList(t.Context(),
+		map[string]string{container.LabelDisposable: "true", container.LabelRole: "postgres"})
 	require.NoError(t, err)
 	return found
 }
@@ -112,16 +110,12 @@ func (b *backedUp) restored(t *testing.T) {
 
 	before := b.volumes(t)
 	conn := connect(t, b.URL(t))
-	_, err = conn.Exec(
-		t.Context(),
-		`drop table "odd ""name"; drop role "a reader"; create table later (); select lo_unlink(4711)`,
-	)
+	_, err = conn.Exec(t.Context(), `drop table "odd ""name"; drop role "a reader"; create table later ();
+		select lo_unlink(4711)`)
 	require.NoError(t, err)
 	var served int64
-	require.NoError(
-		t,
-		conn.QueryRow(t.Context(), `update dns_zones set refresh = refresh + 1 returning serial`).Scan(&served),
-	)
+	require.NoError(t,
+		conn.QueryRow(t.Context(), `update dns_zones set refresh = refresh + 1 returning serial`).Scan(&served))
 	refused := b.Mage(t, nil, "db:restore", b.file)
 	assert.Equal(t, 2, refused.Code, "there is nobody to ask")
 	assert.Contains(t, refused.Stderr, "nothing was changed")
@@ -133,19 +127,10 @@ func (b *backedUp) restored(t *testing.T) {
 	conn = connect(t, b.URL(t))
 	var later, may bool
 	var large, memory string
-	require.NoError(
-		t,
-		conn.QueryRow(
-			t.Context(),
-			`select to_regclass('later') is not null, has_table_privilege('a reader', '"odd ""name"', 'select'),
+	require.NoError(t, conn.QueryRow(t.Context(), `select to_regclass('later') is not null, has_table_privilege('a reader',
+		'"odd ""name"', 'select'),
 		convert_from(lo_get(4711), 'UTF8'), (select rolconfig::text from pg_roles where rolname = 'a reader')`,
-		).Scan(
-			&later,
-			&may,
-			&large,
-			&memory,
-		),
-	)
+	).Scan(&later, &may, &large, &memory))
 	assert.False(t, later)
 	assert.True(t, may)
 	assert.Equal(t, "large", large)
@@ -242,11 +227,8 @@ func (b *backedUp) killed(t *testing.T) {
 		r := begin(t, compiled(b.Checkout, nil, "db:restore", slow, "-yes"), false)
 		require.Eventually(t, func() bool {
 			for _, c := range b.disposable(t) {
-				res, err := b.engine.ContainerExec(
-					t.Context(),
-					c.ID,
-					engine.ExecSpec{Command: []string{"pgrep", "-f", "postgres: .*COPY"}},
-				)
+				res, err := b.engine.ContainerExec(t.Context(), c.ID,
+					engine.ExecSpec{Command: []string{"pgrep", "-f", "postgres: .*COPY"}})
 				if err == nil && res.Code == 0 {
 					return true
 				}
@@ -255,13 +237,8 @@ func (b *backedUp) killed(t *testing.T) {
 		}, time.Minute, 50*time.Millisecond, "it restores")
 		require.NoError(t, r.cmd.Process.Signal(signal))
 		assert.Equal(t, 128+int(signal), r.wait(t), r.output())
-		assert.Eventually(
-			t,
-			func() bool { return len(b.disposable(t)) == 0 },
-			time.Minute,
-			50*time.Millisecond,
-			"nothing is left that was to be removed",
-		)
+		assert.Eventually(t, func() bool { return len(b.disposable(t)) == 0 }, time.Minute, 50*time.Millisecond,
+			"nothing is left that was to be removed")
 		assert.Eventually(t, func() bool { return len(b.volumes(t)) == len(before) }, time.Minute, 50*time.Millisecond)
 		now, err := b.engine.ContainerInspect(t.Context(), b.name+"-postgres")
 		require.NoError(t, err)
@@ -284,16 +261,8 @@ func (b *backedUp) elsewhere(t *testing.T) {
 	conn := connect(t, lines[len(lines)-1])
 	var n int
 	var owner string
-	require.NoError(
-		t,
-		conn.QueryRow(
-			t.Context(),
-			`select count(*), (select tableowner from pg_tables where tablename = 'odd "name') from "odd ""name"`,
-		).Scan(
-			&n,
-			&owner,
-		),
-	)
+	require.NoError(t, conn.QueryRow(t.Context(), `select count(*), (select tableowner from pg_tables
+		where tablename = 'odd "name') from "odd ""name"`).Scan(&n, &owner))
 	assert.Equal(t, 20000, n)
 	assert.Equal(t, "mover", owner)
 	require.Zero(t, other.Mage(t, env, "setup").Code)

@@ -20,7 +20,8 @@ import (
 	"github.com/poststack/poststack/tests/checkout"
 )
 
-// TestDemo serves the example, does what it says is to be tried, serves it again with another authority, and removes it.
+// TestDemo serves the example, does what it says is to be tried, serves it again with another authority, and removes
+// it.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
@@ -100,11 +101,9 @@ func demoRecords(t *testing.T, c *checkout.Checkout) {
 	assert.Equal(t, 10, good.Zones[0].Records)
 	url := c.Mage(t, demo, "db:url")
 	conn := connect(t, strings.TrimSpace(url.Stdout))
-	_, err := conn.Exec(
-		t.Context(),
-		`insert into dns_records (zone_id, name, type, content) select id, 'bad', 'SSHFP', '4 2 xyz' from dns_zones;
-		update dns_records set content = '3 1 1 ' || repeat('ab', 32) where name = '_443._tcp'`,
-	)
+	_, err := conn.Exec(t.Context(), `insert into dns_records (zone_id, name, type, content)
+		select id, 'bad', 'SSHFP', '4 2 xyz' from dns_zones;
+		update dns_records set content = '3 1 1 ' || repeat('ab', 32) where name = '_443._tcp'`)
 	require.NoError(t, err)
 	found := map[string]string{}
 	for _, p := range check(1).Problems {
@@ -112,11 +111,8 @@ func demoRecords(t *testing.T, c *checkout.Checkout) {
 	}
 	assert.Contains(t, found[""], "left out: the zone is served as it last was")
 	assert.Contains(t, found["bad SSHFP 4 2 xyz"], "left out: it cannot be served")
-	assert.Contains(
-		t,
-		found["_443._tcp TLSA 3 1 1 "+strings.Repeat("ab", 32)],
-		"tables: it does not fit the certificate that is shown",
-	)
+	assert.Contains(t, found["_443._tcp TLSA 3 1 1 "+strings.Repeat("ab", 32)],
+		"tables: it does not fit the certificate that is shown")
 	_, err = conn.Exec(t.Context(), `delete from dns_records where type in ('SSHFP', 'TLSA')`)
 	require.NoError(t, err)
 	check(0)

@@ -34,10 +34,8 @@ func TestDoctor(t *testing.T) {
 		require.NoError(t, os.Chmod(password, 0o644))
 		require.NoError(t, os.WriteFile(holder, []byte("process 4194305 (setup)"), 0o600))
 		conn := connect(t, c.URL(t))
-		_, err = conn.Exec(
-			t.Context(),
-			`update databasechangeloglock set locked = true, lockgranted = now(), lockedby = 'a run that died'`,
-		)
+		_, err = conn.Exec(t.Context(), `update databasechangeloglock set locked = true, lockgranted = now(),
+			lockedby = 'a run that died'`)
 		require.NoError(t, err)
 		require.NoError(t, conn.Close(t.Context()), "a client without a name could be a Liquibase")
 		cache := t.TempDir()
@@ -50,7 +48,9 @@ func TestDoctor(t *testing.T) {
 
 		r = c.Mage(t, env, "doctor")
 		assert.Equal(t, 1, r.Code)
-		for _, seen := range []string{"others may read it", "held it and is gone", "a run that died", "is not the pinned one"} {
+		for _, seen := range []string{
+			"others may read it", "held it and is gone", "a run that died", "is not the pinned one",
+		} {
 			assert.Contains(t, r.Stdout, seen)
 		}
 		assert.Contains(t, r.Stderr, "4 problems found")
@@ -58,7 +58,9 @@ func TestDoctor(t *testing.T) {
 
 		r = c.Mage(t, env, "doctor", "-fix")
 		assert.Zero(t, r.Code)
-		for _, done := range []string{"its mode is 0600 now", "removed the stale entry", "released it", "removed it; the next build fetches it"} {
+		for _, done := range []string{
+			"its mode is 0600 now", "removed the stale entry", "released it", "removed it; the next build fetches it",
+		} {
 			assert.Contains(t, r.Stdout, "fixed: "+done)
 		}
 		assert.Zero(t, c.Mage(t, env, "doctor").Code, "all is well afterwards")

@@ -61,14 +61,10 @@ func notRun() map[string]reason {
 		"mage certificates:renew":                                                issuing,
 		"mage certificates:renew -of=example.org":                                issuing,
 		"mage certificates:revoke example.org -yes":                              issuing,
-		"ACME_DIRECTORY=https://ca.example.org/acme/directory ACME_ROOT=root.pem mage setup": {
-			"there is no such authority here; TestCertbot has one",
-			nothing,
-		},
-		"podman exec poststack-STACK-bind sh -c 'dnssec-dsfromkey /var/lib/bind/keys/Kexample.org.*.key'": {
-			"STACK stands for the reader's; bind signs no zone here",
-			nothing,
-		},
+		"ACME_DIRECTORY=https://ca.example.org/acme/directory ACME_ROOT=root.pem " +
+			"mage setup": {"there is no such authority here; TestCertbot has one", nothing},
+		"podman exec poststack-STACK-bind sh -c 'dnssec-dsfromkey " +
+			"/var/lib/bind/keys/Kexample.org.*.key'": {"STACK stands for the reader's; bind signs no zone here", nothing},
 		"mage certificates:status":    issuing,
 		"mage check":                  tests,
 		"mage coverage":               tests,
@@ -81,12 +77,16 @@ func notRun() map[string]reason {
 		"mage test:unit":              tests,
 		".ci/run":                     tests,
 		"go test -short ./pkg/config": tests,
-		"go test -short -run 'TestParseURL_refuses' ./pkg/database":                                                                     tests,
-		"go test -count=1 -run 'TestSetup/docker' ./tests/e2e":                                                                          tests,
-		"POSTSTACK_TEST_ENGINES=podman go test -count=1 -run 'TestContract' ./pkg/engine":                                               tests,
-		"POSTSTACK_TEST_SUITE=trixie go test -count=1 -run 'TestNginx|TestApache|TestBind|TestDovecot|TestCertbot' ./tests/integration": tests,
-		"POSTSTACK_TEST_SUITE=trixie go test -count=1 -run 'TestVerifyRuntime' ./tests/e2e":                                             tests,
-		"POSTSTACK_TEST_SUITE=trixie go test -count=1 -run 'TestAnotherSuite' ./tests/e2e":                                              tests,
+		"go test -short -run 'TestParseURL_refuses' " +
+			"./pkg/database": tests,
+		"go test -count=1 -run 'TestSetup/docker' " +
+			"./tests/e2e": tests,
+		"POSTSTACK_TEST_ENGINES=podman go test -count=1 -run 'TestContract' " +
+			"./pkg/engine": tests,
+		"POSTSTACK_TEST_SUITE=trixie go test -count=1 -run 'TestNginx|TestApache|TestBind|TestDovecot|TestCertbot' " +
+			"./tests/integration": tests,
+		"POSTSTACK_TEST_SUITE=trixie go test -count=1 -run 'TestVerifyRuntime' ./tests/e2e": tests,
+		"POSTSTACK_TEST_SUITE=trixie go test -count=1 -run 'TestAnotherSuite' ./tests/e2e":  tests,
 		"mage bench":                      measures,
 		"mage bench -rows=size -rounds=1": measures,
 		"mage bench -peers -curves":       measures,
@@ -100,39 +100,27 @@ func notRun() map[string]reason {
 		"sudo usermod -aG docker USER":               system,
 		"docker context use default":                 system,
 		"go work use PATH": {
-			"there is no workspace above the test's checkout; TestGoSettings makes one",
-			nothing,
+			"there is no workspace above the test's checkout; TestGoSettings makes one", nothing,
 		},
 		"apt-get install --reinstall perl 'libperl5.*' 'perl-modules-5.*'": {"it belongs into a Dockerfile", nothing},
 		"pre-commit install": other,
 		"podman exec NAME reload-certificates": {
-			"the service with that certificate is not part of the stack; tests/integration runs it",
-			nothing,
+			"the service with that certificate is not part of the stack; tests/integration runs it", nothing,
 		},
 		"go tool":     name,
 		"go test":     name,
 		"docker exec": name,
 		"mage report -open": {
-			"it opens a browser on the machine of who runs the tests; TestReport runs it without a display",
-			nothing,
+			"it opens a browser on the machine of who runs the tests; TestReport runs it without a display", nothing,
 		},
-		"mage shell": name,
-		"mage -t":    name,
-		"mage -t TIME": {
-			"it cuts short whatever it runs; the tests of interrupts do that",
-			nothing,
-		},
-		"mage logs -follow": {
-			"it ends with Ctrl-C only; TestShowLogs_follows follows one",
-			nothing,
-		},
-		"mage logs -of=postgres -last=20 -follow": {
-			"it ends with Ctrl-C only; TestShowLogs_follows follows one",
-			nothing,
-		},
+		"mage shell":        name,
+		"mage -t":           name,
+		"mage -t TIME":      {"it cuts short whatever it runs; the tests of interrupts do that", nothing},
+		"mage logs -follow": {"it ends with Ctrl-C only; TestShowLogs_follows follows one", nothing},
+		"mage logs -of=postgres -last=20 " +
+			"-follow": {"it ends with Ctrl-C only; TestShowLogs_follows follows one", nothing},
 		"mage logs -of=build:postgres -last=50": {
-			"nothing was built here, so that there is no log of it; TestShowLogs reads some",
-			nothing,
+			"nothing was built here, so that there is no log of it; TestShowLogs reads some", nothing,
 		},
 		"mage verify:runtime":             verified,
 		"mage verify:runtime -of=redis":   adding,
@@ -140,8 +128,7 @@ func notRun() map[string]reason {
 		"mage services:start -of=redis":   adding,
 		"mage logs -of=redis":             adding,
 		"mage services:restart -of=nginx": {
-			"nginx is not chosen there; TestNginx restarts it",
-			nothing,
+			"nginx is not chosen there; TestNginx restarts it", nothing,
 		},
 		"mage services:status -of=nginx": {"likewise", nothing},
 		"mage services:reload -of=web":   {"likewise", nothing},
@@ -155,12 +142,10 @@ func notRun() map[string]reason {
 		"mage verify:pebble":             verified,
 		"mage verify:liquibase":          verified,
 		"mage db:restore FILE": {
-			"FILE stands for the reader's; TestBackup restores one",
-			nothing,
+			"FILE stands for the reader's; TestBackup restores one", nothing,
 		},
 		"mage db:restore FILE -all": {
-			"FILE stands for the reader's; TestBackup_all restores one",
-			nothing,
+			"FILE stands for the reader's; TestBackup_all restores one", nothing,
 		},
 		"mage demo":                                               {"TestDemo runs it", nothing},
 		"mage demo -remove":                                       {"TestDemo runs it", nothing},
@@ -179,10 +164,8 @@ func notRun() map[string]reason {
 		"podman has no daemon, and systemd does not run here":     name,
 		"echo 'services: [nginx]' >> poststack.yaml":              site,
 		"mage domain:add example.org -web":                        site,
-		"podman cp -a=false app/. poststack-STACK-apache:/srv/apps/app.example.org": {
-			"tests/integration TestApache serves one",
-			nothing,
-		},
+		"podman cp -a=false app/. " +
+			"poststack-STACK-apache:/srv/apps/app.example.org": {"tests/integration TestApache serves one", nothing},
 		"podman cp -a=false site/. poststack-STACK-nginx:/srv/www/example.org":   site,
 		"echo 'services: [dovecot]' >> poststack.yaml":                           site,
 		"curl -k --resolve example.org:8443:127.0.0.1 https://example.org:8443/": site,
@@ -197,11 +180,8 @@ func endsWith() map[string]int {
 // before has the target that must have run before a command: examples do not stand in the order of a session.
 func before() map[string]string {
 	return map[string]string{
-		"mage psql":                         "db:start",
-		"mage db:backup -verify":            "db:start",
-		"mage db:backup -keep=7":            "db:start",
-		"mage db:backup -all":               "db:start",
-		"psql \"$(mage db:url -passfile)\"": "db:start",
+		"mage psql": "db:start", "mage db:backup -verify": "db:start", "mage db:backup -keep=7": "db:start",
+		"mage db:backup -all": "db:start", "psql \"$(mage db:url -passfile)\"": "db:start",
 	}
 }
 
@@ -224,13 +204,7 @@ func namesTests(r *reader, c command) {
 		all.Write(text)
 	}
 	for name := range strings.SplitSeq(m[1], "|") {
-		assert.True(
-			r,
-			name == "" || strings.Contains(all.String(), "func "+name+"("),
-			"%s: %s: there is no %s",
-			c.document,
-			c.text,
-			name,
-		)
+		assert.True(r, name == "" || strings.Contains(all.String(), "func "+name+"("), "%s: %s: there is no %s",
+			c.document, c.text, name)
 	}
 }

@@ -77,13 +77,8 @@ func blockCommands(t *testing.T, root string) []command {
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
 		for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
-			require.Contains(
-				t,
-				[]string{"", "sh", "bash", "console", "yaml", "json", "sql", "mermaid", "text", "dockerfile"},
-				m[1],
-				"%s: a block's language",
-				document,
-			)
+			require.Contains(t, []string{"", "sh", "bash", "console", "yaml", "json", "sql", "mermaid", "text", "dockerfile"},
+				m[1], "%s: a block's language", document)
 			if !slices.Contains([]string{"sh", "bash", "console"}, m[1]) {
 				continue
 			}
@@ -151,10 +146,8 @@ func openReader(t *testing.T, kind engine.Kind) *reader {
 	}
 	mage := c.Command(t.Context(), nil)
 	r.env = append(
-		mage.Env,
-		"PATH="+filepath.Dir(mage.Path)+":"+os.Getenv("PATH"),
-		"GIT_CONFIG_COUNT=1",
-		"GIT_CONFIG_KEY_0=url."+origin+".insteadOf",
+		mage.Env, "PATH="+filepath.Dir(mage.Path)+":"+os.Getenv("PATH"),
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url."+origin+".insteadOf",
 		"GIT_CONFIG_VALUE_0=https://github.com/poststack/poststack",
 	)
 	c.Dir = filepath.Join(r.dir, "poststack") // what the README has people clone

@@ -44,11 +44,9 @@ func brokenBase(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	c.OK(t, "build:base")
 	good, err := e.ImageInspect(t.Context(), "localhost/poststack/base-debian:latest")
 	require.NoError(t, err)
-	c.Write(
-		t,
-		"containers/base-debian/Dockerfile",
-		func(s string) string { return s + "\nRUN echo the roof is on fire && exit 9\n" },
-	)
+	c.Write(t, "containers/base-debian/Dockerfile", func(s string) string {
+		return s + "\nRUN echo the roof is on fire && exit 9\n"
+	})
 
 	for _, target := range []string{"setup", "build:all"} {
 		r := c.Mage(t, nil, target)
@@ -133,7 +131,9 @@ func TestUsage(t *testing.T) {
 			c.Write(t, "poststack.yaml", func(string) string { return "domian: example.org\ndatabase:\n  port: many\n" })
 			r := c.Mage(t, []string{"LOG_LEVEL=loud", "POSTSTACK_ENGIN=docker"}, "setup")
 			assert.Equal(t, 2, r.Code)
-			for _, want := range []string{"domian", `"domain"`, "database.port", "many", "LOG_LEVEL", "loud", "POSTSTACK_ENGINE"} {
+			for _, want := range []string{
+				"domian", `"domain"`, "database.port", "many", "LOG_LEVEL", "loud", "POSTSTACK_ENGINE",
+			} {
 				assert.Contains(t, r.Stderr, want)
 			}
 		})
@@ -177,13 +177,8 @@ func TestExternalDatabase(t *testing.T) {
 		for _, phase := range []string{"verify:db", "schema:update"} {
 			assert.Regexp(t, phase+` .*database "poststack" at elsewhere.invalid:\d+ \(127.0.0.1\)`, r.Stderr)
 		}
-		_, err := enginetest.Open(
-			t,
-			kind,
-		).ContainerInspect(
-			context.WithoutCancel(t.Context()),
-			"poststack-"+ours.Stack(t)+"-postgres",
-		)
+		_, err := enginetest.Open(t, kind).ContainerInspect(context.WithoutCancel(t.Context()),
+			"poststack-"+ours.Stack(t)+"-postgres")
 		require.ErrorIs(t, err, engine.ErrNotFound)
 		assert.Equal(t, url, strings.TrimSpace(ours.Mage(t, env, "db:url").Stdout))
 

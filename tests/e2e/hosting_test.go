@@ -97,52 +97,38 @@ func hostedCertificate(t *testing.T, c *checkout.Checkout) {
 	t.Helper()
 	said := c.OK(t, "certificates:issue", "example.org").Stderr
 	assert.Contains(t, said, "asked for example.org")
-	assert.Contains(
-		t,
-		said,
-		"nobody is connected who has certificates issued; start who does with: mage services:start -of=certbot",
-	)
+	assert.Contains(t, said,
+		"nobody is connected who has certificates issued; start who does with: mage services:start -of=certbot")
 	c.OK(t, "dns:add", "example.org", "_acme-challenge", "CNAME", "x.acme.example.net.")
-	assert.Contains(
-		t,
-		c.OK(t, "certificates:issue", "example.org", "-names=*.example.org,Example.ORG").Stderr,
-		"_acme-challenge.example.org cannot be shown to the authority: record _acme-challenge CNAME x.acme.example.net. is in the way; "+
-			"remove it with: mage dns:remove example.org _acme-challenge CNAME",
-	)
+	assert.Contains(t, c.OK(t, "certificates:issue", "example.org", "-names=*.example.org,Example.ORG").Stderr,
+		"_acme-challenge.example.org cannot be shown to the authority: record _acme-challenge CNAME x.acme.example.net. is "+
+			"in the way; remove it with: mage dns:remove example.org _acme-challenge CNAME")
 	c.OK(t, "dns:remove", "example.org", "_acme-challenge", "CNAME", "-yes")
 	r := c.Mage(t, asked(), "certificates:status")
 	require.Zero(t, r.Code)
 	list, err := json.Marshal(read(t, r.Stdout)[0].Result)
 	require.NoError(t, err)
-	assert.JSONEq(
-		t,
-		`[{"name":"example.org","domain":"example.org","names":["*.example.org","example.org"],"status":"wanted","challenge":"dns-01",
-		"issuer":"","serial":"","not_before":null,"not_after":null,"days_left":null,"tried_at":null,"next_try":null,"last_error":"","remedy":"",
-		"revoked_at":null,"served":[]}]`,
-		string(list),
-	)
+	assert.JSONEq(t,
+		`[{"name":"example.org","domain":"example.org","names":["*.example.org","example.org"],"status":"wanted",
+		"challenge":"dns-01","issuer":"","serial":"","not_before":null,"not_after":null,"days_left":null,"tried_at":null,
+		"next_try":null,"last_error":"","remedy":"","revoked_at":null,"served":[]}]`, string(list))
 	assert.Contains(t, c.OK(t, "status").Stdout, "1 waiting")
-	_, err = connect(
-		t,
-		c.URL(t),
-	).Exec(
-		t.Context(),
-		`update certificates set status = 'failed', tried_at = now(), wanted_at = null,
-		last_error = 'Domain: example.org; Type: dns; Detail: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.example.org'`,
-	)
+	_, err = connect(t, c.URL(t)).Exec(t.Context(), `update certificates set status = 'failed', tried_at = now(),
+		wanted_at = null, last_error = 'Domain: example.org; Type: dns; ' ||
+		'Detail: DNS problem: NXDOMAIN looking up TXT for _acme-challenge.example.org'`)
 	require.NoError(t, err)
 	failed := c.Mage(t, nil, "certificates:status")
 	assert.Equal(t, 1, failed.Code)
-	assert.Contains(
-		t,
-		failed.Stdout,
-		"let the name server here be asked for _acme-challenge of each name: mage dns:records example.org",
-	)
+	assert.Contains(t, failed.Stdout,
+		"let the name server here be asked for _acme-challenge of each name: mage dns:records example.org")
 	assert.Contains(t, c.Mage(t, nil, "doctor").Stdout, "1 failed")
 	c.OK(t, "report")
 	page, err := os.ReadFile(filepath.Join(c.Dir, "logs", "report.html"))
 	require.NoError(t, err)
-	for _, text := range []string{"mail, web, dns", "*.example.org, example.org", "let the name server here be asked for _acme-challenge of each name: mage dns:records example.org"} {
+	for _, text := range []string{
+		"mail, web, dns", "*.example.org, example.org",
+		"let the name server here be asked for _acme-challenge of each name: mage dns:records example.org",
+	} {
 		assert.Contains(t, string(page), text)
 	}
 }
@@ -159,13 +145,21 @@ func hostedRefusals(t *testing.T, c *checkout.Checkout) {
 		{[]string{"account:add", "eve@example.org"}, "no password came on standard input"},
 		{[]string{"account:add", "eve@example.org", "-quota=much"}, "-quota=much is no size"},
 		{[]string{"alias:add", "x@example.org", "x@example.org"}, "in a circle"},
-		{[]string{"dns:add", "example.org", "ftp.example.org", "A", "192.0.2.3"}, "the name ftp.example.org repeats the zone"},
+		{
+			[]string{"dns:add", "example.org", "ftp.example.org", "A", "192.0.2.3"}, "the name ftp.example.org repeats the zone",
+		},
 		{[]string{"dns:add", "example.org", "@", "MX", "192.0.2.1"}, "is an address"},
 		{[]string{"dns:zone", "-ns=ns1.example.org"}, "give its name as -add=NAME"},
 		{[]string{"certificates:renew"}, "as it shuts out who asks more often"},
 		{[]string{"certificates:issue", "example.org"}, "as it shuts out who asks more often"},
-		{[]string{"certificates:issue", "example.org", "-names=*.example.org", "-challenge=http-01"}, "a wildcard is only issued"},
-		{[]string{"certificates:issue", "example.org", "-names=www.example.com"}, "www.example.com is in no domain that is served here"},
+		{
+			[]string{"certificates:issue", "example.org", "-names=*.example.org", "-challenge=http-01"},
+			"a wildcard is only issued",
+		},
+		{
+			[]string{"certificates:issue", "example.org", "-names=www.example.com"},
+			"www.example.com is in no domain that is served here",
+		},
 		{[]string{"certificates:issue", "example.org", "-challenge=tls"}, `there is no challenge "tls"`},
 		{[]string{"certificates:issue", "example.com"}, "there is no domain example.com"},
 		{[]string{"certificates:status", "-of=example.com"}, "there is no certificate example.com"},
@@ -191,25 +185,14 @@ func hostedEnd(t *testing.T, c *checkout.Checkout) {
 	assert.Equal(t, 1, r.Code)
 	assert.Contains(t, r.Stdout, "its name repeats the zone")
 	c.OK(t, "dns:remove", "example.org", "ftp.example.org", "A", "-yes")
-	c.OK(
-		t,
-		"account:disable",
-		"ada@example.org",
-		"account:enable",
-		"ada@example.org",
-		"account:remove",
-		"bob@example.org",
-		"-yes",
-	)
+	c.OK(t, "account:disable", "ada@example.org", "account:enable",
+		"ada@example.org", "account:remove", "bob@example.org", "-yes")
 	assert.Contains(t, c.OK(t, "domain:disable", "example.org").Stderr, "domain example.org is disabled")
 	assert.Contains(t, c.OK(t, "domain:enable", "EXAMPLE.org").Stderr, "domain example.org is enabled")
 	c.OK(t, "alias:list", "alias:remove", "sales@example.org", "-yes", "dns:list", "-of=example.org")
 	c.OK(t, "domain:remove", "example.org", "-all", "-yes")
-	assert.Contains(
-		t,
-		c.OK(t, "dns:zone", "-add=example.org", "-ns=ns1.example.org,ns2.example.net").Stderr,
-		"ns1.example.org has no address yet",
-	)
+	assert.Contains(t, c.OK(t, "dns:zone", "-add=example.org", "-ns=ns1.example.org,ns2.example.net").Stderr,
+		"ns1.example.org has no address yet")
 	c.OK(t, "dns:zone", "-remove=example.org", "-yes")
 	assert.Equal(t, "there is none\n", c.OK(t, "domain:list").Stdout)
 }

@@ -68,11 +68,8 @@ func (o *owned) enginePassedOver(t *testing.T) {
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit, string(out))
 	assert.Equal(t, 3, exit.ExitCode())
-	assert.Contains(
-		t,
-		string(out),
-		"this stack's database is on "+string(o.kind)+", so that auto takes no other engine: POSTSTACK_ENGINE=",
-	)
+	assert.Contains(t, string(out),
+		"this stack's database is on "+string(o.kind)+", so that auto takes no other engine: POSTSTACK_ENGINE=")
 	r := o.c.Mage(t, []string{"POSTSTACK_ENGINE=auto"}, "db:start")
 	assert.Zero(t, r.Code)
 	assert.Equal(t, "unchanged", outcome(r, "db:start"), "auto takes the engine that has the data")
@@ -80,11 +77,8 @@ func (o *owned) enginePassedOver(t *testing.T) {
 
 func (o *owned) sameContainer(t *testing.T) {
 	before := o.container(t)
-	r := o.c.Mage(
-		t,
-		[]string{"DOMAIN=mail.example.net", "LE_EMAIL=admin@example.net", "POSTSTACK_TIMEOUT_STOP=77s"},
-		"db:start",
-	)
+	r := o.c.Mage(t, []string{"DOMAIN=mail.example.net", "LE_EMAIL=admin@example.net", "POSTSTACK_TIMEOUT_STOP=77s"},
+		"db:start")
 	assert.Zero(t, r.Code)
 	assert.Equal(t, before.ID, o.container(t).ID)
 }

@@ -76,22 +76,10 @@ func (s *site) slowBuild(t *testing.T, command string) {
 	t.Helper()
 	dir := filepath.Join(s.c.Dir, "containers", slowImage)
 	require.NoError(t, os.MkdirAll(dir, 0o755))
-	require.NoError(
-		t,
-		os.WriteFile(
-			filepath.Join(dir, "image.yaml"),
-			[]byte("description: An image whose build can be made to last\nparent: base-debian\n"),
-			0o644,
-		),
-	)
-	require.NoError(
-		t,
-		os.WriteFile(
-			filepath.Join(dir, "Dockerfile"),
-			[]byte("ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN "+command+"\n"),
-			0o644,
-		),
-	)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "image.yaml"),
+		[]byte("description: An image whose build can be made to last\nparent: base-debian\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "Dockerfile"),
+		[]byte("ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN "+command+"\n"), 0o644))
 }
 
 // stage is a phase that is made to last.
@@ -129,9 +117,8 @@ func inBootstrap(_ *testing.T, _ *site) stage {
 	return stage{
 		args: []string{"build:all", "-force", "-noCache"},
 		reached: func(r *run) bool {
-			roots, _ := filepath.Glob(
-				filepath.Join(r.temp, "poststack-debian-*", "tmp", "mmdebstrap.*", "var", "lib"),
-			) // the pattern is well-formed
+			// the pattern is well-formed
+			roots, _ := filepath.Glob(filepath.Join(r.temp, "poststack-debian-*", "tmp", "mmdebstrap.*", "var", "lib"))
 			return len(roots) > 0 || strings.Contains(r.output(), "RUN ")
 		},
 		repair: func() {}, after: []string{"setup"},
@@ -203,13 +190,10 @@ func inVerify(t *testing.T, _ *site) stage {
 	}()
 	t.Cleanup(func() { _ = l.Close() })
 	return stage{
-		args: []string{
-			"verify:db",
-		},
+		args:    []string{"verify:db"},
 		env:     []string{"DATABASE_URL=postgres://someone@" + l.Addr().String() + "/mail?sslmode=disable"},
 		reached: func(*run) bool { return len(accepted) > 0 },
-		repair:  func() {},
-		after:   []string{"setup"},
+		repair:  func() {}, after: []string{"setup"},
 	}
 }
 
@@ -219,11 +203,8 @@ func inMigrate(t *testing.T, s *site) stage {
 	s.slow++
 	path := filepath.Join(s.c.Dir, "changelogs", "schema", fmt.Sprintf("9%02d_slow.sql", s.slow))
 	write := func(statement string) {
-		text := fmt.Sprintf(
-			"--liquibase formatted sql\n--changeset e2e:slow%[1]d\ncreate table slow%[1]d(id int);\n%[2]s;\n--rollback drop table slow%[1]d;\n",
-			s.slow,
-			statement,
-		)
+		text := fmt.Sprintf("--liquibase formatted sql\n--changeset e2e:slow%[1]d\ncreate table slow%[1]d(id "+
+			"int);\n%[2]s;\n--rollback drop table slow%[1]d;\n", s.slow, statement)
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 	}
 	write("select pg_sleep(300)")
@@ -232,12 +213,8 @@ func inMigrate(t *testing.T, s *site) stage {
 		args: []string{"setup"},
 		reached: func(*run) bool {
 			var sleeping bool
-			err := conn.QueryRow(
-				t.Context(),
-				`select exists (select from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid())`,
-			).Scan(
-				&sleeping,
-			)
+			err := conn.QueryRow(t.Context(), `select exists (select from pg_stat_activity where query like '%pg_sleep%'
+				and pid <> pg_backend_pid())`).Scan(&sleeping)
 			return err == nil && sleeping
 		},
 		repair: func() { write("select 1") },

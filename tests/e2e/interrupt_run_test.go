@@ -146,18 +146,10 @@ func (r *run) checkTerminal(t *testing.T) {
 	}
 	assert.Equal(t, r.before, r.termios(t), "echo and line editing are as before")
 	text := r.output()
-	assert.GreaterOrEqual(
-		t,
-		strings.LastIndex(text, "\x1b[?25h"),
-		strings.LastIndex(text, "\x1b[?25l"),
-		"the cursor is shown",
-	)
-	assert.GreaterOrEqual(
-		t,
-		strings.LastIndex(text, "\x1b[?1049l"),
-		strings.LastIndex(text, "\x1b[?1049h"),
-		"the screen is the normal one",
-	)
+	assert.GreaterOrEqual(t, strings.LastIndex(text, "\x1b[?25h"), strings.LastIndex(text, "\x1b[?25l"),
+		"the cursor is shown")
+	assert.GreaterOrEqual(t, strings.LastIndex(text, "\x1b[?1049l"), strings.LastIndex(text, "\x1b[?1049h"),
+		"the screen is the normal one")
 }
 
 // end makes sure that nothing of the run outlives the test, whatever that has found.

@@ -49,10 +49,7 @@ func ways() map[string]way {
 		"mage, SIGTERM":          {launch: mage, tell: signalled(syscall.SIGTERM), status: 143},
 		"bin/poststack, SIGKILL": {launch: compiled, tell: signalled(syscall.SIGKILL), status: 137},
 		"mage -t": {
-			launch:  mage,
-			options: []string{"-t", "8s"},
-			tell:    func(*run) error { return nil },
-			status:  1,
+			launch: mage, options: []string{"-t", "8s"}, tell: func(*run) error { return nil }, status: 1,
 		},
 	}
 }
@@ -94,13 +91,8 @@ func (s *site) interrupt(t *testing.T, st stage, w way) {
 	require.NoError(t, err)
 	s.before = append(s.disposables(t), staging...)
 	r := begin(t, w.launch(s.c, st.env, append(w.options, st.args...)...), w.terminal)
-	require.Eventually(
-		t,
-		func() bool { return st.reached(r) },
-		time.Minute,
-		20*time.Millisecond,
-		"it does not come to the phase",
-	)
+	require.Eventually(t, func() bool { return st.reached(r) }, time.Minute, 20*time.Millisecond,
+		"it does not come to the phase")
 
 	told := time.Now()
 	require.NoError(t, w.tell(r))

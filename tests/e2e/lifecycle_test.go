@@ -25,10 +25,9 @@ func TestLifecycle(t *testing.T) {
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
 		e := enginetest.Open(t, kind)
-		t.Run(
-			"a volume with foreign entries is used beside them, or refused by name",
-			func(t *testing.T) { foreignVolume(t, kind, e) },
-		)
+		t.Run("a volume with foreign entries is used beside them, or refused by name", func(t *testing.T) {
+			foreignVolume(t, kind, e)
+		})
 		t.Run("a port whose connections are led elsewhere is refused", func(t *testing.T) { divertedPort(t, c) })
 		t.Run("two set-ups at once take turns", func(t *testing.T) { twoAtOnce(t, c) })
 		t.Run("two checkouts do not meet", func(t *testing.T) { twoCheckouts(t, c, e) })
@@ -105,15 +104,8 @@ func stayingClient(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	}()
 	assert.Eventually(t, func() bool {
 		var sleeping int
-		err := connect(
-			t,
-			c.URL(t),
-		).QueryRow(
-			t.Context(),
-			`select count(*) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()`,
-		).Scan(
-			&sleeping,
-		)
+		err := connect(t, c.URL(t)).QueryRow(t.Context(),
+			`select count(*) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()`).Scan(&sleeping)
 		return err == nil && sleeping == 1
 	}, time.Minute, 50*time.Millisecond)
 
@@ -141,17 +133,7 @@ func divertedPort(t *testing.T, c *checkout.Checkout) {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	rule := []string{
-		"OUTPUT",
-		"-d",
-		"127.0.0.1",
-		"-p",
-		"tcp",
-		"--dport",
-		port,
-		"-j",
-		"DNAT",
-		"--to-destination",
-		"127.0.0.1:1",
+		"OUTPUT", "-d", "127.0.0.1", "-p", "tcp", "--dport", port, "-j", "DNAT", "--to-destination", "127.0.0.1:1",
 	}
 	iptables := func(verb string) {
 		out, err := exec.Command("iptables", append([]string{"-w", "-t", "nat", verb}, rule...)...).CombinedOutput()
@@ -163,11 +145,8 @@ func divertedPort(t *testing.T, c *checkout.Checkout) {
 	c.OK(t, "build:postgres")
 	r := c.Mage(t, []string{"POSTSTACK_DATABASE_PORT=" + port}, "db:start")
 	assert.Equal(t, 5, r.Code)
-	assert.Contains(
-		t,
-		lastLine(r),
-		"publish port "+port+" of 127.0.0.1: a firewall rule that leads its connections elsewhere",
-	)
+	assert.Contains(t, lastLine(r),
+		"publish port "+port+" of 127.0.0.1: a firewall rule that leads its connections elsewhere")
 }
 
 // twoCheckouts sets another checkout up beside c, and takes it away again.

@@ -15,8 +15,9 @@ func TestMain(m *testing.M) {
 	os.Exit(withQuickMage(func() int { return enginetest.Main(m, testing.Short()) }))
 }
 
-// withQuickMage has mage compile the targets once for all checkouts, which hold the same code. Asking Go what may have
-// changed takes mage a second each time; with MAGEFILE_HASHFAST it looks at the magefiles alone, hence the cache of our own.
+// withQuickMage has mage compile the targets once for all checkouts, which hold the same code. Asking Go what may
+// have changed takes mage a second each time; with MAGEFILE_HASHFAST it looks at the magefiles alone, hence the cache
+// of our own.
 func withQuickMage(run func() int) int {
 	cache, err := os.MkdirTemp("", "mage")
 	if err == nil {

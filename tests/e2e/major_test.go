@@ -39,10 +39,8 @@ func TestAnotherMajor(t *testing.T) {
 		assert.Equal(t, "unchanged", outcome(c.OK(t, "setup"), "schema:update"))
 		var version, name string
 		conn = connect(t, c.URL(t))
-		require.NoError(
-			t,
-			conn.QueryRow(t.Context(), `select current_setting('server_version_num'), name from domains`).Scan(&version, &name),
-		)
+		require.NoError(t,
+			conn.QueryRow(t.Context(), `select current_setting('server_version_num'), name from domains`).Scan(&version, &name))
 		assert.Equal(t, "example.org", name)
 		assert.Greater(t, version, "16")
 	})

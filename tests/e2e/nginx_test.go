@@ -35,13 +35,8 @@ func TestNginx(t *testing.T) {
 		}))
 		status, _ := webSite(t, nginx, "shop.example.org")
 		assert.Equal(t, http.StatusMisdirectedRequest, status, "nobody's yet")
-		_, err = connect(
-			t,
-			c.URL(t),
-		).Exec(
-			t.Context(),
-			`insert into domains (name, serves_web) values ('shop.example.org', true)`,
-		)
+		_, err = connect(t, c.URL(t)).Exec(t.Context(),
+			`insert into domains (name, serves_web) values ('shop.example.org', true)`)
 		require.NoError(t, err)
 		require.Eventually(t, func() bool {
 			status, page := webSite(t, nginx, "shop.example.org")
@@ -94,10 +89,9 @@ func published(c engine.Container, port uint16) uint16 {
 // redirected is where a name leads over HTTP, for those who come by a port of this machine.
 func redirected(t *testing.T, port uint16, name string) string {
 	t.Helper()
-	client := http.Client{
-		Timeout:       5 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := http.Client{Timeout: 5 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/", port), nil)
 	require.NoError(t, err)
 	request.Host, request.Close = fmt.Sprintf("%s:%d", name, port), true

@@ -19,21 +19,15 @@ func elsewhere() map[string]string {
 	terminal, described := "it hands the terminal over to another program", "TestOutput holds its document to the schema"
 	issuer := "TestCertbot has an authority; TestData_described of package stack holds what it gives to the schema"
 	return map[string]string{
-		"psql":                terminal,
-		"shell":               terminal,
-		"completion":          "what it prints is a script",
-		"engine:install":      "it changes the machine",
-		"db:restore":          "TestBackup reads its document, and that of db:backup",
-		"demo":                "TestDemo holds its document to the schema",
-		"certificates:renew":  issuer,
+		"psql": terminal, "shell": terminal,
+		"completion": "what it prints is a script", "engine:install": "it changes the machine",
+		"db:restore": "TestBackup reads its document, and that of db:backup",
+		"demo":       "TestDemo holds its document to the schema", "certificates:renew": issuer,
 		"certificates:revoke": issuer,
-		"build:all":           described,
-		"db:url":              described,
-		"images":              described,
-		"schema:update":       described,
-		"verify:db":           described,
-		"dns:check":           "TestHosting runs it; what it finds depends on the name server",
-		"verify:runtime":      "TestVerifyRuntime runs it; it gives what verify:base gives, for more images",
+		"build:all":           described, "db:url": described, "images": described, "schema:update": described,
+		"verify:db":      described,
+		"dns:check":      "TestHosting runs it; what it finds depends on the name server",
+		"verify:runtime": "TestVerifyRuntime runs it; it gives what verify:base gives, for more images",
 	}
 }
 
@@ -50,8 +44,10 @@ func everyTarget(t *testing.T, c *checkout.Checkout) {
 		"dns:records example.org -address=192.0.2.1 -add", "dns:add example.org ftp A 192.0.2.3", "dns:list", "dns:zone",
 		"dns:remove example.org ftp A -yes", "dns:zone -add=example.net", "dns:zone -remove=example.net -yes",
 		"certificates:issue example.org", "certificates:status",
-		"services:start -of=bind", "services:status", "services:reload -of=bind", "services:restart -of=bind", "status", "report", "logs -of=bind",
-		"services:stop", "alias:remove sales@example.org -yes", "account:remove ada@example.org -yes", "domain:remove example.org -all -yes",
+		"services:start -of=bind", "services:status", "services:reload -of=bind", "services:restart -of=bind", "status",
+		"report", "logs -of=bind",
+		"services:stop", "alias:remove sales@example.org -yes", "account:remove ada@example.org -yes",
+		"domain:remove example.org -all -yes",
 		"verify:base", "install", "down", "reset -yes",
 	} {
 		commands = append(commands, strings.Fields(line)...)
@@ -70,12 +66,8 @@ func everyTarget(t *testing.T, c *checkout.Checkout) {
 	likewise := regexp.MustCompile(`^(build|verify):`) // one of each kind stands for all
 	for _, m := range regexp.MustCompile(`(?m)^  ([a-zA-Z:]+)`).FindAllStringSubmatch(string(list), -1) {
 		if name := m[1]; !ran[name] && !likewise.MatchString(name) {
-			assert.NotEmpty(
-				t,
-				elsewhere()[name],
-				"%s belongs into the list of this test, and what it gives into docs/output.schema.json",
-				name,
-			)
+			assert.NotEmpty(t, elsewhere()[name],
+				"%s belongs into the list of this test, and what it gives into docs/output.schema.json", name)
 		}
 	}
 	assert.False(t, slices.ContainsFunc(commands, func(name string) bool { return elsewhere()[name] != "" }))

@@ -28,11 +28,9 @@ func TestOutput_terminal(t *testing.T) {
 func interruptedLive(t *testing.T, kind engine.Kind, columns uint16) {
 	t.Helper()
 	c := checkout.New(t, kind)
-	c.Write(
-		t,
-		"containers/base-debian/Dockerfile",
-		func(string) string { return "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN sleep 60\n" },
-	)
+	c.Write(t, "containers/base-debian/Dockerfile", func(string) string {
+		return "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN sleep 60\n"
+	})
 	s := sit(t, c, nil, "build:base")
 	require.NoError(t, pty.Setsize(s.tty, &pty.Winsize{Rows: 24, Cols: columns}))
 	before, err := unix.IoctlGetTermios(int(s.tty.Fd()), unix.TCGETS)

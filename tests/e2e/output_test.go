@@ -59,8 +59,8 @@ func read(t *testing.T, stream string) []present.Document {
 	}
 }
 
-// strictSchema is the schema of docs/, which here refuses what it does not describe: members that are new, and what a target
-// or a phase gives that has no rule in it.
+// strictSchema is the schema of docs/, which here refuses what it does not describe: members that are new, and what a
+// target or a phase gives that has no rule in it.
 func strictSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	path := filepath.Join("..", "..", "docs", "output.schema.json")
@@ -76,8 +76,8 @@ func strictSchema(t *testing.T) *jsonschema.Schema {
 	return schema
 }
 
-// refuseUnknown closes all objects that a schema describes. Of a member that any value is right for, such as the result of a
-// target, only those that a rule has looked at are; null has nothing to look at.
+// refuseUnknown closes all objects that a schema describes. Of a member that any value is right for, such as the
+// result of a target, only those that a rule has looked at are; null has nothing to look at.
 func refuseUnknown(node any) {
 	switch node := node.(type) {
 	case []any:
@@ -112,26 +112,23 @@ func TestOutput_schema(t *testing.T) {
 	t.Parallel()
 	schema := strictSchema(t)
 	document := func(target, result, phases string) any {
-		value, err := jsonschema.UnmarshalJSON(
-			strings.NewReader(
-				`{"version": 1, "target": "` + target + `", "started": "2026-11-25T09:09:00Z", "seconds": 1, "outcome": "done",
-			"exit_status": 0, "phases": [` + phases + `], "messages": [], "result": ` + result + `}`,
-			),
-		)
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(`{"version": 1, "target": "` + target +
+			`", "started": "2026-11-25T09:09:00Z", "seconds": 1, "outcome": "done",
+			"exit_status": 0, "phases": [` + phases + `], "messages": [], "result": ` + result + `}`))
 		require.NoError(t, err)
 		return value
 	}
 	phase := func(name, data string) string {
-		return `{"name": "` + name + `", "started": "2026-11-25T09:09:00Z", "seconds": 1, "outcome": "done", "steps": []` + data + `}`
+		return `{"name": "` + name + `", "started": "2026-11-25T09:09:00Z", "seconds": 1, "outcome": "done", "steps": []` +
+			data + `}`
 	}
 	require.NoError(t, schema.Validate(document("later:new", "null", phase("later:new", ""))))
-	require.NoError(
-		t,
-		schema.Validate(document("report", `{"report": "x"}`, phase("dns:remove", `, "data": {"removed": "x", "with": []}`))),
-	)
+	require.NoError(t,
+		schema.Validate(document("report", `{"report": "x"}`, phase("dns:remove", `, "data": {"removed": "x", "with": []}`))))
 	for why, value := range map[string]any{
 		"a target without a rule": document("later:new", `{}`, ""), "another result": document("report", `{"report": 1}`, ""),
-		"a new member": document("report", `{"report": "x", "new": 1}`, ""), "a phase without a rule": document("setup", "null", phase("later:new", `, "data": {}`)),
+		"a new member":                  document("report", `{"report": "x", "new": 1}`, ""),
+		"a phase without a rule":        document("setup", "null", phase("later:new", `, "data": {}`)),
 		"a result that lacks something": document("alias:list", `[{"address": "x", "enabled": true}]`, ""),
 	} {
 		assert.Error(t, schema.Validate(value), why)
@@ -167,19 +164,8 @@ func documents(t *testing.T, c *checkout.Checkout) {
 	t.Helper()
 	url := c.URL(t)
 	targets := []string{
-		"setup",
-		"db:url",
-		"status",
-		"images",
-		"engine:status",
-		"config:show",
-		"schema:status",
-		"verify:db",
-		"db:start",
-		"build:all",
-		"schema:update",
-		"down",
-		"db:start",
+		"setup", "db:url", "status", "images", "engine:status", "config:show", "schema:status", "verify:db", "db:start",
+		"build:all", "schema:update", "down", "db:start",
 	}
 	r := c.Mage(t, asked(), targets...)
 	require.Zero(t, r.Code)
@@ -208,18 +194,16 @@ func failedDocument(t *testing.T, c *checkout.Checkout) {
 func annotated(t *testing.T, c *checkout.Checkout) {
 	t.Helper()
 	c.Write(t, "changelogs/schema/050_a,b.sql", func(string) string {
-		return "--liquibase formatted sql\n--changeset ops:k25\ncreate table k25(\n  share text default '100%'\n  oops\n);\n--rollback drop table k25;\n"
+		return "--liquibase formatted sql\n--changeset ops:k25\ncreate table k25(\n  share text default '100%'\n  " +
+			"oops\n);\n--rollback drop table k25;\n"
 	})
 	summary := filepath.Join(t.TempDir(), "summary.md")
 	r := c.Mage(t, []string{"GITHUB_ACTIONS=true", "GITHUB_STEP_SUMMARY=" + summary, "CLICOLOR_FORCE=1"}, "schema:update")
 	assert.Equal(t, 6, r.Code)
 	errors := regexp.MustCompile(`(?m)^::error .*$`).FindAllString(r.Stderr, -1)
 	require.Len(t, errors, 1)
-	assert.Regexp(
-		t,
-		`^::error file=changelogs/schema/050_a%2Cb\.sql,line=\d+,title=schema%3Aupdate::.*syntax error.*%0A`,
-		errors[0],
-	)
+	assert.Regexp(t, `^::error file=changelogs/schema/050_a%2Cb\.sql,line=\d+,title=schema%3Aupdate::.*syntax error.*%0A`,
+		errors[0])
 	assert.Equal(t, strings.Count(r.Stderr, "::group::"), strings.Count(r.Stderr, "::endgroup::"))
 	assert.NotContains(t, r.Stderr, "\x1b")
 	text, err := os.ReadFile(summary)
@@ -246,9 +230,15 @@ func exitStatuses(t *testing.T, c *checkout.Checkout) {
 		{name: "all is well", target: "setup", want: 0},
 		{name: "the log directory is a file", target: "status", file: "logs", want: 1},
 		{name: "a setting is wrong", target: "setup", env: []string{"LOG_LEVEL=loud"}, want: 2},
-		{name: "no engine works", target: "setup", env: []string{"PATH=/nowhere", "DOCKER_HOST=unix:///nowhere.sock"}, want: 3},
+		{
+			name: "no engine works", target: "setup",
+			env: []string{"PATH=/nowhere", "DOCKER_HOST=unix:///nowhere.sock"}, want: 3,
+		},
 		{name: "an image cannot be built", target: "setup", file: "containers/base-debian/Dockerfile", want: 4},
-		{name: "the database does not answer", target: "verify:db", env: []string{"DATABASE_URL=postgres://app@127.0.0.1:1/mail"}, want: 5},
+		{
+			name: "the database does not answer", target: "verify:db",
+			env: []string{"DATABASE_URL=postgres://app@127.0.0.1:1/mail"}, want: 5,
+		},
 		{name: "the schema cannot be migrated", target: "setup", file: "changelogs/schema/900_broken.sql", want: 6},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"github.com/poststack/poststack/tests/checkout"
 )
 
-// TestPortRanges looks at the ports that services declare: wherever two checkouts look for free ones, they do not meet, and
-// stay below those that connections get.
+// TestPortRanges looks at the ports that services declare: wherever two checkouts look for free ones, they do not
+// meet, and stay below those that connections get.
 func TestPortRanges(t *testing.T) {
 	t.Parallel()
 	images, err := image.LoadCatalogue(filepath.Join("..", "..", "containers"))
@@ -39,16 +39,8 @@ func TestPortRanges(t *testing.T) {
 		assert.Less(t, one+checkout.PortRange*(checkout.PortRanges-1)+passed, ephemeral, name)
 		for other := range of {
 			for i := 1; i < checkout.PortRanges; i++ {
-				assert.Greater(
-					t,
-					max(one+i*checkout.PortRange-other, other-one-i*checkout.PortRange),
-					passed,
-					"%s at %d, and %s at %d",
-					name,
-					one,
-					of[other],
-					other,
-				)
+				assert.Greater(t, max(one+i*checkout.PortRange-other, other-one-i*checkout.PortRange), passed,
+					"%s at %d, and %s at %d", name, one, of[other], other)
 			}
 		}
 	}

@@ -64,10 +64,7 @@ func rebootPodman(t *testing.T) {
 	assert.Contains(t, w.ok(t, "status"), "stays down")
 	// Not by the target, which would enable a unit on this machine.
 	machine := engine.Boot{
-		Dir:    c.State,
-		System: engine.System{Known: true, Root: true},
-		Runner: runner.Exec{},
-		Getenv: os.Getenv,
+		Dir: c.State, System: engine.System{Known: true, Root: true}, Runner: runner.Exec{}, Getenv: os.Getenv,
 	}
 	_, err := machine.Install(t.Context(), e.Info(), event.Reporter{})
 	require.NoError(t, err)
@@ -166,8 +163,8 @@ func imagesOf(t *testing.T, c *checkout.Checkout, names ...string) []string {
 	return refs
 }
 
-// daemon is a dockerd beside the machine's, with directories and a bridge of its own, and without firewall rules, which it
-// would share: ports are published by its proxy.
+// daemon is a dockerd beside the machine's, with directories and a bridge of its own, and without firewall rules,
+// which it would share: ports are published by its proxy.
 type daemon struct {
 	dir, bridge string
 	process     *exec.Cmd
@@ -207,30 +204,14 @@ func (d *daemon) start(t *testing.T) {
 	log, err := os.OpenFile(filepath.Join(d.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(t, err)
 	defer log.Close()
-	d.process = exec.CommandContext(
-		context.WithoutCancel(t.Context()),
-		"dockerd",
-		"--host",
-		d.url(),
-		"--pidfile",
+	d.process = exec.CommandContext(context.WithoutCancel(t.Context()), "dockerd", "--host", d.url(), "--pidfile",
 		filepath.Join(d.dir, "pid"),
-		"--data-root",
-		filepath.Join(d.dir, "data"),
-		"--exec-root",
-		filepath.Join(d.dir, "exec"),
-		"--bridge",
-		d.bridge,
-		"--iptables=false",
-		"--ip6tables=false",
-	)
+		"--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"),
+		"--bridge", d.bridge, "--iptables=false", "--ip6tables=false")
 	d.process.Stdout, d.process.Stderr = log, log
 	require.NoError(t, d.process.Start())
-	require.Eventually(
-		t,
-		func() bool { return d.command(t.Context(), "version").Run() == nil },
-		time.Minute,
-		50*time.Millisecond,
-	)
+	require.Eventually(t, func() bool { return d.command(t.Context(), "version").Run() == nil }, time.Minute,
+		50*time.Millisecond)
 }
 
 // end returns when it has ended, and its containers with it.

@@ -40,10 +40,8 @@ func newMailbox(t *testing.T, kind engine.Kind, c *checkout.Checkout, env []stri
 	r := c.Mage(t, env, "account:add", "ada@example.org", "-generate", "-quota=1MiB")
 	require.Zero(t, r.Code)
 	return mailbox{
-		T:        t,
-		engine:   enginetest.Open(t, kind),
-		name:     "poststack-" + c.Stack(t) + "-dovecot",
-		password: strings.TrimSpace(r.Stdout),
+		T: t, engine: enginetest.Open(t, kind),
+		name: "poststack-" + c.Stack(t) + "-dovecot", password: strings.TrimSpace(r.Stdout),
 	}
 }
 
@@ -58,11 +56,8 @@ func (m mailbox) container() engine.Container {
 func (m mailbox) session() *imapclient.Client {
 	m.Helper()
 	address := fmt.Sprintf("127.0.0.1:%d", published(m.container(), 1993))
-	c, err := imapclient.DialWithDialerTLS(
-		&net.Dialer{Timeout: time.Minute},
-		address,
-		&tls.Config{InsecureSkipVerify: true},
-	)
+	c, err := imapclient.DialWithDialerTLS(&net.Dialer{Timeout: time.Minute}, address,
+		&tls.Config{InsecureSkipVerify: true})
 	require.NoError(m, err)
 	m.Cleanup(func() { _ = c.Terminate() })
 	require.NoError(m, c.Login("ada@example.org", m.password))
@@ -85,10 +80,8 @@ func (m mailbox) fill() {
 		if i%7 == 0 {
 			flags = append(flags, "Important")
 		}
-		require.NoError(
-			m,
-			c.Append(box, flags, time.Time{}, strings.NewReader(fmt.Sprintf("Subject: mail %d\r\n\r\nhello\r\n", i))),
-		)
+		require.NoError(m,
+			c.Append(box, flags, time.Time{}, strings.NewReader(fmt.Sprintf("Subject: mail %d\r\n\r\nhello\r\n", i))))
 	}
 	_, err := c.Select("INBOX", false)
 	require.NoError(m, err)
@@ -101,12 +94,10 @@ func (m mailbox) fill() {
 // deliver hands a mail over as another server does.
 func (m mailbox) deliver(to string) {
 	m.Helper()
-	const talk = `printf 'LHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<%s>\r\nDATA\r\nSubject: delivered\r\n\r\nhello\r\n.\r\nQUIT\r\n' "$0" | nc -w 10 127.0.0.1 1024`
-	out, err := m.engine.ContainerExec(
-		m.Context(),
-		m.container().ID,
-		engine.ExecSpec{Command: []string{"sh", "-c", talk, to}},
-	)
+	const talk = `printf '%s\r\n' 'LHLO a' 'MAIL FROM:<>' "RCPT TO:<$0>" DATA 'Subject: delivered' '' hello . QUIT |
+		nc -w 10 127.0.0.1 1024`
+	out, err := m.engine.ContainerExec(m.Context(), m.container().ID,
+		engine.ExecSpec{Command: []string{"sh", "-c", talk, to}})
 	require.NoError(m, err)
 	require.Contains(m, out.Stdout, "250 2.0.0 <"+to+">", out.Stderr)
 }
@@ -123,20 +114,15 @@ func (m mailbox) tells() string {
 		all := new(imap.SeqSet)
 		all.AddRange(1, 0)
 		messages := make(chan *imap.Message, 100)
-		require.NoError(
-			m,
-			c.Fetch(all, []imap.FetchItem{imap.FetchUid, imap.FetchFlags, imap.FetchEnvelope, imap.FetchRFC822Size}, messages),
-		)
+		require.NoError(m,
+			c.Fetch(all, []imap.FetchItem{imap.FetchUid, imap.FetchFlags, imap.FetchEnvelope, imap.FetchRFC822Size}, messages))
 		for message := range messages {
 			flags := strings.Join(sorted(message.Flags, imap.RecentFlag), " ")
 			fmt.Fprintf(&out, "%d %s %s %d\n", message.Uid, message.Envelope.Subject, flags, message.Size)
 		}
 	}
-	quota, err := m.engine.ContainerExec(
-		m.Context(),
-		m.container().ID,
-		engine.ExecSpec{Command: []string{"doveadm", "-f", "tab", "quota", "get", "-u", "ada@example.org"}},
-	)
+	quota, err := m.engine.ContainerExec(m.Context(), m.container().ID,
+		engine.ExecSpec{Command: []string{"doveadm", "-f", "tab", "quota", "get", "-u", "ada@example.org"}})
 	require.NoError(m, err)
 	for line := range strings.Lines(quota.Stdout) {
 		f := strings.Split(line, "\t")
@@ -163,20 +149,13 @@ func TestReplacedService(t *testing.T) {
 		open := m.session()
 		const script = "containers/dovecot/serve.sh"
 		c.Write(t, script, func(text string) string { // the build of the image has no secrets, and so notices nothing
-			return strings.Replace(
-				text,
-				"check() {\n",
-				"check() {\n  [ ! -d /run/secrets ] || { echo 'doveconf: Fatal: Unknown setting: mail_plugins' >&2; exit 89; }\n",
-				1,
-			)
+			return strings.Replace(text, "check() {\n", "check() {\n  [ ! -d /run/secrets ] || { echo 'doveconf: Fatal: "+
+				"Unknown setting: mail_plugins' >&2; exit 89; }\n", 1)
 		})
 		r := c.Mage(t, nil, "setup")
 		assert.Equal(t, 1, r.Code)
-		assert.Contains(
-			t,
-			r.Stderr,
-			"exit status 89: doveconf: Fatal: Unknown setting: mail_plugins; the running container serves on",
-		)
+		assert.Contains(t, r.Stderr,
+			"exit status 89: doveconf: Fatal: Unknown setting: mail_plugins; the running container serves on")
 		assert.Contains(t, r.Stderr, "mage services:stop -of=dovecot")
 		assert.Equal(t, before, m.container(), "it is the same container")
 		_, err := open.Select("INBOX", true)
@@ -198,12 +177,8 @@ func (m mailbox) noRehearsalIsLeft() {
 	left, err := m.engine.ContainerList(m.Context(), map[string]string{container.LabelDisposable: "true"})
 	require.NoError(m, err)
 	for _, c := range left {
-		assert.NotContains(
-			m,
-			strings.Join(c.Env, " "),
-			strings.ReplaceAll(m.name[:strings.LastIndex(m.name, "-")], "poststack-", "PGUSER=poststack_"),
-			c.Name,
-		)
+		assert.NotContains(m, strings.Join(c.Env, " "),
+			strings.ReplaceAll(m.name[:strings.LastIndex(m.name, "-")], "poststack-", "PGUSER=poststack_"), c.Name)
 	}
 }
 
@@ -242,10 +217,9 @@ func TestAnotherSuite(t *testing.T) {
 func somebodysDatabase(t *testing.T, e *engine.Engine) (url string) {
 	t.Helper()
 	id, err := e.ContainerCreate(t.Context(), engine.ContainerSpec{
-		Image:  "localhost/poststack/postgres:latest",
-		Labels: container.DisposableLabels(),
-		Env:    map[string]string{"POSTGRES_PASSWORD": "theirs"},
-		Ports:  []engine.Port{{Container: 5432, HostIP: "0.0.0.0"}},
+		Image: "localhost/poststack/postgres:latest", Labels: container.DisposableLabels(),
+		Env:   map[string]string{"POSTGRES_PASSWORD": "theirs"},
+		Ports: []engine.Port{{Container: 5432, HostIP: "0.0.0.0"}},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, e.ContainerRemove(context.WithoutCancel(t.Context()), id)) })
@@ -269,11 +243,8 @@ const usualSuite image.Suite = "bookworm"
 // version is what the daemon says that it is.
 func (m mailbox) version() string {
 	m.Helper()
-	out, err := m.engine.ContainerExec(
-		m.Context(),
-		m.container().ID,
-		engine.ExecSpec{Command: []string{"dovecot", "--version"}},
-	)
+	out, err := m.engine.ContainerExec(m.Context(), m.container().ID,
+		engine.ExecSpec{Command: []string{"dovecot", "--version"}})
 	require.NoError(m, err)
 	return out.Stdout
 }

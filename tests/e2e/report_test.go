@@ -35,7 +35,10 @@ func TestReport(t *testing.T) {
 		assert.Contains(t, got.Stderr, "the file is "+path)
 		page, err = os.ReadFile(path)
 		require.NoError(t, err)
-		for _, text := range []string{"build:base", "schema:update", "postgresql-15", "applied, 0 pending", "RUN install-packages", "the running server", string(kind)} {
+		for _, text := range []string{
+			"build:base", "schema:update", "postgresql-15", "applied, 0 pending",
+			"RUN install-packages", "the running server", string(kind),
+		} {
 			assert.Contains(t, string(page), text)
 		}
 		with, err := url.Parse(c.URL(t))

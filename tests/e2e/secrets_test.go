@@ -63,7 +63,8 @@ func TestSecrets(t *testing.T) {
 	})
 }
 
-// secretsOf are the secrets in the files of a stack's state directory: each is on a line of its own, or after the last colon.
+// secretsOf are the secrets in the files of a stack's state directory: each is on a line of its own, or after the
+// last colon.
 func secretsOf(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -97,7 +98,8 @@ func readAll(t *testing.T, dir string, into map[string]string) {
 func madeOn(t *testing.T, kind engine.Kind, stack string) map[string]string {
 	t.Helper()
 	shown := map[string]string{}
-	for _, name := range strings.Fields(engineOutput(t, kind, "ps", "--all", "--format", "{{.Names}}", "--filter", "name=poststack-"+stack)) {
+	for _, name := range strings.Fields(engineOutput(t, kind, "ps", "--all", "--format", "{{.Names}}",
+		"--filter", "name=poststack-"+stack)) {
 		shown["inspect "+name] = engineOutput(t, kind, "inspect", name)
 		shown["logs "+name] = engineOutput(t, kind, "logs", name)
 	}
@@ -108,8 +110,8 @@ func madeOn(t *testing.T, kind engine.Kind, stack string) map[string]string {
 	return shown
 }
 
-// watchProcesses reads the arguments and the environment of all processes, again and again, until the function it gives is
-// called, which tells them by where they were seen.
+// watchProcesses reads the arguments and the environment of all processes, again and again, until the function it
+// gives is called, which tells them by where they were seen.
 func watchProcesses(t *testing.T) func() map[string]string {
 	t.Helper()
 	stop, done := make(chan struct{}), make(chan map[string]string)

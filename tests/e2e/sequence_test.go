@@ -49,12 +49,8 @@ func TestSequence_builds(t *testing.T) {
 	enginetest.AnyEngine(t)
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		r := checkout.New(t, kind).OK(t, "build:postgres", "build:all", "-force")
-		assert.Len(
-			t,
-			regexp.MustCompile(`(?m)^\w+\s+build:base\s+unchanged in`).FindAllString(r.Stderr, -1),
-			1,
-			"for the first target",
-		)
+		assert.Len(t, regexp.MustCompile(`(?m)^\w+\s+build:base\s+unchanged in`).FindAllString(r.Stderr, -1), 1,
+			"for the first target")
 		assert.Len(t, regexp.MustCompile(`(?m)^\w+\s+build:base\s+done in`).FindAllString(r.Stderr, -1), 1, "for the second")
 	})
 }
@@ -85,10 +81,8 @@ func TestGoSettings(t *testing.T) {
 		c := checkout.New(t, kind)
 		goMage := func(dir string, env []string, args ...string) (string, error) {
 			cmd := exec.CommandContext(t.Context(), "go", args...)
-			cmd.Dir, cmd.Env = dir, append(
-				c.Command(t.Context(), env).Env,
-				"MAGEFILE_HASHFAST=",
-			) // mage asks Go, as a user's does
+			// mage asks Go, as a user's does
+			cmd.Dir, cmd.Env = dir, append(c.Command(t.Context(), env).Env, "MAGEFILE_HASHFAST=")
 			out, err := cmd.CombinedOutput()
 			return string(out), err
 		}

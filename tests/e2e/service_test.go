@@ -29,11 +29,8 @@ func TestService(t *testing.T) {
 		e := enginetest.Open(t, kind)
 		require.NoError(t, os.CopyFS(filepath.Join(c.Dir, "containers", "web"), os.DirFS(filepath.Join("testdata", "web"))))
 		w := &website{c, e, "poststack-" + c.Stack(t)}
-		assert.Contains(
-			t,
-			w.ok(t, "services:start"),
-			"poststack.yaml chooses no services (services: apache, bind, certbot, dovecot, nginx, pebble, web)",
-		)
+		assert.Contains(t, w.ok(t, "services:start"),
+			"poststack.yaml chooses no services (services: apache, bind, certbot, dovecot, nginx, pebble, web)")
 		c.Write(t, "poststack.yaml", func(string) string { return "services: [web]\n" })
 
 		assert.Contains(t, w.ok(t, "services:start"), "web made, 8080 on 127.0.0.1:")
@@ -52,11 +49,8 @@ func TestService(t *testing.T) {
 		assert.Contains(t, w.ok(t, "logs", "-of=web"), "GET /token")
 
 		w.signsIn(t, before)
-		_, err = e.ContainerExec(
-			t.Context(),
-			before.ID,
-			engine.ExecSpec{Command: []string{"sh", "-c", "printf changed >/srv/web/greeting"}},
-		)
+		_, err = e.ContainerExec(t.Context(), before.ID,
+			engine.ExecSpec{Command: []string{"sh", "-c", "printf changed >/srv/web/greeting"}})
 		require.NoError(t, err)
 		assert.Equal(t, "hello from localhost", w.get(t, "/"))
 		assert.Contains(t, w.ok(t, "services:reload", "-of=web"), "web reloaded")
@@ -83,15 +77,13 @@ func TestService(t *testing.T) {
 		assert.Empty(t, left)
 		r := c.Mage(t, nil, "services:start", "-of=wbe")
 		assert.Equal(t, 2, r.Code)
-		assert.Contains(
-			t,
-			r.Stderr,
-			`there is no service "wbe"; known are: apache, bind, certbot, dovecot, nginx, pebble, web`,
-		)
+		assert.Contains(t, r.Stderr,
+			`there is no service "wbe"; known are: apache, bind, certbot, dovecot, nginx, pebble, web`)
 	})
 }
 
-// signsIn has the service sign in as itself, which may read what its role may and nothing else, and takes the role away.
+// signsIn has the service sign in as itself, which may read what its role may and nothing else, and takes the role
+// away.
 func (w *website) signsIn(t *testing.T, c engine.Container) {
 	t.Helper()
 	env := map[string]string{}
@@ -99,11 +91,8 @@ func (w *website) signsIn(t *testing.T, c engine.Container) {
 		name, value, _ := strings.Cut(variable, "=")
 		env[name] = value
 	}
-	assert.Equal(
-		t,
-		"postgres 5432 poststack disable",
-		strings.Join([]string{env["PGHOST"], env["PGPORT"], env["PGDATABASE"], env["PGSSLMODE"]}, " "),
-	)
+	assert.Equal(t, "postgres 5432 poststack disable",
+		strings.Join([]string{env["PGHOST"], env["PGPORT"], env["PGDATABASE"], env["PGSSLMODE"]}, " "))
 	file, err := w.engine.ContainerFile(t.Context(), c.ID, env["PGPASSFILE"])
 	require.NoError(t, err)
 	password := strings.TrimSpace(strings.TrimPrefix(string(file), "*:*:*:*:"))
@@ -119,10 +108,8 @@ func (w *website) signsIn(t *testing.T, c engine.Container) {
 	_, err = conn.Exec(t.Context(), `select from accounts`)
 	require.ErrorContains(t, err, "permission denied")
 	var most int
-	require.NoError(
-		t,
-		conn.QueryRow(t.Context(), `select rolconnlimit from pg_roles where rolname = current_user`).Scan(&most),
-	)
+	require.NoError(t,
+		conn.QueryRow(t.Context(), `select rolconnlimit from pg_roles where rolname = current_user`).Scan(&most))
 	assert.Positive(t, most, "one service cannot take all connections from the others")
 	require.NoError(t, conn.Close(t.Context()))
 

@@ -20,18 +20,10 @@ import (
 )
 
 // tables are those of the schema, sorted.
-var tables = []string{
-	"accounts",
-	"aliases",
-	"certificates",
-	"dns_records",
-	"dns_serials",
-	"dns_zones",
-	"domains",
-	"former_mailboxes",
-	"services",
-	"settings",
-} //nolint:gochecknoglobals // a table
+var tables = []string{ //nolint:gochecknoglobals // a table
+	"accounts", "aliases", "certificates", "dns_records", "dns_serials",
+	"dns_zones", "domains", "former_mailboxes", "services", "settings",
+}
 
 // connect opens the database at url for the rest of the test.
 func connect(t *testing.T, url string) *pgx.Conn {
@@ -45,10 +37,8 @@ func connect(t *testing.T, url string) *pgx.Conn {
 // tablesOf lists the tables of the database, without Liquibase's own.
 func tablesOf(t *testing.T, conn *pgx.Conn) []string {
 	t.Helper()
-	rows, err := conn.Query(
-		t.Context(),
-		`select tablename::text from pg_tables where schemaname = 'public' and tablename not like 'databasechangelog%' order by 1`,
-	)
+	rows, err := conn.Query(t.Context(), `select tablename::text from pg_tables where schemaname = 'public'
+		and tablename not like 'databasechangelog%' order by 1`)
 	require.NoError(t, err)
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
@@ -57,11 +47,8 @@ func tablesOf(t *testing.T, conn *pgx.Conn) []string {
 
 // outcome is how a phase ended, from the plain lines of a run; "" if it did not run.
 func outcome(r checkout.Result, phase string) string {
-	m := regexp.MustCompile(
-		`(?m)^\w+\s+` + regexp.QuoteMeta(phase) + `\s+(done|unchanged|passed|failed|cancelled) in `,
-	).FindStringSubmatch(
-		r.Stderr,
-	)
+	m := regexp.MustCompile(`(?m)^\w+\s+` + regexp.QuoteMeta(phase) +
+		`\s+(done|unchanged|passed|failed|cancelled) in `).FindStringSubmatch(r.Stderr)
 	if m == nil {
 		return ""
 	}
@@ -137,16 +124,14 @@ func domains(t *testing.T, c *checkout.Checkout) (n int) {
 func checkReports(t *testing.T, c *checkout.Checkout, name string) {
 	t.Helper()
 	status := c.OK(t, "status").Stdout
-	for _, want := range []string{"poststack-" + name + "-postgres", "running", "127.0.0.1:", "current", "poststack-" + name + "-data"} {
+	for _, want := range []string{
+		"poststack-" + name + "-postgres", "running", "127.0.0.1:", "current", "poststack-" + name + "-data",
+	} {
 		assert.Contains(t, status, want)
 	}
 	assert.Contains(t, c.OK(t, "schema:status").Stdout, "current")
-	assert.GreaterOrEqual(
-		t,
-		strings.Count(c.OK(t, "images").Stdout, "current"),
-		4,
-		"and those of services that others have built",
-	)
+	assert.GreaterOrEqual(t, strings.Count(c.OK(t, "images").Stdout, "current"), 4,
+		"and those of services that others have built")
 	assert.Contains(t, c.OK(t, "engine:status").Stdout, "yes")
 	show := c.OK(t, "config:show").Stdout
 	assert.Contains(t, show, "environment POSTSTACK_ENGINE")

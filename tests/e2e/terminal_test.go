@@ -32,14 +32,9 @@ type session struct {
 // sit starts mage in a terminal.
 func sit(t *testing.T, c *checkout.Checkout, env []string, args ...string) *session {
 	t.Helper()
-	s := &session{
-		t: t,
-		cmd: c.Command(
-			t.Context(),
-			append([]string{"TERM=xterm", "PSQLRC=/dev/null", "PSQL_HISTORY=/dev/null"}, env...),
-			args...),
-		out: make(chan string, 1000),
-	}
+	s := &session{t: t, cmd: c.Command(t.Context(),
+		append([]string{"TERM=xterm", "PSQLRC=/dev/null", "PSQL_HISTORY=/dev/null"}, env...),
+		args...), out: make(chan string, 1000)}
 	var err error
 	s.tty, err = pty.StartWithSize(s.cmd, &pty.Winsize{Rows: 24, Cols: 80})
 	require.NoError(t, err)
@@ -115,12 +110,8 @@ func awaitSleep(t *testing.T, c *checkout.Checkout) {
 	defer conn.Close(t.Context())
 	require.Eventually(t, func() bool {
 		var sleeping bool
-		err := conn.QueryRow(
-			t.Context(),
-			`select exists (select from pg_stat_activity where wait_event = 'PgSleep')`,
-		).Scan(
-			&sleeping,
-		)
+		err := conn.QueryRow(t.Context(),
+			`select exists (select from pg_stat_activity where wait_event = 'PgSleep')`).Scan(&sleeping)
 		return err == nil && sleeping
 	}, time.Minute, 20*time.Millisecond)
 }
@@ -135,13 +126,11 @@ func TestTerminal(t *testing.T) {
 		assert.Contains(t, r.Stderr, "run mage setup", "nothing is started for it")
 		c.OK(t, "db:start")
 
-		for name, path := range map[string]string{"this machine's psql": "PATH=" + os.Getenv("PATH"), "the image's psql": withoutPsql(t)} {
-			r = c.Mage(
-				t,
-				[]string{path, "PGPASSWORD=wrong", "PGOPTIONS=-c search_path=nowhere"},
-				"psql",
-				"-command=select 40 + 2, current_setting('search_path')",
-			)
+		for name, path := range map[string]string{
+			"this machine's psql": "PATH=" + os.Getenv("PATH"), "the image's psql": withoutPsql(t),
+		} {
+			r = c.Mage(t, []string{path, "PGPASSWORD=wrong", "PGOPTIONS=-c search_path=nowhere"}, "psql",
+				"-command=select 40 + 2, current_setting('search_path')")
 			assert.Zero(t, r.Code, name)
 			assert.Regexp(t, `42 \| .*public`, r.Stdout, name)
 			r = c.Mage(t, []string{path}, "psql", "-command=select 1/0")

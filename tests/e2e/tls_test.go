@@ -45,10 +45,9 @@ func TestTLS(t *testing.T) {
 		assert.Equal(t, before.Started, s.container(t).Started)
 
 		t.Run("nobody sees the key", s.keyIsKept)
-		t.Run(
-			"a service checks the certificate",
-			func(t *testing.T) { s.service(t, "verify-full", "-verify_hostname", "postgres") },
-		)
+		t.Run("a service checks the certificate", func(t *testing.T) {
+			s.service(t, "verify-full", "-verify_hostname", "postgres")
+		})
 		t.Run("a renewed certificate is taken into use without a restart", s.renewed)
 		t.Run("who trusts another root does not connect", s.otherRoot)
 		t.Run("the certificate of a directory", s.directory)
@@ -116,11 +115,8 @@ func (s *secured) migrates(t *testing.T) {
 	t.Helper()
 	s.tables++
 	name := fmt.Sprintf("changelogs/schema/9%02d-tls.sql", s.tables)
-	text := fmt.Sprintf(
-		"--liquibase formatted sql\n\n--changeset test:tls-%[1]d\ncreate table tls_%[1]d as %[2]s;\n--rollback drop table tls_%[1]d;\n",
-		s.tables,
-		encrypted,
-	)
+	text := fmt.Sprintf("--liquibase formatted sql\n\n--changeset test:tls-%[1]d\ncreate table tls_%[1]d as "+
+		"%[2]s;\n--rollback drop table tls_%[1]d;\n", s.tables, encrypted)
 	require.NoError(t, os.WriteFile(filepath.Join(s.Dir, name), []byte(text), 0o644))
 	s.ok(t, "schema:update")
 	assert.Contains(t, s.ok(t, "psql", fmt.Sprintf("-command=select ssl from tls_%d", s.tables)), "\n t\n")
@@ -155,11 +151,8 @@ func (s *secured) keyIsKept(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "root:9999 640\n", res.Stdout)
 	assert.Contains(t, res.Stderr, "Read-only file system")
-	res, err = s.engine.ContainerExec(
-		t.Context(),
-		c.ID,
-		engine.ExecSpec{Command: []string{"cat", "/etc/certs/privkey.pem"}, User: "nobody"},
-	)
+	res, err = s.engine.ContainerExec(t.Context(), c.ID,
+		engine.ExecSpec{Command: []string{"cat", "/etc/certs/privkey.pem"}, User: "nobody"})
 	require.NoError(t, err)
 	assert.NotZero(t, res.Code, "another user of the container")
 }
@@ -176,9 +169,9 @@ func (s *secured) service(t *testing.T, mode string, more ...string) {
 	require.NoError(t, err)
 	assert.Contains(t, web.Env, "PGSSLMODE="+mode)
 	res, err := s.engine.ContainerExec(t.Context(), web.ID, engine.ExecSpec{Command: append([]string{
-		"sh",
-		"-c",
-		`exec openssl s_client -starttls postgres -connect $PGHOST:$PGPORT -CAfile $PGSSLROOTCERT -verify_return_error "$@" </dev/null`,
+		"sh", "-c",
+		`exec openssl s_client -starttls postgres -connect $PGHOST:$PGPORT -CAfile $PGSSLROOTCERT \
+			-verify_return_error "$@" </dev/null`,
 		"sh",
 	}, more...)})
 	require.NoError(t, err)
@@ -222,9 +215,7 @@ func (s *secured) otherRoot(t *testing.T) {
 func authority(t *testing.T) certificate.Authority {
 	t.Helper()
 	a := certificate.Authority{
-		Dir:    filepath.Join(t.TempDir(), "certs"),
-		Name:   "another",
-		Server: certificate.Names{DNS: []string{"db.example.org"}},
+		Dir: filepath.Join(t.TempDir(), "certs"), Name: "another", Server: certificate.Names{DNS: []string{"db.example.org"}},
 	}
 	_, err := a.Renew(time.Now())
 	require.NoError(t, err)

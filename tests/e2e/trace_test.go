@@ -58,7 +58,9 @@ func tracedSetup(t *testing.T, s *site) {
 	assert.Contains(t, r.Stderr, path)
 	all := tracetest.Read(t, path)
 
-	for _, phase := range []string{"build:base", "build:postgres", "build:liquibase", "db:start", "verify:db", "schema:update", "build:" + slowImage} {
+	for _, phase := range []string{
+		"build:base", "build:postgres", "build:liquibase", "db:start", "verify:db", "schema:update", "build:" + slowImage,
+	} {
 		spans := all.Find(phase)
 		require.NotEmpty(t, spans, phase)
 		assert.Equal(t, trace.Phase, spans[0].Category)
@@ -89,13 +91,8 @@ func tracedInterrupt(t *testing.T, s *site) {
 	path := filepath.Join(t.TempDir(), "trace.json")
 	s.slowBuild(t, "sleep "+s.marker)
 	r := begin(t, mage(s.c, []string{"POSTSTACK_TRACE=" + path}, "build:all"), true)
-	require.Eventually(
-		t,
-		func() bool { return len(processesWith(s.marker)) > 0 },
-		time.Minute,
-		20*time.Millisecond,
-		"it does not come to the build",
-	)
+	require.Eventually(t, func() bool { return len(processesWith(s.marker)) > 0 }, time.Minute, 20*time.Millisecond,
+		"it does not come to the build")
 	require.NoError(t, ctrlC(r))
 	assert.Equal(t, 130, r.wait(t), r.output())
 

@@ -32,25 +32,19 @@ func TestVerifyRuntime(t *testing.T) {
 		})
 		r = c.Mage(t, nil, "verify:base")
 		assert.Equal(t, 1, r.Code)
-		assert.Regexp(
-			t,
-			`containers/base-debian/image\.yaml:\d+: file /scratch: expected directory, root:root, 0700, seen: directory, root:root, 1777`,
-			r.Stderr,
-		)
+		assert.Regexp(t,
+			`containers/base-debian/image\.yaml:\d+: file /scratch: expected directory, root:root, 0700, `+
+				`seen: directory, root:root, 1777`,
+			r.Stderr)
 		assert.Regexp(t, `file /scratch +directory, root:root, 0700 +FAILED: directory, root:root, 1777`, r.Stdout)
 
 		// So does one that cannot be read, before anything is built or started.
-		c.Write(
-			t,
-			"containers/base-debian/image.yaml",
-			func(s string) string { return strings.Replace(s, "    - file:", "    - fil:", 1) },
-		)
+		c.Write(t, "containers/base-debian/image.yaml", func(s string) string {
+			return strings.Replace(s, "    - file:", "    - fil:", 1)
+		})
 		r = c.Mage(t, nil, "verify:base")
 		assert.NotZero(t, r.Code)
-		assert.Regexp(
-			t,
-			`containers/base-debian/image\.yaml:\d+: unknown key "runtime.checks.fil": did you mean "file"`,
-			r.Stderr,
-		)
+		assert.Regexp(t, `containers/base-debian/image\.yaml:\d+: unknown key "runtime.checks.fil": did you mean "file"`,
+			r.Stderr)
 	})
 }

@@ -96,7 +96,8 @@ func (m mail) losesNoMail() {
 		m.healthy()
 	}
 	kept := map[string]int{}
-	for line := range strings.Lines(m.run("sh", "-c", "grep -rhs '^Subject: taken ' /srv/mail/example.org/zoe/Maildir/new /srv/mail/example.org/zoe/Maildir/cur").Stdout) {
+	for line := range strings.Lines(m.run("sh", "-c",
+		"grep -rhs '^Subject: taken ' /srv/mail/example.org/zoe/Maildir/new /srv/mail/example.org/zoe/Maildir/cur").Stdout) {
 		kept[strings.TrimSpace(line)]++
 	}
 	for _, subject := range answered.all {

@@ -26,8 +26,8 @@ import (
 	certs "github.com/poststack/poststack/pkg/certificate"
 )
 
-// authority is pebble: an authority of the test's own, on this machine, which containers reach by a name. It looks up all
-// names itself, so that the test says where each leads.
+// authority is pebble: an authority of the test's own, on this machine, which containers reach by a name. It looks up
+// all names itself, so that the test says where each leads.
 type authority struct {
 	db        *db.MemoryStore
 	directory string                  // its address, for containers
@@ -140,10 +140,8 @@ func (a *authority) resolver(t *testing.T) string {
 				address = net.IPv4(127, 0, 0, 2)
 			}
 			a.mu.Unlock()
-			m.Answer = append(
-				m.Answer,
-				&dns.A{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: address},
-			)
+			m.Answer = append(m.Answer,
+				&dns.A{Hdr: dns.RR_Header{Name: q.Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: address})
 		}
 		_ = w.WriteMsg(m)
 	})}

@@ -38,11 +38,8 @@ func TestApache(t *testing.T) {
 			t.Parallel()
 			a := &app{web: newStage(t, enginetest.Open(t, kind))}
 			a.pages = "/srv/apps/%s/public"
-			a.serve(
-				"apache",
-				apacheUID,
-				map[string]string{"apps": "/srv/apps", "www": "/srv/www", "certs": "/etc/certs", "acme": "/srv/acme"},
-			)
+			a.serve("apache", apacheUID,
+				map[string]string{"apps": "/srv/apps", "www": "/srv/www", "certs": "/etc/certs", "acme": "/srv/acme"})
 			for _, step := range []struct {
 				name string
 				test func(*app)
@@ -96,12 +93,8 @@ func (a *app) login(site, path, user, password string) answer {
 // account makes one with a hash of that password.
 func (a *app) account(local, domain, hash string) {
 	a.Helper()
-	a.sql(
-		`insert into accounts (domain_id, local_part, password_hash) select id, $1, $2 from domains where name = $3`,
-		local,
-		hash,
-		domain,
-	)
+	a.sql(`insert into accounts (domain_id, local_part, password_hash) select id, $1, $2 from domains where name = $3`,
+		local, hash, domain)
 }
 
 func blowfish(t *testing.T, password string) string {
@@ -120,15 +113,10 @@ func (a *app) servesDomains() {
 	assert.Equal(a, http.StatusMovedPermanently, plain.code)
 	assert.Equal(a, "https://a.example.org/x?y=1", plain.header.Get("Location"))
 	assert.Equal(a, "https://a.example.org:8443/", a.ask("http", "", "a.example.org:8081", "/").header.Get("Location"))
-	a.put(
-		engine.File{
-			Path:    "/srv/acme/.well-known/acme-challenge/token",
-			Mode:    0o644,
-			UID:     certGroup,
-			GID:     certGroup,
-			Content: []byte("proof"),
-		},
-	)
+	a.put(engine.File{
+		Path: "/srv/acme/.well-known/acme-challenge/token", Mode: 0o644,
+		UID: certGroup, GID: certGroup, Content: []byte("proof"),
+	})
 	for _, name := range []string{"a.example.org", "mail.example.org"} {
 		assert.Equal(a, "proof", a.ask("http", "", name, "/.well-known/acme-challenge/token").body)
 	}
@@ -148,9 +136,8 @@ func (a *app) keepsNamesApart() {
 	a.file("zzz.example.org", "public/index.html", "this is zzz", 0o644)
 	a.becomes("zzz.example.org", http.StatusOK)
 	a.web.certificate("a", 1, "a.example.org")
-	a.sql(
-		`insert into certificates (domain_id, names, directory) select id, '{a.example.org}', 'a' from domains where name = 'a.example.org'`,
-	)
+	a.sql(`insert into certificates (domain_id, names, directory) select id, '{a.example.org}', 'a' from domains
+		where name = 'a.example.org'`)
 	a.serves("a.example.org", 1)
 	a.strangers()
 	a.domain("aaa.example.org") // sorts first
@@ -170,7 +157,8 @@ func (a *app) hidesFiles() {
 	a.exec("ln", "-s", "/etc/poststack-login/pgpass", "/srv/apps/"+site+"/public/login")
 	a.exec("ln", "-s", "empty/x.txt", "/srv/apps/"+site+"/public/link")
 	for path, code := range map[string]int{
-		"/.git/config": 404, "/.htaccess": 404, "/.well-known/none": 404, "/empty/": 404, "/empty/x.txt": 200, "/login": 403, "/link": 200,
+		"/.git/config": 404, "/.htaccess": 404, "/.well-known/none": 404, "/empty/": 404, "/empty/x.txt": 200, "/login": 403,
+		"/link":                     200,
 		"/%2e%2e/%2e%2e/etc/passwd": 400, "/cgi-bin/x": 404, "/public/": 404, "/.poststack/health": 200,
 	} {
 		assert.Equal(a, code, a.ask("https", site, site, path).code, path)
@@ -178,11 +166,8 @@ func (a *app) hidesFiles() {
 	assert.Contains(a, a.ask("https", site, site, "/script.cgi").body, "echo run", "it is a file like others")
 	got := a.site(site)
 	assert.Equal(a, "Apache", got.header.Get("Server"))
-	assert.Equal(
-		a,
-		http.StatusMethodNotAllowed,
-		a.askAs("https", site, site, "/", func(r *http.Request) { r.Method = http.MethodTrace }).code,
-	)
+	assert.Equal(a, http.StatusMethodNotAllowed,
+		a.askAs("https", site, site, "/", func(r *http.Request) { r.Method = http.MethodTrace }).code)
 	missing := a.ask("https", site, site, "/none")
 	assert.NotRegexp(a, `Apache|Debian|OpenSSL`, missing.body)
 }
@@ -202,10 +187,9 @@ func (a *app) leavesOutBadRows() {
 	assert.Equal(a, "taken as it is", a.becomes("env.example.org", http.StatusOK).body)
 	a.becomes("a.example.org", http.StatusOK)
 	a.sql(`delete from domains where web_root is not null and name <> 'www.example.org'`)
-	a.sql(
-		`insert into settings (service, key, value) values ('apache', 'protect', '{"zzz.example.org": ["/a*\"> evil"]}'), ('apache', 'hsts', '"1\" evil"'),
-		('apache', 'index', '{"a.example.org": ["start.html"]}')`,
-	)
+	a.sql(`insert into settings (service, key, value) values ('apache', 'protect', '{"zzz.example.org": ["/a*\"> evil"]}'),
+		('apache', 'hsts', '"1\" evil"'),
+		('apache', 'index', '{"a.example.org": ["start.html"]}')`)
 	s = a.tells(func(s status.Status) bool { return len(s.LeftOut) == 2 })
 	assert.Equal(a, "hsts", s.LeftOut[0].Key)
 	assert.Contains(a, s.LeftOut[1].Error, "is no path such as /private")
@@ -221,21 +205,13 @@ func (a *app) protects() {
 	a.file(site, "public/private/index.html", "for members", 0o644)
 	a.account("ada", "example.org", blowfish(a.T, "ada-password"))
 	a.account("bob", site, "{BLF-CRYPT}"+blowfish(a.T, "bob-password"))
-	a.account(
-		"cyd",
-		"example.org",
-		"$6$saltsaltsalt$ITDNr6OPLrKKpWezkD1EkxamjYOcYRC9Wyf8NOaLyJDmkBM307xVLDD3H.ksKsuOTejV6cqe6/Ktdr3It0WUa0",
-	)
+	a.account("cyd", "example.org",
+		"$6$saltsaltsalt$ITDNr6OPLrKKpWezkD1EkxamjYOcYRC9Wyf8NOaLyJDmkBM307xVLDD3H.ksKsuOTejV6cqe6/Ktdr3It0WUa0")
 	a.account("eve", "other.example.net", blowfish(a.T, "eve-password"))
-	a.sql(
-		`insert into settings (service, key, value) values ('apache', 'protect', '{"app.example.org": ["/private/", "/more"]}')`,
-	)
-	require.Eventually(
-		a,
-		func() bool { return a.login(site, "/private/", "", "").code == http.StatusUnauthorized },
-		time.Minute,
-		20*time.Millisecond,
-	)
+	a.sql(`insert into settings (service, key, value) values ('apache', 'protect',
+		'{"app.example.org": ["/private/", "/more"]}')`)
+	require.Eventually(a, func() bool { return a.login(site, "/private/", "", "").code == http.StatusUnauthorized },
+		time.Minute, 20*time.Millisecond)
 	a.becomes(site, http.StatusOK)
 	for _, tc := range []struct {
 		user, password string
@@ -257,7 +233,8 @@ func (a *app) protects() {
 		assert.Equal(a, tc.code, a.login(site, "/private/", tc.user, tc.password).code, "%.40s %s", tc.user, tc.password)
 	}
 	for path, code := range map[string]int{
-		"/private": 401, "/private/index.html": 401, "//private/": 401, "/./private/": 401, "/%70rivate/": 401, "/x/../private/": 401, "/more/x": 401,
+		"/private": 401, "/private/index.html": 401, "//private/": 401, "/./private/": 401, "/%70rivate/": 401,
+		"/x/../private/": 401, "/more/x": 401,
 		"/privately": 404, "/": 200, "/private%2findex.html": 404,
 	} {
 		assert.Equal(a, code, a.login(site, path, "", "").code, path)
@@ -266,21 +243,17 @@ func (a *app) protects() {
 		got := a.askAs("http", "", site, "/private/", func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", forwarded) })
 		assert.Equal(a, http.StatusMovedPermanently, got.code, "no password over HTTP")
 	}
-	for _, change := range []string{`accounts set enabled = %t where local_part = 'ada'`, `domains set enabled = %t where name = 'example.org'`} {
+	for _, change := range []string{
+		`accounts set enabled = %t where local_part = 'ada'`, `domains set enabled = %t where name = 'example.org'`,
+	} {
 		a.sql(`update ` + fmt.Sprintf(change, false))
-		assert.Equal(
-			a,
-			http.StatusUnauthorized,
-			a.login(site, "/private/", "ada@example.org", "ada-password").code,
-			"at once: %s",
-			change,
-		)
+		assert.Equal(a, http.StatusUnauthorized, a.login(site, "/private/", "ada@example.org", "ada-password").code,
+			"at once: %s", change)
 		a.sql(`update ` + fmt.Sprintf(change, true))
 		assert.Equal(a, http.StatusOK, a.login(site, "/private/", "ada@example.org", "ada-password").code)
 	}
-	a.sql(
-		`insert into settings (service, key, value) values ('apache', 'members', '{"app.example.org": ["other.example.net", "ada@example.org"]}')`,
-	)
+	a.sql(`insert into settings (service, key, value) values ('apache', 'members',
+		'{"app.example.org": ["other.example.net", "ada@example.org"]}')`)
 	require.Eventually(a, func() bool {
 		return a.login(site, "/private/", "eve@other.example.net", "eve-password").code == http.StatusOK
 	}, time.Minute, 20*time.Millisecond)
@@ -308,12 +281,8 @@ func (a *app) protects() {
 	a.becomes(site, http.StatusOK)
 	a.sql(`update settings set value = '{"app.example.org": ["/private"], "zzz.example.org": "/"}'`)
 	a.becomes("zzz.example.org", http.StatusUnauthorized)
-	assert.Equal(
-		a,
-		"proof",
-		a.ask("http", "", "zzz.example.org", "/.well-known/acme-challenge/token").body,
-		"also where all is protected",
-	)
+	assert.Equal(a, "proof", a.ask("http", "", "zzz.example.org", "/.well-known/acme-challenge/token").body,
+		"also where all is protected")
 	assert.Equal(a, http.StatusOK, a.login("zzz.example.org", "/", "ada@example.org", "ada-password").code)
 }
 
@@ -326,10 +295,8 @@ func (a *app) settled(site string) {
 // as signs in to the database as a role.
 func (a *app) as(role, password string) *pgx.Conn {
 	a.Helper()
-	conn, err := pgx.Connect(
-		a.Context(),
-		fmt.Sprintf("host=127.0.0.1 port=%d user=%s password=%s dbname=app sslmode=disable", a.db.port(), role, password),
-	)
+	conn, err := pgx.Connect(a.Context(),
+		fmt.Sprintf("host=127.0.0.1 port=%d user=%s password=%s dbname=app sslmode=disable", a.db.port(), role, password))
 	require.NoError(a, err)
 	a.Cleanup(func() { _ = conn.Close(context.WithoutCancel(a.Context())) })
 	return conn
@@ -338,24 +305,21 @@ func (a *app) as(role, password string) *pgx.Conn {
 func (a *app) knowsLittle() {
 	conn := a.as("apache_web", "web-password")
 	for _, query := range []string{
-		`select password_hash from accounts`, `select * from aliases`, `update domains set enabled = false`, `select hash from poststack_web_login(null) x, accounts`,
+		`select password_hash from accounts`, `select * from aliases`, `update domains set enabled = false`,
+		`select hash from poststack_web_login(null) x, accounts`,
 	} {
 		_, err := conn.Exec(a.Context(), query)
 		assert.ErrorContains(a, err, "permission denied", query)
 	}
 	var address string
-	require.NoError(
-		a,
-		conn.QueryRow(a.Context(), `select address from poststack_web_login('ADA@example.ORG')`).Scan(&address),
-	)
+	require.NoError(a,
+		conn.QueryRow(a.Context(), `select address from poststack_web_login('ADA@example.ORG')`).Scan(&address))
 	assert.Equal(a, "ada@example.org", address)
 	_, err := conn.Exec(a.Context(), `create temp view accounts as select 1 as domain_id`)
 	require.NoError(a, err)
-	require.NoError(
-		a,
+	require.NoError(a,
 		conn.QueryRow(a.Context(), `select address from poststack_web_login('ada@example.org')`).Scan(&address),
-		"nobody else's table is read",
-	)
+		"nobody else's table is read")
 	a.sql(`create role stranger login password 'stranger'`)
 	_, err = a.as("stranger", "stranger").Exec(a.Context(), `select poststack_web_login('ada@example.org')`)
 	assert.ErrorContains(a, err, "permission denied")
@@ -363,52 +327,37 @@ func (a *app) knowsLittle() {
 
 func (a *app) runsPrograms() {
 	const site = "app.example.org"
-	a.file(
-		site,
-		"cgi-bin/hello",
-		"#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n%s|%s|%s|%s' \"$REMOTE_USER\" \"$AUTHENTICATE_ADDRESS\" \"$QUERY_STRING\" \"${PGPASSFILE-none}\"\n",
-		0o755,
-	)
+	a.file(site, "cgi-bin/hello", "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n"+
+		"%s|%s|%s|%s' \"$REMOTE_USER\" \"$AUTHENTICATE_ADDRESS\" \"$QUERY_STRING\" \"${PGPASSFILE-none}\"\n", 0o755)
 	a.file(site, "cgi-bin/plain", "not to be run", 0o644)
 	assert.Equal(a, http.StatusNotFound, a.login(site, "/cgi-bin/hello", "", "").code)
 	a.sql(`insert into settings (service, key, value) values ('apache', 'cgi', '{"app.example.org": true}')`)
 	a.sql(`update settings set value = '{"app.example.org": ["/private", "/cgi-bin/hello"]}' where key = 'protect'`)
-	require.Eventually(
-		a,
-		func() bool { return a.login(site, "/cgi-bin/hello", "", "").code == http.StatusUnauthorized },
-		time.Minute,
-		20*time.Millisecond,
-	)
+	require.Eventually(a, func() bool { return a.login(site, "/cgi-bin/hello", "", "").code == http.StatusUnauthorized },
+		time.Minute, 20*time.Millisecond)
 	a.settled(site)
 	got := a.login(site, "/cgi-bin/hello?x=1", "ADA@example.org", "ada-password")
 	assert.Equal(a, "ADA@example.org|ada@example.org|x=1|none", got.body)
 	plain := a.login(site, "/cgi-bin/plain", "", "")
 	assert.NotContains(a, plain.body, "not to be run")
 	assert.GreaterOrEqual(a, plain.code, 400)
-	assert.Equal(
-		a,
-		http.StatusNotFound,
-		a.login("zzz.example.org", "/cgi-bin/hello", "ada@example.org", "ada-password").code,
-	)
+	assert.Equal(a, http.StatusNotFound,
+		a.login("zzz.example.org", "/cgi-bin/hello", "ada@example.org", "ada-password").code)
 }
 
 func (a *app) answersBehindNginx() {
 	a.front = &web{T: a.T, engine: a.engine, db: a.db, admin: a.admin, network: a.network}
 	a.front.serve("nginx", nginxUID, map[string]string{"www": "/srv/www", "certs": "/etc/certs", "acme": "/srv/acme"})
-	a.sql(
-		`insert into settings (service, key, value) values ('nginx', 'upstream', '{"app.example.org": "apache", "a.example.org": "apache"}')`,
-	)
+	a.sql(`insert into settings (service, key, value) values ('nginx', 'upstream',
+		'{"app.example.org": "apache", "a.example.org": "apache"}')`)
 	assert.Equal(a, "this is a.example.org", a.front.becomes("a.example.org", http.StatusOK).body)
 	const site = "app.example.org"
 	front := &app{web: a.front}
 	assert.Equal(a, "for all", front.login(site, "/", "", "").body)
 	assert.Equal(a, http.StatusUnauthorized, front.login(site, "/private/", "", "").code)
 	assert.Equal(a, "for members", front.login(site, "/private/", "Ada@example.org", "ada-password").body)
-	assert.Equal(
-		a,
-		"ada@example.org|ada@example.org|y=2|none",
-		front.login(site, "/cgi-bin/hello?y=2", "ada@example.org", "ada-password").body,
-	)
+	assert.Equal(a, "ada@example.org|ada@example.org|y=2|none",
+		front.login(site, "/cgi-bin/hello?y=2", "ada@example.org", "ada-password").body)
 	assert.Equal(a, http.StatusOK, front.login(site, "/.well-known/acme-challenge/token", "", "").code)
 	a.sql(`delete from settings where key = 'upstream'`)
 }
@@ -458,11 +407,8 @@ func (a *app) reloadsWhole() {
 	content := bytes.Repeat([]byte("0123456789abcdef"), size/16)
 	a.put(engine.File{Path: "/srv/apps/a.example.org/public/big", Mode: 0o644, Content: content})
 	want := sha256.Sum256(content)
-	slow, err := tls.Dial(
-		"tcp",
-		fmt.Sprintf("127.0.0.1:%d", a.port(8443)),
-		&tls.Config{InsecureSkipVerify: true, ServerName: "a.example.org"},
-	)
+	slow, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", a.port(8443)),
+		&tls.Config{InsecureSkipVerify: true, ServerName: "a.example.org"})
 	require.NoError(a, err)
 	defer slow.Close()
 	_, err = io.WriteString(slow, "GET /big HTTP/1.1\r\nHost: a.example.org\r\n\r\n")
@@ -532,12 +478,8 @@ func (a *app) outlivesDatabase() {
 	a.sql(`begin`)
 	a.sql(`lock table accounts in access exclusive mode`) // as a migration does
 	assert.Equal(a, "for all", a.login(site, "/", "", "").body)
-	assert.Equal(
-		a,
-		http.StatusUnauthorized,
-		a.login(site, "/private/", "ada@example.org", "ada-password").code,
-		"it does not wait for ever",
-	)
+	assert.Equal(a, http.StatusUnauthorized, a.login(site, "/private/", "ada@example.org", "ada-password").code,
+		"it does not wait for ever")
 	a.sql(`rollback`)
 	assert.Equal(a, http.StatusOK, a.login(site, "/private/", "ada@example.org", "ada-password").code)
 }

@@ -42,17 +42,30 @@ func TestBaseImage(t *testing.T) {
 			e := enginetest.Open(t, kind)
 			for _, test := range []struct{ name, script, want string }{
 				{
-					"the certificate user and group have their numbers", "id certuser; getent group certgroup; getent passwd certuser | cut -d: -f6,7",
+					"the certificate user and group have their numbers",
+					"id certuser; getent group certgroup; getent passwd certuser | cut -d: -f6,7",
 					"uid=9999(certuser) gid=9999(certgroup) groups=9999(certgroup)\ncertgroup:x:9999:\n/nonexistent:/usr/sbin/nologin",
 				},
 				{"certificates belong to that user", "stat -c '%U:%G %a' /etc/certs", "certuser:certgroup 755"},
-				{"python is that of the virtual environment", "python3 -c 'import sys; print(sys.prefix)'; bash -lc 'command -v pip'", "/data/.venv\n/data/.venv/bin/pip"},
-				{"pip works", "/data/.venv/bin/pip --version >/dev/null && python3 -m pip list --format=freeze | grep -c ^pip=", "1"},
-				{"another virtual environment can be made", "python3 -m venv /tmp/x && /tmp/x/bin/pip --version | cut -d' ' -f1", "pip"},
-				{"the tools are there", "for t in curl openssl bash ps top ss ip ping nc drill lsof strace less vi killall; do command -v $t >/dev/null || echo $t is missing; done", ""},
+				{
+					"python is that of the virtual environment",
+					"python3 -c 'import sys; print(sys.prefix)'; bash -lc 'command -v pip'", "/data/.venv\n/data/.venv/bin/pip",
+				},
+				{
+					"pip works",
+					"/data/.venv/bin/pip --version >/dev/null && python3 -m pip list --format=freeze | grep -c ^pip=", "1",
+				},
+				{
+					"another virtual environment can be made",
+					"python3 -m venv /tmp/x && /tmp/x/bin/pip --version | cut -d' ' -f1", "pip",
+				},
+				{"the tools are there", "for t in curl openssl bash ps top ss ip ping nc drill lsof strace less vi killall; do " +
+					"command -v $t >/dev/null || echo $t is missing; done", ""},
 				{"certificate authorities are known", "test -s /etc/ssl/certs/ca-certificates.crt && echo yes", "yes"},
-				{"apt has left nothing", "ls -A /var/lib/apt/lists /var/cache/apt | grep -v '^/\\|^$\\|^partial$\\|^archives$'; find /var/cache/apt /var/lib/apt/lists -type f", ""},
-				{"there are no manuals and translations", "ls -A /usr/share/man /usr/share/locale 2>/dev/null | grep -v '^/\\|^$'; find /usr/share/doc -type f ! -name copyright", ""},
+				{"apt has left nothing", "ls -A /var/lib/apt/lists /var/cache/apt | grep -v '^/\\|^$\\|^partial$\\|^archives$'; " +
+					"find /var/cache/apt /var/lib/apt/lists -type f", ""},
+				{"there are no manuals and translations", "ls -A /usr/share/man /usr/share/locale 2>/dev/null | grep -v " +
+					"'^/\\|^$'; find /usr/share/doc -type f ! -name copyright", ""},
 			} {
 				t.Run(test.name, func(t *testing.T) {
 					assert.Equal(t, test.want, runOnce(t, e, test.script+"; true"))

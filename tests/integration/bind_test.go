@@ -45,34 +45,20 @@ func serveZones(w *web, host, of string) *nameServer {
 		mounts = append(mounts, engine.Mount{Volume: w.volume(name), Target: path})
 	}
 	w.spec = engine.ContainerSpec{
-		Name:    w.network + "-" + host,
-		Image:   bindImage,
-		Labels:  container.DisposableLabels(),
-		Network: w.network,
+		Name: w.network + "-" + host, Image: bindImage, Labels: container.DisposableLabels(), Network: w.network,
 		Aliases: []string{host},
 		Env: map[string]string{
-			"PGHOST":     "postgres",
-			"PGUSER":     "web",
-			"PGDATABASE": of,
-			"PGPASSFILE": "/etc/poststack-login/pgpass",
-			"PGSSLMODE":  "disable",
+			"PGHOST": "postgres", "PGUSER": "web", "PGDATABASE": of, "PGPASSFILE": "/etc/poststack-login/pgpass",
+			"PGSSLMODE": "disable",
 		},
-		Files: []engine.File{
-			{
-				Path:    "/etc/poststack-login/pgpass",
-				Mode:    0o400,
-				UID:     bindUID,
-				GID:     bindUID,
-				Content: []byte("*:*:*:*:web-password\n"),
-			},
-		},
-		Mounts:      mounts,
-		ReadOnly:    true,
-		Tmpfs:       []engine.Tmpfs{{Path: "/run/named", UID: bindUID, GID: bindUID, Mode: 0o700}},
+		Files: []engine.File{{
+			Path: "/etc/poststack-login/pgpass", Mode: 0o400, UID: bindUID, GID: bindUID,
+			Content: []byte("*:*:*:*:web-password\n"),
+		}},
+		Mounts: mounts, ReadOnly: true, Tmpfs: []engine.Tmpfs{{Path: "/run/named", UID: bindUID, GID: bindUID, Mode: 0o700}},
 		Confinement: engine.Confinement{Confined: true},
 		Ports: []engine.Port{
-			{Container: 5353, HostIP: "127.0.0.1"},
-			{Container: 5353, HostIP: "127.0.0.1", Protocol: "udp"},
+			{Container: 5353, HostIP: "127.0.0.1"}, {Container: 5353, HostIP: "127.0.0.1", Protocol: "udp"},
 		},
 	}
 	w.Cleanup(func() { w.remove() })
@@ -80,8 +66,8 @@ func serveZones(w *web, host, of string) *nameServer {
 	return &nameServer{w}
 }
 
-// exchange asks until there is an answer; nil if none has come within a minute. A datagram for a server that does not listen
-// yet is lost, and nobody says so.
+// exchange asks until there is an answer; nil if none has come within a minute. A datagram for a server that does not
+// listen yet is lost, and nobody says so.
 func (n *nameServer) exchange(network string, m *dns.Msg) *dns.Msg {
 	const lost, tick = time.Second, 10 * time.Millisecond
 	ctx, cancel := context.WithTimeout(n.Context(), time.Minute)
@@ -134,12 +120,8 @@ func (n *nameServer) answers(name string, kind uint16) string {
 func (n *nameServer) becomes(name string, kind uint16, want string) {
 	n.Helper()
 	var got string
-	ok := assert.Eventually(
-		n,
-		func() bool { got = n.answers(name, kind); return got == want },
-		time.Minute,
-		50*time.Millisecond,
-	)
+	ok := assert.Eventually(n, func() bool { got = n.answers(name, kind); return got == want }, time.Minute,
+		50*time.Millisecond)
 	require.True(n, ok, "%s is %s, not %s; the container said:\n%s\n%+v", name, got, want, n.logs(), n.status())
 }
 
@@ -151,17 +133,14 @@ func (n *nameServer) serial(zone string) string {
 	return fields[2]
 }
 
-// checked is what the check of the zones finds, with each kind of problem and record in a line; it says why a zone is left out
-// as the container does.
+// checked is what the check of the zones finds, with each kind of problem and record in a line; it says why a zone is
+// left out as the container does.
 func (n *nameServer) checked() (lines []string) {
 	n.Helper()
 	zones, err := hosting.ServedZones(n.Context(), n.admin, "bind")
 	require.NoError(n, err)
 	server := nameserver.Server{
-		UDP:    n.address("udp"),
-		TCP:    n.address("tcp"),
-		Settle: 5 * time.Second,
-		Tells: func(context.Context) nameserver.Told {
+		UDP: n.address("udp"), TCP: n.address("tcp"), Settle: 5 * time.Second, Tells: func(context.Context) nameserver.Told {
 			told := nameserver.Told{LeftOut: map[string]string{}}
 			now := n.status()
 			for _, row := range now.LeftOut {
@@ -216,18 +195,21 @@ func TestBind(t *testing.T) {
 
 func (n *nameServer) servesRecords() {
 	n.becomes("example.org.", dns.TypeSOA, "REFUSED")
-	n.sql(
-		`insert into dns_zones (name, primary_ns, hostmaster) values ('example.org', 'ns1.example.net', 'first.last@example.org')`,
-	)
+	n.sql(`insert into dns_zones (name, primary_ns, hostmaster) values ('example.org', 'ns1.example.net',
+		'first.last@example.org')`)
 	n.sql(`insert into dns_records (zone_id, name, type, priority, content) select z.id, v.* from dns_zones z, (values
 		('@', 'NS', null, 'ns1.example.net.'), ('@', 'MX', 10, 'mail.example.org.'), ('mail', 'A', null, '192.0.2.1'),
 		('mail', 'AAAA', null, '2001:db8::1'), ('www', 'CNAME', null, 'mail'), ('*.wild', 'A', null, '192.0.2.2'),
-		('_imaps._tcp', 'SRV', 0, '1 993 mail.example.org.'), ('@', 'CAA', null, '0 issue ca.example; validationmethods=dns-01'),
-		('k._domainkey', 'TXT', null, 'v=DKIM1; k=rsa; p=' || repeat('A', 400)), ('q', 'TXT', null, 'say "hi"; c:\temp \; 100%'),
+		('_imaps._tcp', 'SRV', 0, '1 993 mail.example.org.'), ('@', 'CAA', null,
+		'0 issue ca.example; validationmethods=dns-01'),
+		('k._domainkey', 'TXT', null, 'v=DKIM1; k=rsa; p=' || repeat('A', 400)),
+		('q', 'TXT', null, 'say "hi"; c:\temp \; 100%'),
 		('n', 'TXT', null, E'one\nevil A 192.0.2.66'), ('_25._tcp', 'TLSA', null, '3 1 1 ' || repeat('ab', 32)),
 		('h', 'HTTPS', null, '1 . alpn=h2'), ('a_b', 'A', null, '192.0.2.3'),
-		('old', 'DNAME', null, 'new.example.net.'), ('loc', 'LOC', null, '52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m'),
-		('_ftp._tcp', 'URI', null, '10 1 "ftp://ftp.example.org/;"'), ('raw', 'TYPE65534', null, '\# 4 0a000001'), ('pgp', 'OPENPGPKEY', null, 'mQINBFit'),
+		('old', 'DNAME', null, 'new.example.net.'), ('loc', 'LOC', null,
+		'52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m'),
+		('_ftp._tcp', 'URI', null, '10 1 "ftp://ftp.example.org/;"'), ('raw', 'TYPE65534', null, '\# 4 0a000001'),
+		('pgp', 'OPENPGPKEY', null, 'mQINBFit'),
 		('s', 'SMIMEA', null, '3 0 0 ab'), ('np', 'NAPTR', null, '100 50 "u" "E2U+sip" "!^(.*)$!sip:\1@example.org!" .'),
 		('0/25', 'NS', null, 'ns.example.net.')) v(n, t, p, c) where z.name = 'example.org'`)
 	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.1")
@@ -243,7 +225,10 @@ func (n *nameServer) servesRecords() {
 		{"x.wild.example.org.", dns.TypeA, "192.0.2.2"},
 		{"_imaps._tcp.example.org.", dns.TypeSRV, "0 1 993 mail.example.org."},
 		{"example.org.", dns.TypeCAA, `0 issue "ca.example; validationmethods=dns-01"`},
-		{"k._domainkey.example.org.", dns.TypeTXT, `"v=DKIM1; k=rsa; p=` + strings.Repeat("A", 237) + `" "` + strings.Repeat("A", 163) + `"`},
+		{
+			"k._domainkey.example.org.", dns.TypeTXT,
+			`"v=DKIM1; k=rsa; p=` + strings.Repeat("A", 237) + `" "` + strings.Repeat("A", 163) + `"`,
+		},
 		{"q.example.org.", dns.TypeTXT, `"say \"hi\"; c:\\temp \\; 100%"`},
 		{"n.example.org.", dns.TypeTXT, `"one\010evil A 192.0.2.66"`},
 		{"evil.example.org.", dns.TypeA, "NXDOMAIN"},
@@ -253,11 +238,8 @@ func (n *nameServer) servesRecords() {
 	} {
 		assert.Equal(n, tc.want, n.answers(tc.name, tc.kind), tc.name)
 	}
-	assert.Regexp(
-		n,
-		`^ns1\.example\.net\. first\\\.last\.example\.org\. \d+ 86400 `,
-		n.answers("example.org.", dns.TypeSOA),
-	)
+	assert.Regexp(n, `^ns1\.example\.net\. first\\\.last\.example\.org\. \d+ 86400 `,
+		n.answers("example.org.", dns.TypeSOA))
 	assert.NotNil(n, n.exchange("tcp", new(dns.Msg).SetQuestion("example.org.", dns.TypeSOA)))
 	assert.Empty(n, n.checked(), "each row of every kind, over both protocols")
 	begun := time.Now()
@@ -270,9 +252,8 @@ func (n *nameServer) servesRecords() {
 	n.becomes("mail.example.org.", dns.TypeA, "192.0.2.9")
 }
 
-// servesMany has more records of one name and type than BIND takes without being told to.
-// answersFromOnePort asks as a secondary with a query-source does. The kernel remembers for two minutes where it has sent
-// such datagrams, and another datagram makes it remember longer; a container that starts has another address.
+// answersFromOnePort asks as a secondary with a query-source does. The kernel remembers for two minutes where it has
+// sent such datagrams, and another datagram makes it remember longer; a container that starts has another address.
 func (n *nameServer) answersFromOnePort() {
 	from, err := (&net.ListenConfig{}).ListenPacket(n.Context(), "udp", "127.0.0.1:0")
 	require.NoError(n, err)
@@ -293,9 +274,11 @@ func (n *nameServer) answersFromOnePort() {
 	assert.NoError(n, ask())
 }
 
+// servesMany has more records of one name and type than BIND takes without being told to.
 func (n *nameServer) servesMany() {
 	n.sql(`insert into dns_records (zone_id, name, type, content)
-		select z.id, 'many', 'A', '10.0.' || i / 250 || '.' || i % 250 from dns_zones z, generate_series(1, 1000) i where z.name = 'other.example'`)
+		select z.id, 'many', 'A', '10.0.' || i / 250 || '.' || i % 250 from dns_zones z, generate_series(1, 1000) i
+		where z.name = 'other.example'`)
 	require.Eventually(n, func() bool { return strings.Count(n.answers("many.other.example.", dns.TypeA), "|") == 999 },
 		time.Minute, 50*time.Millisecond, "%s\n%+v", n.logs(), n.status())
 	n.sql(`delete from dns_records where name = 'many'`)
@@ -344,15 +327,13 @@ func (n *nameServer) update(zone, record, secret string) string {
 }
 
 func (n *nameServer) keepsBadZones() {
-	n.sql(
-		`insert into dns_zones (name, primary_ns, hostmaster) values ('other.example', 'ns1.example.net', 'a@example.org')`,
-	)
+	n.sql(`insert into dns_zones (name, primary_ns, hostmaster) values ('other.example', 'ns1.example.net',
+		'a@example.org')`)
 	n.becomes("other.example.", dns.TypeNS, "ns1.example.net.")
 	before := n.serial("example.org.")
-	n.sql(
-		`insert into dns_records (zone_id, name, type, content) select id, 'bad', 'TLSA', '3 1 1 xyz' from dns_zones where name = 'example.org';
-		insert into dns_records (zone_id, name, type, content) select id, 'new', 'A', '192.0.2.7' from dns_zones`,
-	)
+	n.sql(`insert into dns_records (zone_id, name, type, content) select id, 'bad', 'TLSA', '3 1 1 xyz' from dns_zones
+		where name = 'example.org';
+		insert into dns_records (zone_id, name, type, content) select id, 'new', 'A', '192.0.2.7' from dns_zones`)
 	n.becomes("new.other.example.", dns.TypeA, "192.0.2.7")
 	s := n.tells(func(s status.Status) bool { return len(s.LeftOut) == 1 })
 	assert.Equal(n, "example.org", s.LeftOut[0].Key)
@@ -361,11 +342,8 @@ func (n *nameServer) keepsBadZones() {
 	assert.Equal(n, before, n.serial("example.org."))
 	found := n.checked()
 	require.Len(n, found, 3)
-	assert.Regexp(
-		n,
-		`^left out \|  \| the zone is served as it last was, with serial \d+ and not \d+: .*bad TLSA: `,
-		found[0],
-	)
+	assert.Regexp(n, `^left out \|  \| the zone is served as it last was, with serial \d+ and not \d+: .*bad TLSA: `,
+		found[0])
 	assert.Regexp(n, `^left out \| bad TLSA 3 1 1 xyz \| it cannot be served: `, found[1])
 	assert.Equal(n, "missing | new A 192.0.2.7 | it is not served over UDP: the answer is NXDOMAIN", found[2])
 	assert.Equal(n, "NXDOMAIN", n.answers("new.example.org.", dns.TypeA))
@@ -376,9 +354,8 @@ func (n *nameServer) keepsBadZones() {
 	n.sql(`delete from dns_records where name = 'x.under'`)
 	n.becomes("new.example.org.", dns.TypeA, "192.0.2.7")
 
-	n.sql(
-		`insert into dns_records (zone_id, name, type, content) select id, '@', 'NS', 'ns1.other.example.' from dns_zones where name = 'other.example'`,
-	)
+	n.sql(`insert into dns_records (zone_id, name, type, content) select id, '@', 'NS', 'ns1.other.example.' from dns_zones
+		where name = 'other.example'`)
 	s = n.tells(func(s status.Status) bool { return len(s.LeftOut) == 1 }) // the checker refuses it
 	assert.Contains(n, s.LeftOut[0].Error, "NS 'ns1.other.example' has no address records")
 	assert.Equal(n, "192.0.2.7", n.answers("new.other.example.", dns.TypeA))
@@ -388,9 +365,8 @@ func (n *nameServer) keepsBadZones() {
 
 func (n *nameServer) takesChallenges() {
 	n.sql(`insert into domains (name) values ('example.org')`)
-	n.sql(
-		`insert into certificates (domain_id, names, directory, challenge) select id, '{example.org,*.example.org,*.sub.example.org}', 'a', 'dns-01' from domains`,
-	)
+	n.sql(`insert into certificates (domain_id, names, directory, challenge)
+		select id, '{example.org,*.example.org,*.sub.example.org}', 'a', 'dns-01' from domains`)
 	for _, name := range []string{"_acme-challenge.example.org.", "_acme-challenge.sub.example.org."} {
 		n.becomes(name, dns.TypeNS, "ns1.example.net.")
 	}
@@ -409,15 +385,12 @@ func (n *nameServer) takesChallenges() {
 	assert.Equal(n, "NOTAUTH", n.update(zone, zone+` 60 IN TXT "x"`, "d3Jvbmcgc2VjcmV0IG9mIHRoZSByaWdodCBsZW5ndGg="))
 	assert.Equal(n, "REFUSED", n.update(zone, zone+` 60 IN TXT "x"`, ""))
 
-	n.sql(
-		`insert into dns_records (zone_id, name, type, content) select id, '_acme-challenge', 'CNAME', 'x.acme.example.net.' from dns_zones where name = 'example.org'`,
-	)
+	n.sql(`insert into dns_records (zone_id, name, type, content)
+		select id, '_acme-challenge', 'CNAME', 'x.acme.example.net.' from dns_zones where name = 'example.org'`)
 	n.becomes(zone, dns.TypeCNAME, "x.acme.example.net.")
 	var obstacle string
-	require.NoError(
-		n,
-		n.admin.QueryRow(n.Context(), `select obstacle from dns_challenges where obstacle is not null`).Scan(&obstacle),
-	)
+	require.NoError(n,
+		n.admin.QueryRow(n.Context(), `select obstacle from dns_challenges where obstacle is not null`).Scan(&obstacle))
 	assert.Equal(n, "record _acme-challenge CNAME x.acme.example.net.", obstacle)
 	found := n.checked()
 	require.Len(n, found, 1)
@@ -430,9 +403,8 @@ func (n *nameServer) takesChallenges() {
 }
 
 func (n *nameServer) signs() {
-	n.sql(
-		`insert into dns_records (zone_id, name, type, content, ttl) select id, 'long', 'A', '192.0.2.1', 604800 from dns_zones where name = 'other.example'`,
-	)
+	n.sql(`insert into dns_records (zone_id, name, type, content, ttl) select id, 'long', 'A', '192.0.2.1', 604800
+		from dns_zones where name = 'other.example'`)
 	n.sql(`insert into settings (service, key, value) values ('bind', 'dnssec', '{"other.example": true}')`)
 	var keys string
 	require.Eventually(n, func() bool {
@@ -449,8 +421,8 @@ func (n *nameServer) signs() {
 	n.becomes("other.example.", dns.TypeDNSKEY, "")
 }
 
-// changesWhileItIsNotSigned has a signed zone change while nobody signs it: while the server is stopped, while signing is off,
-// and by being removed and added again. It is served each time, with a serial that never falls.
+// changesWhileItIsNotSigned has a signed zone change while nobody signs it: while the server is stopped, while
+// signing is off, and by being removed and added again. It is served each time, with a serial that never falls.
 func (n *nameServer) changesWhileItIsNotSigned(keys string) {
 	const zone = "other.example."
 	last := n.serial(zone)
@@ -477,14 +449,12 @@ func (n *nameServer) changesWhileItIsNotSigned(keys string) {
 	n.becomes("new."+zone, dns.TypeA, "192.0.2.11")
 	rises("with signatures again")
 
-	n.sql(
-		`create temporary table kept as select r.* from dns_records r join dns_zones z on z.id = r.zone_id where z.name = 'other.example'`,
-	)
+	n.sql(`create temporary table kept as select r.* from dns_records r join dns_zones z on z.id = r.zone_id
+		where z.name = 'other.example'`)
 	n.sql(`delete from dns_zones where name = 'other.example'`)
 	n.becomes(zone, dns.TypeSOA, "REFUSED")
-	n.sql(
-		`insert into dns_zones (name, primary_ns, hostmaster) values ('other.example', 'ns1.example.net', 'h@other.example')`,
-	)
+	n.sql(`insert into dns_zones (name, primary_ns, hostmaster) values ('other.example', 'ns1.example.net',
+		'h@other.example')`)
 	n.sql(`insert into dns_records (zone_id, name, type, priority, content, ttl)
 		select z.id, k.name, k.type, k.priority, k.content, k.ttl from kept k, dns_zones z where z.name = 'other.example'`)
 	n.becomes(zone, dns.TypeDNSKEY, keys)
@@ -500,8 +470,8 @@ func (n *nameServer) inside() string {
 	return c.Addresses[n.network] + ":5353"
 }
 
-// keepsSecondary has another server with a database of its own transfer a zone: it is told of changes, and serves on when the
-// one that it has it from has gone, also after a restart.
+// keepsSecondary has another server with a database of its own transfer a zone: it is told of changes, and serves on
+// when the one that it has it from has gone, also after a restart.
 func (n *nameServer) keepsSecondary() {
 	n.sql(`create database second`)
 	other := &web{T: n.T, engine: n.engine, network: n.network, db: n.db}
@@ -521,22 +491,14 @@ func (n *nameServer) keepsSecondary() {
 	second.becomes("other.example.", dns.TypeSOA, "SERVFAIL") // nobody may transfer it yet
 	zones, err := hosting.ServedZones(n.Context(), second.admin, "bind")
 	require.NoError(n, err)
-	_, problems, err := nameserver.Server{
-		UDP: second.address("udp"),
-		TCP: second.address("tcp"),
-	}.Check(
-		n.Context(),
-		zones,
-		"",
-	)
+	_, problems, err := nameserver.Server{UDP: second.address("udp"), TCP: second.address("tcp")}.Check(n.Context(), zones,
+		"")
 	require.NoError(n, err)
 	require.Len(n, problems, 1)
 	assert.Equal(n, "the zone is not served (SERVFAIL): it has not been transferred from "+primary, problems[0].Text)
 
-	n.sql(
-		`insert into settings (service, key, value) values ('bind', 'secondaries', jsonb_build_object('other.example', jsonb_build_array($1::text)))`,
-		second.inside(),
-	)
+	n.sql(`insert into settings (service, key, value) values ('bind', 'secondaries', jsonb_build_object('other.example',
+		jsonb_build_array($1::text)))`, second.inside())
 	n.sql(`update dns_records set content = '192.0.2.31' where name = 'new'`)
 	second.becomes("new.other.example.", dns.TypeA, "192.0.2.31")
 	begun := time.Now()
@@ -555,14 +517,8 @@ func (n *nameServer) keepsSecondary() {
 	second.becomes("new.other.example.", dns.TypeA, "192.0.2.32")
 	zones, err = hosting.ServedZones(n.Context(), n.admin, "bind")
 	require.NoError(n, err)
-	_, problems, err = nameserver.Server{
-		UDP: second.address("udp"),
-		TCP: second.address("tcp"),
-	}.Check(
-		n.Context(),
-		zones,
-		"other.example",
-	)
+	_, problems, err = nameserver.Server{UDP: second.address("udp"), TCP: second.address("tcp")}.Check(n.Context(), zones,
+		"other.example")
 	require.NoError(n, err)
 	assert.Empty(n, problems, "it has what the tables of the primary have")
 	second.sql(`update dns_zones set enabled = false`)
@@ -574,13 +530,14 @@ func (n *nameServer) keepsSecondary() {
 }
 
 func (n *nameServer) changesMany() {
-	n.sql(
-		`insert into dns_zones (name, primary_ns, hostmaster) select 'n' || i || '.example', 'ns1.example.net', 'a@example.org' from generate_series(1, 200) i;
-		insert into dns_records (zone_id, name, type, content) select id, 'x', 'TXT', 'first' from dns_zones where name like 'n%'`,
-	)
+	n.sql(`insert into dns_zones (name, primary_ns, hostmaster) select 'n' || i || '.example', 'ns1.example.net',
+		'a@example.org' from generate_series(1, 200) i;
+		insert into dns_records (zone_id, name, type, content) select id, 'x', 'TXT', 'first' from dns_zones
+		where name like 'n%'`)
 	n.becomes("x.n1.example.", dns.TypeTXT, `"first"`)
 	n.sql(`update dns_records set content = 'second' where name = 'x';
-		insert into dns_records (zone_id, name, type, content) select id, '@', 'NS', 'ns.n7.example.' from dns_zones where name = 'n7.example'`)
+		insert into dns_records (zone_id, name, type, content) select id, '@', 'NS', 'ns.n7.example.' from dns_zones
+		where name = 'n7.example'`)
 	for _, i := range []int{1, 6, 8, 200} {
 		n.becomes(fmt.Sprintf("x.n%d.example.", i), dns.TypeTXT, `"second"`)
 	}

@@ -53,23 +53,15 @@ func newIssuing(t *testing.T, e *engine.Engine) *issuing {
 	c.spec = engine.ContainerSpec{
 		Name: state, Image: certbotImage, Labels: container.DisposableLabels(), Network: w.network,
 		Env: map[string]string{
-			"PGHOST":         "postgres",
-			"PGUSER":         "issuer",
-			"PGDATABASE":     "app",
-			"PGPASSFILE":     "/etc/poststack-login/pgpass",
+			"PGHOST": "postgres", "PGUSER": "issuer", "PGDATABASE": "app", "PGPASSFILE": "/etc/poststack-login/pgpass",
 			"PGSSLMODE":      "disable",
-			"ACME_DIRECTORY": c.authority.directory,
-			"LOG_LEVEL":      "debug",
-			"DOMAIN":         "mail.example.org",
-			"LE_EMAIL":       "admin@example.org",
+			"ACME_DIRECTORY": c.authority.directory, "LOG_LEVEL": "debug", "DOMAIN": "mail.example.org",
+			"LE_EMAIL": "admin@example.org",
 		},
 		Files: []engine.File{
 			{
-				Path:    "/etc/poststack-login/pgpass",
-				Mode:    0o400,
-				UID:     certGroup,
-				GID:     certGroup,
-				Content: []byte("*:*:*:*:issuer-password\n"),
+				Path: "/etc/poststack-login/pgpass", Mode: 0o400, UID: certGroup,
+				GID: certGroup, Content: []byte("*:*:*:*:issuer-password\n"),
 			},
 			{Path: "/etc/poststack/acme-root.pem", Mode: 0o444, Content: c.authority.root},
 		},
@@ -124,12 +116,8 @@ func (c *issuing) run(command ...string) string {
 func (c *issuing) add(directory string, names ...string) {
 	c.Helper()
 	c.sql(`insert into domains (name, serves_web) values ($1, true) on conflict do nothing`, names[0])
-	c.sql(
-		`insert into certificates (domain_id, names, directory) select id, $1, $2 from domains where name = $3`,
-		names,
-		directory,
-		names[0],
-	)
+	c.sql(`insert into certificates (domain_id, names, directory) select id, $1, $2 from domains where name = $3`,
+		names, directory, names[0])
 }
 
 // issued is a row of the table certificates.
@@ -140,26 +128,10 @@ type issued struct {
 
 func (c *issuing) row(directory string) (r issued) {
 	c.Helper()
-	require.NoError(
-		c,
-		c.admin.QueryRow(
-			c.Context(),
-			`select status, coalesce(last_error, ''), coalesce(serial_number, ''), coalesce(issuer, ''),
-		tried_at, wanted_at, revoked_at, not_before, not_after from certificates where directory = $1`,
-			directory,
-		).
-			Scan(
-				&r.Status,
-				&r.LastError,
-				&r.Serial,
-				&r.Issuer,
-				&r.Tried,
-				&r.Wanted,
-				&r.Revoked,
-				&r.From,
-				&r.Till,
-			),
-	)
+	require.NoError(c, c.admin.QueryRow(c.Context(), `select status, coalesce(last_error, ''), coalesce(serial_number, ''),
+		coalesce(issuer, ''), tried_at, wanted_at, revoked_at, not_before, not_after from certificates
+		where directory = $1`, directory).
+		Scan(&r.Status, &r.LastError, &r.Serial, &r.Issuer, &r.Tried, &r.Wanted, &r.Revoked, &r.From, &r.Till))
 	return r
 }
 
@@ -273,19 +245,13 @@ func (c *issuing) issues() {
 	c.showsSerial("a.example.org", r.Serial)
 	assert.Contains(c, r.Issuer, "Pebble Intermediate")
 	assert.WithinDuration(c, time.Now().Add(60*24*time.Hour), *r.Till, time.Hour)
-	assert.Equal(
-		c,
+	assert.Equal(c,
 		"750 9999:9999 /etc/certs/a\n640 9999:9999 /etc/certs/a/fullchain.pem\n640 9999:9999 /etc/certs/a/privkey.pem",
-		c.run("stat", "-c", "%a %u:%g %n", "/etc/certs/a", "/etc/certs/a/fullchain.pem", "/etc/certs/a/privkey.pem"),
-	)
+		c.run("stat", "-c", "%a %u:%g %n", "/etc/certs/a", "/etc/certs/a/fullchain.pem", "/etc/certs/a/privkey.pem"))
 	assert.Equal(c, "certificate", c.run("sh", "-c", "test -r /etc/certs/a/privkey.pem && echo certificate"))
-	assert.Eventually(
-		c,
-		func() bool { return c.run("ls", "/etc/certs") == "a\nbrief\nfullchain.pem\nprivkey.pem" },
-		time.Minute,
-		50*time.Millisecond,
-		"the host's own name is in it",
-	)
+	assert.Eventually(c, func() bool { return c.run("ls", "/etc/certs") == "a\nbrief\nfullchain.pem\nprivkey.pem" },
+		time.Minute, 50*time.Millisecond,
+		"the host's own name is in it")
 	assert.Empty(c, c.run("find", "/srv/acme", "-type", "f"), "no answer to a challenge is left")
 	assert.Contains(c, c.run("sh", "-c", "cat /var/lib/certbot/config/accounts/*/*/*/regr.json"), "uri")
 }
@@ -295,22 +261,16 @@ func (c *issuing) issuesWildcard() {
 	c.sql(`insert into settings (service, key, value) values ('certbot', 'dns_propagation', '1')`)
 	c.sql(`insert into dns_zones (name, primary_ns, hostmaster) values ('w.example', 'ns1.example.net', 'a@example.org')`)
 	c.sql(`insert into domains (name, serves_web) values ('w.example', true), ('shop.w.example', true)`)
-	c.sql(
-		`insert into certificates (domain_id, names, directory, challenge) select id, '{w.example,*.w.example}', 'w', 'dns-01' from domains where name = 'w.example'`,
-	)
+	c.sql(`insert into certificates (domain_id, names, directory, challenge)
+		select id, '{w.example,*.w.example}', 'w', 'dns-01' from domains where name = 'w.example'`)
 	r := c.until("w", isIssued)
 	c.showsSerial("w.example", r.Serial)
 	c.showsSerial("shop.w.example", r.Serial)
 	c.zones.becomes("_acme-challenge.w.example.", dns.TypeTXT, "") // none is left
-	assert.Equal(
-		c,
-		"ns1.example.net.",
-		c.zones.answers("_acme-challenge.w.example.", dns.TypeNS),
-		"the zone stays for the renewal",
-	)
-	c.sql(
-		`delete from settings; delete from certificates where directory = 'w'; delete from domains where name like '%w.example'`,
-	)
+	assert.Equal(c, "ns1.example.net.", c.zones.answers("_acme-challenge.w.example.", dns.TypeNS),
+		"the zone stays for the renewal")
+	c.sql(`delete from settings; delete from certificates where directory = 'w'; delete from domains
+		where name like '%w.example'`)
 }
 
 func (c *issuing) renews() {
@@ -337,7 +297,8 @@ func (c *issuing) renews() {
 	}()
 	modes := make(chan string)
 	go func() { // nobody else may read the key at any moment
-		modes <- c.run("sh", "-c", "until [ -e /run/certbot/enough ]; do stat -c '%a %u:%g' /etc/certs/a/* /etc/certs/a/.[!.]* 2>/dev/null; sleep 0.01; done | sort -u")
+		modes <- c.run("sh", "-c", "until [ -e /run/certbot/enough ]; do stat -c '%a %u:%g' /etc/certs/a/* "+
+			"/etc/certs/a/.[!.]* 2>/dev/null; sleep 0.01; done | sort -u")
 	}()
 	c.sql(`update certificates set wanted_at = now() where directory = 'a'`)
 	r := c.until("a", func(r issued) bool { return isIssued(r) && r.Serial != before.Serial })
@@ -389,12 +350,8 @@ func (c *issuing) isKilled() {
 	assert.Equal(c, r.Serial, c.serial("b"))
 	assert.NotContains(c, c.run("ls", "/var/lib/certbot/config/renewal"), "-0001")
 	assert.Empty(c, c.run("find", "/srv/acme", "-type", "f"))
-	assert.NotContains(
-		c,
-		c.run("find", "/var/lib/certbot/config/accounts", "-name", "regr.json"),
-		"\n",
-		"there is one account",
-	)
+	assert.NotContains(c, c.run("find", "/var/lib/certbot/config/accounts", "-name", "regr.json"), "\n",
+		"there is one account")
 }
 
 func (c *issuing) deploysLater() {
@@ -412,12 +369,8 @@ func (c *issuing) deploysLater() {
 func (c *issuing) bringsBack() {
 	c.run("rm", "-r", "/etc/certs/d")
 	c.hangUp() // it looks every minute by itself
-	assert.Eventually(
-		c,
-		func() bool { return strings.Contains(c.run("ls", "/etc/certs/d"), "privkey.pem") },
-		time.Minute,
-		50*time.Millisecond,
-	)
+	assert.Eventually(c, func() bool { return strings.Contains(c.run("ls", "/etc/certs/d"), "privkey.pem") }, time.Minute,
+		50*time.Millisecond)
 	assert.Equal(c, 1, c.authority.asked("d.example.org"))
 }
 
@@ -448,12 +401,8 @@ func (c *issuing) revokes() {
 	require.True(c, ok)
 	assert.NotNil(c, c.authority.db.GetRevokedCertificateBySerial(number), "the authority knows")
 	c.sql(`delete from certificates where directory = 'b'`)
-	require.Eventually(
-		c,
-		func() bool { return !slices.Contains(strings.Fields(c.run("ls", "/etc/certs")), "b") },
-		time.Minute,
-		50*time.Millisecond,
-	)
+	require.Eventually(c, func() bool { return !slices.Contains(strings.Fields(c.run("ls", "/etc/certs")), "b") },
+		time.Minute, 50*time.Millisecond)
 	c.showsSerial("b.example.org", "")
 }
 

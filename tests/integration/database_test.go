@@ -54,17 +54,14 @@ func startDatabase(t *testing.T, server container.Server) database.Target {
 	return target
 }
 
-// startServer is startDatabase for those who also need the server's container. It keeps its data in memory and waits for
-// no disk: what these tests ask, a disk has no part in.
+// startServer is startDatabase for those who also need the server's container. It keeps its data in memory and waits
+// for no disk: what these tests ask, a disk has no part in.
 func startServer(t *testing.T, server container.Server) (*container.Disposable, database.Target) {
 	t.Helper()
 	c, err := container.StartDisposable(t.Context(), server, container.DisposableSpec{
-		Image: "localhost/poststack/postgres:latest",
-		Ports: []uint16{5432},
+		Image: "localhost/poststack/postgres:latest", Ports: []uint16{5432},
 		Env: map[string]string{
-			"POSTGRES_USER":     "app",
-			"POSTGRES_DB":       "mail",
-			"POSTGRES_PASSWORD": hardPassword().Reveal(),
+			"POSTGRES_USER": "app", "POSTGRES_DB": "mail", "POSTGRES_PASSWORD": hardPassword().Reveal(),
 		},
 		Command: []string{"postgres", "-c", "fsync=off", "-c", "max_wal_size=128MB"},
 		Tmpfs:   []engine.Tmpfs{{Path: "/var/lib/postgresql"}},
@@ -112,19 +109,15 @@ func verifyReports(t *testing.T, owner database.Target, admin *pgx.Conn) {
 	assert.Less(t, report.Latency, time.Minute)
 	assert.WithinDuration(t, time.Now(), report.ServerTime, time.Minute)
 	assert.True(t, report.Reached.Address.IsValid(), "the address that answered")
-	report.Target, report.Version, report.VersionNumber, report.Latency, report.ServerTime, report.TimeZone = "", "", 0, 0, time.Time{}, ""
+	report.Target, report.Version, report.VersionNumber, report.Latency, report.ServerTime, report.TimeZone = "", "", 0, 0,
+		time.Time{}, ""
 	report.Reached = database.Reached{}
-	assert.Equal(
-		t,
-		database.Report{Encoding: "UTF8", User: "app", Database: "mail", Schema: "public", Writable: true},
-		report,
-	)
+	assert.Equal(t, database.Report{Encoding: "UTF8", User: "app", Database: "mail", Schema: "public", Writable: true},
+		report)
 
 	var left int
-	require.NoError(
-		t,
-		admin.QueryRow(t.Context(), `select count(*) from pg_class where relname like 'poststack%'`).Scan(&left),
-	)
+	require.NoError(t,
+		admin.QueryRow(t.Context(), `select count(*) from pg_class where relname like 'poststack%'`).Scan(&left))
 	assert.Zero(t, left)
 
 	exec(t, admin, `create database latin encoding 'LATIN1' locale 'C' template template0`)
@@ -148,31 +141,20 @@ func collationsDiffer(t *testing.T, owner database.Target, admin *pgx.Conn) {
 	assert.Contains(t, report.Warnings[0], `database "odd name" was sorted by collation version 1`)
 	assert.Contains(t, report.Warnings[0], `alter database "odd name" refresh collation version`)
 	assert.Contains(t, report.Warnings[1], "database latin has collation version 1 recorded")
-	exec(
-		t,
-		admin,
-		`alter database "odd name" refresh collation version`,
-		report.Warnings[1][strings.LastIndex(report.Warnings[1], ": ")+2:],
-	)
+	exec(t, admin, `alter database "odd name" refresh collation version`,
+		report.Warnings[1][strings.LastIndex(report.Warnings[1], ": ")+2:])
 	report, err = verifyDatabase(t.Context(), owner)
 	require.NoError(t, err)
 	assert.Empty(t, report.Warnings, "what was said mends it")
 }
 
 func failuresDiffer(t *testing.T, owner database.Target, admin *pgx.Conn) {
-	exec(
-		t,
-		admin,
-		`create role plain login password 'pw-plain'`,
+	exec(t, admin, `create role plain login password 'pw-plain'`,
 		`create role full login password 'pw-full' connection limit 0`,
-		`create role reader login password 'pw-reader'`,
-		`alter role reader set default_transaction_read_only = on`,
-		`create role nologin password 'pw-nologin'`,
-		`create database private`,
+		`create role reader login password 'pw-reader'`, `alter role reader set default_transaction_read_only = on`,
+		`create role nologin password 'pw-nologin'`, `create database private`,
 		`revoke connect on database private from public`,
-		`create database closed allow_connections false`,
-		`grant create on schema public to reader`,
-	)
+		`create database closed allow_connections false`, `grant create on schema public to reader`)
 	as := func(user string, change ...func(*database.Target)) database.Target {
 		target := owner
 		target.User, target.Password = user, secret.Value("pw-"+user)
@@ -219,10 +201,7 @@ func failuresDiffer(t *testing.T, owner database.Target, admin *pgx.Conn) {
 
 func schemaIsNamed(t *testing.T, owner database.Target, admin *pgx.Conn) {
 	tails := []string{
-		"schema=hosting",
-		"currentSchema=hosting",
-		"search_path=hosting",
-		"options=-c%20search_path%3Dhosting",
+		"schema=hosting", "currentSchema=hosting", "search_path=hosting", "options=-c%20search_path%3Dhosting",
 	}
 	for _, exists := range []bool{false, true} {
 		if exists {

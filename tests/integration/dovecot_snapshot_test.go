@@ -13,23 +13,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// isCopiedWhileMailMoves takes snapshots while a client moves mails to another folder and back. A copy that is not of one
-// moment misses some, or has some twice.
+// isCopiedWhileMailMoves takes snapshots while a client moves mails to another folder and back. A copy that is not of
+// one moment misses some, or has some twice.
 func (m mail) isCopiedWhileMailMoves() {
 	const mails = 60
 	m.account("ivy")
 	c := m.session("ivy")
 	require.NoError(m, c.Create("Other"))
 	for i := range mails {
-		require.NoError(
-			m,
-			c.Append(
-				"INBOX",
-				[]string{imap.SeenFlag},
-				time.Time{},
-				strings.NewReader(fmt.Sprintf("Subject: mail %d\r\n\r\nhello\r\n", i)),
-			),
-		)
+		require.NoError(m, c.Append("INBOX", []string{imap.SeenFlag}, time.Time{},
+			strings.NewReader(fmt.Sprintf("Subject: mail %d\r\n\r\nhello\r\n", i))))
 	}
 	enough := make(chan struct{})
 	stop := sync.OnceFunc(func() { close(enough) })
@@ -50,11 +43,8 @@ func (m mail) isCopiedWhileMailMoves() {
 		assert.Equal(m, mails, strings.Count(found.Stdout, "\n"), "none is missed")
 		assert.LessOrEqual(m, twice, 1, "but the one that is being moved")
 	}
-	linked := m.run(
-		"sh",
-		"-c",
-		`find /srv/mail/.snapshot -type f -links +1 ! -path '*/cur/*' ! -path '*/new/*'; rm -rf /srv/mail/.snapshot`,
-	)
+	linked := m.run("sh", "-c",
+		`find /srv/mail/.snapshot -type f -links +1 ! -path '*/cur/*' ! -path '*/new/*'; rm -rf /srv/mail/.snapshot`)
 	assert.Empty(m, linked.Stdout, "what dovecot writes to in its place is copied")
 	stop()
 	require.NoError(m, <-moved, "dovecot goes on")

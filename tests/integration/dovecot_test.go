@@ -48,36 +48,20 @@ func newMail(t *testing.T, e *engine.Engine) mail {
 	m.spec = engine.ContainerSpec{
 		Name: m.network + "-dovecot", Image: dovecotImage, Labels: container.DisposableLabels(), Network: m.network,
 		Env: map[string]string{
-			"PGHOST":     "postgres",
-			"PGUSER":     "mail",
-			"PGDATABASE": "app",
-			"PGPASSFILE": "/etc/poststack-login/pgpass",
-			"PGSSLMODE":  "disable",
+			"PGHOST": "postgres", "PGUSER": "mail", "PGDATABASE": "app", "PGPASSFILE": "/etc/poststack-login/pgpass",
+			"PGSSLMODE": "disable",
 		},
-		Files: []engine.File{
-			{
-				Path:    "/etc/poststack-login/pgpass",
-				Mode:    0o400,
-				UID:     dovecotUID,
-				GID:     dovecotUID,
-				Content: []byte("*:*:*:*:mail-password\n"),
-			},
-		},
+		Files: []engine.File{{
+			Path: "/etc/poststack-login/pgpass", Mode: 0o400, UID: dovecotUID, GID: dovecotUID,
+			Content: []byte("*:*:*:*:mail-password\n"),
+		}},
 		Mounts: mounts, ReadOnly: true, Tmpfs: []engine.Tmpfs{
-			{
-				Path: "/run/dovecot",
-				UID:  dovecotUID,
-				GID:  dovecotUID,
-				Mode: 0o700,
-			},
+			{Path: "/run/dovecot", UID: dovecotUID, GID: dovecotUID, Mode: 0o700},
 			{Path: "/tmp", UID: dovecotUID, GID: dovecotUID, Mode: 0o700},
 		},
 		Confinement: engine.Confinement{Confined: true},
 		Ports: []engine.Port{
-			{
-				Container: 1143,
-				HostIP:    "127.0.0.1",
-			},
+			{Container: 1143, HostIP: "127.0.0.1"},
 			{Container: 1993, HostIP: "127.0.0.1"},
 			{Container: 1024, HostIP: "127.0.0.1"},
 		},
@@ -91,11 +75,8 @@ func newMail(t *testing.T, e *engine.Engine) mail {
 func (m mail) account(names ...string) {
 	m.Helper()
 	for _, name := range names {
-		m.sql(
-			`insert into accounts (domain_id, local_part, password_hash) select id, $1, $2 from domains where name = 'example.org'`,
-			name,
-			hashOf(m, name),
-		)
+		m.sql(`insert into accounts (domain_id, local_part, password_hash) select id, $1, $2 from domains
+			where name = 'example.org'`, name, hashOf(m, name))
 	}
 }
 
@@ -110,22 +91,16 @@ func hashOf(m mail, password string) string {
 // alias adds one of example.org.
 func (m mail) alias(name, destination string) {
 	m.Helper()
-	m.sql(
-		`insert into aliases (domain_id, local_part, destination) select id, $1, $2 from domains where name = 'example.org'`,
-		name,
-		destination,
-	)
+	m.sql(`insert into aliases (domain_id, local_part, destination) select id, $1, $2 from domains
+		where name = 'example.org'`, name, destination)
 }
 
 func (m mail) address(inside uint16) string { return fmt.Sprintf("127.0.0.1:%d", m.port(inside)) }
 
 // connect connects over TLS; name is asked for.
 func (m mail) connect(name string) (*imapclient.Client, error) {
-	return imapclient.DialWithDialerTLS(
-		&net.Dialer{Timeout: time.Minute},
-		m.address(1993),
-		&tls.Config{InsecureSkipVerify: true, ServerName: name},
-	)
+	return imapclient.DialWithDialerTLS(&net.Dialer{Timeout: time.Minute}, m.address(1993),
+		&tls.Config{InsecureSkipVerify: true, ServerName: name})
 }
 
 // login tries to sign in, and signs out again.
@@ -210,12 +185,8 @@ func (m mail) run(command ...string) engine.ExecResult {
 // healthy waits until the container says that it is.
 func (m mail) healthy() {
 	m.Helper()
-	require.Eventually(
-		m,
-		func() bool { return m.run("dovecot-service", "health").Code == 0 },
-		time.Minute,
-		100*time.Millisecond,
-	)
+	require.Eventually(m, func() bool { return m.run("dovecot-service", "health").Code == 0 }, time.Minute,
+		100*time.Millisecond)
 }
 
 func TestDovecot(t *testing.T) {
@@ -265,9 +236,8 @@ func (m mail) signsIn() {
 	m.account("bob", "eve", "gil", "o'hara", "a/b=c")
 	m.sql(`update accounts set enabled = false where local_part = 'eve'`)
 	m.sql(`update accounts set password_hash = '{BLF-CRYPT}' || password_hash where local_part = 'bob'`)
-	m.sql(
-		`update accounts set password_hash = '{MD5-CRYPT}$1$abcdefgh$KxS2s9niiSoOyNyg1sp4q0' where local_part = 'gil'`,
-	) // dovecot 2.4 calls it weak
+	// dovecot 2.4 calls it weak
+	m.sql(`update accounts set password_hash = '{MD5-CRYPT}$1$abcdefgh$KxS2s9niiSoOyNyg1sp4q0' where local_part = 'gil'`)
 	m.alias("sales", "bob@example.org")
 	var tried sync.WaitGroup // a wrong password is answered half a second later
 	for _, tc := range []struct {
@@ -303,11 +273,8 @@ func (m mail) signsIn() {
 	}
 	tried.Wait()
 	assert.Equal(m, 0, m.run("doveadm", "auth", "test", "ada@example.org", "ada").Code)
-	assert.Equal(
-		m,
-		"a/b=c@example.org\nada@example.org\nbob@example.org\ngil@example.org\no'hara@example.org\n",
-		m.run("doveadm", "user", "*").Stdout,
-	)
+	assert.Equal(m, "a/b=c@example.org\nada@example.org\nbob@example.org\ngil@example.org\no'hara@example.org\n",
+		m.run("doveadm", "user", "*").Stdout)
 	m.sql(`update domains set serves_mail = false`)
 	require.NoError(m, m.login("ada@example.org", "ada"))
 	m.sql(`update domains set serves_mail = true`)
@@ -327,12 +294,11 @@ func (m mail) needsTLS() {
 		out := m.run("sh", "-c", `printf 'a LOGIN ada@example.org ada\r\nb LOGOUT\r\n' | nc -w 5 `+from+` 1143`)
 		assert.Contains(m, out.Stdout, "a NO [AUTHENTICATIONFAILED]", from)
 	}
-	for version, wanted := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		conn, err := tls.Dial(
-			"tcp",
-			m.address(1993),
-			&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: version},
-		)
+	for version, wanted := range map[uint16]bool{
+		tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true,
+	} {
+		conn, err := tls.Dial("tcp", m.address(1993),
+			&tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: version})
 		assert.Equal(m, wanted, err == nil, "%s: %v", tls.VersionName(version), err)
 		if err == nil {
 			require.NoError(m, conn.Close())
@@ -357,11 +323,8 @@ func (m mail) delivers() {
 		assert.Equal(m, tc.code, code, "%s: %s", tc.to, text)
 	}
 	assert.Equal(m, 2, m.holds("bob", "INBOX"))
-	assert.Contains(
-		m,
-		m.run("find", "/srv/mail/example.org", "-maxdepth", "1").Stdout,
-		"/srv/mail/example.org/a=2Fb=3Dc\n",
-	)
+	assert.Contains(m, m.run("find", "/srv/mail/example.org", "-maxdepth", "1").Stdout,
+		"/srv/mail/example.org/a=2Fb=3Dc\n")
 	for _, off := range []string{"enabled", "serves_mail"} {
 		m.sql(`update domains set ` + off + ` = false`)
 		code, text := m.deliver("bob@example.org", 10)
@@ -372,8 +335,9 @@ func (m mail) delivers() {
 
 func (m mail) followsAliases() {
 	for name, to := range map[string]string{
-		"chain": "Sales@Example.ORG", "a": "b@example.org", "b": "a@example.org", "self": "self@example.org", "dead": "eve@example.org",
-		"far": "x@far.example", "tagged": "ada+x@example.org", "bob": "bob@example.org", "nowhere": "nobody@example.net",
+		"chain": "Sales@Example.ORG", "a": "b@example.org", "b": "a@example.org", "self": "self@example.org",
+		"dead": "eve@example.org",
+		"far":  "x@far.example", "tagged": "ada+x@example.org", "bob": "bob@example.org", "nowhere": "nobody@example.net",
 	} {
 		m.alias(name, to)
 	}
@@ -381,9 +345,8 @@ func (m mail) followsAliases() {
 	m.alias("team", "bob@example.org")
 	m.alias("twice", "ada@example.org")
 	m.alias("twice", "tagged@example.org")
-	m.sql(
-		`insert into aliases (domain_id, local_part, destination, enabled) select id, 'off', 'ada@example.org', false from domains`,
-	)
+	m.sql(`insert into aliases (domain_id, local_part, destination, enabled) select id, 'off', 'ada@example.org', false
+		from domains`)
 	bob, ada := m.holds("bob", "INBOX"), m.holds("ada", "INBOX")
 	for _, tc := range []struct {
 		to       string
@@ -469,13 +432,19 @@ func (m mail) filters() {
 func (m mail) keepsQuota() {
 	m.account("carl", "dora")
 	m.sql(`update accounts set quota_bytes = 9000 where local_part = 'carl'`)
-	m.sql(
-		`insert into settings (service, key, value) values (null, 'quota', '{"*": 9000}'), ('dovecot', 'quota', '{"example.net": 1, "*": 20000}')`,
-	)
+	m.sql(`insert into settings (service, key, value) values (null, 'quota', '{"*": 9000}'),
+		('dovecot', 'quota', '{"example.net": 1, "*": 20000}')`)
 	for _, tc := range []struct {
 		to         string
 		size, code int
-	}{{"carl", 5000, 250}, {"carl", 5000, 552}, {"carl", 10, 250}, {"dora", 5000, 250}, {"dora", 5000, 250}, {"dora", 12000, 552}} {
+	}{
+		{"carl", 5000, 250},
+		{"carl", 5000, 552},
+		{"carl", 10, 250},
+		{"dora", 5000, 250},
+		{"dora", 5000, 250},
+		{"dora", 12000, 552},
+	} {
 		code, text := m.deliver(tc.to+"@example.org", tc.size)
 		assert.Equal(m, tc.code, code, "%s with %d: %s", tc.to, tc.size, text)
 	}
@@ -507,19 +476,13 @@ func (m mail) takesCertificates() {
 	open := m.session("ada")
 	m.certificate("mail", 7, "mail.example.org")
 	m.certificate("wild", 8, "*.example.net")
-	m.sql(
-		`insert into certificates (domain_id, names, directory, challenge) select id, '{mail.example.org,absent.example.org}'::text[], 'mail', 'http-01' from domains
-		union all select id, '{*.example.net}', 'wild', 'dns-01' from domains`,
-	)
+	m.sql(`insert into certificates (domain_id, names, directory, challenge)
+		select id, '{mail.example.org,absent.example.org}'::text[], 'mail', 'http-01' from domains
+		union all select id, '{*.example.net}', 'wild', 'dns-01' from domains`)
 	serves := func(name string, serial int64) {
 		m.Helper()
-		require.Eventually(
-			m,
-			func() bool { got, _ := m.shown(name); return got.Cmp(big.NewInt(serial)) == 0 },
-			time.Minute,
-			50*time.Millisecond,
-			name,
-		)
+		require.Eventually(m, func() bool { got, _ := m.shown(name); return got.Cmp(big.NewInt(serial)) == 0 }, time.Minute,
+			50*time.Millisecond, name)
 	}
 	serves("mail.example.org", 7)
 	serves("imap.example.net", 8)
@@ -605,18 +568,10 @@ func (m mail) outlivesDatabase() {
 	require.NoError(m, m.engine.ContainerStart(m.Context(), m.db.id))
 	m.db.T = m.T
 	m.admin = m.db.login(m.db.password)
-	require.Eventually(
-		m,
-		func() bool { return m.login("bob@example.org", "bob") == nil },
-		time.Minute,
-		100*time.Millisecond,
-	)
-	require.Eventually(
-		m,
-		func() bool { code, _ := m.deliver("bob@example.org", 10); return code == 250 },
-		time.Minute,
-		100*time.Millisecond,
-	)
+	require.Eventually(m, func() bool { return m.login("bob@example.org", "bob") == nil }, time.Minute,
+		100*time.Millisecond)
+	require.Eventually(m, func() bool { code, _ := m.deliver("bob@example.org", 10); return code == 250 }, time.Minute,
+		100*time.Millisecond)
 }
 
 func (m mail) isReplaced() {
@@ -630,11 +585,8 @@ func (m mail) isReplaced() {
 	m.healthy()
 	after, err := m.session("bob").Select("INBOX", true)
 	require.NoError(m, err)
-	assert.Equal(
-		m,
-		[3]uint32{before.Messages, before.UidValidity, before.UidNext},
-		[3]uint32{after.Messages, after.UidValidity, after.UidNext},
-	)
+	assert.Equal(m, [3]uint32{before.Messages, before.UidValidity, before.UidNext},
+		[3]uint32{after.Messages, after.UidValidity, after.UidNext})
 	assert.Equal(m, 1, m.holds("bob", "Spam/Old"))
 }
 

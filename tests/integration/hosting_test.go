@@ -121,10 +121,8 @@ func (x *tables) domain(name hosting.Domain) {
 
 func (x *tables) account(address string) {
 	x.Helper()
-	require.NoError(
-		x,
-		hosting.AddAccount(x.Context(), x.conn, x.address(address), hosting.AccountOptions{Password: "long-enough"}),
-	)
+	require.NoError(x,
+		hosting.AddAccount(x.Context(), x.conn, x.address(address), hosting.AccountOptions{Password: "long-enough"}))
 }
 
 func (x *tables) alias(from, to string) ([]string, error) {
@@ -183,38 +181,19 @@ func oneAccount(x *tables) {
 	require.NoError(x, hosting.RemoveAccount(x.Context(), x.conn, x.address("ada@bücher.example"), false))
 	notes, err := hosting.CanAddAccount(x.Context(), x.conn, x.address("ada@bücher.example"))
 	require.NoError(x, err)
-	assert.Equal(
-		x,
-		[]string{
-			"an earlier account of this address has left its mail in xn--bcher-kva.example/ada of the mailboxes: the new account gets a mailbox of its own",
-		},
-		notes,
-	)
+	assert.Equal(x, []string{"an earlier account of this address has left its mail in xn--bcher-kva.example/ada of the " +
+		"mailboxes: the new account gets a mailbox of its own"}, notes)
 	x.account("ada@bücher.example")
 	assert.Regexp(x, `^xn--bcher-kva\.example/ada=\d+$`, x.value(`select mailbox from accounts`))
-	x.refuses(
-		hosting.AddAccount(
-			x.Context(),
-			x.conn,
-			x.address("ADA@bücher.example"),
-			hosting.AccountOptions{Password: "long-enough"},
-		),
-		"is there already",
-	)
-	x.refuses(
-		hosting.AddAccount(
-			x.Context(),
-			x.conn,
-			x.address("ada@example.net"),
-			hosting.AccountOptions{Password: "long-enough"},
-		),
-		"there is no domain example.net",
-		"domain:add",
-	)
-	x.refuses(
-		hosting.AddAccount(x.Context(), x.conn, x.address("bob@bücher.example"), hosting.AccountOptions{Password: "short"}),
-		"at least 8",
-	)
+	x.refuses(hosting.AddAccount(x.Context(), x.conn, x.address("ADA@bücher.example"),
+		hosting.AccountOptions{Password: "long-enough"}),
+		"is there already")
+	x.refuses(hosting.AddAccount(x.Context(), x.conn, x.address("ada@example.net"),
+		hosting.AccountOptions{Password: "long-enough"}),
+		"there is no domain example.net", "domain:add")
+	x.refuses(hosting.AddAccount(x.Context(), x.conn, x.address("bob@bücher.example"),
+		hosting.AccountOptions{Password: "short"}),
+		"at least 8")
 	hash := x.value(`select password_hash from accounts`)
 	assert.Regexp(x, `^\$2y\$10\$.{53}$`, hash, "crypt(3), without a scheme in front, by the name that apache knows")
 	assert.NoError(x, bcrypt.CompareHashAndPassword([]byte(hash), []byte("long-enough")))
@@ -223,15 +202,8 @@ func oneAccount(x *tables) {
 func accountLife(x *tables) {
 	x.domain("example.org")
 	ada := x.address("ada@example.org")
-	require.NoError(
-		x,
-		hosting.AddAccount(
-			x.Context(),
-			x.conn,
-			ada,
-			hosting.AccountOptions{Password: "long-enough", DisplayName: "Ada", Quota: 5 << 30},
-		),
-	)
+	require.NoError(x, hosting.AddAccount(x.Context(), x.conn, ada,
+		hosting.AccountOptions{Password: "long-enough", DisplayName: "Ada", Quota: 5 << 30}))
 	before := x.value(`select password_hash from accounts`)
 	require.NoError(x, hosting.SetPassword(x.Context(), x.conn, ada, secret.Value("another-one")))
 	assert.NotEqual(x, before, x.value(`select password_hash from accounts`))
@@ -258,11 +230,9 @@ func accountLife(x *tables) {
 	x.refuses(err, "there is no domain example.com")
 	list, err := hosting.Accounts(x.Context(), x.conn, "example.org")
 	require.NoError(x, err)
-	assert.Equal(
-		x,
+	assert.Equal(x,
 		[]hosting.AccountRow{{Address: "ada@example.org", DisplayName: "Ada", Quota: 5 << 30, Enabled: true, Domain: true}},
-		list,
-	)
+		list)
 
 	_, err = x.alias("sales@example.org", "Ada@example.org")
 	require.NoError(x, err)
@@ -281,41 +251,28 @@ func domainInUse(x *tables) {
 	require.NoError(x, err)
 	_, err = x.alias("info@example.org", "ada@example.org")
 	require.NoError(x, err)
-	exec(
-		x.T,
-		x.conn,
-		`insert into certificates (domain_id, names, directory) select id, '{example.org,www.example.org}', 'a' from domains where name = 'example.org'`,
-	)
+	exec(x.T, x.conn, `insert into certificates (domain_id, names, directory)
+		select id, '{example.org,www.example.org}', 'a' from domains where name = 'example.org'`)
 	depends, err := hosting.DomainDependents(x.Context(), x.conn, "example.org")
 	require.NoError(x, err)
-	assert.Equal(
-		x,
+	assert.Equal(x,
 		[]string{
-			"account ada@example.org",
-			"certificate for example.org, www.example.org",
+			"account ada@example.org", "certificate for example.org, www.example.org",
 			"alias sales@example.net → ada@example.org",
 		},
-		depends.Keep,
-	)
+		depends.Keep)
 	assert.Equal(x, []string{"alias info@example.org → ada@example.org", "zone example.org with 1 records"}, depends.Go)
-	x.refuses(
-		hosting.RemoveDomain(x.Context(), x.conn, "example.org", false),
-		"account ada@example.org",
-		"certificate for example.org",
-		"-all",
-	)
+	x.refuses(hosting.RemoveDomain(x.Context(), x.conn, "example.org", false), "account ada@example.org",
+		"certificate for example.org", "-all")
 	assert.Equal(x, "1", x.value(`select count(*)::text from accounts`))
 	_, err = hosting.EnableDomain(x.Context(), x.conn, "example.org", false)
 	require.NoError(x, err)
 	_, _, err = hosting.RenewCertificates(x.Context(), x.conn, "a")
 	x.refuses(err, "certificate a is of domain example.org, which is disabled; first: mage domain:enable example.org")
 	require.NoError(x, hosting.RemoveDomain(x.Context(), x.conn, "example.org", true))
-	assert.Equal(
-		x,
-		"0 0 0 1",
-		x.value(`select concat_ws(' ', (select count(*) from accounts), (select count(*) from certificates),
-		(select count(*) from aliases), (select count(*) from dns_zones))`),
-	)
+	assert.Equal(x, "0 0 0 1", x.value(`select concat_ws(' ', (select count(*) from accounts), (select count(*)
+		from certificates),
+		(select count(*) from aliases), (select count(*) from dns_zones))`))
 	x.refuses(hosting.RemoveDomain(x.Context(), x.conn, "example.org", true), "there is no domain example.org")
 }
 
@@ -360,11 +317,8 @@ func aliasNotes(x *tables) {
 	}, notes)
 	notes, err = x.alias("info@example.org", "nobody@example.org")
 	require.NoError(x, err)
-	assert.Equal(
-		x,
-		[]string{"there is no account nobody@example.org yet: until there is, mail for info@example.org is refused"},
-		notes,
-	)
+	assert.Equal(x,
+		[]string{"there is no account nobody@example.org yet: until there is, mail for info@example.org is refused"}, notes)
 
 	sales := x.address("sales@example.org")
 	all, err := hosting.AliasDestinations(x.Context(), x.conn, sales)
@@ -400,18 +354,13 @@ func aliasTruth(x *tables) {
 		return notes
 	}
 	assert.Empty(x, add("bills@example.org", "ada+bills@example.org"), "the tag does not count")
-	assert.Equal(
-		x,
+	assert.Equal(x,
 		[]string{"account eve@example.org is disabled: until it is enabled, mail for sales@example.org is refused"},
-		add("sales@example.org", "eve+x@example.org"),
-	)
+		add("sales@example.org", "eve+x@example.org"))
 	_, err = hosting.EnableDomain(x.Context(), x.conn, "example.net", false)
 	require.NoError(x, err)
-	assert.Equal(
-		x,
-		[]string{"domain example.net is disabled: until it is enabled, mail for info@example.org is refused"},
-		add("info@example.org", "off@example.net"),
-	)
+	assert.Equal(x, []string{"domain example.net is disabled: until it is enabled, mail for info@example.org is refused"},
+		add("info@example.org", "off@example.net"))
 }
 
 // recordForms are rows that the tables once refused, or took and so broke what reads all of them.
@@ -427,7 +376,8 @@ func recordForms(x *tables) {
 	x.refuses(err, "is in zone example.org already")
 	for name, content := range map[string][2]string{
 		"old": {"DNAME", "new.example.net."}, "0/25": {"NS", "ns.example.net."}, "loc": {"LOC", "52 22 23 N 4 53 32 E -2m"},
-		"_ftp._tcp": {"URI", `10 1 "ftp://ftp.example.org/"`}, "raw": {"TYPE65534", `\# 4 0A000001`}, "pgp": {"OPENPGPKEY", "mQINBFit"},
+		"_ftp._tcp": {"URI", `10 1 "ftp://ftp.example.org/"`}, "raw": {"TYPE65534", `\# 4 0A000001`},
+		"pgp":          {"OPENPGPKEY", "mQINBFit"},
 		"c._smimecert": {"SMIMEA", "3 0 0 ab"},
 	} {
 		_, err := x.record(name, content[0], content[1])
@@ -436,14 +386,8 @@ func recordForms(x *tables) {
 	_, err = x.conn.Exec(x.Context(), `insert into dns_zones (name, kind, primaries, primary_ns, hostmaster)
 		values ('a.example', 'secondary', '{192.0.2.0/24}', 'ns.a.example', 'h@a.example')`)
 	assert.ErrorContains(x, err, "dns_zones_primaries_hosts")
-	require.NoError(
-		x,
-		hosting.AddZone(
-			x.Context(),
-			x.conn,
-			hosting.ZoneOptions{Name: "b.example", Primaries: []netip.Addr{netip.MustParseAddr("2001:db8::1")}},
-		),
-	)
+	require.NoError(x, hosting.AddZone(x.Context(), x.conn,
+		hosting.ZoneOptions{Name: "b.example", Primaries: []netip.Addr{netip.MustParseAddr("2001:db8::1")}}))
 }
 
 // digestOf is one in hex, which no compression makes shorter.
@@ -468,7 +412,8 @@ func circleRace(x *tables) {
 	assert.NotEqual(x, errs[0] == nil, errs[1] == nil, "one of them: %v", errs)
 }
 
-// serials removes, renames and signs zones: secondary servers take none whose serial is not larger than the one that they have.
+// serials removes, renames and signs zones: secondary servers take none whose serial is not larger than the one that
+// they have.
 func serials(x *tables) {
 	x.domain("example.org")
 	serial := func(zone string) (n int64) {
@@ -501,26 +446,15 @@ func serials(x *tables) {
 
 func recordsBeside(x *tables) {
 	x.domain("example.org")
-	require.NoError(
-		x,
-		hosting.AddZone(
-			x.Context(),
-			x.conn,
-			hosting.ZoneOptions{
-				Name:       "sub.example.org",
-				Servers:    []hosting.Domain{"ns1.example.net", "ns2.example.net"},
-				Hostmaster: "first.last@example.org",
-			},
-		),
-	)
+	require.NoError(x, hosting.AddZone(x.Context(), x.conn, hosting.ZoneOptions{
+		Name: "sub.example.org", Servers: []hosting.Domain{"ns1.example.net", "ns2.example.net"},
+		Hostmaster: "first.last@example.org",
+	}))
 	x.refuses(hosting.AddZone(x.Context(), x.conn, hosting.ZoneOptions{Name: "sub.example.org"}), "is there already")
 	notes, err := x.record("@", "MX", "10 mail.example.org")
 	require.NoError(x, err)
-	assert.Equal(
-		x,
-		[]string{"mail.example.org has no address yet; add one with: mage dns:add example.org mail A ADDRESS"},
-		notes,
-	)
+	assert.Equal(x, []string{"mail.example.org has no address yet; add one with: mage dns:add example.org mail A ADDRESS"},
+		notes)
 	_, err = x.record("@", "MX", "20 mail.example.org.")
 	x.refuses(err, "is in zone example.org already")
 	_, err = x.record("mail", "CNAME", "host.example.net")
@@ -537,35 +471,17 @@ func recordsBeside(x *tables) {
 	x.refuses(err, "www is a CNAME", "host.example.net.")
 	_, err = x.record("a.sub", "TXT", "text")
 	x.refuses(err, "is in zone sub.example.org")
-	_, err = hosting.AddRecord(
-		x.Context(),
-		x.conn,
-		"www.example.org",
-		hosting.Record{Name: "@", Type: "A", Content: "192.0.2.1"},
-	)
+	_, err = hosting.AddRecord(x.Context(), x.conn, "www.example.org",
+		hosting.Record{Name: "@", Type: "A", Content: "192.0.2.1"})
 	x.refuses(err, "its names are in zone example.org", "write the name as www")
-	_, err = hosting.AddRecord(
-		x.Context(),
-		x.conn,
-		"example.com",
-		hosting.Record{Name: "@", Type: "A", Content: "192.0.2.1"},
-	)
+	_, err = hosting.AddRecord(x.Context(), x.conn, "example.com",
+		hosting.Record{Name: "@", Type: "A", Content: "192.0.2.1"})
 	x.refuses(err, "dns:zone -add=example.com")
 
-	require.NoError(
-		x,
-		hosting.AddZone(
-			x.Context(),
-			x.conn,
-			hosting.ZoneOptions{Name: "example.net", Primaries: []netip.Addr{netip.MustParseAddr("192.0.2.53")}},
-		),
-	)
-	_, err = hosting.AddRecord(
-		x.Context(),
-		x.conn,
-		"example.net",
-		hosting.Record{Name: "@", Type: "A", Content: "192.0.2.1"},
-	)
+	require.NoError(x, hosting.AddZone(x.Context(), x.conn,
+		hosting.ZoneOptions{Name: "example.net", Primaries: []netip.Addr{netip.MustParseAddr("192.0.2.53")}}))
+	_, err = hosting.AddRecord(x.Context(), x.conn, "example.net",
+		hosting.Record{Name: "@", Type: "A", Content: "192.0.2.1"})
 	x.refuses(err, "secondary")
 
 	_, err = hosting.Matching(x.Context(), x.conn, "example.org", "www", "A", "")
@@ -610,17 +526,11 @@ func needs(x *tables) {
 	require.NoError(x, err)
 	assert.Len(x, added, 8, "MX, DMARC, and two addresses of ns1, mail and the zone")
 	assert.Equal(x, map[string]hosting.State{
-		"@ NS ns1.example.org.":             hosting.Present,
-		"ns1 A 192.0.2.1":                   hosting.Present,
-		"ns1 AAAA 2001:db8::1":              hosting.Present,
-		"@ A 192.0.2.1":                     hosting.Present,
-		"@ AAAA 2001:db8::1":                hosting.Present,
-		"@ MX mail.example.org.":            hosting.Present,
-		"mail A 192.0.2.1":                  hosting.Present,
-		"mail AAAA 2001:db8::1":             hosting.Present,
+		"@ NS ns1.example.org.": hosting.Present, "ns1 A 192.0.2.1": hosting.Present, "ns1 AAAA 2001:db8::1": hosting.Present,
+		"@ A 192.0.2.1": hosting.Present, "@ AAAA 2001:db8::1": hosting.Present, "@ MX mail.example.org.": hosting.Present,
+		"mail A 192.0.2.1": hosting.Present, "mail AAAA 2001:db8::1": hosting.Present,
 		"@ TXT v=spf1 mx -all":              hosting.Present,
-		"_dmarc TXT v=DMARC1; p=quarantine": hosting.Present,
-		"@ CAA 0 issue letsencrypt.org":     hosting.Differs,
+		"_dmarc TXT v=DMARC1; p=quarantine": hosting.Present, "@ CAA 0 issue letsencrypt.org": hosting.Differs,
 	}, states(four, six), "another SPF record has its reasons, another authority issues nothing")
 	assert.Equal(x, hosting.Differs, states(netip.MustParseAddr("192.0.2.2"))["@ A 192.0.2.2"])
 
@@ -646,7 +556,10 @@ func keys(x *tables) {
 		require.NoError(x, err)
 		pair, err := tls.X509KeyPair(made.Certificate, made.Key)
 		require.NoError(x, err)
-		for service, name := range map[string]string{"nginx": "example.org", "apache": "example.org", "dovecot": "mail.example.org", "mta": "mail.example.org", "bind": "example.org"} {
+		for service, name := range map[string]string{
+			"nginx": "example.org", "apache": "example.org", "dovecot": "mail.example.org",
+			"mta": "mail.example.org", "bind": "example.org",
+		} {
 			*list = append(*list, hosting.Shown{Service: service, Name: name, Chain: []*x509.Certificate{pair.Leaf}})
 		}
 	}
@@ -672,11 +585,8 @@ func keys(x *tables) {
 	_, err := hosting.AddNeeds(x.Context(), x.conn, n)
 	require.NoError(x, err)
 	sum := sha256.Sum256(shown[0].Chain[0].RawSubjectPublicKeyInfo)
-	assert.Equal(
-		x,
-		"3 1 1 "+hex.EncodeToString(sum[:]),
-		x.value(`select distinct content from dns_records where type = 'TLSA'`),
-	)
+	assert.Equal(x, "3 1 1 "+hex.EncodeToString(sum[:]), x.value(`select distinct content from dns_records
+		where type = 'TLSA'`))
 	_, states = tlsa(shown)
 	assert.Equal(x, all(hosting.Present), states)
 	n, states = tlsa(later)
@@ -698,11 +608,8 @@ func keys(x *tables) {
 	stale := check(later)
 	require.Len(x, stale, 3)
 	assert.Contains(x, stale[0].Text, "does not fit the certificate that is shown")
-	assert.Contains(
-		x,
-		stale[0].Text,
-		"mage dns:remove example.org _443._tcp TLSA -yes, then mage dns:records example.org -add",
-	)
+	assert.Contains(x, stale[0].Text,
+		"mage dns:remove example.org _443._tcp TLSA -yes, then mage dns:records example.org -add")
 	exec(x.T, x.conn, `delete from dns_records where type = 'TLSA'`)
 	assert.Empty(x, check(later), "a domain does without")
 }
@@ -711,8 +618,10 @@ func checked(x *tables) {
 	require.NoError(x, hosting.AddZone(x.Context(), x.conn, hosting.ZoneOptions{Name: "example.org"}))
 	exec(x.T, x.conn, `delete from dns_records`, `insert into dns_records (zone_id, name, type, priority, content)
 		select z.id, v.* from dns_zones z, (values
-		('@', 'MX', 10, 'mail.example.org'), ('www', 'CNAME', null, 'host.example.net'), ('_imaps._tcp', 'SRV', 0, '1 993 mail.example.org'),
-		('ftp.example.org', 'A', null, '192.0.2.1'), ('a', 'MX', 10, '192.0.2.1'), ('b', 'MX', 10, 'www'), ('c', 'CNAME', null, 'a..'),
+		('@', 'MX', 10, 'mail.example.org'), ('www', 'CNAME', null, 'host.example.net'),
+		('_imaps._tcp', 'SRV', 0, '1 993 mail.example.org'),
+		('ftp.example.org', 'A', null, '192.0.2.1'), ('a', 'MX', 10, '192.0.2.1'), ('b', 'MX', 10, 'www'),
+		('c', 'CNAME', null, 'a..'),
 		('x.y', 'A', null, '192.0.2.9'), ('d', 'CNAME', null, 'x.y')) v (n, t, p, c)`)
 	problems, err := hosting.Check(x.Context(), x.conn, "example.org", nil)
 	require.NoError(x, err)
@@ -721,9 +630,11 @@ func checked(x *tables) {
 		found[p.Record] += p.Text + "\n"
 	}
 	for record, text := range map[string]string{
-		"@ MX 10 mail.example.org": "no dot at its end and means mail.example.org.example.org", "www CNAME host.example.net": "means host.example.net.example.org",
-		"_imaps._tcp SRV 0 1 993 mail.example.org": "no dot at its end", "ftp.example.org A 192.0.2.1": "repeats the zone", "a MX 10 192.0.2.1": "is an address",
-		"b MX 10 www": "is a CNAME", "c CNAME a..": "a part that is empty", "": "names no server",
+		"@ MX 10 mail.example.org":                 "no dot at its end and means mail.example.org.example.org",
+		"www CNAME host.example.net":               "means host.example.net.example.org",
+		"_imaps._tcp SRV 0 1 993 mail.example.org": "no dot at its end", "ftp.example.org A 192.0.2.1": "repeats the zone",
+		"a MX 10 192.0.2.1": "is an address",
+		"b MX 10 www":       "is a CNAME", "c CNAME a..": "a part that is empty", "": "names no server",
 	} {
 		assert.Contains(x, found[record], text, record)
 	}
@@ -739,25 +650,12 @@ func constraints(x *tables) {
 	_, err = hosting.AddDomain(x.Context(), x.conn, "a..b", hosting.DomainOptions{Web: true})
 	x.refuses(err, "only letters a to z")
 	jörg := hosting.Address{Local: "jörg", Domain: "example.org"}
-	x.refuses(
-		hosting.AddAccount(x.Context(), x.conn, jörg, hosting.AccountOptions{Password: "long-enough"}),
-		"before the @",
-	)
-	x.refuses(
-		hosting.AddAccount(
-			x.Context(),
-			x.conn,
-			x.address("a@example.org"),
-			hosting.AccountOptions{Password: "long-enough", Quota: -1},
-		),
-		"less than nothing",
-	)
-	_, err = hosting.AddAlias(
-		x.Context(),
-		x.conn,
-		x.address("a@example.org"),
-		hosting.Address{Local: "b c", Domain: "example.org"},
-	)
+	x.refuses(hosting.AddAccount(x.Context(), x.conn, jörg, hosting.AccountOptions{Password: "long-enough"}),
+		"before the @")
+	x.refuses(hosting.AddAccount(x.Context(), x.conn, x.address("a@example.org"),
+		hosting.AccountOptions{Password: "long-enough", Quota: -1}), "less than nothing")
+	_, err = hosting.AddAlias(x.Context(), x.conn, x.address("a@example.org"),
+		hosting.Address{Local: "b c", Domain: "example.org"})
 	x.refuses(err, "the destination is a mail address")
 	for _, r := range []struct {
 		record hosting.Record
@@ -772,13 +670,8 @@ func constraints(x *tables) {
 		_, err := hosting.AddRecord(x.Context(), x.conn, "example.org", r.record)
 		x.refuses(err, r.why)
 	}
-	exec(
-		x.T,
-		x.conn,
-		`create role reader login`,
-		`grant select on all tables in schema public to reader`,
-		`set role reader`,
-	)
+	exec(x.T, x.conn, `create role reader login`, `grant select on all tables in schema public to reader`,
+		`set role reader`)
 	_, err = hosting.AddDomain(x.Context(), x.conn, "example.com", hosting.DomainOptions{Web: true})
 	assert.ErrorContains(x, err, `add domain "example.com": the user of the connection may not do this`)
 	assert.ErrorContains(x, err, "connect as the owner")

@@ -38,11 +38,8 @@ func openWorkshop(t *testing.T, kind engine.Kind) *workshop {
 	w.write(t, w.base+"/Dockerfile", "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY hello /hello\n")
 	w.write(t, w.base+"/hello", "hello\n")
 	w.write(t, w.app+"/image.yaml", "description: scratch application\nparent: "+w.base+"\nargs: { RELEASE: \"1\" }\n")
-	w.write(
-		t,
-		w.app+"/Dockerfile",
-		"ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN date +%s%N > /made\nARG RELEASE\nENV RELEASE=$RELEASE\nLABEL release=$RELEASE\nCOPY entrypoint.sh /\n",
-	)
+	w.write(t, w.app+"/Dockerfile", "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN date +%s%N > /made\nARG RELEASE\n"+
+		"ENV RELEASE=$RELEASE\nLABEL release=$RELEASE\nCOPY entrypoint.sh /\n")
 	w.write(t, w.app+"/entrypoint.sh", "#!/bin/sh\necho one\n")
 	logs := t.TempDir()
 	w.Builder = &image.Builder{
@@ -104,10 +101,8 @@ func (w *workshop) removeAll(t *testing.T) {
 // output runs a command in a disposable container of an image.
 func (w *workshop) output(t *testing.T, ref engine.Ref, command ...string) string {
 	t.Helper()
-	id, err := w.engine.ContainerCreate(
-		t.Context(),
-		engine.ContainerSpec{Image: ref, Command: command, Labels: map[string]string{"org.poststack.test": w.app}},
-	)
+	id, err := w.engine.ContainerCreate(t.Context(),
+		engine.ContainerSpec{Image: ref, Command: command, Labels: map[string]string{"org.poststack.test": w.app}})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, w.engine.ContainerRemove(context.WithoutCancel(t.Context()), id)) }()
 	require.NoError(t, w.engine.ContainerStart(t.Context(), id))
@@ -184,11 +179,8 @@ func (w *workshop) testChange(t *testing.T) {
 
 func (w *workshop) testArgument(t *testing.T) {
 	for _, release := range []string{"1", "2", "1", "3", "2"} {
-		w.write(
-			t,
-			w.app+"/image.yaml",
-			fmt.Sprintf("description: scratch application\nparent: %s\nargs: { RELEASE: %q }\n", w.base, release),
-		)
+		w.write(t, w.app+"/image.yaml",
+			fmt.Sprintf("description: scratch application\nparent: %s\nargs: { RELEASE: %q }\n", w.base, release))
 		_, app := w.build(t)
 		img, err := w.engine.ImageInspect(t.Context(), app.Ref)
 		require.NoError(t, err)
@@ -246,13 +238,8 @@ func (w *workshop) testCancel(t *testing.T) {
 	left, err := os.ReadDir(filepath.Join(w.CacheDir, "staging"))
 	require.NoError(t, err)
 	assert.Empty(t, left)
-	assert.Eventually(
-		t,
-		func() bool { return !running(t, token) },
-		time.Minute,
-		100*time.Millisecond,
-		"the step's process has ended",
-	)
+	assert.Eventually(t, func() bool { return !running(t, token) }, time.Minute, 100*time.Millisecond,
+		"the step's process has ended")
 	w.write(t, w.app+"/Dockerfile", string(before))
 }
 

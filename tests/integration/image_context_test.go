@@ -39,11 +39,8 @@ func (w *workshop) testLitter(t *testing.T) {
 	defer w.write(t, w.app+"/Dockerfile", string(before))
 	w.takeAll(t)
 	_, app = w.build(t)
-	list := []string{
-		"sh",
-		"-c",
-		"cd /taken && find . -printf '%p %y %l\n' | sort && find . -type f | sort | xargs -d '\n' sha256sum",
-	}
+	list := []string{"sh", "-c", "cd /taken && find . -printf '%p %y %l\n' | sort && find . -type f | sort | xargs -d " +
+		"'\n' sha256sum"}
 	ours := w.output(t, app.Ref, list...)
 
 	for _, name := range []string{"server.sock", "out"} { // which the classic builder cannot be given
@@ -62,16 +59,20 @@ func (w *workshop) testLitter(t *testing.T) {
 // takeAll has the application take files by every form of COPY.
 func (w *workshop) takeAll(t *testing.T) {
 	for name, content := range map[string]string{
-		"a": "a", "b": "b", "c.txt": "c", "d/e": "e", "d/f/g.txt": "g", "d/.hidden": "h", "sp ace": "s", "l\u00fc": "l", "d/.env.example": "x",
+		"a": "a", "b": "b", "c.txt": "c", "d/e": "e", "d/f/g.txt": "g", "d/.hidden": "h", "sp ace": "s", "l\u00fc": "l",
+		"d/.env.example": "x",
 	} {
 		w.write(t, w.app+"/"+name, content)
 	}
-	for name, target := range map[string]string{"link": "chain", "chain": "d/e", "way": "d", "d/f/later": "/run/later", "d/f/up": "../e"} {
+	for name, target := range map[string]string{
+		"link": "chain", "chain": "d/e", "way": "d", "d/f/later": "/run/later", "d/f/up": "../e",
+	} {
 		require.NoError(t, os.Symlink(target, filepath.Join(w.dir, w.app, name)))
 	}
 	text := "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nARG NAME=a\nENV FOLDER=d\n"
 	for i, sources := range []string{
-		`a`, `/b ./c.txt d/../a`, `d`, `d/.`, `?.txt d/*`, `*/f`, `"a" 'b'`, `${NAME}`, `$FOLDER/f ${NONE:-a}`, `link`, `way`, `way/f`,
+		`a`, `/b ./c.txt d/../a`, `d`, `d/.`, `?.txt d/*`, `*/f`, `"a" 'b'`, `${NAME}`, `$FOLDER/f ${NONE:-a}`, `link`, `way`,
+		`way/f`,
 		`l*`, `a nothing*`, "a \\\n  # a comment\n  b",
 	} {
 		text += fmt.Sprintf("COPY %s /taken/%02d/\n", sources, i)

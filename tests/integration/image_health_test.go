@@ -22,11 +22,8 @@ func (w *workshop) testHealthcheck(t *testing.T) {
 	before, err := os.ReadFile(file)
 	require.NoError(t, err)
 	defer w.write(t, w.app+"/Dockerfile", string(before))
-	w.write(
-		t,
-		w.app+"/Dockerfile",
-		"ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nHEALTHCHECK --interval=7s CMD [\"cat\", \"/hello\"]\nCOPY entrypoint.sh /\n",
-	)
+	w.write(t, w.app+"/Dockerfile",
+		"ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nHEALTHCHECK --interval=7s CMD [\"cat\", \"/hello\"]\nCOPY entrypoint.sh /\n")
 	base, app := w.build(t)
 	for range 2 {
 		assert.Equal(t, []string{"CMD", "cat", "/hello"}, healthcheck(t, w.engine, app.Ref))
@@ -36,13 +33,7 @@ func (w *workshop) testHealthcheck(t *testing.T) {
 
 		if w.engine.Info().Kind == engine.Podman {
 			_, err = runner.Exec{}.Run(t.Context(), runner.Command{Program: "podman", Args: []string{
-				"build",
-				"--quiet",
-				"--pull=never",
-				"--build-arg",
-				"BASE_IMAGE=" + string(base.Ref),
-				"--tag",
-				string(app.Ref),
+				"build", "--quiet", "--pull=never", "--build-arg", "BASE_IMAGE=" + string(base.Ref), "--tag", string(app.Ref),
 				filepath.Dir(file),
 			}})
 			require.NoError(t, err)

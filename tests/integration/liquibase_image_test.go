@@ -17,9 +17,8 @@ func TestLiquibaseImage(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			c, err := container.StartDisposable(t.Context(), enginetest.Open(t, kind), container.DisposableSpec{
-				Image:   liquibaseImage,
-				Command: []string{"sh", "-c", "sleep 600 & wait"},
-				Env:     map[string]string{"SECRET": "pw-hidden"},
+				Image: liquibaseImage, Command: []string{"sh", "-c", "sleep 600 & wait"},
+				Env: map[string]string{"SECRET": "pw-hidden"},
 			})
 			require.NoError(t, err)
 			t.Cleanup(func() { assert.NoError(t, c.Close()) })
@@ -34,17 +33,13 @@ func TestLiquibaseImage(t *testing.T) {
 			assert.Contains(t, run("psql --version"), "psql (PostgreSQL)")
 			assert.Contains(t, run("entrypoint.sh --version 2>/dev/null"), "Liquibase Version: 4.28.0")
 			assert.Equal(t, "13", run("ls /opt/liquibase/lib/*.jar | wc -l"), "twelve jars and the launcher")
-			assert.Empty(
-				t,
-				run("find /opt/liquibase /usr/local/bin/entrypoint.sh -writable"),
-				"its user can change what it runs",
-			)
+			assert.Empty(t, run("find /opt/liquibase /usr/local/bin/entrypoint.sh -writable"),
+				"its user can change what it runs")
 			// Fails unless the archive of classes was made of exactly these jars.
 			run("/opt/liquibase/java/bin/java @/opt/liquibase/java.args -Xshare:on -version")
 			// A command of Liquibase's own, without a server: it must not have seen the environment.
-			said := run(
-				"LIQUIBASE_COMMAND_URL=jdbc:postgresql://127.0.0.1:1/x LIQUIBASE_COMMAND_USERNAME=x entrypoint.sh validate 2>&1 || true",
-			)
+			said := run("LIQUIBASE_COMMAND_URL=jdbc:postgresql://127.0.0.1:1/x LIQUIBASE_COMMAND_USERNAME=x entrypoint.sh " +
+				"validate 2>&1 || true")
 			assert.Contains(t, said, "refused")
 			assert.NotContains(t, said, "pw-hidden")
 		})

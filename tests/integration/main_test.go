@@ -18,7 +18,9 @@ import (
 // or old would test something else. What the tests leave behind fails them.
 func TestMain(m *testing.M) {
 	// Pebble neither waits, refuses by chance, nor takes an old answer for a new one.
-	for name, value := range map[string]string{"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"} {
+	for name, value := range map[string]string{
+		"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0",
+	} {
 		_ = os.Setenv(name, value)
 	}
 	flag.Parse()

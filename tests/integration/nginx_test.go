@@ -83,24 +83,17 @@ func (w *web) serve(name string, uid int, volumes map[string]string) {
 		mounts = append(mounts, engine.Mount{Volume: w.volume(volume), Target: path})
 	}
 	w.spec = engine.ContainerSpec{
-		Name:    w.network + "-" + name,
-		Image:   engine.Ref("localhost/poststack/" + name + ":latest"),
+		Name: w.network + "-" + name, Image: engine.Ref("localhost/poststack/" + name + ":latest"),
 		Labels:  container.DisposableLabels(),
-		Network: w.network,
-		Aliases: []string{name},
+		Network: w.network, Aliases: []string{name},
 		Env: map[string]string{
-			"PGHOST":     "postgres",
-			"PGUSER":     name + "_web",
-			"PGDATABASE": "app",
-			"PGPASSFILE": "/etc/poststack-login/pgpass",
-			"PGSSLMODE":  "disable",
+			"PGHOST": "postgres", "PGUSER": name + "_web", "PGDATABASE": "app", "PGPASSFILE": "/etc/poststack-login/pgpass",
+			"PGSSLMODE": "disable",
 		},
 		Files: []engine.File{{
 			Path: "/etc/poststack-login/pgpass", Mode: 0o400, UID: uid, GID: uid, Content: []byte("*:*:*:*:web-password\n"),
 		}},
-		Mounts:      mounts,
-		ReadOnly:    true,
-		Tmpfs:       []engine.Tmpfs{{Path: "/run/" + name, UID: uid, GID: uid, Mode: 0o700}},
+		Mounts: mounts, ReadOnly: true, Tmpfs: []engine.Tmpfs{{Path: "/run/" + name, UID: uid, GID: uid, Mode: 0o700}},
 		Confinement: engine.Confinement{Confined: true},
 		Ports:       []engine.Port{{Container: 8080, HostIP: "127.0.0.1"}, {Container: 8443, HostIP: "127.0.0.1"}},
 	}
@@ -169,8 +162,8 @@ func (w *web) restart() {
 	w.start()
 }
 
-// port is where a port of the container is published, and published the same for a protocol. The engine is asked once for each
-// start: it is slow to answer.
+// port is where a port of the container is published, and published the same for a protocol. The engine is asked once
+// for each start: it is slow to answer.
 func (w *web) port(inside uint16) uint16 { return w.published(inside, "") }
 
 func (w *web) published(inside uint16, protocol string) uint16 {
@@ -238,13 +231,9 @@ func (w *web) askAs(scheme, sni, host, path string, change func(*http.Request)) 
 		Timeout:       10 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
-			DisableKeepAlives: true,
-			DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
-				conn, err := tls.Dial(
-					"tcp",
-					fmt.Sprintf("127.0.0.1:%d", port),
-					&tls.Config{InsecureSkipVerify: true, ServerName: sni},
-				)
+			DisableKeepAlives: true, DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
+				conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port),
+					&tls.Config{InsecureSkipVerify: true, ServerName: sni})
 				if err == nil {
 					a.certificate = conn.ConnectionState().PeerCertificates[0]
 				}
@@ -252,12 +241,8 @@ func (w *web) askAs(scheme, sni, host, path string, change func(*http.Request)) 
 			},
 		},
 	}
-	req, err := http.NewRequestWithContext(
-		w.Context(),
-		http.MethodGet,
-		fmt.Sprintf("%s://127.0.0.1:%d%s", scheme, port, path),
-		http.NoBody,
-	)
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet,
+		fmt.Sprintf("%s://127.0.0.1:%d%s", scheme, port, path), http.NoBody)
 	require.NoError(w, err)
 	req.Host = host
 	change(req)
@@ -274,8 +259,8 @@ func (w *web) askAs(scheme, sni, host, path string, change func(*http.Request)) 
 // site asks for the page of a site over TLS.
 func (w *web) site(name string) answer { return w.ask("https", name, name, "/") }
 
-// becomes waits until a site answers so, and the workers that answered otherwise have ended: for a tenth of a second both
-// take connections.
+// becomes waits until a site answers so, and the workers that answered otherwise have ended: for a tenth of a second
+// both take connections.
 func (w *web) becomes(name string, code int) (last answer) {
 	w.Helper()
 	alike := 0
@@ -294,18 +279,14 @@ func (w *web) becomes(name string, code int) (last answer) {
 // reaches waits for the first answer of that kind. A change that is not told is read minutes later.
 func (w *web) reaches(name string, code int) (last answer) {
 	w.Helper()
-	ok := assert.Eventually(
-		w,
-		func() bool { last = w.site(name); return last.code == code },
-		time.Minute,
-		10*time.Millisecond,
-	)
+	ok := assert.Eventually(w, func() bool { last = w.site(name); return last.code == code }, time.Minute,
+		10*time.Millisecond)
 	require.True(w, ok, "%s gives %d, not %d; the container said:\n%s", name, last.code, code, w.logs())
 	return last
 }
 
-// shows waits until the page of a site is that, and the workers that had another have ended: for a tenth of a second both
-// take connections.
+// shows waits until the page of a site is that, and the workers that had another have ended: for a tenth of a second
+// both take connections.
 func (w *web) shows(name, page string) {
 	w.Helper()
 	alike := 0
@@ -347,7 +328,8 @@ func (w *web) killDaemon() {
 	w.Helper()
 	before, err := w.engine.ContainerInspect(w.Context(), string(w.id))
 	require.NoError(w, err)
-	require.Eventually(w, func() bool { return time.Since(before.Started) > 6*time.Second }, time.Minute, 100*time.Millisecond)
+	require.Eventually(w, func() bool { return time.Since(before.Started) > 6*time.Second }, time.Minute,
+		100*time.Millisecond)
 	was := w.status().PID
 	out, err := w.engine.ContainerExec(
 		w.Context(),
@@ -414,15 +396,10 @@ func (w *web) servesDomains() {
 	plain := w.ask("http", "", "a.example.org", "/x?y=1")
 	assert.Equal(w, http.StatusMovedPermanently, plain.code)
 	assert.Equal(w, "https://a.example.org/x?y=1", plain.header.Get("Location"))
-	w.put(
-		engine.File{
-			Path:    "/srv/acme/.well-known/acme-challenge/token",
-			Mode:    0o644,
-			UID:     certGroup,
-			GID:     certGroup,
-			Content: []byte("proof"),
-		},
-	)
+	w.put(engine.File{
+		Path: "/srv/acme/.well-known/acme-challenge/token", Mode: 0o644,
+		UID: certGroup, GID: certGroup, Content: []byte("proof"),
+	})
 	for _, name := range []string{"a.example.org", "mail.example.org"} {
 		assert.Equal(w, "proof", w.ask("http", "", name, "/.well-known/acme-challenge/token").body)
 	}
@@ -439,9 +416,8 @@ func (w *web) keepsNamesApart() {
 	w.page("zzz.example.org")
 	w.becomes("zzz.example.org", http.StatusOK)
 	w.certificate("a", 1, "a.example.org")
-	w.sql(
-		`insert into certificates (domain_id, names, directory) select id, '{a.example.org}', 'a' from domains where name = 'a.example.org'`,
-	)
+	w.sql(`insert into certificates (domain_id, names, directory) select id, '{a.example.org}', 'a' from domains
+		where name = 'a.example.org'`)
 	require.Eventually(w, func() bool {
 		return slices.Equal(w.site("a.example.org").certificate.DNSNames, []string{"a.example.org"})
 	}, time.Minute, 20*time.Millisecond)
@@ -486,18 +462,16 @@ func (w *web) strangers() {
 func (w *web) leavesOutBadRows() {
 	for name, root := range map[string]string{
 		"etc.example.org": "/etc", "up.example.org": "/srv", "proc.example.org": "/proc/1",
-		"inject.example.org": "/srv/www/x\"; } server { listen 9999; } #", "line.example.org": "/srv/www/x\nautoindex on;", "dollar.example.org": "/srv/www/$http_x",
+		"inject.example.org": "/srv/www/x\"; } server { listen 9999; } #", "line.example.org": "/srv/www/x\nautoindex on;",
+		"dollar.example.org": "/srv/www/$http_x",
 	} {
 		w.sql(`insert into domains (name, serves_web, web_root) values ($1, true, $2)`, name, root)
 	}
 	s := w.tells(func(s status.Status) bool { return len(s.LeftOut) == 4 })
 	assert.Equal(w, "etc.example.org", s.LeftOut[0].Key)
 	assert.Contains(w, s.LeftOut[0].Error, `"/etc" is not below /srv or /var/www`)
-	assert.Equal(
-		w,
-		[]string{"etc.example.org", "line.example.org", "proc.example.org", "up.example.org"},
-		[]string{s.LeftOut[0].Key, s.LeftOut[1].Key, s.LeftOut[2].Key, s.LeftOut[3].Key},
-	)
+	assert.Equal(w, []string{"etc.example.org", "line.example.org", "proc.example.org", "up.example.org"},
+		[]string{s.LeftOut[0].Key, s.LeftOut[1].Key, s.LeftOut[2].Key, s.LeftOut[3].Key})
 	w.becomes("inject.example.org", http.StatusNotFound)
 	w.becomes("a.example.org", http.StatusOK)
 	w.sql(`update domains set web_root = '/etc' where name = 'zzz.example.org'`)
@@ -511,13 +485,10 @@ func (w *web) leavesOutBadRows() {
 
 // keepsFiles asks for what a site's directory has, and its visitors are not to see.
 func (w *web) keepsFiles() {
-	w.exec(
-		"sh",
-		"-c",
+	w.exec("sh", "-c",
 		"cd /srv/www/a.example.org && ln -s /etc/certs/a/privkey.pem key && ln -s /run/nginx/startup/privkey.pem own"+
 			" && mkdir -p .git .well-known releases/2 && echo kept >.git/config && echo 1 >.env"+
-			" && echo told >.well-known/security.txt && echo new >releases/2/page && ln -s releases/2 latest",
-	)
+			" && echo told >.well-known/security.txt && echo new >releases/2/page && ln -s releases/2 latest")
 	w.sql(`insert into settings (service, key, value) values ('nginx', 'index', '{"a.example.org": ["index.html"]}')`)
 	for _, own := range []bool{true, false} { // with a server of its own, and with that of all
 		w.becomes("a.example.org", http.StatusOK)
@@ -537,7 +508,8 @@ func (w *web) keepsFiles() {
 func (w *web) readsSettings() {
 	w.put(engine.File{Path: "/srv/www/a.example.org/start.txt", Mode: 0o644, Content: []byte("started")})
 	w.sql(`insert into settings (service, key, value) values
-		(null, 'hsts', '10'), ('nginx', 'hsts', '{"a.example.org": 600}'), ('nginx', 'index', '{"a.example.org": ["start.txt"]}'),
+		(null, 'hsts', '10'), ('nginx', 'hsts', '{"a.example.org": 600}'),
+		('nginx', 'index', '{"a.example.org": ["start.txt"]}'),
 		('nginx', 'redirect', '{"a.example.org": false}')`)
 	w.shows("a.example.org", "started")
 	assert.Equal(w, "max-age=600", w.site("a.example.org").header.Get("Strict-Transport-Security"))
@@ -555,15 +527,11 @@ func (w *web) readsSettings() {
 
 	w.sql(`update settings set value = '"1; } evil"' where service = 'nginx' and key = 'hsts'`)
 	s := w.tells(func(s status.Status) bool { return len(s.LeftOut) == 1 })
-	assert.Equal(
-		w,
-		"settings hsts kept=true",
-		fmt.Sprintf("%s %s kept=%t", s.LeftOut[0].Query, s.LeftOut[0].Key, s.LeftOut[0].Kept),
-	)
+	assert.Equal(w, "settings hsts kept=true",
+		fmt.Sprintf("%s %s kept=%t", s.LeftOut[0].Query, s.LeftOut[0].Key, s.LeftOut[0].Kept))
 	assert.Equal(w, "max-age=600", w.site("a.example.org").header.Get("Strict-Transport-Security"))
-	w.sql(
-		`insert into settings (service, key, value) values ('nginx', 'upsteam', '"backend"'), (null, 'of_another', '{"A": 1}')`,
-	)
+	w.sql(`insert into settings (service, key, value) values ('nginx', 'upsteam', '"backend"'),
+		(null, 'of_another', '{"A": 1}')`)
 	s = w.tells(func(s status.Status) bool { return len(s.LeftOut) == 2 })
 	assert.Contains(w, s.LeftOut[1].Error, "nginx has no setting of that name; known are hsts, redirect, index, upstream")
 	w.sql(`delete from settings`)
@@ -577,10 +545,8 @@ func (w *web) certificate(dir string, serial int64, names ...string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(w, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial),
-		DNSNames:     names,
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(serial), DNSNames: names,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 	}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	require.NoError(w, err)
@@ -588,17 +554,11 @@ func (w *web) certificate(dir string, serial int64, names ...string) {
 	require.NoError(w, err)
 	w.put(
 		engine.File{
-			Path:    "/etc/certs/" + dir + "/fullchain.pem",
-			Mode:    0o644,
-			UID:     certGroup,
-			GID:     certGroup,
+			Path: "/etc/certs/" + dir + "/fullchain.pem", Mode: 0o644, UID: certGroup, GID: certGroup,
 			Content: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}),
 		},
 		engine.File{
-			Path:    "/etc/certs/" + dir + "/privkey.pem",
-			Mode:    0o640,
-			UID:     certGroup,
-			GID:     certGroup,
+			Path: "/etc/certs/" + dir + "/privkey.pem", Mode: 0o640, UID: certGroup, GID: certGroup,
 			Content: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
 		},
 	)
@@ -610,8 +570,8 @@ func (w *web) serves(name string, serial int64) {
 	var got *x509.Certificate
 	ok := assert.Eventually(w, func() bool {
 		got = w.site(name).certificate
-		return got != nil &&
-			(got.SerialNumber.Cmp(big.NewInt(serial)) == 0 || serial == 0 && slices.Equal(got.DNSNames, []string{pair.StandInName}))
+		return got != nil && (got.SerialNumber.Cmp(big.NewInt(serial)) == 0 ||
+			serial == 0 && slices.Equal(got.DNSNames, []string{pair.StandInName}))
 	}, time.Minute, 50*time.Millisecond)
 	require.True(w, ok, "%s has %v, not %d", name, got, serial)
 }
@@ -625,13 +585,11 @@ func (w *web) takesCertificates() {
 	w.domain("www.example.org", "fizz.buzz.example.org", "another-example.org")
 	w.certificate("wild", 3, "example.org", "*.example.org")
 	w.certificate("www", 4, "www.example.org")
-	w.sql(
-		`insert into certificates (domain_id, names, directory, challenge) select id, '{example.org,*.example.org}', 'wild', 'dns-01' from domains where name = 'www.example.org'`,
-	)
+	w.sql(`insert into certificates (domain_id, names, directory, challenge)
+		select id, '{example.org,*.example.org}', 'wild', 'dns-01' from domains where name = 'www.example.org'`)
 	w.serves("zzz.example.org", 3)
-	w.sql(
-		`insert into certificates (domain_id, names, directory) select id, '{www.example.org}', 'www' from domains where name = 'www.example.org'`,
-	)
+	w.sql(`insert into certificates (domain_id, names, directory) select id, '{www.example.org}', 'www' from domains
+		where name = 'www.example.org'`)
 	w.serves("www.example.org", 4)
 	w.serves("fizz.buzz.example.org", 0)
 	w.serves("another-example.org", 0)
@@ -652,8 +610,8 @@ func (w *web) takesCertificates() {
 	w.serves("a.example.org", 0)
 }
 
-// backend is a web server that says what it was asked, and with how large a body. It has more to say in its header than nginx
-// would take without a setting, and leads /dir to its own name as a server does that knows of no TLS.
+// backend is a web server that says what it was asked, and with how large a body. It has more to say in its header
+// than nginx would take without a setting, and leads /dir to its own name as a server does that knows of no TLS.
 const backend = `import http.server as s
 class H(s.BaseHTTPRequestHandler):
   def do_GET(self):
@@ -668,7 +626,8 @@ class H(s.BaseHTTPRequestHandler):
   do_POST = do_GET
 s.HTTPServer(('', 8080), H).serve_forever()`
 
-// tellsBackend asks the backend of a.example.org for all that goes wrong with a proxy that does as nginx does without settings.
+// tellsBackend asks the backend of a.example.org for all that goes wrong with a proxy that does as nginx does without
+// settings.
 func (w *web) tellsBackend() {
 	w.Helper()
 	for range 20 { // a name server that knows nobody here would be asked half of the time
@@ -696,9 +655,8 @@ func (w *web) tellsBackend() {
 }
 
 func (w *web) handsOn() {
-	w.sql(
-		`insert into settings (service, key, value) values ('nginx', 'upstream', '{"a.example.org": "backend", "www.example.org": "http://nowhere.example.net:81"}')`,
-	)
+	w.sql(`insert into settings (service, key, value) values ('nginx', 'upstream',
+		'{"a.example.org": "backend", "www.example.org": "http://nowhere.example.net:81"}')`)
 	w.becomes("a.example.org", http.StatusBadGateway)
 	w.becomes("www.example.org", http.StatusBadGateway)
 	assert.Equal(w, http.StatusOK, w.site("zzz.example.org").code)
@@ -709,9 +667,7 @@ func (w *web) handsOn() {
 	w.becomes("zzz.example.org", http.StatusOK)
 	for range 2 { // the second one has another address
 		id, err := w.engine.ContainerCreate(w.Context(), engine.ContainerSpec{
-			Image:   "localhost/poststack/base-debian:latest",
-			Labels:  container.DisposableLabels(),
-			Network: w.network,
+			Image: "localhost/poststack/base-debian:latest", Labels: container.DisposableLabels(), Network: w.network,
 			Aliases: []string{"backend"},
 			Command: []string{"python3", "-c", backend},
 		})
@@ -721,9 +677,7 @@ func (w *web) handsOn() {
 		w.tellsBackend()
 		require.NoError(w, w.engine.ContainerRemove(w.Context(), id))
 		filler, err := w.engine.ContainerCreate(w.Context(), engine.ContainerSpec{
-			Image:   "localhost/poststack/base-debian:latest",
-			Labels:  container.DisposableLabels(),
-			Network: w.network,
+			Image: "localhost/poststack/base-debian:latest", Labels: container.DisposableLabels(), Network: w.network,
 			Command: []string{"sleep", "infinity"},
 		})
 		require.NoError(w, err)
@@ -735,19 +689,8 @@ func (w *web) handsOn() {
 }
 
 func (w *web) hasManyNames() {
-	long := strings.Repeat(
-		"a",
-		63,
-	) + "." + strings.Repeat(
-		"b",
-		63,
-	) + "." + strings.Repeat(
-		"c",
-		63,
-	) + "." + strings.Repeat(
-		"d",
-		49,
-	) + ".example.org"
+	long := strings.Repeat("a", 63) + "." + strings.Repeat("b", 63) + "." + strings.Repeat("c", 63) + "." +
+		strings.Repeat("d", 49) + ".example.org"
 	require.Len(w, long, 253)
 	w.domain(long)
 	w.sql(`insert into domains (name, serves_web) select 'n' || i || '.example.net', true from generate_series(1, 800) i`)
@@ -834,21 +777,14 @@ func (w *web) outlivesDatabase() {
 
 func (w *web) endsInOrder() {
 	const size = 20 << 20 // more than the sockets hold
-	w.put(
-		engine.File{
-			Path:    fmt.Sprintf(w.pages, "a.example.org") + "/big",
-			Mode:    0o644,
-			Content: bytes.Repeat([]byte("x"), size),
-		},
-	)
+	w.put(engine.File{
+		Path: fmt.Sprintf(w.pages, "a.example.org") + "/big", Mode: 0o644, Content: bytes.Repeat([]byte("x"), size),
+	})
 	for _, signal := range []string{"SIGWINCH", "SIGHUP"} {
 		require.NoError(w, w.engine.ContainerKill(w.Context(), w.id, signal))
 	}
-	conn, err := tls.Dial(
-		"tcp",
-		fmt.Sprintf("127.0.0.1:%d", w.port(8443)),
-		&tls.Config{InsecureSkipVerify: true, ServerName: "a.example.org"},
-	)
+	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", w.port(8443)),
+		&tls.Config{InsecureSkipVerify: true, ServerName: "a.example.org"})
 	require.NoError(w, err)
 	defer conn.Close()
 	_, err = io.WriteString(conn, "GET /big HTTP/1.1\r\nHost: a.example.org\r\n\r\n")
@@ -859,13 +795,8 @@ func (w *web) endsInOrder() {
 	require.Equal(w, http.StatusOK, resp.StatusCode)
 	ended := make(chan error, 1)
 	go func() { ended <- w.engine.ContainerStop(context.WithoutCancel(w.Context()), w.id, 40*time.Second) }()
-	require.Eventually(
-		w,
-		func() bool { return w.site("a.example.org").code == 0 },
-		time.Minute,
-		20*time.Millisecond,
-		"it takes no new connection",
-	)
+	require.Eventually(w, func() bool { return w.site("a.example.org").code == 0 }, time.Minute, 20*time.Millisecond,
+		"it takes no new connection")
 	n, err := io.Copy(io.Discard, resp.Body)
 	require.NoError(w, err)
 	assert.EqualValues(w, size, n)

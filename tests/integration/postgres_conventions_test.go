@@ -33,57 +33,26 @@ func conventionTests() map[string]func(*postgres) {
 
 func namesWithBlanks(p *postgres) {
 	p.with(map[string]string{
-		"POSTGRES_USER": "my cool postgres user",
-		"POSTGRES_DB":   "my cool postgres database",
-		"PGHOSTADDR":    "192.0.2.1",
-		"PGPORT":        "6000",
+		"POSTGRES_USER": "my cool postgres user", "POSTGRES_DB": "my cool postgres database", "PGHOSTADDR": "192.0.2.1",
+		"PGPORT": "6000",
 	})
 	p.password = `my cool: "postgres' pass\word`
 	p.file(initDir+"test.sql", "CREATE TABLE test (c TEXT);\nINSERT INTO test VALUES ('goodbye!');\n", 0o444)
 	p.create()
 	p.ready()
 	for _, host := range []string{"/var/run/postgresql", "localhost"} {
-		assert.Equal(
-			p,
-			"goodbye!",
-			p.inside(
-				"env",
-				"-u",
-				"PGHOSTADDR",
-				"psql",
-				"-h",
-				host,
-				"-U",
-				"my cool postgres user",
-				"-d",
-				"my cool postgres database",
-				"--no-password",
-				"-Atc",
-				"select c from test",
-			),
-			host,
-		)
+		assert.Equal(p, "goodbye!", p.inside("env", "-u", "PGHOSTADDR",
+			"psql", "-h", host, "-U", "my cool postgres user", "-d", "my cool postgres database",
+			"--no-password", "-Atc", "select c from test"), host)
 	}
 	assert.Equal(p, "600 999", p.inside("stat", "-c", "%a %u", "/run/postgresql/.pgpass"))
 	assert.Equal(p, "UTC", p.inside("date", "+%Z"))
-	assert.Equal(
-		p,
-		"6000",
-		p.inside("sed", "-n", "4p", "/var/lib/postgresql/data/postmaster.pid"),
-		"PGPORT is the server's, too",
-	)
-	assert.NotContains(
-		p,
-		p.inside("sh", "-c", "tr '\\0' '\\n' < /proc/1/environ"),
-		"PGPASSFILE",
-		"a standby looks in its home directory",
-	)
-	own := []string{
-		"sh",
-		"-c",
-		"umask 077 && printf 'localhost:*:*:*:%s\\n' \"$1\" >~/.pgpass && unset PGHOSTADDR && pg_dump -h localhost -U 'my cool postgres user' --no-password -s 'my cool postgres database'",
-		"own",
-	}
+	assert.Equal(p, "6000", p.inside("sed", "-n", "4p", "/var/lib/postgresql/data/postmaster.pid"),
+		"PGPORT is the server's, too")
+	assert.NotContains(p, p.inside("sh", "-c", "tr '\\0' '\\n' < /proc/1/environ"), "PGPASSFILE",
+		"a standby looks in its home directory")
+	own := []string{"sh", "-c", "umask 077 && printf 'localhost:*:*:*:%s\\n' \"$1\" >~/.pgpass && unset PGHOSTADDR && " +
+		"pg_dump -h localhost -U 'my cool postgres user' --no-password -s 'my cool postgres database'", "own"}
 	assert.False(p, p.answers(append(own, "wrong")...), "people's own pass file is the one that counts")
 	p.inside(append(own, strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(p.password))...)
 }
@@ -98,68 +67,49 @@ func scriptOrder(p *postgres) {
 	p.file(initDir+"01-x.sql", "insert into ran (by) values ('01-x.sql');\n", 0o444)
 	p.file(initDir+"B.sql", "insert into ran (by) values ('B.sql');\n", 0o444)
 	p.file(initDir+"a.sql", "insert into ran (by) values ('a.sql');\n", 0o444)
-	p.file(
-		initDir+"c.sql.xz",
+	p.file(initDir+"c.sql.xz",
 		packed(
-			"/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQApaW5zZXJ0IGludG8gcmFuIChieSkgdmFsdWVzICgnYy5zcWwueHonKTsKAAAAVSb4sCJ3z+IAAUIqelFyOR+2830BAAAAAARZWg==",
+			"/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQApaW5zZXJ0IGludG8gcmFuIChieSkgdmFsdWVzICgnYy5zcWwueHonKTsK"+
+				"AAAAVSb4sCJ3z+IAAUIqelFyOR+2830BAAAAAARZWg==",
 		),
-		0o444,
-	)
-	p.file(
-		initDir+"d.sql.zst",
-		packed("KLUv/QRYWQEAaW5zZXJ0IGludG8gcmFuIChieSkgdmFsdWVzICgnZC5zcWwuenN0Jyk7CkykxLI="),
-		0o444,
-	)
+		0o444)
+	p.file(initDir+"d.sql.zst", packed("KLUv/QRYWQEAaW5zZXJ0IGludG8gcmFuIChieSkgdmFsdWVzICgnZC5zcWwuenN0Jyk7CkykxLI="),
+		0o444)
 	conn := p.start()
-	assert.Equal(
-		p,
-		"01.sql 01-x.sql a.sql B.sql c.sql.xz d.sql.zst",
-		p.query(conn, "select string_agg(by, ' ' order by id) from ran"),
-	)
+	assert.Equal(p, "01.sql 01-x.sql a.sql B.sql c.sql.xz d.sql.zst",
+		p.query(conn, "select string_agg(by, ' ' order by id) from ran"))
 }
 
 func sourcedScripts(p *postgres) {
-	p.file(
-		initDir+"10.sh",
+	p.file(initDir+"10.sh",
 		`[ -n "$NOT_SET" ] || docker_process_sql <<<"create table ran (by text); create role other login"
 "${psql[@]}" -c "insert into ran values ('psql array')"
 psql -U other -d "$POSTGRES_DB" -Atc 'select current_user' | grep -x other
 NOT_SET=1
 return
 docker_process_sql -c "drop table ran"
-`,
-		0o444,
-	)
+`, 0o444)
 	p.file(initDir+"20.sh", "[[ -z $NOT_SET ]]\nexit 0\n", 0o444)
 	p.file(initDir+"30.sql", "\\connect - other\n\\connect - app\ninsert into ran values (current_user);\n", 0o444)
 	conn := p.start()
 	assert.Equal(p, "{psql array,app}", strings.ReplaceAll(p.query(conn, "select array_agg(by)::text from ran"), `"`, ""))
-	assert.Equal(
-		p,
-		"{scram-sha-256}",
+	assert.Equal(p, "{scram-sha-256}",
 		p.query(conn, "select array_agg(distinct auth_method)::text from pg_hba_file_rules"),
-		"only while scripts run is the socket open",
-	)
+		"only while scripts run is the socket open")
 }
 
 func sourcedFailure(p *postgres) {
 	p.file(initDir+"10.sh", "false | cat\necho went on\n", 0o444)
 	code, log := p.fail()
 	assert.Equal(p, 70, code)
-	assert.Equal(
-		p,
-		`entrypoint: init script "10.sh" ended with status 1; nothing was kept, the next start begins anew`,
-		said(log),
-	)
+	assert.Equal(p, `entrypoint: init script "10.sh" ended with status 1; nothing was kept, the next start begins anew`,
+		said(log))
 	assert.NotContains(p, log, "went on")
 }
 
 func usualDirectory(p *postgres) {
-	p.file(
-		initDir+"10.sh",
-		"cd /var/lib/postgresql/data\necho 'work_mem = 7MB' >> postgresql.conf\nsed -i '$ a # edited' pg_hba.conf\n",
-		0o555,
-	)
+	p.file(initDir+"10.sh",
+		"cd /var/lib/postgresql/data\necho 'work_mem = 7MB' >> postgresql.conf\nsed -i '$ a # edited' pg_hba.conf\n", 0o555)
 	p.file(initDir+"20.sh", "sleep ${WAIT:-0}\n", 0o444)
 	p.with(map[string]string{"WAIT": "600"}).create()
 	p.says("running " + initDir + "20.sh")
@@ -168,24 +118,18 @@ func usualDirectory(p *postgres) {
 	conn := p.with(map[string]string{"WAIT": "0"}).start()
 	assert.Equal(p, "7MB", p.query(conn, "show work_mem"))
 	assert.Equal(p, "# edited", p.inside("tail", "-n", "1", "/var/lib/postgresql/data/pg_hba.conf"))
-	assert.Empty(
-		p,
+	assert.Empty(p,
 		p.inside("find", "/var/lib/postgresql/data", "-maxdepth", "1", "-type", "l", "-o", "-name", ".*", "-mindepth", "1"),
-		"nothing is left of it",
-	)
+		"nothing is left of it")
 }
 
 func initdbOptions(p *postgres) {
-	p.with(
-		map[string]string{"POSTGRES_INITDB_ARGS": "--locale=en_US.utf8\n--auth-local=trust   --lc-messages='C.UTF-8'\n"},
-	)
+	p.with(map[string]string{"POSTGRES_INITDB_ARGS": "--locale=en_US.utf8\n--auth-local=trust   " +
+		"--lc-messages='C.UTF-8'\n"})
 	conn := p.start()
 	assert.Equal(p, "en_US.utf8", p.query(conn, "select datcollate from pg_database where datname = 'app'"))
-	assert.Equal(
-		p,
-		"trust",
-		p.query(conn, "select auth_method from pg_hba_file_rules where type = 'local' and database = '{all}'"),
-	)
+	assert.Equal(p, "trust",
+		p.query(conn, "select auth_method from pg_hba_file_rules where type = 'local' and database = '{all}'"))
 }
 
 // walDirectory mounts a volume that nobody has prepared: only root can give it to postgres.

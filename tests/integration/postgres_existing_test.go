@@ -22,7 +22,8 @@ initdb -D "$PGDATA" --locale="${LOCALE:-en_US.utf8}" --username=app --pwfile=<(e
 printf '\nhost all all all scram-sha-256\n' >>"$PGDATA/pg_hba.conf"
 pg_ctl -D "$PGDATA" -w -o "-c listen_addresses=''" start >/dev/null
 psql -U app -d postgres -c 'create database app'
-psql -U app -d app -c "create table kept (name text primary key)" -c "insert into kept values ('B'), ('a'), ('ä'), ('Z')"
+psql -U app -d app -c "create table kept (name text primary key)" \
+  -c "insert into kept values ('B'), ('a'), ('ä'), ('Z')"
 pg_ctl -D "$PGDATA" -m fast -w stop >/dev/null
 `
 
@@ -40,17 +41,12 @@ func wellKnownVolume(p *postgres) {
 	p.spec.Mounts[0].Target = "/var/lib/postgresql/data"
 	p.byAnother("", wellKnown)
 	conn := p.start()
-	assert.Equal(
-		p,
-		`entrypoint: the database has no record of a password, as one that another image made: role "app" now has the one that is set`,
-		said(p.logs()),
-	)
-	assert.Equal(
-		p,
-		"{a,ä,B,Z}",
-		p.query(conn, "select array_agg(name order by name)::text from kept"),
-		"the collation is the one it was made with",
-	)
+	assert.Equal(p,
+		`entrypoint: the database has no record of a password, as one that another image made: role "app" now has the one `+
+			`that is set`,
+		said(p.logs()))
+	assert.Equal(p, "{a,ä,B,Z}", p.query(conn, "select array_agg(name order by name)::text from kept"),
+		"the collation is the one it was made with")
 	assert.Equal(p, "en_US.utf8", p.query(conn, "show lc_messages"))
 	assert.Equal(p, "app", p.inside("psql", "-U", "app", "-Atc", "select current_user"))
 	assert.NotContains(p, p.logs(), "WARNING")
@@ -73,11 +69,8 @@ func misplacedVolume(p *postgres) {
 	p.spec.Mounts[0].Target = "/var/lib/postgresql/data"
 	code, log := p.fail()
 	assert.Equal(p, 73, code)
-	assert.Contains(
-		p,
-		said(log),
-		"there is no database in /var/lib/postgresql/data, but one in /var/lib/postgresql/data/data: mount the volume",
-	)
+	assert.Contains(p, said(log),
+		"there is no database in /var/lib/postgresql/data, but one in /var/lib/postgresql/data/data: mount the volume")
 
 	p.with(map[string]string{"PGDATA": "/var/lib/postgresql/data/data"}).start()
 	p.stop()
@@ -85,18 +78,11 @@ func misplacedVolume(p *postgres) {
 	p.spec.Mounts[0].Target = "/var/lib/postgresql"
 	code, log = p.with(map[string]string{"PGDATA": "/var/lib/postgresql/data"}).fail()
 	assert.Equal(p, 73, code)
-	assert.Contains(
-		p,
-		said(log),
-		"but one in /var/lib/postgresql: mount the volume at the place it was made for, or set PGDATA=/var/lib/postgresql",
-	)
+	assert.Contains(p, said(log),
+		"but one in /var/lib/postgresql: mount the volume at the place it was made for, or set PGDATA=/var/lib/postgresql")
 	p.with(map[string]string{"PGDATA": "/var/lib/postgresql"}).start()
-	assert.Equal(
-		p,
-		"gone",
-		p.inside("sh", "-c", "test -e /var/lib/postgresql/data || echo gone"),
-		"nothing was made by the refusal",
-	)
+	assert.Equal(p, "gone", p.inside("sh", "-c", "test -e /var/lib/postgresql/data || echo gone"),
+		"nothing was made by the refusal")
 }
 
 func alpineVolume(p *postgres) {

@@ -19,20 +19,14 @@ const initDir = "/docker-entrypoint-initdb.d/"
 
 // failedScript is k01: an init script that fails must not leave a database that looks fine.
 func failedScript(p *postgres) {
-	p.file(
-		initDir+"10-half.sql",
-		"create table half_one (id int);\nselect no_such_function_here();\ncreate table half_two (id int);\n",
-		0o444,
-	)
+	p.file(initDir+"10-half.sql",
+		"create table half_one (id int);\nselect no_such_function_here();\ncreate table half_two (id int);\n", 0o444)
 	for range 2 {
 		code, log := p.fail()
 		assert.Equal(p, 70, code)
-		assert.Equal(
-			p,
+		assert.Equal(p,
 			`entrypoint: init script "10-half.sql" line 2: ERROR:  function no_such_function_here() does not exist: `+
-				`select no_such_function_here(); nothing was kept, the next start begins anew`,
-			said(log),
-		)
+				`select no_such_function_here(); nothing was kept, the next start begins anew`, said(log))
 		assert.NotContains(p, log, "ready to accept connections on", "never open")
 	}
 	p.spec.Files = nil
@@ -48,12 +42,9 @@ func failedScript(p *postgres) {
 
 // readyLate is k02: it asks the health check and TCP all the while: neither may say yes before the script has ended.
 func readyLate(p *postgres) {
-	p.file(
-		initDir+"10-slow.sh",
-		"#!/bin/bash\npsql -v ON_ERROR_STOP=1 -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\" -c 'create table slow_began (id int)'\n"+
-			"sleep ${WAIT:-2}\npsql -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\" -c 'create table slow_done (id int)'\n",
-		0o555,
-	)
+	p.file(initDir+"10-slow.sh", "#!/bin/bash\npsql -v ON_ERROR_STOP=1 -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\" -c "+
+		"'create table slow_began (id int)'\nsleep ${WAIT:-2}\npsql -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\" -c 'create "+
+		"table slow_done (id int)'\n", 0o555)
 	p.create()
 	const done = "select to_regclass('slow_done')::text"
 	deadline := time.Now().Add(time.Minute)
@@ -101,7 +92,9 @@ func killedWhileInitialising(p *postgres) {
 	p.file(initDir+"20.sh", "sleep ${WAIT:-0}\n", 0o444)
 	p.file(initDir+"30.sql", "create table whole (id int);\n", 0o444)
 	p.with(map[string]string{"WAIT": "600"}).create()
-	for _, moment := range []string{"making a new database", "running " + initDir + "20.sh", "an earlier initialisation did not finish"} {
+	for _, moment := range []string{
+		"making a new database", "running " + initDir + "20.sh", "an earlier initialisation did not finish",
+	} {
 		p.says(moment)
 		p.kill()
 		require.NoError(p, p.engine.ContainerStart(p.Context(), p.id))
@@ -111,23 +104,15 @@ func killedWhileInitialising(p *postgres) {
 	assert.Contains(p, p.logs(), "an earlier initialisation did not finish")
 	assert.Equal(p, "whole", p.query(conn, "select to_regclass('whole')::text"))
 	p.kill()
-	assert.Equal(
-		p,
-		"whole",
-		p.query(p.start(), "select to_regclass('whole')::text"),
-		"a finished database is never touched",
-	)
+	assert.Equal(p, "whole", p.query(p.start(), "select to_regclass('whole')::text"),
+		"a finished database is never touched")
 }
 
 func stoppedWhileInitialising(p *postgres) {
 	p.file(initDir+"10-long.sh", "trap '' TERM INT\necho begun\nwhile sleep 1; do :; done\n", 0o444) // it does not listen
 	p.create()
-	require.Eventually(
-		p,
-		func() bool { return bytes.Contains([]byte(p.logs()), []byte("begun")) },
-		time.Minute,
-		50*time.Millisecond,
-	)
+	require.Eventually(p, func() bool { return bytes.Contains([]byte(p.logs()), []byte("begun")) }, time.Minute,
+		50*time.Millisecond)
 	code, took := p.stop()
 	assert.Equal(p, 130, code, p.logs())
 	assert.Less(p, took, 45*time.Second)
@@ -140,35 +125,30 @@ func stoppedWhileInitialising(p *postgres) {
 
 // whatScriptsLeave are an init script's traces that would keep the database from starting, or lose its tables.
 func whatScriptsLeave(p *postgres) {
-	const space = "mkdir -p /var/lib/postgresql/space\npsql -v ON_ERROR_STOP=1 -U app -c \"create tablespace outer_one location '/var/lib/postgresql/space'\"\n"
+	const space = "mkdir -p /var/lib/postgresql/space\npsql -v ON_ERROR_STOP=1 -U app -c \"create tablespace outer_one " +
+		"location '/var/lib/postgresql/space'\"\n"
 	was := p.spec.Files
 	p.file(initDir+"10.sh", space, 0o444)
 	p.file(initDir+"20.sql", "alter system set shared_preload_libraries = 'no_such_library';\n", 0o444)
 	code, log := p.fail()
 	assert.Equal(p, 70, code)
 	assert.Contains(p, log, "no_such_library")
-	assert.Equal(
-		p,
-		"entrypoint: the server with what the init scripts have left ended, see above; nothing was kept, the next start begins anew",
-		said(log),
-	)
+	assert.Equal(p,
+		"entrypoint: the server with what the init scripts have left ended, see above; nothing was kept, the next start "+
+			"begins anew",
+		said(log))
 
 	p.spec.Files = was
 	p.file(initDir+"10.sh", space+`mkdir "$PGDATA/inner" /var/lib/postgresql/data/conf.d
-psql -v ON_ERROR_STOP=1 -U app -c "create tablespace inner_one location '$PGDATA/inner'" -c "create table kept tablespace inner_one as select 'kept' as v"
+psql -v ON_ERROR_STOP=1 -U app -c "create tablespace inner_one location '$PGDATA/inner'" \
+  -c "create table kept tablespace inner_one as select 'kept' as v"
 echo "work_mem = 7MB" >/var/lib/postgresql/data/conf.d/one.conf
 echo "max_connections = 37" >"$PGDATA/more.conf"
 printf "include_dir 'conf.d'\\ninclude '%s'\\n" "$PGDATA/more.conf" >>"$PGDATA/postgresql.conf"
 `, 0o444)
 	conn := p.start()
-	assert.Equal(
-		p,
-		"kept 7MB 37",
-		p.query(
-			conn,
-			"select v || ' ' || current_setting('work_mem') || ' ' || current_setting('max_connections') from kept",
-		),
-	)
+	assert.Equal(p, "kept 7MB 37", p.query(conn,
+		"select v || ' ' || current_setting('work_mem') || ' ' || current_setting('max_connections') from kept"))
 	assert.NotContains(p, p.logs(), "did not finish", "nothing was kept of the first one, the tablespace neither")
 
 	p.stop()
@@ -188,13 +168,11 @@ func initScripts(p *postgres) {
 	require.NoError(p, w.Close())
 	p.file(initDir+"10.sql", "create table ran (by text);\ninsert into ran values ('sql');\n", 0o444)
 	p.file(initDir+"20.sql.gz", packed.String(), 0o444)
-	p.file(
-		initDir+"30.sh",
-		"POSTGRES_USER=nobody\npsql -U app -d \"$POSTGRES_DB\" -c \"insert into ran values ('sh')\"\necho 'work_mem = 7MB' >> \"$PGDATA/postgresql.conf\"\n",
-		0o444,
-	)
+	p.file(initDir+"30.sh", "POSTGRES_USER=nobody\npsql -U app -d \"$POSTGRES_DB\" -c \"insert into ran values "+
+		"('sh')\"\necho 'work_mem = 7MB' >> \"$PGDATA/postgresql.conf\"\n", 0o444)
 	p.file(initDir+"40.sh", "#!/usr/bin/env python3\nimport os, subprocess\n"+
-		"subprocess.run(['psql', '-U', os.environ['POSTGRES_USER'], '-d', 'app', '-c', \"insert into ran values ('python')\"], check=True)\n", 0o555)
+		"subprocess.run(['psql', '-U', os.environ['POSTGRES_USER'], '-d', 'app', '-c', \"insert into ran values "+
+		"('python')\"], check=True)\n", 0o555)
 	p.file(initDir+"50.txt", "x", 0o444)
 	conn := p.start()
 	assert.Equal(p, "{sql,sql.gz,sh,python}", p.query(conn, "select array_agg(by)::text from ran"))

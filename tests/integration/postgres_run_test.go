@@ -23,11 +23,8 @@ func runsAsDocumented(p *postgres) {
 	assert.Equal(p, "on", p.query(conn, "show fsync"))
 	assert.Equal(p, "on", p.query(conn, "show data_checksums"))
 	assert.Equal(p, "scram-sha-256", p.query(conn, "show password_encryption"))
-	assert.Equal(
-		p,
-		"{scram-sha-256}",
-		p.query(conn, "select array_agg(distinct auth_method)::text from pg_hba_file_rules"),
-	)
+	assert.Equal(p, "{scram-sha-256}",
+		p.query(conn, "select array_agg(distinct auth_method)::text from pg_hba_file_rules"))
 	assert.Equal(p, "true", p.query(conn, "select pg_jit_available()::text"))
 
 	assert.Equal(p, "postgres postgres ssl-cert certgroup", p.inside("sh", "-c", "echo $(id -un) $(id -Gn)"))
@@ -84,11 +81,8 @@ func foreignEntries(p *postgres) {
 	p.spec.User = "0"
 	conn := p.start()
 	exec(p.T, conn, "create table kept (id int)")
-	assert.Equal(
-		p,
-		".keep 0 data 999 lost+found 0",
-		p.inside("sh", "-c", "cd /var/lib/postgresql && echo $(stat -c '%n %u' .keep data lost+found)"),
-	)
+	assert.Equal(p, ".keep 0 data 999 lost+found 0",
+		p.inside("sh", "-c", "cd /var/lib/postgresql && echo $(stat -c '%n %u' .keep data lost+found)"))
 	p.stop()
 	p.spec.User = ""
 	p.query(p.start(), "select count(*)::text from kept")
@@ -136,11 +130,8 @@ func readOnly(p *postgres) {
 		p.spec.Tmpfs = []engine.Tmpfs{{Path: "/run"}}
 		code, log := p.fail()
 		assert.Equal(p, 73, code)
-		assert.Contains(
-			p,
-			log,
-			"entrypoint: user 999 may not write to /run (owner 0:0, mode 755); mount a tmpfs with mode 1777 at /run/postgresql",
-		)
+		assert.Contains(p, log,
+			"entrypoint: user 999 may not write to /run (owner 0:0, mode 755); mount a tmpfs with mode 1777 at /run/postgresql")
 		assert.Equal(p, 1, strings.Count(log, "\n"), log)
 		p.spec.User = "0"
 		p.start()
@@ -157,12 +148,9 @@ func withoutRights(p *postgres) {
 	p.spec.Command = []string{"docker-entrypoint.sh", "postgres"}
 	code, log := p.fail()
 	assert.Equal(p, 77, code)
-	assert.Equal(
-		p,
+	assert.Equal(p,
 		"entrypoint: root of this container may not become user postgres (capabilities SETUID and SETGID, see --cap-drop); "+
-			"start it with --user postgres, or leave it these two\n",
-		log,
-	)
+			"start it with --user postgres, or leave it these two\n", log)
 
 	p.spec = was
 	p.spec.Mounts, p.spec.Tmpfs = nil, []engine.Tmpfs{{Path: "/var/lib/postgresql/data"}}
@@ -188,10 +176,8 @@ func oneAtATime(p *postgres) {
 func certificate(p *postgres) {
 	first, second := certify(p), certify(p)
 	for name, content := range first {
-		p.spec.Files = append(
-			p.spec.Files,
-			engine.File{Path: "/etc/certs/" + name, Mode: 0o640, UID: 9999, GID: 9999, Content: content},
-		)
+		p.spec.Files = append(p.spec.Files,
+			engine.File{Path: "/etc/certs/" + name, Mode: 0o640, UID: 9999, GID: 9999, Content: content})
 	}
 	p.start()
 	served := func() []byte {
@@ -211,12 +197,8 @@ func certificate(p *postgres) {
 	}
 	require.NoError(p, p.engine.ContainerCopyTo(p.Context(), p.id, files))
 	p.inside("reload-certificates")
-	assert.Eventually(
-		p,
-		func() bool { return string(served()) == string(second["fullchain.pem"]) },
-		time.Minute,
-		100*time.Millisecond,
-	)
+	assert.Eventually(p, func() bool { return string(served()) == string(second["fullchain.pem"]) }, time.Minute,
+		100*time.Millisecond)
 }
 
 // certify makes a key and its certificate.
@@ -224,9 +206,7 @@ func certify(p *postgres) map[string][]byte {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(p, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()),
-		NotAfter:     time.Now().Add(time.Hour),
-		DNSNames:     []string{"localhost"},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"},
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	require.NoError(p, err)

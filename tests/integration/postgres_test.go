@@ -56,10 +56,8 @@ func newPostgres(t *testing.T, e *engine.Engine) *postgres {
 
 // file adds a file that only the server may read.
 func (p *postgres) file(path, content string, mode int64) {
-	p.spec.Files = append(
-		p.spec.Files,
-		engine.File{Path: path, Mode: mode, UID: postgresUID, GID: postgresUID, Content: []byte(content)},
-	)
+	p.spec.Files = append(p.spec.Files,
+		engine.File{Path: path, Mode: mode, UID: postgresUID, GID: postgresUID, Content: []byte(content)})
 }
 
 func (p *postgres) remove(ctx context.Context) {
@@ -75,8 +73,9 @@ func (p *postgres) create() {
 	p.remove(p.Context())
 	spec := p.spec
 	if spec.Env["POSTGRES_PASSWORD_FILE"] == passwordPath {
-		spec.Files = append(
-			[]engine.File{{Path: passwordPath, Mode: 0o400, UID: postgresUID, GID: postgresUID, Content: []byte(p.password)}},
+		spec.Files = append([]engine.File{
+			{Path: passwordPath, Mode: 0o400, UID: postgresUID, GID: postgresUID, Content: []byte(p.password)},
+		},
 			spec.Files...)
 	}
 	id, err := p.engine.ContainerCreate(p.Context(), spec)
@@ -126,9 +125,8 @@ func (p *postgres) dialPort(port uint16, password, sslmode string) (*pgx.Conn, e
 	if port == 0 {
 		return nil, errors.New("no port is published yet")
 	}
-	config, err := pgx.ParseConfig(
-		fmt.Sprintf("host=127.0.0.1 port=%d user=app dbname=app sslmode=%s connect_timeout=2", port, sslmode),
-	)
+	config, err := pgx.ParseConfig(fmt.Sprintf("host=127.0.0.1 port=%d user=app dbname=app sslmode=%s connect_timeout=2",
+		port, sslmode))
 	require.NoError(p, err)
 	config.Password = password
 	return pgx.ConnectConfig(p.Context(), config)

@@ -18,30 +18,21 @@ func rights() map[string][]string {
 	return map[string][]string{
 		"poststack_apache": with("SELECT domains", "SELECT certificates", "EXECUTE poststack_web_login"),
 		"poststack_bind":   with("SELECT dns_zones", "SELECT dns_records", "SELECT dns_challenges"),
-		"poststack_certbot": with(
-			"SELECT domains",
-			"SELECT certificates",
-			"SELECT dns_zones",
-			"SELECT dns_records",
-			"SELECT dns_challenges",
-			"UPDATE certificates(fingerprint_sha256)",
-			"UPDATE certificates(issuer)",
-			"UPDATE certificates(last_error)",
+		"poststack_certbot": with("SELECT domains", "SELECT certificates",
+			"SELECT dns_zones", "SELECT dns_records", "SELECT dns_challenges",
+			"UPDATE certificates(fingerprint_sha256)", "UPDATE certificates(issuer)", "UPDATE certificates(last_error)",
 			"UPDATE certificates(not_after)",
-			"UPDATE certificates(not_before)",
-			"UPDATE certificates(revoked_at)",
-			"UPDATE certificates(serial_number)",
+			"UPDATE certificates(not_before)", "UPDATE certificates(revoked_at)", "UPDATE certificates(serial_number)",
 			"UPDATE certificates(status)",
-			"UPDATE certificates(tried_at)",
-			"UPDATE certificates(wanted_at)",
-		),
+			"UPDATE certificates(tried_at)", "UPDATE certificates(wanted_at)"),
 		"poststack_dovecot": with("SELECT domains", "SELECT accounts", "SELECT aliases", "SELECT certificates"),
 		"poststack_nginx":   with("SELECT domains", "SELECT certificates"),
 	}
 }
 
-// held are all rights of a role: those on tables and views, those on single columns that its tables do not give, those on
-// functions that run with the rights of their owner, except triggers, which nobody can call, and the right to make something.
+// held are all rights of a role: those on tables and views, those on single columns that its tables do not give,
+// those on functions that run with the rights of their owner, except triggers, which nobody can call, and the right
+// to make something.
 const held = `
 with made as (
 	select c.oid, c.relname::text, c.relkind from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -51,14 +42,17 @@ with made as (
 )
 select kind || ' ' || relname from made, kinds where relkind <> 'S' and has_table_privilege($1, oid, kind)
 union all
-select kind || ' ' || relname from made, unnest(array['USAGE', 'SELECT', 'UPDATE']) kind where relkind = 'S' and has_sequence_privilege($1, oid, kind)
+select kind || ' ' || relname from made, unnest(array['USAGE', 'SELECT', 'UPDATE']) kind where relkind = 'S'
+and has_sequence_privilege($1, oid, kind)
 union all
 select kind || ' ' || relname || '(' || attname || ')' from made, kinds, pg_attribute
-where attrelid = made.oid and attnum > 0 and not attisdropped and relkind <> 'S' and kind in ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
+where attrelid = made.oid and attnum > 0 and not attisdropped and relkind <> 'S'
+and kind in ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
 	and has_column_privilege($1, made.oid, attnum, kind) and not has_table_privilege($1, made.oid, kind)
 union all
 select 'EXECUTE ' || p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and p.prosecdef and p.prorettype <> 'trigger'::regtype and has_function_privilege($1, p.oid, 'EXECUTE')
+where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and p.prosecdef and p.prorettype <> 'trigger'::regtype
+and has_function_privilege($1, p.oid, 'EXECUTE')
 union all
 select 'CREATE in ' || nspname from pg_namespace where has_schema_privilege($1, oid, 'CREATE')
 union all
@@ -103,9 +97,12 @@ func refusedTo(t *testing.T, conn *pgx.Conn, role string) {
 		return err
 	}
 	for _, sql := range []string{
-		`insert into domains (name) values ('x.example.org')`, `update domains set enabled = false`, `delete from certificates`,
-		`update accounts set password_hash = 'x'`, `update settings set value = '1'`, `delete from dns_records`, `truncate aliases`,
-		`create table mine (id int)`, `alter table domains add column mine int`, `update certificates set names = '{x.example.org}'`,
+		`insert into domains (name) values ('x.example.org')`, `update domains set enabled = false`,
+		`delete from certificates`,
+		`update accounts set password_hash = 'x'`, `update settings set value = '1'`, `delete from dns_records`,
+		`truncate aliases`,
+		`create table mine (id int)`, `alter table domains add column mine int`,
+		`update certificates set names = '{x.example.org}'`,
 		`copy domains to program 'id'`,
 	} {
 		assert.Error(t, try(sql), sql)

@@ -44,25 +44,16 @@ func (c *corpus) compare(t *testing.T, k *corpusCase) {
 }
 
 // ours does with Poststack what k says, up to the first error.
-func (c *corpus) ours(
-	t *testing.T,
-	k *corpusCase,
-) (*schema.Migrator, error, schema.State) { //nolint:revive,staticcheck // the error is one of three answers
+//
+//nolint:revive,staticcheck // the error is one of three answers
+func (c *corpus) ours(t *testing.T, k *corpusCase) (*schema.Migrator, error, schema.State) {
 	t.Helper()
 	root := t.TempDir()
 	m := schema.New(schema.Options{
-		Root:      root,
-		Changelog: "changelogs/" + k.Root,
-		Contexts:  k.Contexts,
-		Labels:    k.Labels,
-		Target:    c.target(k.ourDatabase()),
-		Image:     "image-1",
-		Cache:     t.TempDir(),
+		Root: root, Changelog: "changelogs/" + k.Root, Contexts: k.Contexts, Labels: k.Labels,
+		Target: c.target(k.ourDatabase()), Image: "image-1", Cache: t.TempDir(),
 		Liquibase: schema.Container{
-			Engine:      c.engine,
-			Image:       liquibaseImage,
-			HostNetwork: true,
-			Labels:      container.DisposableLabels(),
+			Engine: c.engine, Image: liquibaseImage, HostNetwork: true, Labels: container.DisposableLabels(),
 		},
 	})
 	for i, step := range k.steps {

@@ -91,13 +91,8 @@ func (c *corpus) arguments(k *corpusCase, step int, command string) []string {
 		args = append(args, "--count="+strconv.Itoa(k.Rollback))
 	}
 	target := c.target(k.stockDatabase()).WithHost("127.0.0.1", 5432)
-	args = append(
-		args,
-		"--url="+target.JDBC(),
-		"--username="+target.User,
-		"--password="+target.Password.Reveal(),
-		"--changelog-file="+k.Root,
-	)
+	args = append(args, "--url="+target.JDBC(), "--username="+target.User, "--password="+target.Password.Reveal(),
+		"--changelog-file="+k.Root)
 	if command != "unexpected-changesets" { // which knows no selection
 		args = append(args, "--contexts="+contexts, "--label-filter="+labels)
 	}

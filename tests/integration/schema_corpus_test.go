@@ -191,19 +191,15 @@ func readFiles(t *testing.T, dir string) map[string][]byte {
 func recorded(t *testing.T, conn *pgx.Conn) []string {
 	t.Helper()
 	var there bool
-	require.NoError(
-		t,
-		conn.QueryRow(context.Background(), `select to_regclass('databasechangelog') is not null`).Scan(&there),
-	)
+	require.NoError(t,
+		conn.QueryRow(context.Background(), `select to_regclass('databasechangelog') is not null`).Scan(&there))
 	if !there {
 		return nil
 	}
-	rows, err := conn.Query(
-		context.Background(),
-		`select concat_ws(' | ', filename, id, author, coalesce(md5sum, '-'), exectype,
-		coalesce(contexts, '-'), coalesce(labels, '-'), coalesce(tag, '-'), coalesce(comments, '-'), coalesce(description, '-'))
-		from databasechangelog order by orderexecuted, id`,
-	)
+	rows, err := conn.Query(context.Background(), `select concat_ws(' | ', filename, id, author, coalesce(md5sum, '-'),
+		exectype, coalesce(contexts, '-'), coalesce(labels, '-'), coalesce(tag, '-'), coalesce(comments, '-'),
+		coalesce(description, '-'))
+		from databasechangelog order by orderexecuted, id`)
 	require.NoError(t, err)
 	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)

@@ -25,15 +25,11 @@ func schemaFailures() []schemaTest {
 }
 
 func secondFails(t *testing.T, s *site) {
-	x := s.trial(
-		t,
-		map[string]string{"parts/001.sql": sql(set("1", "create table a (id int primary key);\ninsert into a values (1);"))},
-	)
+	x := s.trial(t,
+		map[string]string{"parts/001.sql": sql(set("1", "create table a (id int primary key);\ninsert into a values (1);"))})
 	x.update()
-	x.write(
-		"parts/002.sql",
-		sql(set("2", "create table b (id int);\ninsert into a values (2);"), set("3", "insert into a values (1);")),
-	)
+	x.write("parts/002.sql",
+		sql(set("2", "create table b (id int);\ninsert into a values (2);"), set("3", "insert into a values (1);")))
 	failed := x.fails()
 	assert.Equal(t, schema.FailedChangeset, failed.Kind)
 	assert.Equal(t, "changelogs/parts/002.sql", failed.File)
@@ -50,11 +46,8 @@ func syntaxError(t *testing.T, s *site) {
 		"050_a,b.sql":      sql(set("k25", "create table k25(\n  share text default '100%'\n  oops\n);")),
 	})
 	failed := x.fails()
-	assert.Equal(
-		t,
-		`changelogs/050_a,b.sql:5: changeset "k25" of ops: ERROR: syntax error at or near "oops"`,
-		failed.Error(),
-	)
+	assert.Equal(t, `changelogs/050_a,b.sql:5: changeset "k25" of ops: ERROR: syntax error at or near "oops"`,
+		failed.Error())
 	assert.Empty(t, x.snapshot(), "Liquibase's own tables stay")
 	assert.Contains(t, strings.Join(failed.Details(), "\n"), "as it was")
 }
@@ -63,10 +56,8 @@ func editedChangeset(t *testing.T, s *site) {
 	first := set("k08-1", "create table k08 (id int);")
 	x := s.trial(t, map[string]string{"parts/001.sql": sql(first)})
 	x.update()
-	x.write(
-		"parts/001.sql",
-		sql(first, "\n-- next step: remember the origin\n", set("k08-2", "alter table k08 add origin text;")),
-	)
+	x.write("parts/001.sql",
+		sql(first, "\n-- next step: remember the origin\n", set("k08-2", "alter table k08 add origin text;")))
 	failed := x.fails()
 	assert.Equal(t, schema.Edited, failed.Kind)
 	assert.Equal(t, "changelogs/parts/001.sql", failed.File)
@@ -85,7 +76,9 @@ func editedChangeset(t *testing.T, s *site) {
 }
 
 func headerMissing(t *testing.T, s *site) {
-	for _, head := range []string{"-- Copyright the operators\n--liquibase formatted sql\n", "-- liquibase-formatted sql\n"} {
+	for _, head := range []string{
+		"-- Copyright the operators\n--liquibase formatted sql\n", "-- liquibase-formatted sql\n",
+	} {
 		x := s.trial(t, map[string]string{"parts/001.sql": head + set("k09-1 context:never", "create table k09a (id int);")})
 		failed := x.fails()
 		assert.Equal(t, schema.Refused, failed.Kind)
@@ -107,14 +100,23 @@ func unreadable(t *testing.T, s *site) {
 		file  string
 		words string
 	}{
-		"YAML":           {map[string]string{schema.DefaultRoot: "databaseChangeLog:\n  - include: [\n"}, schema.BadChangelog, schema.DefaultRoot, "line 3"},
-		"a missing file": {map[string]string{schema.DefaultRoot: include + "nope.sql\n"}, schema.BadChangelog, schema.DefaultRoot, "nope.sql was not found"},
+		"YAML": {
+			map[string]string{schema.DefaultRoot: "databaseChangeLog:\n  - include: [\n"},
+			schema.BadChangelog, schema.DefaultRoot, "line 3",
+		},
+		"a missing file": {
+			map[string]string{schema.DefaultRoot: include + "nope.sql\n"},
+			schema.BadChangelog, schema.DefaultRoot, "nope.sql was not found",
+		},
 		"an unknown change": {
-			map[string]string{schema.DefaultRoot: "databaseChangeLog:\n  - changeSet:\n      id: 1\n      author: ops\n      changes:\n        - createTabel: {tableName: a}\n"},
+			map[string]string{schema.DefaultRoot: "databaseChangeLog:\n  - changeSet:\n      id: 1\n      author: ops\n" +
+				"      changes:\n        - createTabel: {tableName: a}\n"},
 			schema.BadChangelog, schema.DefaultRoot, "createTabel",
 		},
 		"XML": {
-			map[string]string{schema.DefaultRoot: include + "a.xml\n", "a.xml": "<databaseChangeLog"}, schema.BadChangelog, "a.xml", "line 1",
+			map[string]string{schema.DefaultRoot: include + "a.xml\n", "a.xml": "<databaseChangeLog"},
+			schema.BadChangelog,
+			"a.xml", "line 1",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,11 +127,9 @@ func unreadable(t *testing.T, s *site) {
 			assert.Contains(t, failed.Cause, tc.words)
 		})
 	}
-	x := s.trial(
-		t,
-		map[string]string{"parts/001.sql": sql()},
-		func(o *schema.Options) { o.Changelog = "changelogs/other.yaml" },
-	)
+	x := s.trial(t, map[string]string{"parts/001.sql": sql()}, func(o *schema.Options) {
+		o.Changelog = "changelogs/other.yaml"
+	})
 	failed := x.fails()
 	assert.Equal(t, schema.MissingFile, failed.Kind)
 	assert.Equal(t, "changelogs/other.yaml: no such file or directory", failed.Error())
@@ -155,11 +155,8 @@ func standingTables(t *testing.T, s *site) {
 	exec(t, x.conn, `create table domains (name text)`, `create table other (id int)`)
 	failed := x.fails()
 	assert.Equal(t, schema.Standing, failed.Kind)
-	assert.Equal(
-		t,
-		`changelogs/parts/001.sql:3: changeset "1" of ops: ERROR: relation "domains" already exists`,
-		failed.Error(),
-	)
+	assert.Equal(t, `changelogs/parts/001.sql:3: changeset "1" of ops: ERROR: relation "domains" already exists`,
+		failed.Error())
 	assert.Contains(t, failed.Hint, "changelog-sync")
 	_, err := x.Init(t.Context())
 	require.ErrorAs(t, err, &failed)
@@ -168,14 +165,9 @@ func standingTables(t *testing.T, s *site) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"domains", "other"}, state.Standing)
 
-	x.write(
-		"parts/001.sql",
-		sql(
-			"--changeset ops:1\n--preconditions onFail:MARK_RAN\n--precondition-sql-check expectedResult:0 select count(*) from pg_tables where tablename = 'domains'\n"+
-				"create table domains (id int);\n",
-			set("2", "create table if not exists other (id int);"),
-		),
-	)
+	x.write("parts/001.sql", sql("--changeset ops:1\n--preconditions onFail:MARK_RAN\n"+
+		"--precondition-sql-check expectedResult:0 select count(*) from pg_tables where tablename = 'domains'\n"+
+		"create table domains (id int);\n", set("2", "create table if not exists other (id int);")))
 	result := x.update()
 	require.Len(t, result.Applied, 2)
 	assert.Equal(t, "MARK_RAN", result.Applied[0].Type)
@@ -185,13 +177,9 @@ func standingTables(t *testing.T, s *site) {
 
 func withoutCreateRole(t *testing.T, s *site) {
 	x := s.trial(t, nil, func(o *schema.Options) { o.Root = absolute(t, checkout) })
-	exec(
-		t,
-		x.conn,
-		`create role plain_owner login password 'pw-plain'`,
-		`grant all on schema public to plain_owner`,
-		`do $$ begin alter role poststack_bind rename to parked; exception when undefined_object then create role parked; end $$`,
-	)
+	exec(t, x.conn, `create role plain_owner login password 'pw-plain'`, `grant all on schema public to plain_owner`,
+		`do $$ begin alter role poststack_bind rename to parked;
+			exception when undefined_object then create role parked; end $$`)
 	t.Cleanup(func() {
 		_, err := x.conn.Exec(context.Background(), `alter role parked rename to poststack_bind`)
 		assert.NoError(t, err)

@@ -36,13 +36,8 @@ func noLies(t *testing.T, s *site) {
 // someChangeset is a random changeset i, which makes the tables tI and uI.
 func someChangeset(dice *rand.Rand, i int) string {
 	head := strconv.Itoa(i)
-	first, second := fmt.Sprintf(
-		"create table t%d (id int primary key);\nselect pg_sleep(0.03);\n",
-		i,
-	), fmt.Sprintf(
-		"create table u%d (id int);",
-		i,
-	)
+	first, second := fmt.Sprintf("create table t%d (id int primary key);\nselect pg_sleep(0.03);\n", i),
+		fmt.Sprintf("create table u%d (id int);", i)
 	switch dice.IntN(12) {
 	case 0:
 		return set(head+" runInTransaction:false", first+second)
@@ -55,15 +50,8 @@ func someChangeset(dice *rand.Rand, i int) string {
 	case 4:
 		return set(head+" failOnError:false", first+second+"\nselect 1 / 0;")
 	case 5:
-		return set(
-			head,
-			first+second+fmt.Sprintf(
-				"\nalter table u%d add up int references t%d deferrable initially deferred;\ninsert into u%d values (1, 2);",
-				i,
-				i,
-				i,
-			),
-		)
+		return set(head, first+second+fmt.Sprintf("\nalter table u%d add up int references t%d deferrable initially "+
+			"deferred;\ninsert into u%d values (1, 2);", i, i, i))
 	}
 	return set(head, first+second)
 }
@@ -86,14 +74,8 @@ func disturbed(t *testing.T, s *site, dice *rand.Rand, round int) string {
 	stop := time.AfterFunc(time.Duration(dice.IntN(2500))*time.Millisecond, func() { s.disturb(x, disturbance, cancel) })
 	_, err := x.Update(ctx)
 	stop.Stop()
-	what := fmt.Sprintf(
-		"round %d, disturbance %d, each %t, error %v\n%s",
-		round,
-		disturbance,
-		x.Each,
-		err,
-		strings.Join(sets, ""),
-	)
+	what := fmt.Sprintf("round %d, disturbance %d, each %t, error %v\n%s",
+		round, disturbance, x.Each, err, strings.Join(sets, ""))
 	var failed *schema.Error
 	if err != nil && !errors.As(err, &failed) {
 		return "not begun" // the disturbance came before Liquibase
@@ -110,14 +92,9 @@ func disturbed(t *testing.T, s *site, dice *rand.Rand, round int) string {
 func (s *site) disturb(x *trial, how int, cancel context.CancelCauseFunc) {
 	ctx := context.Background()
 	end := func(application string) {
-		_, _ = s.admin.Exec(
-			ctx,
-			`select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name = $2
-			and pid <> $3`,
-			x.Target.Database,
-			application,
-			x.conn.PgConn().PID(),
-		)
+		_, _ = s.admin.Exec(ctx, `select pg_terminate_backend(pid) from pg_stat_activity where datname = $1
+			and application_name = $2
+			and pid <> $3`, x.Target.Database, application, x.conn.PgConn().PID())
 	}
 	switch how {
 	case 0:

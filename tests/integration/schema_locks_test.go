@@ -28,7 +28,8 @@ func schemaLocks() []schemaTest {
 }
 
 // staleLock is the lock of a Liquibase that is not Poststack's, set before any session began that is connected now.
-const staleLock = `update databasechangeloglock set locked = true, lockgranted = now() - interval '1 day', lockedby = 'gone (192.0.2.9)'`
+const staleLock = `update databasechangeloglock set locked = true, lockgranted = now() - interval '1 day',
+	lockedby = 'gone (192.0.2.9)'`
 
 func deadLock(t *testing.T, s *site) {
 	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))})
@@ -53,10 +54,8 @@ func deadLock(t *testing.T, s *site) {
 }
 
 func livingMigration(t *testing.T, s *site) {
-	x := s.trial(
-		t,
-		map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);\nselect pg_sleep(8), 'living';"))},
-	)
+	x := s.trial(t,
+		map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);\nselect pg_sleep(8), 'living';"))})
 	done := make(chan error, 1)
 	go func() { _, err := x.Update(t.Context()); done <- err }()
 	x.started("living")
@@ -90,11 +89,8 @@ func foreignLiquibase(t *testing.T, s *site) {
 	foreign := x.Target
 	foreign.Application = "billing"
 	holder := connect(t, foreign)
-	exec(
-		t,
-		holder,
-		`update databasechangeloglock set locked = true, lockgranted = localtimestamp, lockedby = 'billing (192.0.2.9)'`,
-	)
+	exec(t, holder, `update databasechangeloglock set locked = true, lockgranted = localtimestamp,
+		lockedby = 'billing (192.0.2.9)'`)
 	x.LockWait = time.Second
 	failed := x.fails()
 	assert.Equal(t, schema.Busy, failed.Kind)
@@ -119,11 +115,8 @@ func foreignLiquibase(t *testing.T, s *site) {
 	x.conn = connect(t, x.Target)
 
 	x.write("parts/003.sql", sql(set("3", "create table c (id int);")))
-	exec(
-		t,
-		x.conn,
-		`update databasechangeloglock set locked = true, lockgranted = localtimestamp, lockedby = 'host#poststack (192.0.2.9)'`,
-	)
+	exec(t, x.conn, `update databasechangeloglock set locked = true, lockgranted = localtimestamp,
+		lockedby = 'host#poststack (192.0.2.9)'`)
 	assert.Len(t, x.update().Applied, 1, "no Poststack is at work: a lock of its own has no holder, whoever is connected")
 }
 
@@ -131,26 +124,18 @@ func foreignLiquibase(t *testing.T, s *site) {
 func pooled(t *testing.T, s *site) {
 	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))})
 	const port = 26439
-	settings := fmt.Sprintf(
-		"[databases]\n* = host=127.0.0.1 port=%d user=%s password=%s\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=%d\n"+
-			"auth_type=any\npool_mode=transaction\nignore_startup_parameters=options\nunix_socket_dir=\n",
-		s.owner.Port,
-		s.owner.User,
-		"'"+strings.ReplaceAll(s.owner.Password.Reveal(), "'", "''")+"'",
-		port,
-	)
+	settings := fmt.Sprintf("[databases]\n* = host=127.0.0.1 port=%d user=%s "+
+		"password=%s\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=%d\nauth_type=any\npool_mode=transaction\n"+
+		"ignore_startup_parameters=options\nunix_socket_dir=\n",
+		s.owner.Port, s.owner.User, "'"+strings.ReplaceAll(s.owner.Password.Reveal(), "'", "''")+"'", port)
 	labels := container.DisposableLabels()
 	id, err := s.engine.ContainerCreate(t.Context(), engine.ContainerSpec{
-		Image:       "localhost/poststack/base-debian:latest",
-		User:        "0",
-		Labels:      labels,
-		HostNetwork: true,
-		Files:       []engine.File{{Path: "/tmp/pgbouncer.ini", Mode: 0o444, Content: []byte(settings)}},
+		Image: "localhost/poststack/base-debian:latest", User: "0", Labels: labels, HostNetwork: true,
+		Files: []engine.File{{Path: "/tmp/pgbouncer.ini", Mode: 0o444, Content: []byte(settings)}},
 		Entrypoint: []string{
-			"bash",
-			"-c",
-			"cd /var/tmp && apt-get -qq update && apt-get -qq download pgbouncer libevent-2.1-7 libc-ares2 && " +
-				"for package in *.deb; do dpkg-deb --fsys-tarfile $package | tar --extract --keep-directory-symlink --directory /; done && exec setpriv --reuid 65534 --clear-groups pgbouncer /tmp/pgbouncer.ini",
+			"bash", "-c", "cd /var/tmp && apt-get -qq update && apt-get -qq download pgbouncer libevent-2.1-7 libc-ares2 && " +
+				"for package in *.deb; do dpkg-deb --fsys-tarfile $package | tar --extract --keep-directory-symlink --directory " +
+				"/; done && exec setpriv --reuid 65534 --clear-groups pgbouncer /tmp/pgbouncer.ini",
 		},
 	})
 	require.NoError(t, err)
@@ -179,9 +164,8 @@ func pooled(t *testing.T, s *site) {
 
 // slow is a changelog whose second changeset takes long.
 func slow(mark string) map[string]string {
-	return map[string]string{
-		"parts/001.sql": sql(set("1", "create table a (id int);"), set("2", "select pg_sleep(60), '"+mark+"';")),
-	}
+	return map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"),
+		set("2", "select pg_sleep(60), '"+mark+"';"))}
 }
 
 func killed(t *testing.T, s *site) {

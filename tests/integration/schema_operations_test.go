@@ -40,18 +40,17 @@ func productSchema(t *testing.T, s *site) {
 	assert.Equal(t, schema.Current, result.State.Kind, result.State)
 	assert.Len(t, result.Applied, len(state.Pending()))
 	assert.Empty(t, result.State.Warnings)
-	for _, table := range []string{"domains", "accounts", "aliases", "dns_zones", "dns_records", "certificates", "services", "settings"} {
+	for _, table := range []string{
+		"domains", "accounts", "aliases", "dns_zones", "dns_records", "certificates", "services", "settings",
+	} {
 		assert.Contains(t, x.snapshot(), table+" r")
 	}
 	uncommented := x.column(`select c.relname || '.' || a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
 		where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace and a.attnum > 0 and c.relname !~ '^databasechange'
 		and (col_description(c.oid, a.attnum) is null or obj_description(c.oid) is null)`)
 	assert.Empty(t, uncommented)
-	assert.Equal(
-		t,
-		[]string{"schema/001_functions.sql"},
-		x.column(`select filename from databasechangelog where orderexecuted = 1`),
-	)
+	assert.Equal(t, []string{"schema/001_functions.sql"}, x.column(`select filename from databasechangelog
+		where orderexecuted = 1`))
 
 	again, err := x.Init(t.Context())
 	require.NoError(t, err)
@@ -113,13 +112,18 @@ func readingEnds(t *testing.T, s *site) {
 			x.write(file, strings.Replace(was, "int", "bigint", 1))
 			return func() { x.write(file, was) }
 		}, 1, schema.Diverged},
-		"a row is another": {database(`update databasechangelog set id = '9'`, `update databasechangelog set id = '1'`), 0, schema.Outdated},
-		"a row is added": {database(`insert into databasechangelog (id, author, filename, dateexecuted, orderexecuted, exectype)
+		"a row is another": {
+			database(`update databasechangelog set id = '9'`, `update databasechangelog set id = '1'`), 0, schema.Outdated,
+		},
+		"a row is added": {database(`insert into databasechangelog (id, author, filename, dateexecuted, orderexecuted,
+			exectype)
 			values ('9', 'ops', 'x', now(), 9, 'EXECUTED')`, `delete from databasechangelog where id = '9'`), 0, schema.Current},
 		"a checksum is changed": {database(reverse, reverse), 1, schema.Diverged},
-		"Liquibase is another":  {func() func() { x.Image = "image-2"; return func() { x.Image = "image-1" } }, 1, schema.Current},
-		"other contexts":        {func() func() { x.Contexts = "demo"; return func() { x.Contexts = "" } }, 1, schema.Current},
-		"other labels":          {func() func() { x.Labels = "demo"; return func() { x.Labels = "" } }, 1, schema.Current},
+		"Liquibase is another": {
+			func() func() { x.Image = "image-2"; return func() { x.Image = "image-1" } }, 1, schema.Current,
+		},
+		"other contexts": {func() func() { x.Contexts = "demo"; return func() { x.Contexts = "" } }, 1, schema.Current},
+		"other labels":   {func() func() { x.Labels = "demo"; return func() { x.Labels = "" } }, 1, schema.Current},
 	} {
 		before := x.runs.n.Load()
 		back := tc.change()
@@ -174,7 +178,8 @@ func contextsAreChosen(t *testing.T, s *site) {
 }
 
 func environmentIsHidden(t *testing.T, s *site) {
-	const text = "Dear ${USER}, ${HOME}, ${os.name}, ${user.dir}, ${PGPASSFILE}, ${LIQUIBASE_COMMAND_URL}, ${LIQUIBASE_COMMAND_PASSWORD}, ${org.postgresql.pgpassfile}, ${k10_unset}"
+	const text = "Dear ${USER}, ${HOME}, ${os.name}, ${user.dir}, ${PGPASSFILE}, ${LIQUIBASE_COMMAND_URL}, " +
+		"${LIQUIBASE_COMMAND_PASSWORD}, ${org.postgresql.pgpassfile}, ${k10_unset}"
 	x := s.trial(t, map[string]string{"parts/001.sql": "--liquibase formatted sql\n--property name:k10_set value:given\n" +
 		set("1", "create table k10 (v text);\ninsert into k10 values ('"+text+", ${k10_set}');")})
 	x.update()
@@ -206,11 +211,8 @@ func statusWithoutImage(t *testing.T, s *site) {
 	x.write("parts/002.sql", sql(set("2", "create table b (id int);")))
 	state, err = x.Status(t.Context())
 	require.NoError(t, err)
-	assert.Equal(
-		t,
-		"unread (1 recorded; what is pending is not known: Liquibase has not read the changelog)",
-		state.String(),
-	)
+	assert.Equal(t, "unread (1 recorded; what is pending is not known: Liquibase has not read the changelog)",
+		state.String())
 	require.Len(t, state.Unknown, 1)
 	assert.Equal(t, "1 (ops)", state.Unknown[0].String())
 }

@@ -36,10 +36,8 @@ func endsTransaction(t *testing.T, s *site) {
 		"the other way":      "create table b (id int);\nrollback;\ncreate table c (id int);",
 		"by the server's do": "create table b (id int);\nend;",
 	} {
-		x := s.trial(
-			t,
-			map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"), set("2", text), set("3", "select 1;"))},
-		)
+		x := s.trial(t,
+			map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"), set("2", text), set("3", "select 1;"))})
 		_, err := x.Update(t.Context())
 		var failed *schema.Error
 		require.ErrorAs(t, err, &failed, name)
@@ -63,19 +61,15 @@ func endsTransaction(t *testing.T, s *site) {
 
 func partlyApplied(t *testing.T, s *site) {
 	text := "create table b (id int);\ncreate table c (id int, id int);"
-	x := s.trial(
-		t,
-		map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"), set("2 runInTransaction:false", text))},
-	)
+	x := s.trial(t,
+		map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"), set("2 runInTransaction:false", text))})
 	_, err := x.Update(t.Context())
 	var failed *schema.Error
 	require.ErrorAs(t, err, &failed)
 	require.NotNil(t, failed.Outcome.Partly)
-	assert.Equal(
-		t,
+	assert.Equal(t,
 		"changeset 2 (ops) of parts/001.sql is partly applied: the first 1 of its statements have run and stay",
-		failed.Outcome.Partly.String(),
-	)
+		failed.Outcome.Partly.String())
 	require.Len(t, failed.Outcome.Applied, 1)
 	assert.Equal(t, "1", failed.Outcome.Applied[0].Changeset)
 	state, err := x.Status(t.Context())
@@ -87,24 +81,13 @@ func partlyApplied(t *testing.T, s *site) {
 	assert.Contains(t, failed.Cause, `relation "b" already exists`)
 	assert.Contains(t, failed.Hint, "is partly applied")
 	assert.Contains(t, x.heard(), "is partly applied")
-	x.write(
-		"parts/001.sql",
-		strings.Replace(
-			sql(set("1", "create table a (id int);"), set("2 runInTransaction:false", text)),
-			"b (id int);\ncreate table c (id int, id int)",
-			"if not exists b (id int)",
-			1,
-		),
-	)
+	x.write("parts/001.sql",
+		strings.Replace(sql(set("1", "create table a (id int);"), set("2 runInTransaction:false", text)),
+			"b (id int);\ncreate table c (id int, id int)", "if not exists b (id int)", 1))
 	assert.Equal(t, "current", x.update().State.String())
 
-	x.write(
-		"parts/002.sql",
-		sql(
-			set("3", "insert into a values (1), (1);"),
-			set("4 runInTransaction:false", "create unique index concurrently a_once on a (id);"),
-		),
-	)
+	x.write("parts/002.sql", sql(set("3", "insert into a values (1), (1);"),
+		set("4 runInTransaction:false", "create unique index concurrently a_once on a (id);")))
 	_, err = x.Update(t.Context())
 	require.ErrorAs(t, err, &failed)
 	require.NotNil(t, failed.Outcome.Partly)
@@ -120,29 +103,20 @@ func (fullLog) Close() error {
 func (fullLog) Path() string { return "logs/full.log" }
 
 func lostLog(t *testing.T, s *site) {
-	x := s.trial(
-		t,
-		map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))},
+	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))},
 		func(o *schema.Options) {
 			o.OpenLog = func(string) (schema.Log, error) { return fullLog{io.Discard}, nil }
-		},
-	)
+		})
 	assert.Len(t, x.update().Applied, 1)
 	assert.Contains(t, x.heard(), "write log: no space left on device; the rest of logs/full.log is missing")
 }
 
 func idleLimits(t *testing.T, s *site) {
-	x := s.trial(
-		t,
-		map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);\nselect pg_sleep(2.5), 'idle';"))},
-	)
-	exec(
-		t,
-		x.conn,
-		`create role hasty login superuser password 'pw-hasty'`,
+	x := s.trial(t,
+		map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);\nselect pg_sleep(2.5), 'idle';"))})
+	exec(t, x.conn, `create role hasty login superuser password 'pw-hasty'`,
 		`alter role hasty set idle_session_timeout = '1s'`,
-		`alter role hasty set idle_in_transaction_session_timeout = '1s'`,
-	)
+		`alter role hasty set idle_in_transaction_session_timeout = '1s'`)
 	x.Target.User, x.Target.Password = "hasty", "pw-hasty"
 	x.Inside = x.Target
 	assert.Len(t, x.update().Applied, 1)
@@ -166,38 +140,26 @@ func lostLock(t *testing.T, s *site) {
 
 func deferred(t *testing.T, s *site) {
 	x := s.trial(t, map[string]string{"parts/001.sql": sql(
-		set(
-			"0",
-			"create table a (id int primary key, up int references a deferrable initially deferred, n int unique deferrable);",
-		),
-		set("1", "insert into a values (1, 2, 1);"),
-		set("2", "select 1;"),
-	)})
+		set("0",
+			"create table a (id int primary key, up int references a deferrable initially deferred, n int unique deferrable);"),
+		set("1", "insert into a values (1, 2, 1);"), set("2", "select 1;"))})
 	failed := x.fails()
 	assert.Equal(t, "1", failed.Changeset)
 	assert.Contains(t, failed.Cause, `violates foreign key constraint "a_up_fkey"`)
 	x.write("parts/001.sql", sql(
-		set(
-			"0",
-			"create table a (id int primary key, up int references a deferrable initially deferred, n int unique deferrable);",
-		),
+		set("0",
+			"create table a (id int primary key, up int references a deferrable initially deferred, n int unique deferrable);"),
 		set("1", "insert into a values (1, 2, 1);\ninsert into a values (2, null, 2);"),
 		set("2", "alter table a add column later int;"),
-		set("3", "insert into a values (3, 4, 3);\ninsert into a values (4, null, 4);"),
-	))
-	assert.Len(
-		t,
-		x.update().Applied,
-		4,
-		"what is deferred stays deferred within a changeset, and keeps nobody from altering the table",
-	)
+		set("3", "insert into a values (3, 4, 3);\ninsert into a values (4, null, 4);")))
+	assert.Len(t, x.update().Applied, 4,
+		"what is deferred stays deferred within a changeset, and keeps nobody from altering the table")
 }
 
 func oneTransaction(t *testing.T, s *site) {
-	files := map[string]string{
-		"parts/001.sql": sql(set("1", "create type mood as enum ('ok');"), set("2", "alter type mood add value 'sad';"),
-			set("3", "create table a (m mood default 'sad');")),
-	}
+	files := map[string]string{"parts/001.sql": sql(set("1", "create type mood as enum ('ok');"),
+		set("2", "alter type mood add value 'sad';"),
+		set("3", "create table a (m mood default 'sad');"))}
 	x := s.trial(t, files)
 	failed := x.fails()
 	assert.Equal(t, "55P04", failed.SQLState)
@@ -205,12 +167,8 @@ func oneTransaction(t *testing.T, s *site) {
 	x.Each = true
 	assert.Len(t, x.update().Applied, 3)
 
-	x = s.trial(
-		t,
-		map[string]string{
-			"parts/001.sql": sql(set("1", "create table a (id int);"), set("2", "select 1 / 0;"), set("3", "select 1;")),
-		},
-	)
+	x = s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"), set("2", "select 1 / 0;"),
+		set("3", "select 1;"))})
 	x.Each = true
 	_, err := x.Update(t.Context())
 	require.ErrorAs(t, err, &failed)
@@ -225,11 +183,8 @@ func killedSession(t *testing.T, s *site) {
 	done := make(chan error, 1)
 	go func() { _, err := x.Update(t.Context()); done <- err }()
 	x.started("ended")
-	exec(
-		t,
-		s.admin,
-		`select pg_terminate_backend(pid) from pg_stat_activity where datname = '`+x.Target.Database+`' and application_name = 'poststack liquibase'`,
-	)
+	exec(t, s.admin, `select pg_terminate_backend(pid) from pg_stat_activity where datname = '`+x.Target.Database+
+		`' and application_name = 'poststack liquibase'`)
 	var failed *schema.Error
 	require.ErrorAs(t, <-done, &failed)
 	assert.True(t, failed.Outcome.Asked)

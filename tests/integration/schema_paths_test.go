@@ -63,15 +63,13 @@ func otherSchema(t *testing.T, s *site) {
 	assert.Empty(t, x.update().Applied)
 	assert.Equal(t, []string{"hosting", "public"},
 		x.column(`select schemaname::text from pg_tables where tablename = 'databasechangelog' order by 1`))
-	assert.Equal(
-		t,
-		[]string{"hosting", "public"},
-		x.column(`select schemaname::text from pg_tables where tablename = 'a' order by 1`),
-	)
+	assert.Equal(t, []string{"hosting", "public"}, x.column(`select schemaname::text from pg_tables where tablename = 'a'
+		order by 1`))
 }
 
-// newDatabase is how Poststack's own database is migrated the first time: Liquibase shares the network of its container,
-// this process has a port of the loopback address, and Liquibase was started when the server was not yet there.
+// newDatabase is how Poststack's own database is migrated the first time: Liquibase shares the network of its
+// container, this process has a port of the loopback address, and Liquibase was started when the server was not yet
+// there.
 func newDatabase(t *testing.T, s *site) {
 	labels := container.DisposableLabels()
 	id, err := s.engine.ContainerCreate(t.Context(), engine.ContainerSpec{
@@ -86,23 +84,12 @@ func newDatabase(t *testing.T, s *site) {
 	require.NoError(t, err)
 	require.Len(t, c.Ports, 1)
 	target := database.Target{
-		Host:     "127.0.0.1",
-		Port:     c.Ports[0].Host,
-		User:     "app",
-		Password: hardPassword(),
-		Database: "mail",
-		SSLMode:  "disable",
+		Host: "127.0.0.1", Port: c.Ports[0].Host, User: "app", Password: hardPassword(), Database: "mail", SSLMode: "disable",
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	m := schema.New(schema.Options{
-		Root: absolute(
-			t,
-			checkout,
-		),
-		Changelog: "changelogs",
-		Target:    target,
-		Inside:    target.WithHost("127.0.0.1", 5432),
+		Root: absolute(t, checkout), Changelog: "changelogs", Target: target, Inside: target.WithHost("127.0.0.1", 5432),
 		Image:     "image-1",
 		Liquibase: schema.Container{Engine: s.engine, Image: liquibaseImage, NetworkOf: string(id), Labels: labels},
 	})
@@ -115,12 +102,8 @@ func newDatabase(t *testing.T, s *site) {
 	defer conn.Close(context.Background())
 	require.Eventually(t, func() bool {
 		var connected bool
-		err := conn.QueryRow(
-			ctx,
-			`select exists (select from pg_stat_activity where application_name = 'poststack liquibase')`,
-		).Scan(
-			&connected,
-		)
+		err := conn.QueryRow(ctx, `select exists (select from pg_stat_activity
+			where application_name = 'poststack liquibase')`).Scan(&connected)
 		return err == nil && connected
 	}, time.Minute, 10*time.Millisecond, "it connects by itself")
 	state, err := m.Status(ctx)

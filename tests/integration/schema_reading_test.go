@@ -25,7 +25,8 @@ const yamlRoot = "databaseChangeLog:\n"
 
 // changeSet is a changeset in YAML.
 func changeSet(attributes, sql string) string {
-	return "  - changeSet:\n      " + attributes + "\n      author: ops\n      changes:\n        - sql: {sql: " + sql + "}\n"
+	return "  - changeSet:\n      " + attributes + "\n      author: ops\n      changes:\n        - sql: {sql: " + sql +
+		"}\n"
 }
 
 // oneReading: each of these was once read in another way by Poststack than by Liquibase.
@@ -37,19 +38,31 @@ func oneReading(t *testing.T, s *site) {
 		ids   []string
 	}{
 		"ids that YAML takes for numbers and dates": {
-			map[string]string{schema.DefaultRoot: yamlRoot + changeSet("id: 001", "select 1") + changeSet("id: 1.10", "select 2") + changeSet("id: 2024-01-05", "select 3")},
+			map[string]string{schema.DefaultRoot: yamlRoot + changeSet("id: 001", "select 1") +
+				changeSet("id: 1.10", "select 2") + changeSet("id: 2024-01-05", "select 3")},
 			[]string{"1", "1.1", "Fri Jan 05 00:00:00 UTC 2024"},
 		},
-		"a name in capitals, and a hidden one": {map[string]string{"parts/A.SQL": plain, "parts/.x.sql": sql(set("2", "create table x (id int);"))}, []string{"2", "1"}},
-		"a header with a dot":                  {map[string]string{"parts/a.sql": strings.Replace(plain, "formatted sql", "formatted.sql", 1)}, []string{"1"}},
+		"a name in capitals, and a hidden one": {
+			map[string]string{"parts/A.SQL": plain, "parts/.x.sql": sql(set("2", "create table x (id int);"))},
+			[]string{"2", "1"},
+		},
+		"a header with a dot": {
+			map[string]string{"parts/a.sql": strings.Replace(plain, "formatted sql", "formatted.sql", 1)}, []string{"1"},
+		},
 		"files beside the root": {
-			map[string]string{schema.DefaultRoot: yamlRoot + "  - includeAll: {path: ., relativeToChangelogFile: true, endsWithFilter: .sql}\n", "a.sql": plain}, []string{"1"},
+			map[string]string{
+				schema.DefaultRoot: yamlRoot + "  - includeAll: {path: ., relativeToChangelogFile: true, endsWithFilter: .sql}\n",
+				"a.sql":            plain,
+			}, []string{"1"},
 		},
 		"truths in capitals": {
-			map[string]string{"parts/a.sql": sql(set("1 runInTransaction:FALSE", "vacuum;"), set("2 failOnError:FALSE", "select 1;"))}, []string{"1", "2"},
+			map[string]string{"parts/a.sql": sql(set("1 runInTransaction:FALSE", "vacuum;"),
+				set("2 failOnError:FALSE", "select 1;"))},
+			[]string{"1", "2"},
 		},
 		"a function, an escape, an apostrophe in a name": {
-			map[string]string{"parts/a.sql": sql(set("1 splitStatements:false", body), set("2", `select E'it\'s; end';`+"\nselect 1 as \"don't\";\nselect 2 as \"commit\";"))}, []string{"1", "2"},
+			map[string]string{"parts/a.sql": sql(set("1 splitStatements:false", body),
+				set("2", `select E'it\'s; end';`+"\nselect 1 as \"don't\";\nselect 2 as \"commit\";"))}, []string{"1", "2"},
 		},
 	} {
 		x := s.trial(t, tc.files)
@@ -70,7 +83,8 @@ func oneReading(t *testing.T, s *site) {
 
 func oneWord(t *testing.T, s *site) {
 	x := s.trial(t, map[string]string{
-		schema.DefaultRoot: yamlRoot + "  - include: {file: a.sql}\n  - include: {file: demo.sql, context: \"@demo\"}\n  - include: {file: off.sql, ignore: true}\n",
+		schema.DefaultRoot: yamlRoot + "  - include: {file: a.sql}\n  - include: {file: demo.sql, context: \"@demo\"}\n" +
+			"  - include: {file: off.sql, ignore: true}\n",
 		"a.sql": sql(set("oracle dbms:oracle", "select 1 from dual;"), set("labelled labels:next", "select 1;"),
 			set("base", "create table a (n int);"), set("always runAlways:TRUE", "insert into a values (1);")),
 		"demo.sql": sql(set("demo", "insert into a values (2);")),
@@ -95,23 +109,16 @@ func oneWord(t *testing.T, s *site) {
 	assert.Equal(t, []string{"1"}, x.column(`select n::text from a`))
 	want["base"] = schema.Ran
 	check(result.State)
-	assert.Equal(
-		t,
-		"current (1 runs on every update; 2 not selected; 1 for other databases; 1 ignored)",
-		result.State.String(),
-	)
+	assert.Equal(t, "current (1 runs on every update; 2 not selected; 1 for other databases; 1 ignored)",
+		result.State.String())
 	assert.Len(t, x.update().Applied, 1)
 	assert.Equal(t, []string{"1", "1"}, x.column(`select n::text from a`))
 }
 
 func recordedElsewhere(t *testing.T, s *site) {
-	x := s.trial(
-		t,
-		map[string]string{
-			"parts/002.sql":              sql(set("2", "create table b (id int);")),
-			"parts/003_other_branch.sql": sql(set("3", "select 1;")),
-		},
-	)
+	x := s.trial(t, map[string]string{
+		"parts/002.sql": sql(set("2", "create table b (id int);")), "parts/003_other_branch.sql": sql(set("3", "select 1;")),
+	})
 	x.update()
 	x.write("parts/001.sql", sql(set("1", "create table a (id int);")))
 	x.write("parts/003_other_branch.sql", "--liquibase formatted sql\n")
@@ -119,16 +126,10 @@ func recordedElsewhere(t *testing.T, s *site) {
 	require.NoError(t, err)
 	assert.Equal(t, "outdated (1 pending; 1 recorded that the changelog does not hold)", state.String())
 	x.update()
-	assert.Contains(
-		t,
-		x.heard(),
-		"changeset 3 (ops) of parts/003_other_branch.sql is recorded in the database, and is in none of the changelog's files",
-	)
-	assert.Contains(
-		t,
-		x.heard(),
-		"changeset 1 (ops) of parts/001.sql is new and stands before 2 (ops) of parts/002.sql, which has run already",
-	)
+	assert.Contains(t, x.heard(), "changeset 3 (ops) of parts/003_other_branch.sql is recorded in the database, and is "+
+		"in none of the changelog's files")
+	assert.Contains(t, x.heard(),
+		"changeset 1 (ops) of parts/001.sql is new and stands before 2 (ops) of parts/002.sql, which has run already")
 }
 
 func misread(t *testing.T, s *site) {
@@ -141,7 +142,10 @@ func misread(t *testing.T, s *site) {
 			"changelogs/parts/001.sql:4: line 4 is not UTF-8 (byte 0xE9); convert the file, for instance: iconv",
 		},
 		"Latin-1 in a script": {
-			map[string]string{schema.DefaultRoot: yamlRoot + "  - changeSet: {id: 1, author: ops, changes: [{sqlFile: {path: a.sql}}]}\n", "a.sql": "select 'caf\xe9';"},
+			map[string]string{
+				schema.DefaultRoot: yamlRoot + "  - changeSet: {id: 1, author: ops, changes: [{sqlFile: {path: a.sql}}]}\n",
+				"a.sql":            "select 'caf\xe9';",
+			},
 			"changelogs/a.sql:1: line 1 is not UTF-8",
 		},
 		"a root that includes itself": {
@@ -149,7 +153,10 @@ func misread(t *testing.T, s *site) {
 			"changelogs/" + schema.DefaultRoot + ": it includes itself, in a loop",
 		},
 		"two that include each other": {
-			map[string]string{schema.DefaultRoot: yamlRoot + "  - include: {file: b.yaml}\n", "b.yaml": yamlRoot + "  - include: {file: " + schema.DefaultRoot + "}\n"},
+			map[string]string{
+				schema.DefaultRoot: yamlRoot + "  - include: {file: b.yaml}\n",
+				"b.yaml":           yamlRoot + "  - include: {file: " + schema.DefaultRoot + "}\n",
+			},
 			"changelogs/b.yaml: it includes " + schema.DefaultRoot + ", which includes it, in a loop",
 		},
 		"an id that stands twice": {
@@ -170,10 +177,12 @@ func misread(t *testing.T, s *site) {
 func ownLine(t *testing.T, s *site) {
 	for name, tc := range map[string]struct{ sql, want, hint string }{
 		"a first line that stands twice": {
-			"create table a (\n  id int);\n-- once more\ncreate table a (\n  id int);", `:6: changeset "1" of ops: ERROR: relation "a" already exists`, "changelog-sync",
+			"create table a (\n  id int);\n-- once more\ncreate table a (\n  id int);",
+			`:6: changeset "1" of ops: ERROR: relation "a" already exists`, "changelog-sync",
 		},
 		"behind comments that are left out": {
-			"select 1;\n/* a\n b */\nselect 2\n  -- here\n  , nothing;", `:8: changeset "1" of ops: ERROR: column "nothing" does not exist`, "",
+			"select 1;\n/* a\n b */\nselect 2\n  -- here\n  , nothing;",
+			`:8: changeset "1" of ops: ERROR: column "nothing" does not exist`, "",
 		},
 		"an operator that the driver takes for a parameter": {
 			"select '{}'::jsonb ? 'x';", `:3: changeset "1" of ops: ERROR: syntax error at or near "$1"`, `Write "??"`,

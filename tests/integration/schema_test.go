@@ -114,10 +114,8 @@ func (s *site) trial(t *testing.T, files map[string]string, change ...func(*sche
 	dir := t.TempDir()
 	x := &trial{T: t, site: s, dir: dir, label: t.Name() + " " + session.Name()}
 	if files != nil && files[schema.DefaultRoot] == "" {
-		x.write(
-			schema.DefaultRoot,
-			"databaseChangeLog:\n  - includeAll:\n      path: parts\n      relativeToChangelogFile: true\n",
-		)
+		x.write(schema.DefaultRoot,
+			"databaseChangeLog:\n  - includeAll:\n      path: parts\n      relativeToChangelogFile: true\n")
 	}
 	for name, content := range files {
 		x.write(name, content)
@@ -129,14 +127,9 @@ func (s *site) trial(t *testing.T, files map[string]string, change ...func(*sche
 		Labels: map[string]string{container.LabelDisposable: "true", container.LabelSession: session.Name(), "test": x.label},
 	}}
 	o := schema.Options{
-		Root:      dir,
-		Changelog: "changelogs",
-		Target:    target,
-		Liquibase: x.runs,
-		Image:     "image-1",
-		Cache:     filepath.Join(dir, "cache"),
-		Report:    event.Sink(x.hear).For("schema"),
-		OpenLog:   x.log,
+		Root: dir, Changelog: "changelogs", Target: target, Liquibase: x.runs, Image: "image-1",
+		Cache:  filepath.Join(dir, "cache"),
+		Report: event.Sink(x.hear).For("schema"), OpenLog: x.log,
 	}
 	for _, c := range change {
 		c(&o)
@@ -210,11 +203,8 @@ func (x *trial) snapshot() []string {
 	lines := x.column(`select relname::text || ' ' || relkind::text from pg_class where relnamespace in
 		(select oid from pg_namespace where nspname !~ '^(pg_|information_schema)') order by 1`)
 	if slices.Contains(lines, "databasechangelog r") {
-		lines = append(
-			lines,
-			x.column(
-				`select concat_ws('|', filename, id, author, md5sum, orderexecuted) from databasechangelog order by orderexecuted`,
-			)...)
+		lines = append(lines, x.column(`select concat_ws('|', filename, id, author, md5sum, orderexecuted)
+			from databasechangelog order by orderexecuted`)...)
 		lines = append(lines, x.column(`select concat_ws('|', id, locked, lockedby) from databasechangeloglock`)...)
 	}
 	return lines

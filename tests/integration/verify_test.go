@@ -42,11 +42,7 @@ func (v *verifier) ContainerCreate(ctx context.Context, spec engine.ContainerSpe
 
 // verifyImage verifies d on an engine and checks that nothing is left.
 func verifyImage(
-	ctx context.Context,
-	t *testing.T,
-	kind engine.Kind,
-	d image.Definition,
-	r event.Reporter,
+	ctx context.Context, t *testing.T, kind engine.Kind, d image.Definition, r event.Reporter,
 ) ([]verify.Result, error) {
 	t.Helper()
 	v := &verifier{Engine: enginetest.Open(t, kind)}
@@ -58,10 +54,8 @@ func verifyImage(
 		v.containers = append(v.containers, box.ID())
 		return box, nil
 	}
-	results, err := verify.Image(
-		ctx,
-		verify.Options{Engine: v, Start: start, Image: d, Ref: image.LatestRef(d.Name), Report: r},
-	)
+	results, err := verify.Image(ctx,
+		verify.Options{Engine: v, Start: start, Image: d, Ref: image.LatestRef(d.Name), Report: r})
 	look := context.WithoutCancel(ctx)
 	assert.NotEmpty(t, v.containers)
 	for _, id := range v.containers {
@@ -113,11 +107,8 @@ func TestVerify_broken_list(t *testing.T) {
 		var failed *verify.Error
 		require.ErrorAs(t, err, &failed)
 		assert.Equal(t, "regular file, root:root, 644", result(t, results, "file /etc/passwd").Seen)
-		assert.ErrorContains(
-			t,
-			err,
-			`verify image "base-debian": containers/base-debian/image.yaml:9: file /etc/passwd: expected regular file, root:root, 0600, seen: regular file, root:root, 644`,
-		)
+		assert.ErrorContains(t, err, `verify image "base-debian": containers/base-debian/image.yaml:9: file /etc/passwd: `+
+			`expected regular file, root:root, 0600, seen: regular file, root:root, 644`)
 		assert.ErrorContains(t, err, "image.yaml:10: process cron")
 		assert.ErrorContains(t, err, "image.yaml:11: command false: expected status 0, seen: status 1")
 		assert.ErrorContains(t, err, "stop: expected SIGINT: status 0 within 10s, seen: status 5 after")
@@ -150,13 +141,9 @@ func TestVerify_http(t *testing.T) {
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		t.Parallel()
 		t.Run("a server that comes up with 503 is awaited", func(t *testing.T) {
-			results, err := verifyImage(
-				t.Context(),
-				t,
-				kind,
+			results, err := verifyImage(t.Context(), t, kind,
 				serving([]string{"python3", "-uc", busy, "3"}, plain, image.Check{TCP: &image.PortCheck{Port: 8080}}),
-				event.Reporter{},
-			)
+				event.Reporter{})
 			require.NoError(t, err)
 			assert.Contains(t, result(t, results, "http 8080 /up").Seen, "answers after")
 		})
@@ -170,27 +157,20 @@ func TestVerify_http(t *testing.T) {
 			assert.Regexp(t, `^wait for http://127\.0\.0\.1:\d+/up `, seen)
 		})
 		t.Run("TLS is trusted by the certificate of the volume", func(t *testing.T) {
-			d := serving(
-				[]string{"python3", "-uc", busy, "0", "/etc/certs"},
-				image.Check{HTTP: &image.HTTPCheck{Port: 8080, Path: "/", TLS: true}},
-			)
+			d := serving([]string{"python3", "-uc", busy, "0", "/etc/certs"},
+				image.Check{HTTP: &image.HTTPCheck{Port: 8080, Path: "/", TLS: true}})
 			d.Runtime.Start.Certificate = &image.Certificate{Path: "/etc/certs", Owner: "9999:9999", Mode: "0640"}
 			_, err := verifyImage(t.Context(), t, kind, d, event.Reporter{})
 			require.NoError(t, err)
 		})
 		t.Run("a port on which nobody listens takes no connection, whatever the engine's proxy says", func(t *testing.T) {
-			d := serving(
-				[]string{"bash", "-c", "trap 'exit 0' INT; sleep infinity & wait"},
-				image.Check{TCP: &image.PortCheck{Port: 8080}},
-			)
+			d := serving([]string{"bash", "-c", "trap 'exit 0' INT; sleep infinity & wait"},
+				image.Check{TCP: &image.PortCheck{Port: 8080}})
 			d.Runtime.Ready = 2 * time.Second
 			results, err := verifyImage(t.Context(), t, kind, d, event.Reporter{})
 			require.Error(t, err)
-			assert.Regexp(
-				t,
-				"connection refused|taken and closed at once|connection reset|i/o timeout",
-				result(t, results, "tcp 8080").Seen,
-			)
+			assert.Regexp(t, "connection refused|taken and closed at once|connection reset|i/o timeout",
+				result(t, results, "tcp 8080").Seen)
 		})
 	})
 }
@@ -199,10 +179,8 @@ func TestVerify_wait_ends_when_the_container_does(t *testing.T) {
 	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		t.Parallel()
-		d := serving(
-			[]string{"bash", "-c", "echo broken >&2; sleep 1; exit 7"},
-			image.Check{Line: 3, HTTP: &image.HTTPCheck{Port: 8080, Path: "/"}},
-		)
+		d := serving([]string{"bash", "-c", "echo broken >&2; sleep 1; exit 7"},
+			image.Check{Line: 3, HTTP: &image.HTTPCheck{Port: 8080, Path: "/"}})
 		d.Runtime.Ready = 5 * time.Minute
 		results, err := verifyImage(t.Context(), t, kind, d, event.Reporter{})
 		var failed *verify.Error

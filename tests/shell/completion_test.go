@@ -19,10 +19,13 @@ import (
 // program stands in for mage: it lists, helps, and otherwise says what it was called with.
 const program = `#!/bin/sh
 case $1 in
--l) printf 'Text.\n\nTargets:\n  build:all         builds all\n  build:base        builds the base image\n  completion        prints a script\n  logs              shows a log\n  reset             deletes all\n  shell             opens bash\n' ;;
+-l) printf '%s\n' Text. '' Targets: '  build:all         builds all' '  build:base        builds the base image' \
+  '  completion        prints a script' '  logs              shows a log' '  reset             deletes all' \
+  '  shell             opens bash' ;;
 -h) case $2 in
   reset) printf 'Deletes.\n\nUsage:\n\n\tmage reset [-yes=<bool>]\n\n' ;;
-  logs) printf 'Shows, say -last=0.\n\nUsage:\n\n\tmage logs [<flags>]\n\nFlags:\n\n\t-of=<string>\n\t-follow=<bool>\n\n' ;;
+  logs) printf 'Shows, say -last=0.\n\nUsage:\n\n\tmage logs [<flags>]\n\n'
+    printf 'Flags:\n\n\t-of=<string>\n\t-follow=<bool>\n\n' ;;
   esac ;;
 *) echo "ran <$*>" ;;
 esac
@@ -54,13 +57,8 @@ func interactive(t *testing.T, shell string) (run func(typed string) string) {
 		args, load = []string{"-f", "-i"}, "autoload -Uz compinit; compinit -u -D; source "+file
 	}
 	cmd := exec.CommandContext(t.Context(), path, args...)
-	cmd.Dir, cmd.Env = dir, []string{
-		"PATH=" + dir + ":" + os.Getenv("PATH"),
-		"HOME=" + dir,
-		"TERM=dumb",
-		"PS1=> ",
-		"LC_ALL=C.UTF-8",
-	}
+	cmd.Dir, cmd.Env = dir,
+		[]string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir, "TERM=dumb", "PS1=> ", "LC_ALL=C.UTF-8"}
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 50, Cols: 200})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = tty.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() })

@@ -50,11 +50,9 @@ func TestConfiguration_lent(t *testing.T) {
 	s.write("volume/data/.poststack-init/postgresql.conf", "one\n")
 	s.write("volume/data/.poststack-init/pg_hba.conf", "rules\n")
 	s.write("volume/data/.poststack-init/pg_ident.conf", "")
-	got := s.source(
-		nil,
+	got := s.source(nil,
 		`lend_configuration "$PGDATA/$STAGE"; cd "$PGDATA"; echo two >>postgresql.conf; sed -i s/rules/edited/ pg_hba.conf
-		[[ ! -L pg_hba.conf ]] || echo unexpected; take_configuration "$PGDATA/$STAGE"`,
-	)
+		[[ ! -L pg_hba.conf ]] || echo unexpected; take_configuration "$PGDATA/$STAGE"`)
 	require.Zero(t, got.code, got.stderr)
 	assert.Empty(t, got.stdout)
 	assert.Equal(t, "one\ntwo\n", s.read("volume/data/.poststack-init/postgresql.conf"))

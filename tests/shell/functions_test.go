@@ -17,9 +17,15 @@ func TestFirstError(t *testing.T) {
 				"psql:/init/10.sql:2: STATEMENT:  select x;\npsql:/init/10.sql:3: ERROR:  later\n",
 			" line 2: ERROR:  no such thing: select x",
 		},
-		{"a server that went away", "psql:<stdin>:4: error: connection to server was lost\n", " line 4: error: connection to server was lost"},
+		{
+			"a server that went away", "psql:<stdin>:4: error: connection to server was lost\n",
+			" line 4: error: connection to server was lost",
+		},
 		{"nothing known", "gzip: /init/1.sql.gz: not in gzip format\n", ": did not work"},
-		{"a long statement is cut", "psql:x:1: ERROR:  e\npsql:x:1: STATEMENT:  " + strings.Repeat("y", 999) + "\n", " line 1: ERROR:  e: " + strings.Repeat("y", 280)},
+		{
+			"a long statement is cut", "psql:x:1: ERROR:  e\npsql:x:1: STATEMENT:  " + strings.Repeat("y", 999) + "\n",
+			" line 1: ERROR:  e: " + strings.Repeat("y", 280),
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStage(t)
@@ -45,10 +51,8 @@ func TestInitdbArguments(t *testing.T) {
 	} {
 		t.Run(in, func(t *testing.T) {
 			s := newStage(t)
-			got := s.source(
-				map[string]string{"POSTGRES_INITDB_ARGS": in},
-				`a=(); initdb_arguments a; ((${#a[@]} == 0)) || printf '<%s>' "${a[@]}"`,
-			)
+			got := s.source(map[string]string{"POSTGRES_INITDB_ARGS": in},
+				`a=(); initdb_arguments a; ((${#a[@]} == 0)) || printf '<%s>' "${a[@]}"`)
 			assert.Equal(t, want, got.stdout, got.stderr)
 		})
 	}
@@ -60,9 +64,6 @@ func TestHealthcheck(t *testing.T) {
 	s.write("volume/data/postmaster.pid", "1\n/data\n1700000000\n6543\n/run/postgresql\n*\n1 1\nready   \n")
 	got := s.script("healthcheck.sh", nil)
 	require.Zero(t, got.code, got.stderr)
-	assert.Equal(
-		t,
-		"pg_isready <--quiet> <--host=127.0.0.1> <--port=6543> <--username=postgres> <--dbname=postgres>",
-		got.stdout,
-	)
+	assert.Equal(t, "pg_isready <--quiet> <--host=127.0.0.1> <--port=6543> <--username=postgres> <--dbname=postgres>",
+		got.stdout)
 }

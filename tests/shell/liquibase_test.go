@@ -16,7 +16,8 @@ func liquibase(t *testing.T, env map[string]string, args ...string) result {
 	t.Helper()
 	const script = `set -Eeuo pipefail
 source ../../containers/liquibase/entrypoint.sh
-exec() { [[ $# -eq 0 ]] || { printf '%s\n' "$@"; for a in "$@"; do [[ $a != --defaults-file=* ]] || cat "${a#*=}"; done; }; }
+exec() { [[ $# -eq 0 ]] || { printf '%s\n' "$@"
+  for a in "$@"; do [[ $a != --defaults-file=* ]] || cat "${a#*=}"; done; }; }
 main "$@"`
 	command := []string{"-i", "PATH=/usr/bin:/bin"}
 	for name, value := range env {
@@ -48,13 +49,24 @@ func TestLiquibaseRefuses(t *testing.T) {
 		env   map[string]string
 		words string
 	}{
-		"a password in the environment":   {settings("LIQUIBASE_COMMAND_PASSWORD", "pw-hidden"), "LIQUIBASE_COMMAND_PASSWORD is set; put the password into the file"},
-		"the client's password":           {settings("PGPASSWORD", "pw-hidden"), "PGPASSWORD is set"},
-		"no URL":                          {settings("LIQUIBASE_COMMAND_URL", ""), "LIQUIBASE_COMMAND_URL is not set"},
-		"another kind of URL":             {settings("LIQUIBASE_COMMAND_URL", "postgres://db/mail"), "does not begin with jdbc:postgresql:"},
-		"a user in the URL":               {settings("LIQUIBASE_COMMAND_URL", "jdbc:postgresql://app:pw-hidden@db/mail"), "holds a user"},
-		"a password parameter":            {settings("LIQUIBASE_COMMAND_URL", "jdbc:postgresql://db/mail?a=b&password=pw-hidden"), "holds password"},
-		"no user":                         {settings("LIQUIBASE_COMMAND_USERNAME", ""), "LIQUIBASE_COMMAND_USERNAME is not set"},
+		"a password in the environment": {
+			settings("LIQUIBASE_COMMAND_PASSWORD", "pw-hidden"),
+			"LIQUIBASE_COMMAND_PASSWORD is set; put the password into the file",
+		},
+		"the client's password": {settings("PGPASSWORD", "pw-hidden"), "PGPASSWORD is set"},
+		"no URL":                {settings("LIQUIBASE_COMMAND_URL", ""), "LIQUIBASE_COMMAND_URL is not set"},
+		"another kind of URL": {
+			settings("LIQUIBASE_COMMAND_URL", "postgres://db/mail"), "does not begin with jdbc:postgresql:",
+		},
+		"a user in the URL": {
+			settings("LIQUIBASE_COMMAND_URL", "jdbc:postgresql://app:pw-hidden@db/mail"), "holds a user",
+		},
+		"a password parameter": {
+			settings("LIQUIBASE_COMMAND_URL", "jdbc:postgresql://db/mail?a=b&password=pw-hidden"), "holds password",
+		},
+		"no user": {
+			settings("LIQUIBASE_COMMAND_USERNAME", ""), "LIQUIBASE_COMMAND_USERNAME is not set",
+		},
 		"a password file that is missing": {settings("PGPASSFILE", "/nowhere/pgpass"), "/nowhere/pgpass is not a file"},
 		"a password file that is none":    {settings("PGPASSFILE", "/"), "/ is not a file"},
 	} {
@@ -72,13 +84,10 @@ func TestLiquibaseRefuses(t *testing.T) {
 
 func TestLiquibaseStartsJava(t *testing.T) {
 	t.Parallel()
-	const java = "env\n-i\nLC_ALL=C.UTF-8\n/opt/liquibase/java/bin/java\n@/opt/liquibase/java.args\n-Dorg.postgresql.pgpassfile=/liquibase/pgpass\norg.poststack.liquibase.Launcher\n"
-	r := liquibase(
-		t,
-		settings("SECRET", "pw-hidden", "LIQUIBASE_COMMAND_CONTEXTS", "a b, c"),
-		"rollback-count",
-		"--count=2",
-	)
+	const java = "env\n-i\nLC_ALL=C.UTF-8\n/opt/liquibase/java/bin/java\n@/opt/liquibase/java.args\n" +
+		"-Dorg.postgresql.pgpassfile=/liquibase/pgpass\norg.poststack.liquibase.Launcher\n"
+	r := liquibase(t, settings("SECRET", "pw-hidden", "LIQUIBASE_COMMAND_CONTEXTS", "a b, c"), "rollback-count",
+		"--count=2")
 	require.Zero(t, r.code, r.stderr)
 	assert.Equal(t, java+`rollback-count
 --count=2
@@ -98,11 +107,8 @@ func TestLiquibaseOwnCommandLine(t *testing.T) {
 	r := liquibase(t, settings("LIQUIBASE_COMMAND_LABEL_FILTER", "x"), "history", "--format=text")
 	require.Zero(t, r.code, r.stderr)
 	assert.Regexp(t, `Launcher\n--defaults-file=/dev/fd/\d+\nhistory\n--format=text\n`, r.stdout)
-	assert.Contains(
-		t,
-		r.stdout,
-		"\nurl=jdbc:postgresql://db:5432/mail?sslmode=disable\nusername=app\nchangelogFile=db.changelog-root.yaml\n",
-	)
+	assert.Contains(t, r.stdout,
+		"\nurl=jdbc:postgresql://db:5432/mail?sslmode=disable\nusername=app\nchangelogFile=db.changelog-root.yaml\n")
 	assert.Contains(t, r.stdout, "liquibase.command.labelFilter=x\n")
 }
 

@@ -116,13 +116,8 @@ func TestTablespaces(t *testing.T) {
 	}
 	got := s.script("entrypoint.sh", app())
 	assert.Equal(t, 73, got.code, got.stderr)
-	assert.Contains(
-		t,
-		got.stderr,
-		"has left a tablespace in "+s.path(
-			"space/PG_15_202209061",
-		)+"; if no other database uses it, remove it and start again",
-	)
+	assert.Contains(t, got.stderr, "has left a tablespace in "+s.path("space/PG_15_202209061")+
+		"; if no other database uses it, remove it and start again")
 	assert.Equal(t, "rows", s.read("space/PG_15_202209061/5/1"), "who has used it since is not known")
 
 	t.Log("the start that has made it knows")
@@ -135,17 +130,16 @@ func TestTablespaces(t *testing.T) {
 
 func TestStart_Layouts(t *testing.T) {
 	t.Parallel()
-	for _, layout := range []string{"volume/18/docker", "volume/15/main", "volume/data/18/docker", "volume/data/15/main", "volume/data/pgdata"} {
+	for _, layout := range []string{
+		"volume/18/docker", "volume/15/main", "volume/data/18/docker", "volume/data/15/main", "volume/data/pgdata",
+	} {
 		t.Run(layout+" is not begun anew beside", func(t *testing.T) {
 			s := newStage(t)
 			s.write(layout+"/PG_VERSION", "15\n")
 			got := s.script("entrypoint.sh", app())
 			assert.Equal(t, 73, got.code, got.stderr)
-			assert.Contains(
-				t,
-				got.stderr,
-				"but one in "+s.path(layout)+": mount the volume at the place it was made for, or set PGDATA="+s.path(layout)+"\n",
-			)
+			assert.Contains(t, got.stderr,
+				"but one in "+s.path(layout)+": mount the volume at the place it was made for, or set PGDATA="+s.path(layout)+"\n")
 			require.Zero(t, s.script("entrypoint.sh", app("PGDATA", s.path(layout))).code)
 		})
 	}
@@ -226,17 +220,15 @@ func TestStart_Record(t *testing.T) {
 	whole := s.read("volume/data/poststack_password")
 	s.calls()
 	for name, content := range map[string]string{
-		"empty": "", "a name only": "app\n", "cut short": whole[:40], "zeros": strings.Repeat("\x00", 122), "another text": "app\nhello\n",
+		"empty": "", "a name only": "app\n", "cut short": whole[:40], "zeros": strings.Repeat("\x00", 122),
+		"another text": "app\nhello\n",
 	} {
 		s.write("volume/data/poststack_password", content)
 		got := s.script("entrypoint.sh", app())
 		require.Zero(t, got.code, "%s: %s", name, got.stderr)
-		assert.Contains(
-			t,
-			got.stderr,
+		assert.Contains(t, got.stderr,
 			`the database has no record of a password, as one that another image made: role "app" now has the one that is set`,
-			name,
-		)
+			name)
 		assert.Contains(t, s.calls(), "ALTER ROLE", name)
 		got = s.script("entrypoint.sh", app())
 		require.Zero(t, got.code, name)
@@ -246,12 +238,8 @@ func TestStart_Record(t *testing.T) {
 
 func TestRecord_is_synced(t *testing.T) {
 	s := newStage(t)
-	got := s.source(
-		app(),
-		`sync() { echo "sync ${!###*/}"; }; mv() { echo "mv ${!###*/}"; command mv "$@"; }; PGDATA=`+s.path(
-			"volume",
-		)+`; record_password "$PGDATA"`,
-	)
+	got := s.source(app(), `sync() { echo "sync ${!###*/}"; }; mv() { echo "mv ${!###*/}"; command mv "$@"; }; PGDATA=`+
+		s.path("volume")+`; record_password "$PGDATA"`)
 	require.Zero(t, got.code, got.stderr)
 	assert.Equal(t, "sync poststack_password.new\nmv poststack_password\nsync volume\n", got.stdout)
 }

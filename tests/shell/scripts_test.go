@@ -23,7 +23,8 @@ func (s *stage) init(env map[string]string, scripts map[string]string) result {
 func TestInitScripts_refused(t *testing.T) {
 	s := newStage(t)
 	for content, says := range map[string]string{
-		"#!/bin/bash\r\necho one\r\n":   `init script "10.sh" has the line ends of Windows (CRLF), which no shell can run; save it with LF: sed -i 's/\r$//' 10.sh`,
+		"#!/bin/bash\r\necho one\r\n": `init script "10.sh" has the line ends of Windows (CRLF), which no shell can run; ` +
+			`save it with LF: sed -i 's/\r$//' 10.sh`,
 		"echo x >\"$PGDATA/y\"\r\n":     `has the line ends of Windows (CRLF)`,
 		"\xef\xbb\xbf#!/bin/bash\ntrue": `begins with a byte order mark`,
 	} {
@@ -46,11 +47,8 @@ func TestInitScripts_configuration(t *testing.T) {
 	s := newStage(t)
 	got := s.init(app(), map[string]string{"10.sh": "echo BROKEN=1 >>\"$PGDATA/postgresql.conf\"\n"})
 	assert.Equal(t, 70, got.code, got.stderr)
-	assert.Contains(
-		t,
-		got.stderr,
-		"entrypoint: the server with what the init scripts have left ended, see above; nothing was kept, the next start begins anew\n",
-	)
+	assert.Contains(t, got.stderr, "entrypoint: the server with what the init scripts have left ended, see above; "+
+		"nothing was kept, the next start begins anew\n")
 	assert.Empty(t, s.entries("volume/data"), "nothing was kept")
 
 	t.Log("names of the database being made are right where it will be; what is at the usual place belongs to it")
@@ -77,16 +75,15 @@ mkdir "${PGDATA%/*}/outer" && ln -s "${PGDATA%/*}/outer" "$PGDATA/pg_tblspc/2"
 
 func TestWellKnownFunctions(t *testing.T) {
 	s := newStage(t)
-	for _, function := range []string{"docker_setup_env", "docker_create_db_directories", "docker_process_init_files /x", "file_env A", "_main postgres"} {
+	for _, function := range []string{
+		"docker_setup_env", "docker_create_db_directories", "docker_process_init_files /x", "file_env A", "_main postgres",
+	} {
 		got := s.source(nil, function+"; echo went on")
 		assert.Equal(t, 78, got.code, got.stderr)
 		name, _, _ := strings.Cut(function, " ")
-		assert.Equal(
-			t,
-			"entrypoint: "+name+` is a function of another image's entrypoint, which this one does not have: see "What differs" in `+
-				"docs/core-container-architecture.md\n",
-			got.stderr,
-		)
+		assert.Equal(t, "entrypoint: "+name+
+			` is a function of another image's entrypoint, which this one does not have: see "What differs" in `+
+			"docs/core-container-architecture.md\n", got.stderr)
 		assert.Empty(t, got.stdout)
 	}
 	page, err := os.ReadFile("../../docs/core-container-architecture.md")
@@ -97,11 +94,9 @@ func TestWellKnownFunctions(t *testing.T) {
 
 func TestClient(t *testing.T) {
 	s := newStage(t)
-	client := strings.ReplaceAll(
-		strings.ReplaceAll(s.read("image/client.sh"), "/usr/local/lib/postgresql/bin", s.path("real")),
-		"/run/postgresql",
-		s.path("run"),
-	)
+	client := strings.ReplaceAll(strings.ReplaceAll(s.read("image/client.sh"), "/usr/local/lib/postgresql/bin",
+		s.path("real")),
+		"/run/postgresql", s.path("run"))
 	s.write("clients/psql", client)
 	s.write("real/psql", "#!/bin/sh\necho \"$# $PGPASSFILE\"\n")
 	require.NoError(t, os.Chmod(s.path("real/psql"), 0o700))
@@ -114,7 +109,9 @@ func TestClient(t *testing.T) {
 
 func TestSettings_CarriageReturn(t *testing.T) {
 	s := newStage(t)
-	for _, name := range []string{"PGDATA", "POSTGRES_INITDB_WALDIR", "CERT_PATH", "LOG_LEVEL", "POSTGRES_HOST_AUTH_METHOD", "POSTGRES_USER"} {
+	for _, name := range []string{
+		"PGDATA", "POSTGRES_INITDB_WALDIR", "CERT_PATH", "LOG_LEVEL", "POSTGRES_HOST_AUTH_METHOD", "POSTGRES_USER",
+	} {
 		got := s.script("entrypoint.sh", app(name, s.path("volume/x")+"\r"))
 		assert.Equal(t, 64, got.code, got.stderr)
 		assert.Equal(t, "entrypoint: "+name+" holds a line end; it must be one line\n", got.stderr)
@@ -139,21 +136,16 @@ func TestRunDirectory(t *testing.T) {
 	got = s.script("entrypoint.sh", app("POSTGRES_RUN_DIR", "/usr/run/postgresql"))
 	assert.Equal(t, 73, got.code)
 	assert.Contains(t, got.stderr, "may not write to /usr (owner 0:0")
-	assert.Contains(
-		t,
-		got.stderr,
-		"mount a tmpfs with mode 1777 at /usr/run/postgresql (docker: --tmpfs /usr/run/postgresql), or start the container as root (--user 0)",
-	)
+	assert.Contains(t, got.stderr, "mount a tmpfs with mode 1777 at /usr/run/postgresql (docker: --tmpfs "+
+		"/usr/run/postgresql), or start the container as root (--user 0)")
 	assert.Equal(t, 1, strings.Count(got.stderr, "\n"), got.stderr)
 }
 
 func TestSignals(t *testing.T) {
 	s := newStage(t)
 	require.Zero(t, s.script("entrypoint.sh", app()).code)
-	s.write(
-		"bin/postgres",
-		"#!/bin/bash\n[ \"$1\" != --version ] || exec echo 'postgres (PostgreSQL) 15.20'\ngrep SigBlk /proc/self/status\n",
-	)
+	s.write("bin/postgres",
+		"#!/bin/bash\n[ \"$1\" != --version ] || exec echo 'postgres (PostgreSQL) 15.20'\ngrep SigBlk /proc/self/status\n")
 	require.NoError(t, os.Chmod(s.path("bin/postgres"), 0o755))
 	got := s.script("entrypoint.sh", app())
 	require.Zero(t, got.code, got.stderr)

@@ -36,16 +36,48 @@ func TestSettings_Refusals(t *testing.T) {
 		says string
 	}{
 		{"no password", nil, 64, "set POSTGRES_PASSWORD_FILE or POSTGRES_PASSWORD"},
-		{"a variable and its file", map[string]string{"POSTGRES_PASSWORD": "pw", "POSTGRES_PASSWORD_FILE": "/x"}, 64, "POSTGRES_PASSWORD and POSTGRES_PASSWORD_FILE are both set"},
-		{"a file that is missing", map[string]string{"POSTGRES_PASSWORD_FILE": "/no/such"}, 66, "POSTGRES_PASSWORD_FILE: there is no file /no/such"},
-		{"a directory", map[string]string{"POSTGRES_PASSWORD_FILE": "/usr"}, 66, "POSTGRES_PASSWORD_FILE: /usr is a directory"},
+		{
+			"a variable and its file",
+			map[string]string{"POSTGRES_PASSWORD": "pw", "POSTGRES_PASSWORD_FILE": "/x"},
+			64, "POSTGRES_PASSWORD and POSTGRES_PASSWORD_FILE are both set",
+		},
+		{
+			"a file that is missing",
+			map[string]string{"POSTGRES_PASSWORD_FILE": "/no/such"},
+			66, "POSTGRES_PASSWORD_FILE: there is no file /no/such",
+		},
+		{
+			"a directory",
+			map[string]string{"POSTGRES_PASSWORD_FILE": "/usr"},
+			66, "POSTGRES_PASSWORD_FILE: /usr is a directory",
+		},
 		{"an empty file", map[string]string{"POSTGRES_PASSWORD_FILE": "/dev/null"}, 66, "/dev/null is empty"},
 		{"a password of two lines", map[string]string{"POSTGRES_PASSWORD": "a\nb"}, 64, "POSTGRES_PASSWORD holds a line end"},
-		{"a name that would be cut", map[string]string{"POSTGRES_PASSWORD": "pw", "POSTGRES_USER": strings.Repeat("ü", 32)}, 64, "POSTGRES_USER is longer than"},
-		{"a relative data directory", map[string]string{"POSTGRES_PASSWORD": "pw", "PGDATA": "data"}, 64, "PGDATA must be an absolute path"},
-		{"a relative directory for the log", map[string]string{"POSTGRES_PASSWORD": "pw", "POSTGRES_INITDB_WALDIR": "wal"}, 64, "POSTGRES_INITDB_WALDIR must be an absolute path"},
-		{"an unknown log level", map[string]string{"POSTGRES_PASSWORD": "pw", "LOG_LEVEL": "loud"}, 64, `LOG_LEVEL is "loud"; set error`},
-		{"an open quote", map[string]string{"POSTGRES_PASSWORD": "pw", "POSTGRES_INITDB_ARGS": "--a='b"}, 64, "POSTGRES_INITDB_ARGS has an open quote"},
+		{
+			"a name that would be cut",
+			map[string]string{"POSTGRES_PASSWORD": "pw", "POSTGRES_USER": strings.Repeat("ü", 32)},
+			64, "POSTGRES_USER is longer than",
+		},
+		{
+			"a relative data directory",
+			map[string]string{"POSTGRES_PASSWORD": "pw", "PGDATA": "data"},
+			64, "PGDATA must be an absolute path",
+		},
+		{
+			"a relative directory for the log",
+			map[string]string{"POSTGRES_PASSWORD": "pw", "POSTGRES_INITDB_WALDIR": "wal"},
+			64, "POSTGRES_INITDB_WALDIR must be an absolute path",
+		},
+		{
+			"an unknown log level",
+			map[string]string{"POSTGRES_PASSWORD": "pw", "LOG_LEVEL": "loud"},
+			64, `LOG_LEVEL is "loud"; set error`,
+		},
+		{
+			"an open quote",
+			map[string]string{"POSTGRES_PASSWORD": "pw", "POSTGRES_INITDB_ARGS": "--a='b"},
+			64, "POSTGRES_INITDB_ARGS has an open quote",
+		},
 	} {
 		t.Run(test.name+" is refused", func(t *testing.T) {
 			s := newStage(t)

@@ -22,10 +22,8 @@ func app(more ...string) map[string]string {
 func TestStart_New(t *testing.T) {
 	s := newStage(t)
 	s.write("volume/lost+found/x", "foreign")
-	got := s.script(
-		"entrypoint.sh",
-		app("POSTGRES_INITDB_ARGS", `--a='b c' --d=$HOME --e=$(id)`, "POSTGRES_HOST_AUTH_METHOD", "md5"),
-	)
+	got := s.script("entrypoint.sh",
+		app("POSTGRES_INITDB_ARGS", `--a='b c' --d=$HOME --e=$(id)`, "POSTGRES_HOST_AUTH_METHOD", "md5"))
 	require.Zero(t, got.code, got.stderr)
 
 	calls := s.calls()
@@ -36,25 +34,13 @@ func TestStart_New(t *testing.T) {
 	assert.NotContains(t, initdb, "p'w", "the password is in no argument")
 	assert.Equal(t, `password <p'w"\$HOME>`, line(calls, "password"))
 	assert.Equal(t, `single <CREATE DATABASE "app" STRATEGY file_copy;`, line(calls, "single"))
-	assert.Contains(
-		t,
-		calls,
-		"pg_hba_file_rules",
-		"a method that is not the usual one is read by PostgreSQL before the database counts",
-	)
+	assert.Contains(t, calls, "pg_hba_file_rules",
+		"a method that is not the usual one is read by PostgreSQL before the database counts")
 	assert.Contains(t, calls, "<--sync-only>")
 
 	assert.Equal(t, []string{
-		"PG_VERSION",
-		"base",
-		"global",
-		"pg_hba.conf",
-		"pg_ident.conf",
-		"pg_tblspc",
-		"pg_wal",
-		"postgresql.auto.conf",
-		"postgresql.conf",
-		"poststack_password",
+		"PG_VERSION", "base", "global", "pg_hba.conf", "pg_ident.conf", "pg_tblspc", "pg_wal", "postgresql.auto.conf",
+		"postgresql.conf", "poststack_password",
 	}, s.entries("volume/data"))
 	assert.Contains(t, s.read("volume/data/pg_hba.conf"), "\nhost all all all md5\n")
 	assert.Equal(t, "foreign", s.read("volume/lost+found/x"))

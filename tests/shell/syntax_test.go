@@ -58,11 +58,10 @@ func TestScripts(t *testing.T) {
 // A checkout on Windows would else give the scripts line ends that no shell in a container can run.
 func TestLineEnds(t *testing.T) {
 	t.Parallel()
-	for _, path := range append(scripts(t), "../../containers/postgres/Dockerfile", "../../changelogs/db.changelog-root.yaml") {
-		out, err := runner.Exec{}.Run(
-			t.Context(),
-			runner.Command{Program: "git", Args: []string{"check-attr", "eol", "--", path}},
-		)
+	for _, path := range append(scripts(t), "../../containers/postgres/Dockerfile",
+		"../../changelogs/db.changelog-root.yaml") {
+		out, err := runner.Exec{}.Run(t.Context(),
+			runner.Command{Program: "git", Args: []string{"check-attr", "eol", "--", path}})
 		require.NoError(t, err)
 		assert.Contains(t, out.Stdout, ": eol: lf", path)
 		content, err := os.ReadFile(path)

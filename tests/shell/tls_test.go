@@ -35,11 +35,9 @@ func TestTLS_Start(t *testing.T) {
 	got := s.script("entrypoint.sh", app())
 	require.Zero(t, got.code, got.stderr)
 	own := s.path("run/tls/")
-	assert.Equal(
-		t,
+	assert.Equal(t,
 		"server <-c> <ssl=on> <-c> <ssl_cert_file="+own+"/fullchain.pem> <-c> <ssl_key_file="+own+"/privkey.pem>",
-		line(got.stdout, "server"),
-	)
+		line(got.stdout, "server"))
 	assert.Equal(t, s.read("certs/privkey.pem"), s.read("run/tls/privkey.pem"))
 	info, err := os.Stat(s.path("run/tls/privkey.pem"))
 	require.NoError(t, err)
@@ -53,13 +51,22 @@ func TestTLS_Refusals(t *testing.T) {
 		change func(*stage)
 		says   string
 	}{
-		{"a key without its certificate", func(s *stage) { _ = os.Remove(s.path("certs/fullchain.pem")) }, "holds privkey.pem but no fullchain.pem"},
-		{"a certificate without its key", func(s *stage) { _ = os.Remove(s.path("certs/privkey.pem")) }, "holds fullchain.pem but no privkey.pem"},
+		{
+			"a key without its certificate", func(s *stage) { _ = os.Remove(s.path("certs/fullchain.pem")) },
+			"holds privkey.pem but no fullchain.pem",
+		},
+		{
+			"a certificate without its key", func(s *stage) { _ = os.Remove(s.path("certs/privkey.pem")) },
+			"holds fullchain.pem but no privkey.pem",
+		},
 		{"the key of another certificate", func(s *stage) {
 			s.certify("other")
 			s.write("certs/privkey.pem", s.read("other/privkey.pem"))
 		}, "is not the certificate of"},
-		{"something else than a key", func(s *stage) { s.write("certs/privkey.pem", "no key") }, "is not a private key without a pass phrase"},
+		{
+			"something else than a key", func(s *stage) { s.write("certs/privkey.pem", "no key") },
+			"is not a private key without a pass phrase",
+		},
 		{"a key that may not be read", func(s *stage) { _ = os.Chmod(s.path("certs/privkey.pem"), 0) }, "may not read"},
 		{"a directory that may not be entered", func(s *stage) { _ = os.Chmod(s.path("certs"), 0o600) }, "--group-add 9999"},
 	} {

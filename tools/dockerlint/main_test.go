@@ -16,8 +16,10 @@ func TestCheck(t *testing.T) {
 		want []string
 	}{
 		{"a plain file on its parent is fine", head + "COPY --chown=1:1 a /a\nRUN true\nCMD [\"/a\"]\n", nil},
-		{"a second stage may be copied from", "FROM debian:bookworm-slim AS build\nRUN true\nFROM scratch\nCOPY --from=build /a /a\n", nil},
-		{"an image of the catalogue may be copied from", "# a comment\nARG BASE_IMAGE\nARG TOOL_IMAGE\nFROM ${TOOL_IMAGE} AS tool\nFROM ${BASE_IMAGE}\nCOPY --from=tool /a /a\n", nil},
+		{"a second stage may be copied from", "FROM debian:bookworm-slim AS build\nRUN true\nFROM scratch\n" +
+			"COPY --from=build /a /a\n", nil},
+		{"an image of the catalogue may be copied from", "# a comment\nARG BASE_IMAGE\nARG TOOL_IMAGE\n" +
+			"FROM ${TOOL_IMAGE} AS tool\nFROM ${BASE_IMAGE}\nCOPY --from=tool /a /a\n", nil},
 		{"docker's own rules apply", head + "ENV A 1\n", []string{
 			`Dockerfile:3: LegacyKeyValueFormat: "ENV key=value" should be used instead of legacy "ENV key value" format`,
 		}},
@@ -55,7 +57,12 @@ func TestRun(t *testing.T) {
 		stdout string
 	}{
 		{"nothing to say", []string{"-root", root, "good"}, 0, ""},
-		{"findings name the file as given", []string{"-root", root, "good", "bad"}, 1, "bad:2: LegacyKeyValueFormat: \"ENV key=value\" should be used instead of legacy \"ENV key value\" format\n"},
+		{
+			"findings name the file as given",
+			[]string{"-root", root, "good", "bad"},
+			1,
+			"bad:2: LegacyKeyValueFormat: \"ENV key=value\" should be used instead of legacy \"ENV key value\" format\n",
+		},
 		{"a missing file", []string{"-root", root, "absent"}, 2, ""},
 		{"an unknown option", []string{"-rot", root}, 2, ""},
 	} {

@@ -75,9 +75,7 @@ type noImages struct{}
 
 // ResolveImageConfig returns ref itself and an image that sets nothing.
 func (noImages) ResolveImageConfig(
-	_ context.Context,
-	ref string,
-	_ sourceresolver.Opt,
+	_ context.Context, ref string, _ sourceresolver.Opt,
 ) (string, digest.Digest, []byte, error) {
 	return ref, "", []byte(`{"architecture":"amd64","os":"linux","rootfs":{"type":"layers"},"config":{}}`), nil
 }

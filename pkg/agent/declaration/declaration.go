@@ -17,19 +17,20 @@ import (
 
 // Declaration is the file, with ${NAME} in paths and commands replaced by the environment's variable.
 type Declaration struct {
-	Service   string           `yaml:"service"`
-	Version   string           `yaml:"version"` // file that says which version the daemon is of, for templates
-	Prepare   Command          `yaml:"prepare"` // what is done once, before the first files are made
-	Daemon    Daemon           `yaml:"daemon"`
-	Check     Command          `yaml:"check"` // of all files, in the directory that they are prepared in
-	Directory string           `yaml:"directory"`
-	Kept      string           `yaml:"kept"`   // file with the last good rows, for a start without the database; "" keeps none
-	Status    string           `yaml:"status"` // file that the agent tells its state in
-	Pairs     *Pairs           `yaml:"pairs"`
-	Queries   map[string]Query `yaml:"queries"`
-	Outputs   []Output         `yaml:"outputs"`
-	Start     Start            `yaml:"start"`
-	Bounds    Bounds           `yaml:"bounds"`
+	Service   string  `yaml:"service"`
+	Version   string  `yaml:"version"` // file that says which version the daemon is of, for templates
+	Prepare   Command `yaml:"prepare"` // what is done once, before the first files are made
+	Daemon    Daemon  `yaml:"daemon"`
+	Check     Command `yaml:"check"` // of all files, in the directory that they are prepared in
+	Directory string  `yaml:"directory"`
+	// file with the last good rows, for a start without the database; "" keeps none
+	Kept    string           `yaml:"kept"`
+	Status  string           `yaml:"status"` // file that the agent tells its state in
+	Pairs   *Pairs           `yaml:"pairs"`
+	Queries map[string]Query `yaml:"queries"`
+	Outputs []Output         `yaml:"outputs"`
+	Start   Start            `yaml:"start"`
+	Bounds  Bounds           `yaml:"bounds"`
 
 	Dir string `yaml:"-"` // of the file itself: templates are beside it
 }
@@ -51,8 +52,8 @@ type Reload struct {
 }
 
 // Command is a program that ends by itself. ${stage} in an argument is the directory in which files are prepared, and
-// ${changed} a file that lists those that differ from what the daemon has: in each line added, changed or removed, and the
-// path below the directory.
+// ${changed} a file that lists those that differ from what the daemon has: in each line added, changed or removed,
+// and the path below the directory.
 type Command struct {
 	Run     []string      `yaml:"run"`
 	Timeout time.Duration `yaml:"timeout"`

@@ -23,7 +23,9 @@ func (d *Declaration) validate() error {
 			bad("%s %q is not an absolute path", name, path)
 		}
 	}
-	for name, argv := range map[string][]string{"prepare": d.Prepare.Run, "daemon": d.Daemon.Run, "check": d.Check.Run, "reload": d.Daemon.Reload.Run} {
+	for name, argv := range map[string][]string{
+		"prepare": d.Prepare.Run, "daemon": d.Daemon.Run, "check": d.Check.Run, "reload": d.Daemon.Reload.Run,
+	} {
 		if len(argv) > 0 && !filepath.IsAbs(argv[0]) {
 			bad("%s: %q is not the absolute path of a program", name, argv[0])
 		}
@@ -31,7 +33,8 @@ func (d *Declaration) validate() error {
 	if len(d.Daemon.Run) == 0 {
 		bad("daemon: run is missing")
 	}
-	for _, signal := range append([]string{d.Daemon.Reload.Signal, d.Daemon.Stop.Signal, d.Daemon.Stop.Again}, d.Daemon.Ignore...) {
+	for _, signal := range append([]string{d.Daemon.Reload.Signal, d.Daemon.Stop.Signal, d.Daemon.Stop.Again},
+		d.Daemon.Ignore...) {
 		if signal != "" && unix.SignalNum(signal) == 0 {
 			bad("daemon: %q is not a signal such as SIGHUP", signal)
 		}

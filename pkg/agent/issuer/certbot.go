@@ -22,21 +22,10 @@ func timeout(r row, set settings) time.Duration {
 // common are the arguments of every run: nobody is there to be asked.
 func (i *Issuer) common(command, name, server string) []string {
 	argv := []string{
-		i.Paths.Program,
-		command,
-		"--non-interactive",
-		"--cert-name",
-		name,
-		"--server",
-		server,
-		"--config-dir",
-		i.store().dir,
-		"--work-dir",
-		filepath.Join(i.Paths.State, "work"),
-		"--logs-dir",
-		filepath.Join(i.Paths.State, "logs"),
-		"--max-log-backups",
-		"10",
+		i.Paths.Program, command, "--non-interactive", "--cert-name", name, "--server", server,
+		"--config-dir", i.store().dir, "--work-dir", filepath.Join(i.Paths.State, "work"),
+		"--logs-dir", filepath.Join(i.Paths.State, "logs"),
+		"--max-log-backups", "10",
 	}
 	if i.Options.Verbose {
 		argv = append(argv, "-v")
@@ -98,11 +87,10 @@ func (i *Issuer) environment() []string {
 }
 
 // boilerplate are lines of certbot that tell nothing of what went wrong.
-var boilerplate = regexp.MustCompile(
-	`^(Saving debug log to|Ask for help or search|Some challenges have failed|Requesting a certificate|` +
-		`Renewing an existing certificate|Account registered|Unsafe permissions|Hint:|Certbot failed to authenticate|An unexpected error occurred|` +
-		`Reusing existing private key|Plugins selected|Registering without email|Performing the following|Waiting |Cleaning up|Simulating)`,
-)
+var boilerplate = regexp.MustCompile(`^(Saving debug log to|Ask for help or search|Some challenges have failed|` +
+	`Requesting a certificate|Renewing an existing certificate|Account registered|Unsafe permissions|Hint:|` +
+	`Certbot failed to authenticate|An unexpected error occurred|Reusing existing private key|Plugins selected|` +
+	`Registering without email|Performing the following|Waiting |Cleaning up|Simulating)`)
 
 // words are what the authority says, out of all that certbot prints.
 func words(output string) string {

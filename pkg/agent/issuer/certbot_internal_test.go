@@ -23,16 +23,9 @@ func issuerIn(t *testing.T) *Issuer {
 	}
 	return &Issuer{
 		Paths: Paths{
-			Certificates: filepath.Join(
-				dir,
-				"certs",
-			),
-			State:   filepath.Join(dir, "state"),
-			Webroot: "/srv/acme",
+			Certificates: filepath.Join(dir, "certs"), State: filepath.Join(dir, "state"), Webroot: "/srv/acme",
 			Run:     filepath.Join(dir, "run"),
-			NameKey: filepath.Join(dir, "acme.key"),
-			Program: "/usr/bin/certbot",
-			Roots:   filepath.Join(dir, "roots"),
+			NameKey: filepath.Join(dir, "acme.key"), Program: "/usr/bin/certbot", Roots: filepath.Join(dir, "roots"),
 		},
 		Log: slog.New(slog.DiscardHandler), known: map[int64]memory{},
 	}
@@ -56,11 +49,8 @@ func TestArguments(t *testing.T) {
 	require.NoError(t, err)
 	text := strings.Join(argv, " ")
 	assert.Contains(t, text, "/usr/bin/certbot certonly --non-interactive --cert-name a --server https://ca/dir ")
-	assert.Contains(
-		t,
-		text,
-		"--email admin@example.org --key-type ecdsa --reuse-key --webroot --webroot-path /srv/acme --domain a.example.org --domain www.a.example.org",
-	)
+	assert.Contains(t, text, "--email admin@example.org --key-type ecdsa --reuse-key --webroot --webroot-path /srv/acme "+
+		"--domain a.example.org --domain www.a.example.org")
 
 	for _, tc := range []struct {
 		have x509.PublicKeyAlgorithm
@@ -87,11 +77,8 @@ func TestArguments(t *testing.T) {
 	argv, err = i.arguments(t.Context(), s, set)
 	require.NoError(t, err)
 	text = strings.Join(argv, " ")
-	assert.Contains(
-		t,
-		text,
-		"--key-type rsa --new-key --dns-rfc2136 --dns-rfc2136-credentials "+i.Paths.Run+"/rfc2136.ini --dns-rfc2136-propagation-seconds 7",
-	)
+	assert.Contains(t, text, "--key-type rsa --new-key --dns-rfc2136 --dns-rfc2136-credentials "+i.Paths.Run+
+		"/rfc2136.ini --dns-rfc2136-propagation-seconds 7")
 	assert.NotContains(t, text, "c2VjcmV0", "no secret is an argument")
 	credentials, err := os.ReadFile(i.Paths.Run + "/rfc2136.ini")
 	require.NoError(t, err)
@@ -108,7 +95,8 @@ dns_rfc2136_algorithm = HMAC-SHA256
 
 func TestParseKey_refuses(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "key {", `key "a" { algorithm hmac-sha256; };`, "key \"a\nb\" { algorithm x; secret \"y\"; };"} {
+	for _, text := range []string{"", "key {", `key "a" { algorithm hmac-sha256; };`, "key \"a\nb\" { algorithm x; " +
+		"secret \"y\"; };"} {
 		_, err := parseKey(text)
 		assert.Error(t, err, text)
 	}
@@ -137,10 +125,8 @@ func TestServer(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	t.Parallel()
-	assert.Equal(
-		t,
-		"Domain: shop.a.example.org; Type: dns; Detail: DNS problem: NXDOMAIN looking up A for shop.a.example.org",
-		words(`
+	assert.Equal(t,
+		"Domain: shop.a.example.org; Type: dns; Detail: DNS problem: NXDOMAIN looking up A for shop.a.example.org", words(`
 Saving debug log to /var/lib/certbot/logs/letsencrypt.log
 Requesting a certificate for a.example.org and shop.a.example.org
 
@@ -149,19 +135,17 @@ Certbot failed to authenticate some domains (authenticator: webroot). The Certif
   Type:   dns
   Detail: DNS problem: NXDOMAIN looking up A for shop.a.example.org
 
-Hint: The Certificate Authority failed to download the temporary challenge files created by Certbot. Ensure that the listed domains serve their content from the provided --webroot-path/-w and that files created there can be downloaded from the internet.
+Hint: The Certificate Authority failed to download the temporary challenge files created by Certbot. `+
+			`Ensure that the listed domains serve their content from the provided --webroot-path/-w `+
+			`and that files created there can be downloaded from the internet.
 
 Some challenges have failed.
-Ask for help or search for solutions at https://community.letsencrypt.org. See the logfile /var/lib/certbot/logs/letsencrypt.log or re-run Certbot with -v for more details.
-`),
-	)
-	assert.Equal(
-		t,
-		"Error creating new order :: too many certificates already issued",
-		words(
-			"An unexpected error occurred:\nError creating new order :: too many certificates already issued\nAsk for help or search for solutions\n",
-		),
-	)
+Ask for help or search for solutions at https://community.letsencrypt.org. `+
+			`See the logfile /var/lib/certbot/logs/letsencrypt.log or re-run Certbot with -v for more details.
+`))
+	assert.Equal(t, "Error creating new order :: too many certificates already issued", words("An unexpected error "+
+		"occurred:\nError creating new order :: too many certificates already issued\n"+
+		"Ask for help or search for solutions\n"))
 	assert.Equal(t, "certbot has ended without a word", words("\n"))
 	assert.LessOrEqual(t, len(words(strings.Repeat("ä", 4000))), 2003)
 }
@@ -173,20 +157,17 @@ func TestUnhidden(t *testing.T) {
 	hidden := words("An unexpected error occurred:\nAttributeError: can't set attribute\n")
 	assert.Equal(t, hidden, i.unhidden(hidden), "there is no log")
 	require.NoError(t, os.MkdirAll(filepath.Join(i.Paths.State, "logs"), 0o700))
-	require.NoError(
-		t,
+	require.NoError(t,
 		os.WriteFile(filepath.Join(i.Paths.State, "logs", "letsencrypt.log"), []byte(`Traceback (most recent call last):
-acme.messages.Error: urn:ietf:params:acme:error:rateLimited :: There were too many requests of a given type :: too many certificates
+acme.messages.Error: urn:ietf:params:acme:error:rateLimited :: There were too many requests of a given type :: `+
+			`too many certificates
 During handling of the above exception, another exception occurred:
     raise AttributeError("can't set attribute")
 AttributeError: can't set attribute
-`), 0o600),
-	)
-	assert.Equal(
-		t,
+`), 0o600))
+	assert.Equal(t,
 		"urn:ietf:params:acme:error:rateLimited :: There were too many requests of a given type :: too many certificates",
-		i.unhidden(hidden),
-	)
+		i.unhidden(hidden))
 	assert.Equal(t, "something else", i.unhidden("something else"))
 }
 
@@ -203,13 +184,11 @@ func TestStore_forget(t *testing.T) {
 func TestRead(t *testing.T) {
 	t.Parallel()
 	set := rows.Set{
-		"certificates": {
-			{
-				Key: "a",
-				Raw: []byte(`{"id": 7, "names": ["a.example.org"], "status": "wanted", "challenge": "http-01", "directory": "a",
+		"certificates": {{
+			Key: "a",
+			Raw: []byte(`{"id": 7, "names": ["a.example.org"], "status": "wanted", "challenge": "http-01", "directory": "a",
 			"last_error": "", "wanted_at": "2026-01-02T03:04:05.678901+00:00", "tried_at": null, "enabled": true}`),
-			},
-		},
+		}},
 		"services": {{Key: "bind", Raw: []byte(`{"host": "ns.example.org"}`)}},
 		"settings": {
 			{Key: "dns_propagation", Raw: []byte(`{"value": 30}`)},
@@ -231,7 +210,10 @@ func TestRead(t *testing.T) {
 
 func TestUsable(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"-x.example.org", "a,b.example.org", "a b.example.org", "*", "localhost", "a.*.example.org", "a.example.org\n", "../x.y"} {
+	for _, name := range []string{
+		"-x.example.org", "a,b.example.org", "a b.example.org", "*",
+		"localhost", "a.*.example.org", "a.example.org\n", "../x.y",
+	} {
 		assert.Error(t, row{Names: []string{name}, Challenge: challengeDNS}.usable(), name)
 	}
 	assert.NoError(t, row{Names: []string{"*.example.org", "xn--bcher-kva.example.org"}, Challenge: challengeDNS}.usable())

@@ -35,8 +35,8 @@ func deployed(dir string) *x509.Certificate {
 	return pair.Leaf
 }
 
-// deploy puts the pair of a lineage where services find it, unless it does not fit, has ended, or is not for those names. The
-// pair that was there is kept beside it.
+// deploy puts the pair of a lineage where services find it, unless it does not fit, has ended, or is not for those
+// names. The pair that was there is kept beside it.
 func deploy(from, to string, names []string, now time.Time) error {
 	chain, err := os.ReadFile(filepath.Join(from, certificate.ChainFile))
 	if err != nil {
@@ -64,8 +64,8 @@ func deploy(from, to string, names []string, now time.Time) error {
 	return put(to, map[string][]byte{certificate.KeyFile: key, certificate.ChainFile: chain})
 }
 
-// put replaces files of a directory by renaming, all of them or none, and keeps those that were there under another name.
-// As long as a key stays the same, so that only one file changes, no service can ever read half of each pair.
+// put replaces files of a directory by renaming, all of them or none, and keeps those that were there under another
+// name. As long as a key stays the same, so that only one file changes, no service can ever read half of each pair.
 func put(dir string, files map[string][]byte) error {
 	var ready []*renameio.PendingFile
 	defer func() {
@@ -130,7 +130,9 @@ func makeDirectory(dir string) error {
 // withdraw removes a pair, and the one that was kept beside it.
 func withdraw(dir string) error {
 	var all []error
-	for _, name := range []string{certificate.KeyFile, certificate.KeyFile + old, certificate.ChainFile, certificate.ChainFile + old} {
+	for _, name := range []string{
+		certificate.KeyFile, certificate.KeyFile + old, certificate.ChainFile, certificate.ChainFile + old,
+	} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			all = append(all, err)
 		}

@@ -62,8 +62,14 @@ func TestDeploy_refuses(t *testing.T) {
 			t.Helper()
 			require.NoError(t, os.Remove(filepath.Join(from, certificate.KeyFile)))
 		}, 0, "no such file"},
-		"a key of another": {[]string{"a.example.org"}, func(t *testing.T, from, _ string) { t.Helper(); mix(t, from) }, 0, "does not match"},
-		"half of a chain":  {[]string{"a.example.org"}, func(t *testing.T, from, _ string) { t.Helper(); cut(t, filepath.Join(from, certificate.ChainFile)) }, 0, "deploy the certificate"},
+		"a key of another": {
+			[]string{"a.example.org"}, func(t *testing.T, from, _ string) { t.Helper(); mix(t, from) }, 0, "does not match",
+		},
+		"half of a chain": {
+			[]string{"a.example.org"},
+			func(t *testing.T, from, _ string) { t.Helper(); cut(t, filepath.Join(from, certificate.ChainFile)) },
+			0, "deploy the certificate",
+		},
 		"a chain in its way": {[]string{"a.example.org"}, func(t *testing.T, _, to string) {
 			t.Helper()
 			require.NoError(t, os.MkdirAll(filepath.Join(to, certificate.ChainFile), 0o755))

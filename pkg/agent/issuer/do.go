@@ -53,15 +53,8 @@ func (i *Issuer) order(ctx context.Context, s scene, set settings) {
 		m.answered = *r.WantedAt
 	}
 	if err != nil {
-		i.Log.Error(
-			"no certificate was issued",
-			"directory",
-			r.Directory,
-			"took",
-			time.Since(begun).Round(time.Millisecond),
-			"error",
-			err,
-		)
+		i.Log.Error("no certificate was issued", "directory", r.Directory,
+			"took", time.Since(begun).Round(time.Millisecond), "error", err)
 		i.say(ctx, r, m, failure(r, err))
 		return
 	}
@@ -100,15 +93,8 @@ func (i *Issuer) hand(ctx context.Context, r row, m memory) {
 	}
 	m.told, m.wait = "", time.Time{}
 	i.say(ctx, r, m, success(r, have.leaf))
-	i.Log.Info(
-		"a certificate is deployed",
-		"directory",
-		r.Directory,
-		"serial",
-		have.leaf.SerialNumber.Text(16),
-		"until",
-		have.leaf.NotAfter,
-	)
+	i.Log.Info("a certificate is deployed", "directory", r.Directory,
+		"serial", have.leaf.SerialNumber.Text(16), "until", have.leaf.NotAfter)
 }
 
 // blame tells of what this machine is to blame for. It is tried again soon, and nothing is held against the authority.
@@ -168,11 +154,12 @@ func (i *Issuer) certbot(ctx context.Context, argv []string, most time.Duration)
 // unknownAccount is what an authority says that has forgotten who asks.
 const unknownAccount = "accountDoesNotExist"
 
-// badNonce is how an authority says that a request was late, or came out of turn: it wants another (RFC 8555, section 6.5).
-// Certbot tries each one twice.
+// badNonce is how an authority says that a request was late, or came out of turn: it wants another (RFC 8555, section
+// 6.5). Certbot tries each one twice.
 const badNonce = "acme:error:badNonce"
 
-// unhidden is what the authority has said where certbot 2.1 with Python 3.11 stumbles over it: then only its log has it.
+// unhidden is what the authority has said where certbot 2.1 with Python 3.11 stumbles over it: then only its log has
+// it.
 func (i *Issuer) unhidden(words string) string {
 	if !strings.Contains(words, "AttributeError: can't set attribute") {
 		return words

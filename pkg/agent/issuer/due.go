@@ -91,8 +91,8 @@ func (s scene) next() (action, time.Time) {
 		return nothing, at
 	}
 	found := fingerprint(s.have.leaf)
-	told := s.row.Fingerprint == found && s.row.Status == statusIssued ||
-		!s.memory.written.IsZero() // later than the row was read
+	// later than the row was read
+	told := s.row.Fingerprint == found && s.row.Status == statusIssued || !s.memory.written.IsZero()
 	if s.served != found || !told {
 		if s.memory.wait.After(s.now) {
 			return nothing, earlier(at, s.memory.wait)

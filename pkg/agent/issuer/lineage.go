@@ -53,10 +53,8 @@ func (s store) find(name string) lineage {
 		return l
 	}
 	found := serverLine.FindSubmatch(conf)
-	pair, err := tls.LoadX509KeyPair(
-		filepath.Join(l.dir, certificate.ChainFile),
-		filepath.Join(l.dir, certificate.KeyFile),
-	)
+	pair, err := tls.LoadX509KeyPair(filepath.Join(l.dir, certificate.ChainFile),
+		filepath.Join(l.dir, certificate.KeyFile))
 	if err != nil || found == nil {
 		return l
 	}
@@ -78,11 +76,8 @@ func (s store) repair(name string) error {
 
 // remove removes all that there is of a lineage.
 func (s store) remove(name string) error {
-	return errors.Join(
-		os.RemoveAll(s.renewal(name)),
-		os.RemoveAll(s.live(name)),
-		os.RemoveAll(filepath.Join(s.dir, "archive", name)),
-	)
+	return errors.Join(os.RemoveAll(s.renewal(name)), os.RemoveAll(s.live(name)),
+		os.RemoveAll(filepath.Join(s.dir, "archive", name)))
 }
 
 // forget removes the account at an authority.

@@ -18,8 +18,8 @@ import (
 // updatePort is where the name server takes records of challenges, unless its host names another.
 const updatePort = "5353"
 
-// ready waits until the name server of this stack has the zones that the records of challenges go into: it makes them of the
-// same rows, and an order that comes before them would fail at the authority. One elsewhere may do without.
+// ready waits until the name server of this stack has the zones that the records of challenges go into: it makes them
+// of the same rows, and an order that comes before them would fail at the authority. One elsewhere may do without.
 func (i *Issuer) ready(ctx context.Context, server, address, port string, names []string) error {
 	if server != ownNameServer {
 		return nil
@@ -46,7 +46,8 @@ func (i *Issuer) ready(ctx context.Context, server, address, port string, names 
 	return nil
 }
 
-// credentials makes the file that tells certbot which name server to tell the records of challenges, and with which key.
+// credentials makes the file that tells certbot which name server to tell the records of challenges, and with which
+// key.
 func (i *Issuer) credentials(ctx context.Context, server string, names []string) (string, error) {
 	text, err := os.ReadFile(i.Paths.NameKey)
 	if err != nil {
@@ -67,14 +68,9 @@ func (i *Issuer) credentials(ctx context.Context, server string, names []string)
 	if err := i.ready(ctx, server, found[0], port, names); err != nil {
 		return "", err
 	}
-	content := fmt.Sprintf(
-		"dns_rfc2136_server = %s\ndns_rfc2136_port = %s\ndns_rfc2136_name = %s\ndns_rfc2136_secret = %s\ndns_rfc2136_algorithm = %s\n",
-		found[0],
-		port,
-		key.name,
-		key.secret,
-		strings.ToUpper(key.algorithm),
-	)
+	content := fmt.Sprintf("dns_rfc2136_server = %s\ndns_rfc2136_port = %s\ndns_rfc2136_name = %s\n"+
+		"dns_rfc2136_secret = %s\ndns_rfc2136_algorithm = %s\n",
+		found[0], port, key.name, key.secret, strings.ToUpper(key.algorithm))
 	path := filepath.Join(i.Paths.Run, "rfc2136.ini")
 	if err := renameio.WriteFile(path, []byte(content), 0o600); err != nil {
 		return "", fmt.Errorf("keep the key of the name server: %w", err)

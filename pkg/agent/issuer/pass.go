@@ -87,11 +87,7 @@ func (i *Issuer) look(t table) []scene {
 	out := make([]scene, 0, len(t.rows))
 	for _, r := range t.rows {
 		s := scene{
-			row:    r,
-			have:   i.store().find(r.Directory),
-			server: i.Options.Server(r.Names),
-			memory: i.known[r.ID],
-			now:    time.Now(),
+			row: r, have: i.store().find(r.Directory), server: i.Options.Server(r.Names), memory: i.known[r.ID], now: time.Now(),
 		}
 		if leaf := deployed(i.directory(r)); leaf != nil {
 			s.served = fingerprint(leaf)
@@ -106,8 +102,8 @@ func (i *Issuer) store() store { return store{filepath.Join(i.Paths.State, "conf
 // directory is where services find the pair of a row.
 func (i *Issuer) directory(r row) string { return filepath.Join(i.Paths.Certificates, r.Directory) }
 
-// urgent tells whether this comes before that: first what no authority is asked for, then what somebody waits for, then what
-// ends first.
+// urgent tells whether this comes before that: first what no authority is asked for, then what somebody waits for,
+// then what ends first.
 func (s scene) urgent(what action, that scene, other action) bool {
 	if (what == order) != (other == order) {
 		return other == order
@@ -131,23 +127,19 @@ func (i *Issuer) tell(scenes []scene) {
 	leftOut, warnings := []status.LeftOut{}, []string{}
 	for _, s := range scenes {
 		if trouble := s.trouble(); trouble != "" {
-			leftOut = append(
-				leftOut,
-				status.LeftOut{Query: "certificates", Key: s.row.Directory, Kept: s.served != "", Error: trouble},
-			)
+			leftOut = append(leftOut,
+				status.LeftOut{Query: "certificates", Key: s.row.Directory, Kept: s.served != "", Error: trouble})
 		}
 		if s.have.leaf != nil && s.now.After(s.have.leaf.NotAfter) {
-			warnings = append(
-				warnings,
-				fmt.Sprintf("certificate %s ended at %s", s.row.Directory, s.have.leaf.NotAfter.Format(time.RFC3339)),
-			)
+			warnings = append(warnings,
+				fmt.Sprintf("certificate %s ended at %s", s.row.Directory, s.have.leaf.NotAfter.Format(time.RFC3339)))
 		}
 	}
 	i.board.Change(func(s *status.Status) { s.LeftOut, s.Warnings = leftOut, append(s.Warnings, warnings...) })
 }
 
-// keepGone is how long certbot's copy is kept of a certificate whose row is gone: a row that comes back, as when tables are
-// restored, needs no order then.
+// keepGone is how long certbot's copy is kept of a certificate whose row is gone: a row that comes back, as when
+// tables are restored, needs no order then.
 const keepGone = 24 * time.Hour
 
 // clear takes away what no row wants any more. Only what was deployed from here is touched.

@@ -78,11 +78,8 @@ func TestAsk(t *testing.T) {
 	} {
 		count := filepath.Join(t.TempDir(), "count")
 		i := working(t, "echo >>"+count+"\necho "+said+"\nexit 1\n")
-		require.ErrorContains(
-			t,
-			i.ask(t.Context(), []string{i.Paths.Program}, "https://ca.example.org/dir", time.Minute),
-			said,
-		)
+		require.ErrorContains(t, i.ask(t.Context(), []string{i.Paths.Program}, "https://ca.example.org/dir", time.Minute),
+			said)
 		made, err := os.ReadFile(count)
 		require.NoError(t, err)
 		assert.Len(t, made, tries, said)

@@ -42,15 +42,20 @@ func (o Options) Reach(ctx context.Context, p Paths, names []string) Outside {
 	case err == nil:
 		return Outside{Well: true, Seen: "asked " + server + ": it gives its directory, and is trusted"}
 	case errors.As(err, &unknown):
-		seen, remedy = "its certificate is of an authority that nobody here trusts", "set acme.root to the file with that authority's root certificate, then: mage services:start"
+		seen, remedy = "its certificate is of an authority that nobody here trusts", "set acme.root to the file with that "+
+			"authority's root certificate, then: mage services:start"
 	case errors.As(err, &host), errors.As(err, &invalid):
-		seen, remedy = err.Error(), "have the authority's own server show a certificate that is valid, and for the name in acme.directory"
+		seen, remedy = err.Error(), "have the authority's own server show a certificate that is valid, and for the name in "+
+			"acme.directory"
 	case errors.As(err, &lookup) && lookup.IsNotFound:
-		seen, remedy = "no name server that this container asks knows "+lookup.Name, "let containers of the stack's network look up that name, or set acme.directory to an authority that they can; then: mage services:start"
+		seen, remedy = "no name server that this container asks knows "+lookup.Name, "let containers of the stack's "+
+			"network look up that name, or set acme.directory to an authority that they can; then: mage services:start"
 	case errors.As(err, &answer):
-		seen, remedy = answer.Error(), "set acme.directory to the address of the authority's directory, then: mage services:start"
+		seen, remedy = answer.Error(), "set acme.directory to the address of the authority's directory, then: mage "+
+			"services:start"
 	default:
-		seen, remedy = err.Error(), "let containers of the stack's network reach that address: see its firewall, and whether the authority runs; of a container, 127.0.0.1 is the container itself"
+		seen, remedy = err.Error(), "let containers of the stack's network reach that address: see its firewall, and "+
+			"whether the authority runs; of a container, 127.0.0.1 is the container itself"
 	}
 	return Outside{Seen: "asked " + server + " from inside the container: " + seen, Remedy: remedy}
 }

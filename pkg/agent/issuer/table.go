@@ -66,16 +66,15 @@ func success(r row, leaf *x509.Certificate) change {
 // unrevoked is a certificate that the authority did not revoke.
 func unrevoked(r row, tried time.Time, err error) change {
 	return change{
-		`update certificates set last_error = $2, tried_at = $3 where id = $1`,
-		[]any{r.ID, err.Error(), tried},
-		err.Error(),
+		`update certificates set last_error = $2, tried_at = $3 where id = $1`, []any{r.ID, err.Error(), tried}, err.Error(),
 	}
 }
 
 // revoked is a certificate that is revoked and taken away.
 func revoked(r row) change {
 	return change{
-		sql:  `update certificates set last_error = null, wanted_at = null, revoked_at = coalesce(revoked_at, now()) where id = $1 and status = 'revoked'`,
+		sql: `update certificates set last_error = null, wanted_at = null, revoked_at = coalesce(revoked_at, now())
+			where id = $1 and status = 'revoked'`,
 		args: []any{r.ID},
 	}
 }

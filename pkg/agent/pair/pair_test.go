@@ -36,22 +36,10 @@ func write(t *testing.T, dir string, days int, names ...string) {
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(dir, 0o755))
-	require.NoError(
-		t,
-		os.WriteFile(
-			filepath.Join(dir, certificate.ChainFile),
-			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-			0o644,
-		),
-	)
-	require.NoError(
-		t,
-		os.WriteFile(
-			filepath.Join(dir, certificate.KeyFile),
-			pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
-			0o600,
-		),
-	)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, certificate.ChainFile),
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, certificate.KeyFile),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
 }
 
 func TestStore_For(t *testing.T) {
@@ -66,17 +54,15 @@ func TestStore_For(t *testing.T) {
 	write(t, in("both-ended"), -1, "both.example.org")
 	write(t, in("other-key"), 30, "broken.example.net")
 	write(t, in("spare"), 30)
-	require.NoError(
-		t,
-		os.Rename(filepath.Join(in("spare"), certificate.KeyFile), filepath.Join(in("other-key"), certificate.KeyFile)),
-	)
+	require.NoError(t,
+		os.Rename(filepath.Join(in("spare"), certificate.KeyFile), filepath.Join(in("other-key"), certificate.KeyFile)))
 	write(t, in("half"), 30, "half.example.net")
 	require.NoError(t, os.Remove(filepath.Join(in("half"), certificate.KeyFile)))
 
 	s := pair.NewStore(dir, "/standin", now)
-	s.Refresh(
-		[]string{"wild", "www", "early", "late", "ended", "both-ended", "other-key", "half", "absent", "../wild", "."},
-	)
+	s.Refresh([]string{
+		"wild", "www", "early", "late", "ended", "both-ended", "other-key", "half", "absent", "../wild", ".",
+	})
 	for name, want := range map[string]string{
 		"example.org":           in("wild"),
 		"a.example.org":         in("wild"),
@@ -97,17 +83,12 @@ func TestStore_For(t *testing.T) {
 		states[state.Directory] = state
 	}
 	assert.Len(t, states, 10)
-	assert.Equal(
-		t,
+	assert.Equal(t,
 		pair.State{
-			Directory: "late",
-			Names:     []string{"twice.example.net"},
-			Serial:    "1",
-			NotAfter:  now().AddDate(0, 0, 60),
-			Served:    true,
+			Directory: "late", Names: []string{"twice.example.net"},
+			Serial: "1", NotAfter: now().AddDate(0, 0, 60), Served: true,
 		},
-		states["late"],
-	)
+		states["late"])
 	assert.False(t, states["early"].Served)
 	assert.True(t, states["absent"].Missing())
 	require.Error(t, states["other-key"].Err)

@@ -32,16 +32,17 @@ func TestStore_Refresh_refuses_what_servers_refuse(t *testing.T) {
 		more []byte // behind the certificate
 		says string
 	}{
-		"short":   {short, nil, "certificate 1 of the chain has a key of 1024 bits only; RSA needs 2048"},
-		"garbage": {good, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("no certificate")}), "read certificate 2 of the chain: "},
-		"good":    {good, nil, ""},
+		"short": {short, nil, "certificate 1 of the chain has a key of 1024 bits only; RSA needs 2048"},
+		"garbage": {
+			good, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("no certificate")}),
+			"read certificate 2 of the chain: ",
+		},
+		"good": {good, nil, ""},
 	} {
 		dir := t.TempDir()
 		template := &x509.Certificate{
-			SerialNumber: big.NewInt(1),
-			DNSNames:     []string{"a.example.org"},
-			NotBefore:    now().AddDate(0, 0, -1),
-			NotAfter:     now().AddDate(0, 0, 9),
+			SerialNumber: big.NewInt(1), DNSNames: []string{"a.example.org"},
+			NotBefore: now().AddDate(0, 0, -1), NotAfter: now().AddDate(0, 0, 9),
 		}
 		der, err := x509.CreateCertificate(rand.Reader, template, template, tc.key.Public(), tc.key)
 		require.NoError(t, err)
@@ -50,14 +51,8 @@ func TestStore_Refresh_refuses_what_servers_refuse(t *testing.T) {
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "a"), 0o755))
 		chain := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), tc.more...)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "a", certificate.ChainFile), chain, 0o600))
-		require.NoError(
-			t,
-			os.WriteFile(
-				filepath.Join(dir, "a", certificate.KeyFile),
-				pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
-				0o600,
-			),
-		)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "a", certificate.KeyFile),
+			pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
 		s := pair.NewStore(dir, "/standin", now)
 		s.Refresh([]string{"a"})
 		if tc.says == "" {

@@ -30,9 +30,7 @@ var table = sync.OnceValue(func() *process.Table { //nolint:gochecknoglobals // 
 
 func sh(script string, args ...string) process.Spec {
 	return process.Spec{
-		Argv:   append([]string{"/bin/sh", "-c", script, "sh"}, args...),
-		Stdout: os.Stderr,
-		Stderr: os.Stderr,
+		Argv: append([]string{"/bin/sh", "-c", script, "sh"}, args...), Stdout: os.Stderr, Stderr: os.Stderr,
 	}
 }
 
@@ -87,13 +85,8 @@ func TestTable_Run_does_not_wait_for_what_a_command_leaves(t *testing.T) {
 	_, err = fmt.Sscan(string(content), &pid)
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
-	require.Eventually(
-		t,
-		func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) },
-		time.Minute,
-		5*time.Millisecond,
-		"the orphan is reaped",
-	)
+	require.Eventually(t, func() bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }, time.Minute,
+		5*time.Millisecond, "the orphan is reaped")
 }
 
 // A process that ends at once must not be reaped before it is known, and no status may get to another one.

@@ -45,8 +45,8 @@ func ApachePaths(value any) ([]string, error) {
 	return list, nil
 }
 
-// ApacheMembers gives a value that is a list of domains and addresses as a regular expression of Apache's: it matches the
-// addresses, and all of those domains. Whatever is no letter and no digit is in it by its number.
+// ApacheMembers gives a value that is a list of domains and addresses as a regular expression of Apache's: it matches
+// the addresses, and all of those domains. Whatever is no letter and no digit is in it by its number.
 func ApacheMembers(value any) (string, error) {
 	list, err := texts(value)
 	if err != nil {

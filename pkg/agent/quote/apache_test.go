@@ -58,7 +58,9 @@ func apacheWord(t *testing.T, text string) (value, rest string) {
 }
 
 func FuzzApache(f *testing.F) {
-	for _, seed := range []string{"", "a", `\`, `"`, `\"`, "$", "${x}", "$${x}", "${dollar}", "a>", "\n", "ü", `\n`, `a\`} {
+	for _, seed := range []string{
+		"", "a", `\`, `"`, `\"`, "$", "${x}", "$${x}", "${dollar}", "a>", "\n", "ü", `\n`, `a\`,
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
@@ -80,7 +82,13 @@ func TestApachePaths(t *testing.T) {
 	got, err = quote.ApachePaths("/all")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"/all"}, got)
-	for _, in := range []any{"", "private", "/a*", "/a?", "/[a]", "//a", "/a//b", "/../a", "/./a", "/.git", `/a"`, "/a b", "/a%2f", "/a\nb", []any{}, []any{1}, true, nil} {
+	for _, in := range []any{
+		"", "private", "/a*", "/a?", "/[a]", "//a", "/a//b", "/../a", "/./a",
+		"/.git", `/a"`, "/a b", "/a%2f", "/a\nb",
+		[]any{},
+		[]any{1},
+		true, nil,
+	} {
 		_, err := quote.ApachePaths(in)
 		assert.Error(t, err, "%v", in)
 	}
@@ -104,19 +112,24 @@ func TestApacheMembers(t *testing.T) {
 	re := matcher(t, got)
 	for name, is := range map[string]bool{
 		"ada@example.org": true, "ADA@Example.Org": true, "bob+x@example.net": true,
-		"ada@example.net": false, "ada@sub.example.org": false, "ada@exampleXorg": false, "example.org": false, "a@b@example.org": false,
-		"@example.org": false, "bobbx@example.net": false,
+		"ada@example.net": false, "ada@sub.example.org": false, "ada@exampleXorg": false, "example.org": false,
+		"a@b@example.org": false,
+		"@example.org":    false, "bobbx@example.net": false,
 	} {
 		assert.Equal(t, is, re.MatchString(name), name)
 	}
-	for _, in := range []any{"", "a b", "@", "@example.org", "ada@", "ada@example org", []any{}, nil, 1, `a"@example.org`} {
+	for _, in := range []any{
+		"", "a b", "@", "@example.org", "ada@", "ada@example org", []any{}, nil, 1, `a"@example.org`,
+	} {
 		_, err := quote.ApacheMembers(in)
 		assert.Error(t, err, "%v", in)
 	}
 }
 
 func FuzzApacheMembers(f *testing.F) {
-	for _, seed := range []string{"example.org", "a@example.org", "a#b@example.org", ".*@example.org", "a|b@example.org", "@"} {
+	for _, seed := range []string{
+		"example.org", "a@example.org", "a#b@example.org", ".*@example.org", "a|b@example.org", "@",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {

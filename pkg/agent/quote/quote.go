@@ -115,8 +115,7 @@ func Origin(value any) (string, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.Path != "" && u.Path != "/" ||
-		u.RawQuery != "" ||
-		u.Fragment != "" {
+		u.RawQuery != "" || u.Fragment != "" {
 		return "", fmt.Errorf("%s is not as http://host:port", told(value))
 	}
 	host := u.Hostname()
@@ -151,8 +150,8 @@ func Below(value any, roots ...string) (string, error) {
 	return "", fmt.Errorf("%q is not below %s", text, strings.Join(roots, " or "))
 }
 
-// Values gives what a setting holds: the values of an object, which has one for each name, or the one value itself. Names are
-// in lower case, as the tables have them: one that is written in another way would have no effect.
+// Values gives what a setting holds: the values of an object, which has one for each name, or the one value itself.
+// Names are in lower case, as the tables have them: one that is written in another way would have no effect.
 func Values(value any) ([]any, error) {
 	object, ok := value.(map[string]any)
 	if !ok {
@@ -160,8 +159,8 @@ func Values(value any) ([]any, error) {
 	}
 	out := make([]any, 0, len(object))
 	for name, v := range object {
-		if name != "*" &&
-			(name == "" || name != strings.ToLower(name) || strings.ContainsAny(name, "* @\t\r\n") || strings.HasSuffix(name, ".")) {
+		if name != "*" && (name == "" || name != strings.ToLower(name) || strings.ContainsAny(name, "* @\t\r\n") ||
+			strings.HasSuffix(name, ".")) {
 			return nil, fmt.Errorf("%q is neither a name, in lower case, nor * for all others", name)
 		}
 		out = append(out, v)

@@ -91,7 +91,9 @@ func FuzzHost(f *testing.F) {
 }
 
 func FuzzOrigin(f *testing.F) {
-	for _, seed := range []string{"http://apache:8080", "https://[::1]:1/", "http://a/b", "http://a;b", "http://a:0", "http://u:p@a"} {
+	for _, seed := range []string{
+		"http://apache:8080", "https://[::1]:1/", "http://a/b", "http://a;b", "http://a:0", "http://u:p@a",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
@@ -105,13 +107,16 @@ func FuzzOrigin(f *testing.F) {
 func TestOrigin(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"http://apache:8080": "http://apache:8080", "https://A.example/": "https://a.example", "http://[::1]:80": "http://[::1]:80", "http://192.0.2.1": "http://192.0.2.1",
+		"http://apache:8080": "http://apache:8080", "https://A.example/": "https://a.example",
+		"http://[::1]:80": "http://[::1]:80", "http://192.0.2.1": "http://192.0.2.1",
 	} {
 		got, err := quote.Origin(in)
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
-	for _, in := range []any{"apache", "http://a/path", "http://a?x", "ftp://a", "http://a:99999", "http://a:0", "http://u@a", "http://", 7} {
+	for _, in := range []any{
+		"apache", "http://a/path", "http://a?x", "ftp://a", "http://a:99999", "http://a:0", "http://u@a", "http://", 7,
+	} {
 		_, err := quote.Origin(in)
 		require.Error(t, err, "%v", in)
 	}
@@ -122,7 +127,9 @@ func TestBelow(t *testing.T) {
 	got, err := quote.Below("/srv//www/./a/", "/srv")
 	require.NoError(t, err)
 	assert.Equal(t, "/srv/www/a", got)
-	for _, in := range []string{"/etc", "/srv", "/srv/", "/srvother/x", "/srv/../etc/passwd", "srv/x", "/srv/a/..", "/srv/a\nb"} {
+	for _, in := range []string{
+		"/etc", "/srv", "/srv/", "/srvother/x", "/srv/../etc/passwd", "srv/x", "/srv/a/..", "/srv/a\nb",
+	} {
 		_, err := quote.Below(in, "/srv")
 		require.Error(t, err, in)
 	}
@@ -133,7 +140,9 @@ func TestNumber(t *testing.T) {
 	got, err := quote.Number(json.Number("31536000"))
 	require.NoError(t, err)
 	assert.Equal(t, "31536000", got)
-	for _, in := range []any{json.Number("-1"), json.Number("1.5"), json.Number("1e3"), json.Number("99999999999"), "1; evil", true, nil} {
+	for _, in := range []any{
+		json.Number("-1"), json.Number("1.5"), json.Number("1e3"), json.Number("99999999999"), "1; evil", true, nil,
+	} {
 		_, err := quote.Number(in)
 		require.Error(t, err, "%v", in)
 	}
@@ -155,7 +164,9 @@ func TestWords(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "index.html index.htm", got)
 	}
-	for _, in := range []any{"a;", "../a", "/etc/passwd", "", []any{}, []any{"a b"}, true, strings.Repeat("x", 500) + ";"} {
+	for _, in := range []any{
+		"a;", "../a", "/etc/passwd", "", []any{}, []any{"a b"}, true, strings.Repeat("x", 500) + ";",
+	} {
 		_, err := quote.Words(in)
 		require.Error(t, err, "%v", in)
 	}
@@ -169,7 +180,9 @@ func TestValues(t *testing.T) {
 	all, err := quote.Values(map[string]any{"a.example.org": "x", "*": true, "0/25.2.0.192.in-addr.arpa": nil})
 	require.NoError(t, err)
 	assert.ElementsMatch(t, []any{"x", true, nil}, all)
-	for _, name := range []string{"A.example.org", "*.example.org", "a.example.org.", "ada@example.org", " a.example.org", ""} {
+	for _, name := range []string{
+		"A.example.org", "*.example.org", "a.example.org.", "ada@example.org", " a.example.org", "",
+	} {
 		_, err := quote.Values(map[string]any{name: true})
 		require.ErrorContains(t, err, "is neither a name, in lower case, nor * for all others", name)
 	}

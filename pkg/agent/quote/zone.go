@@ -17,8 +17,9 @@ const (
 	maxData   = 1<<16 - 1 // of all that a record holds
 )
 
-// ZoneRecord writes a row of a table of records as one line of a zone file: its columns id, name, ttl, type, priority and
-// content. Each kind of record has its form, and what does not have it is refused. With most, a TTL is at most that.
+// ZoneRecord writes a row of a table of records as one line of a zone file: its columns id, name, ttl, type, priority
+// and content. Each kind of record has its form, and what does not have it is refused. With most, a TTL is at most
+// that.
 func ZoneRecord(row any, most ...int) (string, error) {
 	columns, ok := row.(map[string]any)
 	if !ok {
@@ -91,8 +92,8 @@ func recordData() map[string]func(string) (string, error) {
 	}
 }
 
-// ZoneName writes a value as the name of a zone file: one without a dot at its end is relative to the zone, and @ is the
-// zone itself. What is no letter, digit, hyphen or underscore is escaped.
+// ZoneName writes a value as the name of a zone file: one without a dot at its end is relative to the zone, and @ is
+// the zone itself. What is no letter, digit, hyphen or underscore is escaped.
 func ZoneName(value any) (string, error) {
 	typed, ok := value.(string)
 	if !ok {
@@ -139,11 +140,8 @@ func ZoneMailbox(value any) (string, error) {
 		return "", err
 	}
 	if at > maxLabel {
-		return "", fmt.Errorf(
-			"%q is no mailbox of the DNS: there are more than %d characters before the @",
-			address,
-			maxLabel,
-		)
+		return "", fmt.Errorf("%q is no mailbox of the DNS: there are more than %d characters before the @",
+			address, maxLabel)
 	}
 	return escaped(address[:at], isPlain) + "." + domain, nil
 }

@@ -41,14 +41,28 @@ func TestZoneRecord(t *testing.T) {
 		{"@", "MX", "mail", "example.org.\t60\tIN\tMX\t10 mail.example.org."},
 		{"@", "MX", ".", "example.org.\t60\tIN\tMX\t10 ."},
 		{"@", "NS", "@", "example.org.\t60\tIN\tNS\texample.org."},
-		{"_imaps._tcp", "SRV", "1 993 mail.example.org.", "_imaps._tcp.example.org.\t60\tIN\tSRV\t10 1 993 mail.example.org."},
-		{"@", "CAA", "0 issue ca.example; validationmethods=dns-01", "example.org.\t60\tIN\tCAA\t0 issue \"ca.example; validationmethods=dns-01\""},
+		{
+			"_imaps._tcp", "SRV", "1 993 mail.example.org.", "_imaps._tcp.example.org.\t60\tIN\tSRV\t10 1 993 mail.example.org.",
+		},
+		{
+			"@", "CAA", "0 issue ca.example; validationmethods=dns-01",
+			"example.org.\t60\tIN\tCAA\t0 issue \"ca.example; validationmethods=dns-01\"",
+		},
 		{"@", "CAA", `0 issue "ca.example"`, "example.org.\t60\tIN\tCAA\t0 issue \"ca.example\""},
-		{"_25._tcp", "TLSA", "3 1 1 " + strings.Repeat("ab", 32), "_25._tcp.example.org.\t60\tIN\tTLSA\t3 1 1 " + strings.Repeat("ab", 32)},
+		{
+			"_25._tcp", "TLSA", "3 1 1 " + strings.Repeat("ab", 32),
+			"_25._tcp.example.org.\t60\tIN\tTLSA\t3 1 1 " + strings.Repeat("ab", 32),
+		},
 		{"h", "SSHFP", "4 2 " + strings.Repeat("AB", 32), "h.example.org.\t60\tIN\tSSHFP\t4 2 " + strings.Repeat("AB", 32)},
-		{"sub", "DS", "12345 13 2 " + strings.Repeat("ab ", 32), "sub.example.org.\t60\tIN\tDS\t12345 13 2 " + strings.Repeat("AB", 32)},
+		{
+			"sub", "DS", "12345 13 2 " + strings.Repeat("ab ", 32),
+			"sub.example.org.\t60\tIN\tDS\t12345 13 2 " + strings.Repeat("AB", 32),
+		},
 		{"@", "HTTPS", `1 . alpn="h2,h3" port=8443`, "example.org.\t60\tIN\tHTTPS\t1 . alpn=\"h2,h3\" port=\"8443\""},
-		{"@", "NAPTR", `100 10 "u" "sip+E2U" "!^.*$!sip:ada@example.org!" .`, "example.org.\t60\tIN\tNAPTR\t100 10 \"u\" \"sip+E2U\" \"!^.*$!sip:ada@example.org!\" ."},
+		{
+			"@", "NAPTR", `100 10 "u" "sip+E2U" "!^.*$!sip:ada@example.org!" .`,
+			"example.org.\t60\tIN\tNAPTR\t100 10 \"u\" \"sip+E2U\" \"!^.*$!sip:ada@example.org!\" .",
+		},
 	} {
 		line, err := quote.ZoneRecord(row(tc.name, tc.kind, tc.content))
 		require.NoError(t, err)
@@ -61,7 +75,8 @@ func TestZoneRecord(t *testing.T) {
 func TestZoneRecord_texts_keep_every_byte(t *testing.T) {
 	t.Parallel()
 	for _, content := range []string{
-		"v=DKIM1; k=rsa; p=" + strings.Repeat("A", 400), strings.Repeat("a", 254) + "ü", `say "hi"; c:\temp \; 100%`, "one\nevil A 192.0.2.66", "\\", `"`, "a\x01b",
+		"v=DKIM1; k=rsa; p=" + strings.Repeat("A", 400), strings.Repeat("a", 254) + "ü", `say "hi"; c:\temp \; 100%`,
+		"one\nevil A 192.0.2.66", "\\", `"`, "a\x01b",
 	} {
 		line, err := quote.ZoneRecord(row("n", "TXT", content))
 		require.NoError(t, err)
@@ -86,8 +101,9 @@ func TestZoneRecord_refuses(t *testing.T) {
 		"CNAME": {"a..b", "", strings.Repeat("a", 64), `a\`, `a\999`}, "SRV": {"1 993", "1 70000 a", "x 1 a"},
 		"CAA": {"0 issue", "256 issue x", "0 is-sue x"}, "TLSA": {"3 1 1 xyz", "3 1 1 abc", "3 1 ab"}, "DS": {"70000 1 1 ab"},
 		"NAPTR": {`1 1 "u" "x" "y`, "1 1 u x y", "1 1 u x y . ; z", "1 1 u x y .\nevil A 192.0.2.66"},
-		"HTTPS": {"1", "x .", "1 . alpn=h2 (", "1 . alpn=h2\nevil A 192.0.2.66", `1 . alpn="h2`, `1 . alpn=h2\`}, "SOA": {"x"},
-		"TXT": {strings.Repeat("a", 65535)},
+		"HTTPS": {"1", "x .", "1 . alpn=h2 (", "1 . alpn=h2\nevil A 192.0.2.66", `1 . alpn="h2`, `1 . alpn=h2\`},
+		"SOA":   {"x"},
+		"TXT":   {strings.Repeat("a", 65535)},
 	} {
 		for _, content := range contents {
 			line, err := quote.ZoneRecord(row("n", kind, content))
@@ -98,7 +114,10 @@ func TestZoneRecord_refuses(t *testing.T) {
 
 func TestZoneName(t *testing.T) {
 	t.Parallel()
-	for typed, want := range map[string]string{"a.b": "a.b", "a.b.": "a.b.", `a\.b`: `a\046b`, "a b;c": `a\032b\059c`, `\065`: "A", "ü.": `\195\188.`, "$INCLUDE": `\036INCLUDE`} {
+	for typed, want := range map[string]string{
+		"a.b": "a.b", "a.b.": "a.b.", `a\.b`: `a\046b`, "a b;c": `a\032b\059c`,
+		`\065`: "A", "ü.": `\195\188.`, "$INCLUDE": `\036INCLUDE`,
+	} {
 		got, err := quote.ZoneName(typed)
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
@@ -154,7 +173,12 @@ func TestZoneRecord_longest(t *testing.T) {
 		ttl  any
 		most []int
 		want string
-	}{{nil, []int{60}, "www IN A "}, {90, []int{60}, "www 60 IN A "}, {30, []int{60}, "www 30 IN A "}, {90, nil, "www 90 IN A "}} {
+	}{
+		{nil, []int{60}, "www IN A "},
+		{90, []int{60}, "www 60 IN A "},
+		{30, []int{60}, "www 30 IN A "},
+		{90, nil, "www 90 IN A "},
+	} {
 		r["ttl"] = tc.ttl
 		line, err := quote.ZoneRecord(r, tc.most...)
 		require.NoError(t, err)
@@ -169,7 +193,9 @@ func TestEndpoints(t *testing.T) {
 	list, err := quote.Endpoints([]any{"192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:53"})
 	require.NoError(t, err)
 	assert.Equal(t, []quote.Endpoint{{"192.0.2.1", 0}, {"192.0.2.1", 5353}, {"2001:db8::1", 0}, {"2001:db8::1", 53}}, list)
-	for _, bad := range []any{"192.0.2.1:0", "192.0.2.1:70000", "192.0.2.1; }; evil", "ns1:53", 7, []any{[]any{"192.0.2.1"}}, []any{[]any{}}} {
+	for _, bad := range []any{
+		"192.0.2.1:0", "192.0.2.1:70000", "192.0.2.1; }; evil", "ns1:53", 7, []any{[]any{"192.0.2.1"}}, []any{[]any{}},
+	} {
 		_, err = quote.Endpoints(bad)
 		assert.Error(t, err, bad)
 	}

@@ -180,8 +180,7 @@ func binding(content string) (string, error) {
 	for _, p := range fields[2:] {
 		if !parameter.MatchString(p) {
 			return "", fmt.Errorf(
-				"%q is no parameter that is known here, such as alpn=h2; of others the number is written, as key65333=VALUE",
-				p,
+				"%q is no parameter that is known here, such as alpn=h2; of others the number is written, as key65333=VALUE", p,
 			)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/poststack/poststack/pkg/agent/rows"
 )
 
-// Checker tries the files that are prepared in a directory, some of which differ from what is served. What it prints says
-// what is wrong.
+// Checker tries the files that are prepared in a directory, some of which differ from what is served. What it prints
+// says what is wrong.
 type Checker func(ctx context.Context, stage string, changed []Change) (output string, err error)
 
 // How often a checker is asked at most while it is looked for the rows that it refuses. One that stops at the first
@@ -233,10 +233,9 @@ func (a *Applier) commit(now rendering, set rows.Set) (Result, error) {
 		_, kept := a.last(id)
 		res.LeftOut = append(res.LeftOut, LeftOut{ID: id, Kept: kept, Err: r.err})
 	}
-	slices.SortFunc(
-		res.LeftOut,
-		func(a, b LeftOut) int { return cmp.Or(cmp.Compare(a.Query, b.Query), cmp.Compare(a.Key, b.Key)) },
-	)
+	slices.SortFunc(res.LeftOut, func(a, b LeftOut) int {
+		return cmp.Or(cmp.Compare(a.Query, b.Query), cmp.Compare(a.Key, b.Key))
+	})
 	clear(a.good)
 	clear(a.earlier)
 	for query, list := range res.Rows {

@@ -50,9 +50,7 @@ func newSite(t *testing.T) *site {
 	}
 	s.Outputs = []render.Output{
 		{
-			Name: "site",
-			Each: "domains",
-			Path: parse("{{with .row.name}}sites/{{.}}{{end}}"),
+			Name: "site", Each: "domains", Path: parse("{{with .row.name}}sites/{{.}}{{end}}"),
 			Body: parse("{{refuse .row.text}}"),
 		},
 		{Name: "list", Path: parse("list"), Body: parse("{{range .domains}}{{.name}}={{.text}}\n{{end}}")},
@@ -139,11 +137,8 @@ func TestApplier(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	res, files := s.apply("a", "1", "b", "2")
-	assert.Equal(
-		t,
-		[]render.Change{{render.Added, "list"}, {render.Added, "sites/a"}, {render.Added, "sites/b"}},
-		res.Changed,
-	)
+	assert.Equal(t, []render.Change{{render.Added, "list"}, {render.Added, "sites/a"}, {render.Added, "sites/b"}},
+		res.Changed)
 	assert.Equal(t, map[string]string{"a": "1", "b": "2", "list": "a=1\nb=2\n"}, files)
 	assert.Equal(t, 1, s.checks)
 
@@ -152,11 +147,8 @@ func TestApplier(t *testing.T) {
 	assert.Equal(t, 1, s.checks, "what has not changed is not checked")
 
 	res, files = s.apply("b", "3")
-	assert.Equal(
-		t,
-		[]render.Change{{render.Changed, "list"}, {render.Removed, "sites/a"}, {render.Changed, "sites/b"}},
-		res.Changed,
-	)
+	assert.Equal(t, []render.Change{{render.Changed, "list"}, {render.Removed, "sites/a"}, {render.Changed, "sites/b"}},
+		res.Changed)
 	assert.Equal(t, map[string]string{"b": "3", "list": "b=3\n"}, files)
 }
 
@@ -239,12 +231,8 @@ func TestApplier_keeps_everything_when_no_row_is_to_blame(t *testing.T) {
 	}
 	s.fail = nil
 	res, files := s.apply("a", "2", "b", "3")
-	assert.Equal(
-		t,
-		map[string]string{"a": "2", "b": "3", "list": "a=2\nb=3\n"},
-		files,
-		"and nothing is held against the rows",
-	)
+	assert.Equal(t, map[string]string{"a": "2", "b": "3", "list": "a=2\nb=3\n"}, files,
+		"and nothing is held against the rows")
 	assert.Empty(t, res.LeftOut)
 }
 
@@ -253,24 +241,8 @@ func TestApplier_keeps_rows_in_their_place(t *testing.T) {
 	s := newSite(t)
 	outside := filepath.Join(filepath.Dir(s.dir), "outside")
 	long := strings.Repeat("x", 300)
-	res, files := s.apply(
-		"../../outside",
-		"evil",
-		"/etc/x",
-		"evil",
-		"",
-		"no file",
-		"..",
-		"evil",
-		"a\nb",
-		"evil",
-		"ok",
-		"1",
-		"a/../ok",
-		"evil",
-		long,
-		"1",
-	)
+	res, files := s.apply("../../outside", "evil", "/etc/x", "evil", "", "no file", "..", "evil", "a\nb", "evil", "ok",
+		"1", "a/../ok", "evil", long, "1")
 	assert.Equal(t, "1", files["ok"])
 	assert.NoFileExists(t, outside)
 	assert.Len(t, res.LeftOut, 6, "%q", leftOut(res))
@@ -312,9 +284,7 @@ func TestApplier_blames_the_row_that_others_use(t *testing.T) {
 	s.Outputs = []render.Output{
 		{Name: "settings", Each: "settings", Body: template.Must(parse("s").Parse("{{refuse .row.text}}"))},
 		{
-			Name: "site",
-			Each: "domains",
-			Path: s.Outputs[0].Path,
+			Name: "site", Each: "domains", Path: s.Outputs[0].Path,
 			Body: template.Must(parse("d").Parse("{{range .settings}}{{refuse .text}}{{end}}")),
 		},
 		s.Outputs[1],

@@ -1,4 +1,5 @@
-// Package status is what an agent tells of itself: a JSON file in its container, which health checks and the stack read.
+// Package status is what an agent tells of itself: a JSON file in its container, which health checks and the stack
+// read.
 package status
 
 import (
@@ -85,7 +86,8 @@ type LeftOut struct {
 	Error string `json:"error"`
 }
 
-// Board holds the status of a running agent, and writes each change to its file. Its methods may be called side by side.
+// Board holds the status of a running agent, and writes each change to its file. Its methods may be called side by
+// side.
 type Board struct {
 	path string
 	warn func(error)
@@ -95,18 +97,9 @@ type Board struct {
 
 // NewBoard makes the board of a service; warn is told when the file cannot be written.
 func NewBoard(service, path string, warn func(error)) *Board {
-	b := &Board{
-		path: path,
-		warn: warn,
-		now: Status{
-			Service:  service,
-			State:    Starting,
-			Rows:     None,
-			Since:    time.Now(),
-			LeftOut:  []LeftOut{},
-			Warnings: []string{},
-		},
-	}
+	b := &Board{path: path, warn: warn, now: Status{
+		Service: service, State: Starting, Rows: None, Since: time.Now(), LeftOut: []LeftOut{}, Warnings: []string{},
+	}}
 	b.Change(func(*Status) {})
 	return b
 }
@@ -130,13 +123,8 @@ func (b *Board) Now() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now
-	now.LeftOut, now.Warnings, now.Certificates = slices.Clone(
-		now.LeftOut,
-	), slices.Clone(
-		now.Warnings,
-	), slices.Clone(
-		now.Certificates,
-	)
+	now.LeftOut, now.Warnings, now.Certificates = slices.Clone(now.LeftOut), slices.Clone(now.Warnings),
+		slices.Clone(now.Certificates)
 	return now
 }
 

@@ -72,10 +72,7 @@ func syntaxError(err error) *SyntaxError {
 
 func newInstruction(node *parser.Node) Instruction {
 	in := Instruction{
-		Line:    node.StartLine,
-		Verb:    strings.ToUpper(node.Value),
-		Flags:   node.Flags,
-		Heredoc: len(node.Heredocs) > 0,
+		Line: node.StartLine, Verb: strings.ToUpper(node.Value), Flags: node.Flags, Heredoc: len(node.Heredocs) > 0,
 	}
 	in.Text = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(node.Original), node.Value))
 	if in.Verb == "ONBUILD" && node.Next != nil && len(node.Next.Children) > 0 {

@@ -18,16 +18,12 @@ func parse(t *testing.T, text string) dockerfile.File {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	f := parse(
-		t,
-		"# note\nFROM a AS b\nRUN x \\\n  # between\n\n  && y\ncopy\t--from=b\t--chown=1 [\"c d\", \"/e\"]\nARG A=1 B=\nONBUILD ADD f /g\nRUN <<E\nz\nE\n",
-	)
+	f := parse(t, "# note\nFROM a AS b\nRUN x \\\n  # between\n\n  && y\ncopy\t--from=b\t--chown=1 [\"c d\", "+
+		"\"/e\"]\nARG A=1 B=\nONBUILD ADD f /g\nRUN <<E\nz\nE\n")
 	require.Len(t, f.Instructions, 6)
-	assert.Equal(
-		t,
+	assert.Equal(t,
 		dockerfile.Instruction{Line: 2, Verb: "FROM", Flags: []string{}, Words: []string{"a", "AS", "b"}, Text: "a AS b"},
-		f.Instructions[0],
-	)
+		f.Instructions[0])
 	assert.Equal(t, 3, f.Instructions[1].Line)
 	assert.Equal(t, "x   && y", f.Instructions[1].Text)
 	copied := f.Instructions[2]
@@ -35,11 +31,8 @@ func TestParse(t *testing.T) {
 	from, ok := copied.Flag("--from")
 	assert.True(t, ok)
 	assert.Equal(t, "b", from)
-	assert.Equal(
-		t,
-		[]dockerfile.Argument{{Name: "A", Default: "1", Given: true}, {Name: "B", Given: true}},
-		f.Instructions[3].Arguments(),
-	)
+	assert.Equal(t, []dockerfile.Argument{{Name: "A", Default: "1", Given: true}, {Name: "B", Given: true}},
+		f.Instructions[3].Arguments())
 	assert.Equal(t, "ADD", f.Instructions[4].Trigger.Verb)
 	assert.True(t, f.Instructions[5].Heredoc)
 
@@ -53,11 +46,8 @@ func TestFile_Insert(t *testing.T) {
 	t.Parallel()
 	f := parse(t, "FROM a\r\n# note\r\nRUN b\r\n")
 	assert.Equal(t, "FROM a\n# note\nRUN b\n", f.Insert(nil))
-	assert.Equal(
-		t,
-		"FROM a\n# note\nLABEL c=d\nRUN b\n\nLABEL e=f",
-		f.Insert(map[int]string{3: "LABEL c=d", 99: "LABEL e=f"}),
-	)
+	assert.Equal(t, "FROM a\n# note\nLABEL c=d\nRUN b\n\nLABEL e=f",
+		f.Insert(map[int]string{3: "LABEL c=d", 99: "LABEL e=f"}))
 }
 
 // What the builders make of each was seen on docker 20.10 (classic builder) and podman 4.3.

@@ -61,10 +61,8 @@ func TestFake_hooks(t *testing.T) {
 		return enginetest.Outcome{StartError: errors.New("no room")}
 	}
 	file := engine.File{Path: "/run/pass", Mode: 0o400, Content: []byte("x")}
-	id, err := f.ContainerCreate(
-		t.Context(),
-		engine.ContainerSpec{Name: "job", Image: "debian:12", Files: []engine.File{file}},
-	)
+	id, err := f.ContainerCreate(t.Context(),
+		engine.ContainerSpec{Name: "job", Image: "debian:12", Files: []engine.File{file}})
 	require.NoError(t, err)
 	require.NoError(t, f.ContainerStart(t.Context(), id))
 	code, err := f.ContainerWait(t.Context(), id)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
@@ -27,12 +26,8 @@ func (f *Fake) ContainerCreate(ctx context.Context, spec engine.ContainerSpec) (
 	}
 	for _, p := range spec.Ports {
 		if p.HostIP == "" {
-			return "", fmt.Errorf(
-				"create container %q: publish port %d: HostIP %q is not an address",
-				spec.Name,
-				p.Container,
-				p.HostIP,
-			)
+			return "", fmt.Errorf("create container %q: publish port %d: HostIP %q is not an address",
+				spec.Name, p.Container, p.HostIP)
 		}
 	}
 	id := f.id("container")
@@ -226,10 +221,7 @@ func (f *Fake) ContainerRemove(ctx context.Context, id engine.ContainerID) error
 
 // ContainerLogs writes what Behave said the program prints; with Follow it waits for the end.
 func (f *Fake) ContainerLogs(
-	ctx context.Context,
-	id engine.ContainerID,
-	o engine.LogOptions,
-	stdout, stderr io.Writer,
+	ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer,
 ) error {
 	c, err := f.reach(ctx, "ContainerLogs", id)
 	if err != nil {
@@ -247,12 +239,4 @@ func (f *Fake) ContainerLogs(
 		_, err = f.ContainerWait(ctx, id)
 	}
 	return err
-}
-
-func tail(s string, n int) string {
-	lines := strings.SplitAfter(strings.TrimSuffix(s, "\n"), "\n")
-	if n == 0 || len(lines) <= n {
-		return s
-	}
-	return strings.Join(lines[len(lines)-n:], "") + "\n"
 }

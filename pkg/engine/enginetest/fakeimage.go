@@ -104,10 +104,7 @@ func (f *Fake) ImagePull(ctx context.Context, ref engine.Ref) error {
 
 // ImageImport keeps the archive's hash as the ID, and the LABEL, ENV, USER and STOPSIGNAL changes.
 func (f *Fake) ImageImport(
-	ctx context.Context,
-	rootfs io.Reader,
-	ref engine.Ref,
-	changes []string,
+	ctx context.Context, rootfs io.Reader, ref engine.Ref, changes []string,
 ) (engine.ImageID, error) {
 	if err := f.enter(ctx, "ImageImport", string(ref)); err != nil {
 		return "", err
@@ -179,12 +176,8 @@ func (f *Fake) Build(ctx context.Context, spec engine.BuildSpec) (engine.BuildOu
 	}
 	f.mu.Unlock()
 	img := engine.Image{
-		ID:        id,
-		Tags:      spec.Tags,
-		SizeBytes: int64(len(text)),
-		Created:   time.Now(),
-		Labels:    maps.Clone(spec.Labels),
-		Layers:    layers,
+		ID: id, Tags: spec.Tags, SizeBytes: int64(len(text)),
+		Created: time.Now(), Labels: maps.Clone(spec.Labels), Layers: layers,
 	}
 	f.AddImage(img)
 	return engine.BuildOutput{ID: id, Steps: fakeSteps(spec, string(text), cached)}, nil

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/runner"
@@ -10,9 +11,7 @@ import (
 
 // ContainerExec asks OnExec.
 func (f *Fake) ContainerExec(
-	ctx context.Context,
-	id engine.ContainerID,
-	spec engine.ExecSpec,
+	ctx context.Context, id engine.ContainerID, spec engine.ExecSpec,
 ) (engine.ExecResult, error) {
 	c, err := f.reach(ctx, "ContainerExec", id)
 	if err != nil {
@@ -90,4 +89,13 @@ func (f *Fake) ExecCommand(id engine.ContainerID, spec engine.ExecSpec, tty bool
 		args = append(args, "--tty")
 	}
 	return runner.Command{Program: "fake-engine", Args: append(append(args, string(id)), spec.Command...)}
+}
+
+// tail are the last lines; 0 leaves all.
+func tail(s string, n int) string {
+	lines := strings.SplitAfter(strings.TrimSuffix(s, "\n"), "\n")
+	if n == 0 || len(lines) <= n {
+		return s
+	}
+	return strings.Join(lines[len(lines)-n:], "") + "\n"
 }

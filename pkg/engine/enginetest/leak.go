@@ -102,11 +102,7 @@ func underTest(ctx context.Context) ([]*engine.Engine, error) {
 	var out []*engine.Engine
 	for name := range strings.SplitSeq(cmp.Or(os.Getenv(EnvEngines), os.Getenv("POSTSTACK_ENGINE")), ",") {
 		e, err := engine.Open(ctx, engine.Options{
-			Want: strings.TrimSpace(
-				name,
-			),
-			Getenv:     os.Getenv,
-			CacheDir:   cache,
+			Want: strings.TrimSpace(name), Getenv: os.Getenv, CacheDir: cache,
 			RuntimeDir: cmp.Or(os.Getenv("XDG_RUNTIME_DIR"), "/tmp"),
 		})
 		if err != nil {
@@ -207,9 +203,7 @@ func (s *Suite) files() []string {
 	var left []string
 	for _, entry := range entries {
 		path := filepath.Join(s.dir, entry.Name())
-		if inside, err := os.ReadDir(
-			path,
-		); entry.Name() == fmt.Sprintf("poststack-%d", os.Getuid()) && err == nil &&
+		if inside, err := os.ReadDir(path); entry.Name() == fmt.Sprintf("poststack-%d", os.Getuid()) && err == nil &&
 			len(inside) == 0 {
 			continue
 		}

@@ -46,9 +46,7 @@ func listening() map[uint16]bool {
 // forwarders finds the ports that an engine's programs hold for containers, and the programs.
 func forwarders(kind engine.Kind) map[uint16]string {
 	programs := map[string]bool{
-		"conmon":       kind == engine.Podman,
-		"rootlessport": kind == engine.Podman,
-		"docker-proxy": kind == engine.Docker,
+		"conmon": kind == engine.Podman, "rootlessport": kind == engine.Podman, "docker-proxy": kind == engine.Docker,
 	}
 	open := sockets()
 	out := map[uint16]string{}

@@ -70,9 +70,7 @@ func newPage(r Report) page {
 	if doc := r.Setup; doc != nil {
 		p.Setup = newSetup(doc)
 		took = fact{
-			"Last setup",
-			present.Duration(seconds(doc.Seconds)),
-			count(len(doc.Phases), "phase") + ", " + p.Setup.Word,
+			"Last setup", present.Duration(seconds(doc.Seconds)), count(len(doc.Phases), "phase") + ", " + p.Setup.Word,
 		}
 		p.Title = title(doc)
 		p.Lead = fmt.Sprintf("Stack %s, %s", i.Stack, moment(doc.Started))

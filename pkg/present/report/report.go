@@ -1,5 +1,5 @@
-// Package report draws the report of a stack: one HTML file that needs nothing else, no script, no request. It
-// shows the last setup on a time line, how the services are and what they serve, what the images are made of, and the state
+// Package report draws the report of a stack: one HTML file that needs nothing else, no script, no request. It shows
+// the last setup on a time line, how the services are and what they serve, what the images are made of, and the state
 // of the database.
 //
 // Texts in it come from outside: instructions, error messages, names. They go through html/template, which
@@ -57,12 +57,9 @@ func ReadSetup(logs string) (*present.Document, error) {
 		return nil, fmt.Errorf("read last setup %q: %w; the next mage setup writes it again", path, err)
 	}
 	if doc.Version != present.DocumentVersion {
-		return nil, fmt.Errorf(
-			"read last setup %q: it has version %d, and this program reads %d; the next mage setup writes it again",
-			path,
-			doc.Version,
-			present.DocumentVersion,
-		)
+		return nil,
+			fmt.Errorf("read last setup %q: it has version %d, and this program reads %d; the next mage setup writes it again",
+				path, doc.Version, present.DocumentVersion)
 	}
 	return &doc, nil
 }

@@ -28,58 +28,38 @@ func phase(name string, after, took float64, outcome event.Outcome, steps ...str
 	at := began().Add(time.Duration(after * float64(time.Second)))
 	p := present.Phase{Name: name, Started: at, Seconds: took, Outcome: outcome}
 	for i, text := range steps {
-		p.Steps = append(
-			p.Steps,
-			present.Step{
-				Started: at.Add(time.Duration(float64(i) * took / float64(len(steps)) * float64(time.Second))),
-				Text:    text,
-			},
-		)
+		p.Steps = append(p.Steps, present.Step{
+			Started: at.Add(time.Duration(float64(i) * took / float64(len(steps)) * float64(time.Second))), Text: text,
+		})
 	}
 	return p
 }
 
 func setup(took float64, outcome event.Outcome, phases ...present.Phase) *present.Document {
 	return &present.Document{
-		Version: present.DocumentVersion,
-		Target:  "setup",
-		Started: began(),
-		Seconds: took,
-		Outcome: outcome,
-		Phases:  phases,
+		Version: present.DocumentVersion, Target: "setup", Started: began(), Seconds: took, Outcome: outcome, Phases: phases,
 	}
 }
 
 // stock is an inventory of two images and a database.
 func stock() inventory.Inventory {
 	return inventory.Inventory{
-		Taken:    began(),
-		Stack:    "shop-1a2b3c",
+		Taken: began(), Stack: "shop-1a2b3c",
 		Versions: []inventory.Version{{Of: "podman", Version: "4.3.1", From: "the engine"}},
 		Images: []inventory.Image{
 			{
-				Name:      "base-debian",
-				Ref:       "localhost/poststack/base-debian:latest",
-				ID:        "sha256:1",
-				Current:   true,
-				SizeBytes: 150e6,
+				Name: "base-debian", Ref: "localhost/poststack/base-debian:latest", ID: "sha256:1", Current: true, SizeBytes: 150e6,
 				Layers: []inventory.Layer{
-					{Instruction: "RUN install", SizeBytes: 100e6},
-					{Instruction: "COPY a /b", SizeBytes: 50e6},
+					{Instruction: "RUN install", SizeBytes: 100e6}, {Instruction: "COPY a /b", SizeBytes: 50e6},
 				},
 				Packages: []inventory.Package{
-					{Name: "coreutils", Version: "9.1", SizeBytes: 60e6},
-					{Name: "bash", Version: "5.2", SizeBytes: 20e6},
+					{Name: "coreutils", Version: "9.1", SizeBytes: 60e6}, {Name: "bash", Version: "5.2", SizeBytes: 20e6},
 				},
 			},
 			{
-				Name:      "postgres",
-				Parent:    "base-debian",
-				ID:        "sha256:2",
-				SizeBytes: 400e6,
+				Name: "postgres", Parent: "base-debian", ID: "sha256:2", SizeBytes: 400e6,
 				Layers: []inventory.Layer{
-					{Instruction: "RUN install", SizeBytes: 150e6, Inherited: true},
-					{Instruction: "RUN postgres", SizeBytes: 250e6},
+					{Instruction: "RUN install", SizeBytes: 150e6, Inherited: true}, {Instruction: "RUN postgres", SizeBytes: 250e6},
 				},
 				Packages: []inventory.Package{
 					{Name: "postgresql-15", Version: "15.20", SizeBytes: 90e6},
@@ -89,9 +69,7 @@ func stock() inventory.Inventory {
 			{Name: "mail", Description: "not built yet"},
 		},
 		Database: inventory.Database{
-			URL:      "postgresql://poststack@127.0.0.1:5432/poststack",
-			Answers:  "yes",
-			Encoding: "UTF8",
+			URL: "postgresql://poststack@127.0.0.1:5432/poststack", Answers: "yes", Encoding: "UTF8",
 		},
 		Schema: inventory.Schema{State: "outdated (1 pending)", Changesets: []inventory.Changeset{
 			{File: "001.sql", ID: "001", State: "applied"}, {File: "002.sql", ID: "002", State: "pending"},
@@ -121,16 +99,12 @@ func shares(t *testing.T, page string) []float64 {
 
 func TestRender(t *testing.T) {
 	t.Parallel()
-	overlapping := setup(
-		10,
-		event.Done,
+	overlapping := setup(10, event.Done,
 		phase("build:postgres", 0, 8, event.Done, "step 1: FROM a (cached)", "step 2: RUN b"),
-		phase("build:liquibase", 1, 9, event.Done, "waiting for another process that builds liquibase", "step 1: FROM a"),
-	)
+		phase("build:liquibase", 1, 9, event.Done, "waiting for another process that builds liquibase", "step 1: FROM a"))
 	failed := setup(3, event.Failed, phase("build:base", 0, 3, event.Failed, "step 1: RUN false"))
-	failed.Error, failed.Phases[0].Text, failed.Phases[0].Detail = "build:base: exit status 1", "exit status 1", []string{
-		"no such file",
-	}
+	failed.Error, failed.Phases[0].Text, failed.Phases[0].Detail = "build:base: exit status 1", "exit status 1",
+		[]string{"no such file"}
 	failed.Phases[0].Log = "logs/containers/base.log"
 	backwards := setup(2, event.Done, phase("build:base", -5, 30, event.Done, "x"))
 	for name, tc := range map[string]struct {
@@ -138,14 +112,32 @@ func TestRender(t *testing.T) {
 		want []string
 		not  []string
 	}{
-		"no setup":          {nil, []string{"No setup has been recorded in this checkout", "mage setup"}, []string{`id="timeline-title"`}},
-		"an empty document": {&present.Document{Version: 1}, []string{"The last setup did not end", "before its first phase"}, []string{`id="timeline-title"`}},
+		"no setup": {
+			nil, []string{"No setup has been recorded in this checkout", "mage setup"}, []string{`id="timeline-title"`},
+		},
+		"an empty document": {
+			&present.Document{Version: 1},
+			[]string{"The last setup did not end", "before its first phase"},
+			[]string{`id="timeline-title"`},
+		},
 		"phases side by side": {overlapping, []string{
 			"The last setup took 10.0s", "build:postgres", "build:liquibase", "from the cache", "waited", "step 2: RUN b",
 		}, nil},
-		"a failure":        {failed, []string{"The last setup failed after 3.0s", "no such file", "logs/containers/base.log", "c-failed"}, []string{">waited<"}},
-		"an interrupt":     {setup(4, event.Cancelled, phase("build:base", 0, 0, "", "step 1: RUN sleep")), []string{"was interrupted after 4.0s", "did not end, 4.0s"}, nil},
-		"nothing to do":    {setup(0.3, event.Unchanged, phase("build:base", 0, 0.1, event.Unchanged)), []string{"Nothing had changed", "unchanged, 100ms"}, nil},
+		"a failure": {
+			failed,
+			[]string{"The last setup failed after 3.0s", "no such file", "logs/containers/base.log", "c-failed"},
+			[]string{">waited<"},
+		},
+		"an interrupt": {
+			setup(4, event.Cancelled, phase("build:base", 0, 0, "", "step 1: RUN sleep")),
+			[]string{"was interrupted after 4.0s", "did not end, 4.0s"},
+			nil,
+		},
+		"nothing to do": {
+			setup(0.3, event.Unchanged, phase("build:base", 0, 0.1, event.Unchanged)),
+			[]string{"Nothing had changed", "unchanged, 100ms"},
+			nil,
+		},
 		"no time at all":   {setup(0, event.Done, phase("build:base", 0, 0, event.Done)), []string{"done, 0s"}, nil},
 		"a clock set back": {backwards, []string{"done, 30.0s"}, nil},
 	} {
@@ -177,11 +169,8 @@ func TestRender_services(t *testing.T) {
 	days, ended := 20, -2
 	inv.Services = []inventory.Service{
 		{
-			Name:    "nginx",
-			State:   "serving",
-			Health:  inventory.Impaired,
-			Summary: "serving; 1 row not served as it is",
-			Tells:   [][2]string{{"left out", `domains "b.org": bad`}},
+			Name: "nginx", State: "serving", Health: inventory.Impaired,
+			Summary: "serving; 1 row not served as it is", Tells: [][2]string{{"left out", `domains "b.org": bad`}},
 		},
 		{Name: "bind", State: "serving", Health: inventory.Well},
 		{Name: "dovecot", State: "not there", Health: inventory.Down},
@@ -189,18 +178,16 @@ func TestRender_services(t *testing.T) {
 	inv.Domains = []inventory.Domain{{Name: "example.org", Serves: "mail, web", Accounts: 17, Certificates: 2}}
 	inv.Certificates = []inventory.Certificate{
 		{
-			Name:     "example.org",
-			Names:    []string{"example.org", "www.example.org"},
-			Status:   "issued",
-			DaysLeft: &days,
-			NotAfter: began().Add(20 * 24 * time.Hour),
-			Served:   "nginx",
+			Name: "example.org", Names: []string{"example.org", "www.example.org"}, Status: "issued",
+			DaysLeft: &days, NotAfter: began().Add(20 * 24 * time.Hour), Served: "nginx",
 		},
 	}
 	page := draw(t, report.Report{Inventory: inv})
 	for _, text := range []string{
-		"1 of 3 well", "certificates: the first ends in 20 days", `<span class="badge cancelled">serving</span>`, `<span class="badge failed">not there</span>`,
-		"serving; 1 row not served as it is", "<dt>left out</dt><dd>domains &#34;b.org&#34;: bad</dd>", ">17</td>", "disabled", "example.org, www.example.org", "2026-12-15",
+		"1 of 3 well", "certificates: the first ends in 20 days", `<span class="badge cancelled">serving</span>`,
+		`<span class="badge failed">not there</span>`,
+		"serving; 1 row not served as it is", "<dt>left out</dt><dd>domains &#34;b.org&#34;: bad</dd>", ">17</td>",
+		"disabled", "example.org, www.example.org", "2026-12-15",
 	} {
 		assert.Contains(t, page, text)
 	}
@@ -215,7 +202,8 @@ func TestRender_inventory(t *testing.T) {
 	t.Parallel()
 	page := draw(t, report.Report{Inventory: stock()})
 	for _, text := range []string{
-		"400\u00a0MB on disk in all", "250\u00a0MB added to 150\u00a0MB from base-debian", "postgresql-15", "files of no package",
+		"400\u00a0MB on disk in all", "250\u00a0MB added to 150\u00a0MB from base-debian", "postgresql-15",
+		"files of no package",
 		"1 applied, 1 pending", "1 pending", "127.0.0.1:5432/poststack", "not built", "outdated",
 	} {
 		assert.Contains(t, page, text)
@@ -226,7 +214,9 @@ func TestRender_inventory(t *testing.T) {
 }
 
 // hostile is text that is markup, script or style in one place or another.
-const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>'</title></style></svg><style>*{display:none}</style>{{.}}` + "\x00\x1b[31m javascript:alert(1)"
+const hostile = `"><script>alert(1)</script><img src=x onerror=alert(1)>'</title></style></svg>` +
+	`<style>*{display:none}</style>{{.}}` +
+	"\x00\x1b[31m javascript:alert(1)"
 
 func TestRender_hostile(t *testing.T) {
 	t.Parallel()
@@ -237,8 +227,7 @@ func TestRender_hostile(t *testing.T) {
 	p.Data = map[string]any{"steps": []map[string]any{{"text": hostile}}}
 	doc.Messages = []present.Message{{Kind: hostile, Phase: hostile, Text: hostile}}
 	inv := inventory.Inventory{
-		Stack:    hostile,
-		Problems: []string{hostile},
+		Stack: hostile, Problems: []string{hostile},
 		Versions: []inventory.Version{{Of: hostile, Version: hostile, From: hostile}},
 		Images: []inventory.Image{{
 			Name: hostile, Description: hostile, Parent: hostile, Ref: hostile, ID: hostile, SizeBytes: 10,
@@ -247,9 +236,7 @@ func TestRender_hostile(t *testing.T) {
 		}},
 		Database: inventory.Database{URL: hostile, Answers: hostile, Encoding: hostile, TLS: hostile, User: hostile},
 		Schema: inventory.Schema{
-			State:      hostile,
-			Changelog:  hostile,
-			Problem:    hostile,
+			State: hostile, Changelog: hostile, Problem: hostile,
 			Changesets: []inventory.Changeset{{File: hostile, ID: hostile, State: hostile}},
 		},
 	}
@@ -270,12 +257,8 @@ func TestRender_example(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, doc)
 	page := draw(t, report.Report{Setup: doc, Inventory: stock()})
-	page = regexp.MustCompile(
-		`(?s)<style>.*</style>|sha256-[^']*`,
-	).ReplaceAllString(
-		page,
-		"",
-	) // how it looks is for the browser
+	// how it looks is for the browser
+	page = regexp.MustCompile(`(?s)<style>.*</style>|sha256-[^']*`).ReplaceAllString(page, "")
 	golden := filepath.Join("testdata", "example.html")
 	if os.Getenv("UPDATE") != "" {
 		require.NoError(t, os.WriteFile(golden, []byte(page), 0o644))

@@ -28,9 +28,7 @@ type certificateView struct {
 
 func newServices(services []inventory.Service) []serviceView {
 	classes := map[inventory.Health]string{
-		inventory.Well:     "done",
-		inventory.Impaired: "cancelled",
-		inventory.Down:     "failed",
+		inventory.Well: "done", inventory.Impaired: "cancelled", inventory.Down: "failed",
 	}
 	views := make([]serviceView, 0, len(services))
 	for _, s := range services {
