@@ -75,6 +75,13 @@ func (c *Checkout) Beside(t *testing.T) *Checkout {
 	return other
 }
 
+// With is the same checkout with more in its environment: with another POSTSTACK_STACK, another stack of it.
+func (c *Checkout) With(env ...string) *Checkout {
+	other := *c
+	other.env = slices.Concat(c.env, env)
+	return &other
+}
+
 // portOffsetEnv is the variable that sets where ports are looked for.
 func portOffsetEnv(offset int) string { return fmt.Sprintf("POSTSTACK_PORT_OFFSET=%d", offset) }
 

@@ -224,7 +224,7 @@ func (b *backedUp) killed(t *testing.T) {
 	started, err := b.engine.ContainerInspect(t.Context(), b.name+"-postgres")
 	require.NoError(t, err)
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		r := begin(t, compiled(b.Checkout, nil, "db:restore", slow, "-yes"), false)
+		r := checkout.Begin(t, b.Compiled(nil, "db:restore", slow, "-yes"), false)
 		require.Eventually(t, func() bool {
 			for _, c := range b.disposable(t) {
 				res, err := b.engine.ContainerExec(t.Context(), c.ID,
@@ -235,10 +235,15 @@ func (b *backedUp) killed(t *testing.T) {
 			}
 			return false
 		}, time.Minute, 50*time.Millisecond, "it restores")
-		require.NoError(t, r.cmd.Process.Signal(signal))
-		assert.Equal(t, 128+int(signal), r.wait(t), r.output())
-		assert.Eventually(t, func() bool { return len(b.disposable(t)) == 0 }, time.Minute, 50*time.Millisecond,
-			"nothing is left that was to be removed")
+		require.NoError(t, r.Cmd.Process.Signal(signal))
+		assert.Equal(t, 128+int(signal), r.Wait(t), r.Output())
+		assert.Eventually(
+			t,
+			func() bool { return len(b.disposable(t)) == 0 },
+			time.Minute,
+			50*time.Millisecond,
+			"nothing is left that was to be removed",
+		)
 		assert.Eventually(t, func() bool { return len(b.volumes(t)) == len(before) }, time.Minute, 50*time.Millisecond)
 		now, err := b.engine.ContainerInspect(t.Context(), b.name+"-postgres")
 		require.NoError(t, err)

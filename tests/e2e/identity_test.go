@@ -64,7 +64,7 @@ func (o *owned) anotherOwner(t *testing.T) {
 }
 
 func (o *owned) enginePassedOver(t *testing.T) {
-	out, err := compiled(o.c, []string{"POSTSTACK_ENGINE=auto", "PATH=" + t.TempDir()}, "setup").CombinedOutput()
+	out, err := o.c.Compiled([]string{"POSTSTACK_ENGINE=auto", "PATH=" + t.TempDir()}, "setup").CombinedOutput()
 	var exit *exec.ExitError
 	require.ErrorAs(t, err, &exit, string(out))
 	assert.Equal(t, 3, exit.ExitCode())

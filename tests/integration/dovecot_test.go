@@ -210,7 +210,6 @@ func TestDovecot(t *testing.T) {
 				{"is copied while mail moves", mail.isCopiedWhileMailMoves},
 				{"serves a certificate for each name", mail.takesCertificates},
 				{"ends the sessions of those who are locked out", mail.locksOut},
-				{"loses no mail when it is killed", mail.losesNoMail},
 				{"puts off, and refuses nobody, while the database is away", mail.outlivesDatabase},
 				{"keeps the mail in another container", mail.isReplaced},
 				{"ends in order", mail.endsInOrder},

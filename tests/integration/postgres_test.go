@@ -268,7 +268,6 @@ func postgresTests() map[string]func(*postgres) {
 	return map[string]func(*postgres){
 		"runs as it says":                             runsAsDocumented,
 		"keeps its data over a stop with a client":    keepsData,
-		"loses no commit when it is killed":           losesNoCommit,
 		"is not ready while it is being initialised":  readyLate,
 		"ends when it is stopped while initialising":  stoppedWhileInitialising,
 		"a lost machine leaves nothing half done":     killedWhileInitialising,

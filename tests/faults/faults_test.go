@@ -1,0 +1,140 @@
+package faults_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
+)
+
+// fault is a row of the table.
+type fault struct {
+	name string
+	// few tries are made in the short form, many in the long one.
+	few, many int
+	try       func(*trial)
+}
+
+// faults are all of them, in the order of the table.
+func faults() []fault {
+	return append(interrupts(),
+		fault{"two set-ups of a new stack at once", 1, 3, func(x *trial) { x.atOnce(2) }},
+		fault{"eight set-ups of a new stack at once", 1, 3, func(x *trial) { x.atOnce(8) }},
+		fault{"PostgreSQL is killed while clients write", 2, 20, (*trial).postgresKilled},
+		fault{"dovecot is killed while mail comes", 2, 50, (*trial).dovecotKilled},
+	)
+}
+
+// trial is one try of a fault.
+type trial struct {
+	*testing.T
+	*site
+	random *rand.Rand
+	number int // of this try, from 0
+	counts *counts
+	helped bool
+}
+
+// counts are what a row of the table tells.
+type counts struct {
+	tries, lost, left, helped int
+}
+
+// lose counts what was acknowledged, or was there, and is gone.
+func (x *trial) lose(format string, args ...any) {
+	x.Helper()
+	x.counts.lost++
+	x.Errorf("lost: "+format, args...)
+}
+
+// leave counts what should not be there any more.
+func (x *trial) leave(format string, args ...any) {
+	x.Helper()
+	x.counts.left++
+	x.Errorf("left over: "+format, args...)
+}
+
+// help counts that something did not go on by itself, or by the next set-up.
+func (x *trial) help(format string, args ...any) {
+	x.Helper()
+	x.helped = true
+	x.Errorf("not recovered: "+format, args...)
+}
+
+// count ends the try. One that failed leaves the others a stack that runs.
+func (x *trial) count() {
+	if x.helped {
+		x.counts.helped++
+	}
+	if x.Failed() {
+		x.Mage(x.T, nil, "setup")
+	}
+}
+
+// TestFaults tries every fault, and writes the table of what came of it.
+func TestFaults(t *testing.T) {
+	var table table
+	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
+		seed, long := enginetest.Seed(t), os.Getenv("POSTSTACK_FAULTS_LONG") != ""
+		s := newSite(t, kind)
+		table.engines = append(table.engines, fmt.Sprintf("%s %s", kind, s.engine.Info().Version))
+		for i, f := range faults() {
+			tries := f.few
+			if long {
+				tries = f.many
+			}
+			row := &counts{}
+			random := rand.New(rand.NewPCG(seed, uint64(i)))
+			t.Run(f.name, func(t *testing.T) {
+				for n := range tries {
+					row.tries++
+					t.Run(fmt.Sprint(n+1), func(t *testing.T) {
+						x := &trial{T: t, site: s, random: random, number: n, counts: row}
+						defer x.count()
+						f.try(x)
+					})
+				}
+			})
+			if row.tries > 0 { // else it was not asked for
+				table.add(f.name, kind, *row)
+			}
+		}
+		table.note(seed, long)
+	})
+	t.Logf("\n%s", table)
+	if path := os.Getenv("POSTSTACK_FAULTS_TABLE"); path != "" {
+		require.NoError(t, os.WriteFile(path, []byte(table.String()), 0o644))
+	}
+}
+
+// table is what is printed at the end, and kept in docs/reliability.md.
+type table struct {
+	rows    []string
+	engines []string
+	chance  string
+}
+
+func (t *table) add(fault string, kind engine.Kind, c counts) {
+	t.rows = append(t.rows, fmt.Sprintf("| %s | %s | %d | %d | %d | %d of %d |",
+		fault, kind, c.tries, c.lost, c.left, c.tries-c.helped, c.tries))
+}
+
+func (t *table) note(seed uint64, long bool) {
+	t.chance = fmt.Sprintf("-seed=%d", seed)
+	if long {
+		t.chance += " -long"
+	}
+}
+
+// String is the table as Markdown.
+func (t table) String() string {
+	return fmt.Sprintf("By `mage test:faults %s` on %s:\n\n"+
+		"| Fault | Engine | Tries | Lost | Left over | Recovered without help |\n| --- | --- | --- | --- | --- | --- |\n%s\n",
+		t.chance, strings.Join(t.engines, " and "), strings.Join(t.rows, "\n"))
+}

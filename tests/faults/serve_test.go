@@ -1,0 +1,106 @@
+package faults_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	"github.com/miekg/dns"
+	"github.com/stretchr/testify/require"
+)
+
+// serves waits until each service answers for the domain.
+func (s *site) serves(t *testing.T) {
+	t.Helper()
+	for _, service := range []string{"nginx", "bind", "dovecot"} {
+		var err error
+		require.Eventually(t, func() bool { err = s.asks(t, service); return err == nil },
+			time.Minute, 50*time.Millisecond, "%s does not serve: %v", service, err)
+	}
+}
+
+// asks asks a service for what it has of the domain.
+func (s *site) asks(t *testing.T, service string) error {
+	t.Helper()
+	switch service {
+	case "nginx":
+		return page(t.Context(), fmt.Sprintf("127.0.0.1:%d", s.published(t, service, 8443)))
+	case "bind":
+		return record(fmt.Sprintf("127.0.0.1:%d", s.published(t, service, 5353)))
+	default:
+		return handOver(s.lmtp(t), "zoe@example.org", "Subject: asked")
+	}
+}
+
+// page asks for the page of example.org over HTTPS.
+func page(ctx context.Context, address string) error {
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // no authority has issued it yet
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		},
+	}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://example.org/", http.NoBody)
+	if err != nil {
+		return err
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && strings.TrimSpace(string(text)) != "welcome" {
+		err = fmt.Errorf("it answers %s: %s", answer.Status, text)
+	}
+	return err
+}
+
+// record asks for the address of example.org.
+func record(address string) error {
+	client := dns.Client{Net: "tcp", Timeout: 5 * time.Second}
+	answer, _, err := client.Exchange(new(dns.Msg).SetQuestion("example.org.", dns.TypeA), address)
+	if err == nil && len(answer.Answer) == 0 {
+		err = fmt.Errorf("it answers %s", dns.RcodeToString[answer.Rcode])
+	}
+	return err
+}
+
+// lmtp is where mail is handed over: an address of the stack's own network.
+func (s *site) lmtp(t *testing.T) string {
+	t.Helper()
+	return net.JoinHostPort(s.container(t, "dovecot").Addresses["poststack-"+s.name], "1024")
+}
+
+// handOver hands one mail over by LMTP. Its end is the yes.
+func handOver(address, to, subject string) error {
+	conn, err := net.DialTimeout("tcp", address, time.Minute)
+	if err != nil {
+		return err
+	}
+	c := smtp.NewClientLMTP(conn)
+	defer c.Close()
+	c.CommandTimeout, c.SubmissionTimeout = time.Minute, time.Minute
+	if err := c.Mail("sender@example.net", nil); err != nil {
+		return err
+	}
+	if err := c.Rcpt(to, nil); err != nil {
+		return err
+	}
+	w, err := c.Data()
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, subject+"\r\n\r\nhello world\r\n"); err != nil {
+		return err
+	}
+	return w.Close()
+}
