@@ -32,7 +32,7 @@ func (e *Engine) ContainerStart(ctx context.Context, id ContainerID) error {
 }
 
 // ContainerKeepUp has docker start the container again when its daemon starts, and when its program ends by itself,
-// until it is stopped. On podman it changes nothing: [MarkAtBoot] is for that.
+// until it is stopped. On podman it changes nothing: KeepUp of [ContainerSpec] and [MarkAtBoot] are for that.
 func (e *Engine) ContainerKeepUp(ctx context.Context, id ContainerID) error {
 	if e.info.Kind == Podman {
 		return nil
@@ -165,7 +165,7 @@ func (e *Engine) awaitRemoval(ctx context.Context, id ContainerID) error {
 func containerOf(r container.InspectResponse) Container {
 	out := Container{
 		ID: ContainerID(r.ID), Name: strings.TrimPrefix(r.Name, "/"), Image: imageID(r.Image),
-		Created: parseTime(r.Created), Addresses: map[string]string{},
+		Created: parseTime(r.Created), Restarts: r.RestartCount, Addresses: map[string]string{},
 	}
 	if s := r.State; s != nil {
 		out.State, out.ExitCode, out.OOMKilled = stateOf(s.Status), s.ExitCode, s.OOMKilled

@@ -70,6 +70,10 @@ func (e *Engine) removeAfter(ctx context.Context, id ContainerID) error {
 	return e.ContainerRemove(ctx, id)
 }
 
+// podmanRestarts is how often podman starts a container again whose program fails. It does so at once (3 times a second
+// where the program fails at once, with 4.3), and counts from the last start by somebody.
+const podmanRestarts = 50
+
 func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOptions, error) {
 	ports, exposed, err := portMap(spec.Ports)
 	if err != nil {
@@ -85,6 +89,9 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 	}
 	host := &container.HostConfig{
 		PortBindings: ports, ReadonlyRootfs: spec.ReadOnly, ShmSize: spec.ShmBytes, Tmpfs: map[string]string{},
+	}
+	if spec.KeepUp && e.info.Kind == Podman { // it can set no policy later
+		host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyOnFailure, MaximumRetryCount: podmanRestarts}
 	}
 	confine(host, spec.Confinement)
 	for _, t := range spec.Tmpfs {

@@ -156,6 +156,9 @@ type ContainerSpec struct {
 	Groups      []int // beside the user's own
 	ReadOnly    bool  // root file system
 	Confinement
+	// KeepUp has podman start the container again when its program fails, until it is stopped. On docker it changes
+	// nothing: ContainerKeepUp is for that.
+	KeepUp      bool
 	StopTimeout time.Duration
 	ShmBytes    int64
 	Files       []File
@@ -181,7 +184,8 @@ type Container struct {
 	State     State // other states of the engines are passed through
 	ExitCode  int
 	OOMKilled bool
-	KeptUp    bool // the engine starts it again by itself
+	KeptUp    bool // the engine starts it again by itself, also after a reboot
+	Restarts  int  // how often it did, since somebody else started it
 	Created   time.Time
 	Started   time.Time
 	Finished  time.Time

@@ -141,9 +141,11 @@ func Final(err error) bool {
 	return errors.As(err, &refused) && !refused.Passing()
 }
 
-// Alive returns a check that fails once the container has exited, with the last lines that it printed, or is gone. An
-// engine that does not answer for a moment says nothing about the container.
+// Alive returns a check that fails once the container has exited, with the last lines that it printed, or is gone; also
+// where the engine has started it again since the check was first asked. An engine that does not answer for a moment
+// says nothing about the container.
 func Alive(e container.Engine, id engine.ContainerID) func(context.Context) error {
+	restarts := -1
 	return func(ctx context.Context) error {
 		c, err := e.ContainerInspect(ctx, string(id))
 		if errors.Is(err, engine.ErrNotFound) {
@@ -152,11 +154,15 @@ func Alive(e container.Engine, id engine.ContainerID) func(context.Context) erro
 		if err != nil {
 			return nil //nolint:nilerr // as said above
 		}
-		if c.State == engine.Running || c.State == engine.Created {
+		if restarts < 0 {
+			restarts = c.Restarts
+		}
+		if (c.State == engine.Running || c.State == engine.Created) && c.Restarts <= restarts {
 			return nil
 		}
 		return &ExitedError{
-			Name: c.Name, Code: c.ExitCode, OOMKilled: c.OOMKilled, Lines: container.LastLines(ctx, e, id, 20),
+			Name: c.Name, Code: c.ExitCode, OOMKilled: c.OOMKilled, Again: c.Restarts > restarts,
+			Lines: container.LastLines(ctx, e, id, 20),
 		}
 	}
 }
@@ -166,11 +172,15 @@ type ExitedError struct {
 	Name      string
 	Code      int
 	OOMKilled bool
+	Again     bool     // the engine has started it again: its status is not known any more
 	Lines     []string // the last that it printed
 }
 
 func (e *ExitedError) Error() string {
 	text := fmt.Sprintf("container %q exited with status %d", e.Name, e.Code)
+	if e.Again {
+		text = fmt.Sprintf("container %q exited again and again", e.Name)
+	}
 	if e.OOMKilled {
 		text += " (out of memory)"
 	}

@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"sync"
 	"testing"
@@ -10,6 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/service"
 )
 
@@ -73,4 +76,31 @@ func TestInOrder_goes_on_when_a_need_is_met(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
+}
+
+// restarted is an engine whose container has been started again some times.
+type restarted struct {
+	container.Engine
+	times []int
+}
+
+func (r *restarted) ContainerInspect(context.Context, string) (engine.Container, error) {
+	c := engine.Container{Name: "web", State: engine.Running, Restarts: r.times[0], ExitCode: 3}
+	r.times = r.times[1:]
+	return c, nil
+}
+
+func (r *restarted) ContainerLogs(_ context.Context, _ engine.ContainerID, _ engine.LogOptions, out, _ io.Writer) error {
+	_, err := io.WriteString(out, "no space left")
+	return err
+}
+
+func TestAlive_tells_of_one_that_the_engine_has_started_again(t *testing.T) {
+	t.Parallel()
+	alive := service.Alive(&restarted{times: []int{7, 7, 8}}, "1")
+	require.NoError(t, alive(t.Context()), "what was before is no matter")
+	require.NoError(t, alive(t.Context()))
+	var exited *service.ExitedError
+	require.ErrorAs(t, alive(t.Context()), &exited)
+	assert.EqualError(t, exited, `container "web" exited again and again: no space left`)
 }

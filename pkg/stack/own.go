@@ -136,6 +136,7 @@ func (s *Stack) ownService(
 		Image: ref, StopTimeout: s.Config.Timeout.Stop, Ports: map[uint16]uint16{place.port.Port: port},
 		Secrets: map[string][]byte{place.password.Name: []byte(password.Reveal())},
 	})
+	declared.Spec.KeepUp = true
 	if mount, on := s.certificateMount(); on {
 		declared.Spec.Mounts = append(declared.Spec.Mounts, mount)
 	}

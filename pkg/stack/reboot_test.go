@@ -3,6 +3,7 @@ package stack_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -42,6 +43,9 @@ func TestReboot_podman(t *testing.T) {
 	t.Parallel()
 	b := onPodman(t)
 	assert.Equal(t, []string{containerName}, marked(t, b))
+	spec, made := b.engine.Spec(containerName)
+	require.True(t, made)
+	assert.True(t, spec.KeepUp, "it comes back after a crash")
 	for _, call := range b.engine.Calls() {
 		assert.NotContains(t, call, "KeepUp", "a policy could not be changed any more")
 	}
@@ -77,6 +81,7 @@ func TestReboot_podman_of_what_does_not_start(t *testing.T) {
 	_, err := b.phase(t, (*stack.Stack).StartDatabase)
 	require.ErrorAs(t, err, new(*service.ExitedError))
 	assert.Empty(t, marked(t, b))
+	assert.Contains(t, strings.Join(b.engine.Calls(), "\n"), "ContainerStop", "podman starts it no more")
 }
 
 func TestReboot_podman_services(t *testing.T) {

@@ -66,6 +66,7 @@ func (s *Stack) declare(
 	}
 	runner.Moved = func(declared *container.Service) error { return stack.Moved(declared, d) }
 	declared, err := stack.Declare(d, run)
+	declared.Spec.KeepUp = d.Service.Restart != image.NeverRestart
 	declared.Rehearsal.Limit, declared.Rehearsal.Remedy = s.Config.Timeout.Start, fmt.Sprintf(
 		"mend what is named and start it again, or have it replaced all the same by mage services:stop -of=%s first", name)
 	return declared, runner, err

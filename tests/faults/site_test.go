@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/tests/checkout"
 )
 
@@ -28,8 +30,9 @@ type site struct {
 	url    string   // of its database
 	cache  string   // Poststack's cache directory
 	before []string // what was left by others
-	slow   int      // how many slow changesets there have been
-	moment int      // how many runs were ended
+	good   []engine.Ref
+	slow   int // how many slow changesets there have been
+	moment int // how many runs were ended
 }
 
 // newSite sets a checkout up, and has the services serve example.org.
@@ -45,6 +48,13 @@ func newSite(t *testing.T, kind engine.Kind) *site {
 	t.Cleanup(func() { checkout.RemoveSlow(t, s.engine) })
 	s.OK(t, "build:all", "setup")
 	s.name, s.url = s.Stack(t), s.URL(t)
+	catalogue, err := image.LoadCatalogue(filepath.Join(s.Dir, "containers"))
+	require.NoError(t, err)
+	for _, name := range []string{"base-debian", "postgres", "liquibase", "nginx", "bind", "dovecot", checkout.SlowImage} {
+		digest, err := catalogue.Digest(name, checkout.Suite())
+		require.NoError(t, err)
+		s.good = append(s.good, engine.Ref(image.DigestRef(name, digest))) // others may take the tag "latest" meanwhile
+	}
 	s.fill(t)
 	return s
 }
@@ -92,10 +102,9 @@ func (s *site) state(t *testing.T) []string {
 func (s *site) images(t *testing.T) map[engine.Ref]engine.ImageID {
 	t.Helper()
 	found := map[engine.Ref]engine.ImageID{}
-	for _, name := range []string{"base-debian", "postgres", "liquibase", "nginx", "bind", "dovecot", checkout.SlowImage} {
-		ref := engine.Ref("localhost/poststack/" + name + ":latest")
+	for _, ref := range s.good {
 		image, err := s.engine.ImageInspect(t.Context(), ref)
-		require.NoError(t, err)
+		require.NoError(t, err, ref)
 		found[ref] = image.ID
 	}
 	return found

@@ -47,9 +47,12 @@ func run(verb string, args []string) error {
 		fmt.Printf("%d:%d\n", os.Getuid(), os.Getgid())
 	case "wait":
 		return wait()
-	case "sleep": // DURATION
+	case "sleep": // DURATION, and the status after it
 		d, err := time.ParseDuration(args[0])
 		time.Sleep(d)
+		if err == nil && len(args) > 1 {
+			return run("exit", args[1:])
+		}
 		return err
 	default:
 		return files(verb, args)
