@@ -21,6 +21,7 @@ type layer struct {
 	packages []string
 	flags    []string
 	listed   bool // name each test as it ends: they are few and slow
+	env      []string
 }
 
 // engineFlags are those of the layers that need an engine: never from the cache, since the engine's state is
@@ -163,7 +164,7 @@ func (p Project) test(ctx context.Context, l layer, more ...string) error {
 		Program: "go", Args: slices.Concat(tool, show, what),
 		Dir: p.Root, Stdout: p.Stdout, Stderr: p.Stderr,
 		// The tests make databases of their own: the one that the caller works with is none of their business.
-		Env: []string{"DATABASE_URL="},
+		Env: append([]string{"DATABASE_URL="}, l.env...),
 		// A test binary that cleans up after itself must have the time to.
 		Grace: 30 * time.Second,
 	})

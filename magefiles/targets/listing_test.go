@@ -31,7 +31,7 @@ var want = map[string][]string{ //nolint:gochecknoglobals // a table
 	"services:status": {"-of"}, "services:start": {"-of"}, "services:stop": {"-of"}, "setup": nil, "psql": {"-command"},
 	"shell":  nil,
 	"status": nil, "test": nil, "test:browser": nil, "test:e2e": nil, "test:integration": nil, "test:performance": nil,
-	"test:race": nil, "test:unit": nil,
+	"test:faults": {"-seed", "-rows", "-long", "-write"}, "test:race": nil, "test:unit": nil,
 	"domain:add": {"-mail", "-web", "-dns", "-root"}, "domain:disable": nil, "domain:enable": nil, "domain:list": nil,
 	"domain:remove": {"-all", "-yes"},
 	"account:add":   {"-generate", "-passwordFile", "-name", "-quota"}, "account:list": {"-of"},
@@ -51,7 +51,7 @@ var want = map[string][]string{ //nolint:gochecknoglobals // a table
 // workshop are the targets that look after the code, which the compiled program leaves out.
 var workshop = []string{ //nolint:gochecknoglobals // a table
 	"bench", "check", "coverage", "docs", "format", "hooks:install", "hooks:preCommit", "lint",
-	"test", "test:browser", "test:e2e", "test:integration", "test:performance", "test:race", "test:unit",
+	"test", "test:browser", "test:e2e", "test:faults", "test:integration", "test:performance", "test:race", "test:unit",
 }
 
 // TestProgram_dependencies looks at all that the compiled program is linked from.

@@ -71,6 +71,7 @@ func notRun() map[string]reason {
 		"mage test":                   tests,
 		"mage test:browser":           tests,
 		"mage test:e2e":               tests,
+		"mage test:faults":            tests,
 		"mage test:integration":       tests,
 		"mage test:performance":       tests,
 		"mage test:race":              tests,

@@ -5,9 +5,6 @@ import (
 	"context"
 	"net"
 	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,7 +26,6 @@ func TestLifecycle(t *testing.T) {
 			foreignVolume(t, kind, e)
 		})
 		t.Run("a port whose connections are led elsewhere is refused", func(t *testing.T) { divertedPort(t, c) })
-		t.Run("two set-ups at once take turns", func(t *testing.T) { twoAtOnce(t, c) })
 		t.Run("two checkouts do not meet", func(t *testing.T) { twoCheckouts(t, c, e) })
 		t.Run("a client that never leaves does not hold up the stop", func(t *testing.T) { stayingClient(t, c, e) })
 	})
@@ -71,26 +67,6 @@ func foreignVolume(t *testing.T, kind engine.Kind, e *engine.Engine) {
 		assert.Contains(t, r.Stderr, "PGDATA", "and what to set")
 	}
 	assert.Contains(t, inVolume("ls -A /v"), ".keep\nlost+found", "foreign entries are untouched")
-}
-
-func twoAtOnce(t *testing.T, c *checkout.Checkout) {
-	t.Helper()
-	c.OK(t, "install") // of mage itself, two at once in one directory overwrite each other's generated main file
-	c.OK(t, "build:all")
-	var both [2]bytes.Buffer
-	var wait sync.WaitGroup
-	for i := range both {
-		wait.Go(func() {
-			cmd := exec.CommandContext(t.Context(), filepath.Join(c.Dir, "bin", "poststack"), "setup")
-			cmd.Dir, cmd.Env = c.Dir, c.Command(t.Context(), nil).Env
-			cmd.Stdout, cmd.Stderr = &both[i], &both[i]
-			assert.NoError(t, cmd.Run())
-		})
-	}
-	wait.Wait()
-	text := both[0].String() + both[1].String()
-	assert.Equal(t, 1, strings.Count(text, "nothing had changed"), "one works, the other finds nothing to do:\n%s", text)
-	assert.Contains(t, text, "waiting for process", "and says for whom it waits")
 }
 
 func stayingClient(t *testing.T, c *checkout.Checkout, e *engine.Engine) {

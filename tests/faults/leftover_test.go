@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -71,9 +72,15 @@ func (s *site) leftovers(t *testing.T, r *checkout.Run) (found []string) {
 	} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
-		found = append(found, files...)
+		found = append(found, slices.DeleteFunc(files, ofTheLiving)...)
 	}
 	return slices.DeleteFunc(found, func(what string) bool { return what == own || slices.Contains(s.before, what) })
+}
+
+// ofTheLiving tells whether a temporary directory names an owner that runs: somebody else builds meanwhile.
+func ofTheLiving(path string) bool {
+	part := regexp.MustCompile(`-(\d+)-(\d+)-\d+$`).FindStringSubmatch(path)
+	return part != nil && owner.Alive(part[1]+"@"+part[2])
 }
 
 // settles waits until nothing of the run is left, for at most ten seconds after it was told to end.

@@ -33,6 +33,26 @@ func E2e(ctx context.Context) error { return project(ctx, quality.Project.E2E) }
 // seconds. Example: mage test:performance
 func Performance(ctx context.Context) error { return project(ctx, quality.Project.Performance) }
 
+// Faults breaks what a stack with services runs on, at moments of chance, and counts. It prints a table: fault, engine,
+// tries, what was lost, what was left over, what went on without help, and fails where that is not all. -seed=N has the moments of another run, -rows=PATTERN only some
+// faults, -long many more tries; -write keeps the table in docs/reliability.md. POSTSTACK_TEST_ENGINES names the engines.
+// Example: mage test:faults -seed=7 -rows=SIGKILL
+func Faults(ctx context.Context, seed *int, rows *string, long, write *bool) error {
+	return project(ctx, func(p quality.Project, ctx context.Context) error {
+		return p.Faults(ctx, quality.FaultOptions{
+			Seed: orZero(seed), Rows: orZero(rows), Long: orZero(long), Write: orZero(write),
+		})
+	})
+}
+
+// orZero reads one of mage's optional flags: without it, the value is the empty one.
+func orZero[T any](flag *T) (value T) {
+	if flag != nil {
+		value = *flag
+	}
+	return value
+}
+
 // project runs work on the checkout.
 func project(ctx context.Context, work func(quality.Project, context.Context) error) error {
 	return quality.Do(ctx, os.Stdout, os.Stderr, work)
