@@ -23,7 +23,8 @@ type FaultOptions struct {
 // what was left over, and what went on without help. Anything lost, left over or helped fails it.
 func (p Project) Faults(ctx context.Context, o FaultOptions) error {
 	if _, err := regexp.Compile(o.Rows); err != nil || o.Seed < 0 {
-		return &OptionError{fmt.Sprintf("try faults -seed=%d -rows=%q: a number and a regular expression are needed", o.Seed, o.Rows)}
+		const needed = "try faults -seed=%d -rows=%q: a positive number and a regular expression are needed"
+		return &OptionError{fmt.Sprintf(needed, o.Seed, o.Rows)}
 	}
 	if o.Write && o.Rows != "" {
 		return &OptionError{"try faults -write -rows: only a complete table is kept; leave one of the two out"}

@@ -18,7 +18,9 @@ func TestProject_Faults(t *testing.T) {
 	tried := func(t *testing.T, code int, o quality.FaultOptions) (doc, said, ran string, env []string, err error) {
 		t.Helper()
 		root := t.TempDir()
-		write(t, root, map[string]string{"docs/reliability.md": "# R\n<!-- mage test:faults -write -->\nold\n<!-- end of the table -->\nrest\n"})
+		write(t, root, map[string]string{
+			"docs/reliability.md": "# R\n<!-- mage test:faults -write -->\nold\n<!-- end of the table -->\nrest\n",
+		})
 		run := &fake{answers: []answer{{prefix: gotestsum, stdout: passing, code: code, do: func(c runner.Command) {
 			env = c.Env
 			for _, kv := range c.Env {

@@ -91,7 +91,7 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 		PortBindings: ports, ReadonlyRootfs: spec.ReadOnly, ShmSize: spec.ShmBytes, Tmpfs: map[string]string{},
 	}
 	if spec.KeepUp && e.info.Kind == Podman { // it can set no policy later
-		host.RestartPolicy = container.RestartPolicy{Name: container.RestartPolicyOnFailure, MaximumRetryCount: podmanRestarts}
+		host.RestartPolicy.Name, host.RestartPolicy.MaximumRetryCount = container.RestartPolicyOnFailure, podmanRestarts
 	}
 	confine(host, spec.Confinement)
 	for _, t := range spec.Tmpfs {

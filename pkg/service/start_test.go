@@ -90,7 +90,9 @@ func (r *restarted) ContainerInspect(context.Context, string) (engine.Container,
 	return c, nil
 }
 
-func (r *restarted) ContainerLogs(_ context.Context, _ engine.ContainerID, _ engine.LogOptions, out, _ io.Writer) error {
+func (r *restarted) ContainerLogs(
+	_ context.Context, _ engine.ContainerID, _ engine.LogOptions, out, _ io.Writer,
+) error {
 	_, err := io.WriteString(out, "no space left")
 	return err
 }

@@ -21,8 +21,8 @@ func (s *Stack) boot() engine.Boot {
 	return engine.Boot{Dir: filepath.Dir(s.Config.StateDir), System: s.System, Runner: s.Runner, Getenv: s.Getenv}
 }
 
-// keepUp has a service run again after a reboot, once it has answered. One that has exited, which failed says, stays down:
-// it would exit again and again. After a crash docker starts it from now on, and podman has since it was made.
+// keepUp has a service run again after a reboot, once it has answered. One that has exited, which failed says, stays
+// down: it would exit again and again. After a crash docker starts it from now on, and podman has since it was made.
 func (s *Stack) keepUp(ctx context.Context, r event.Reporter, e Engine, name string, kept bool, failed error) error {
 	var exited *service.ExitedError
 	if kept || failed != nil && !errors.As(failed, &exited) {

@@ -57,7 +57,10 @@ func tracedSetup(t *testing.T, kind engine.Kind, c *checkout.Checkout) {
 	assert.Contains(t, r.Stderr, path)
 	all := tracetest.Read(t, path)
 
-	for _, phase := range []string{"build:base", "build:postgres", "build:liquibase", "db:start", "verify:db", "schema:update", "build:" + checkout.SlowImage} {
+	for _, phase := range []string{
+		"build:base", "build:postgres", "build:liquibase", "db:start", "verify:db", "schema:update",
+		"build:" + checkout.SlowImage,
+	} {
 		spans := all.Find(phase)
 		require.NotEmpty(t, spans, phase)
 		assert.Equal(t, trace.Phase, spans[0].Category)

@@ -85,7 +85,8 @@ func (x *trial) interrupt(phase func(*trial) stage, w way) {
 	st := phase(x)
 	x.before = x.disposables(x.T)
 	r := checkout.Begin(x.T, w.launch(cmp.Or(st.on, x.Checkout), append(w.options, st.args...)...), w.terminal)
-	require.Eventually(x, func() bool { return st.reached(r) }, time.Minute, 20*time.Millisecond, "it does not come to the phase")
+	require.Eventually(x, func() bool { return st.reached(r) }, time.Minute, 20*time.Millisecond,
+		"it does not come to the phase")
 	after := time.Duration(x.random.Int64N(int64(200 * time.Millisecond)))
 	if st.ends {
 		after = time.Duration(x.random.Int64N(int64(4 * time.Second)))
