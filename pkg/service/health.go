@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/poststack/poststack/pkg/container"
@@ -145,7 +146,7 @@ func Final(err error) bool {
 // where the engine has started it again since the check was first asked. An engine that does not answer for a moment
 // says nothing about the container.
 func Alive(e container.Engine, id engine.ContainerID) func(context.Context) error {
-	restarts := -1
+	var restarts atomic.Int64 // at the first look, and one: 0 is before it; checks ask side by side
 	return func(ctx context.Context) error {
 		c, err := e.ContainerInspect(ctx, string(id))
 		if errors.Is(err, engine.ErrNotFound) {
@@ -154,14 +155,14 @@ func Alive(e container.Engine, id engine.ContainerID) func(context.Context) erro
 		if err != nil {
 			return nil //nolint:nilerr // as said above
 		}
-		if restarts < 0 {
-			restarts = c.Restarts
-		}
-		if (c.State == engine.Running || c.State == engine.Created) && c.Restarts <= restarts {
+		now := int64(c.Restarts) + 1
+		restarts.CompareAndSwap(0, now)
+		again := now > restarts.Load()
+		if (c.State == engine.Running || c.State == engine.Created) && !again {
 			return nil
 		}
 		return &ExitedError{
-			Name: c.Name, Code: c.ExitCode, OOMKilled: c.OOMKilled, Again: c.Restarts > restarts,
+			Name: c.Name, Code: c.ExitCode, OOMKilled: c.OOMKilled, Again: again,
 			Lines: container.LastLines(ctx, e, id, 20),
 		}
 	}
