@@ -571,15 +571,20 @@ func TestAgent_tries_again_by_itself(t *testing.T) {
 	}
 }
 
-func TestAgent_warns_of_a_host_that_is_not_found(t *testing.T) {
+func TestAgent_warns_of_a_host_that_cannot_be_handed_on_to(t *testing.T) {
 	t.Parallel()
 	r := prepare(t)
 	r.write("site.tmpl", "{{reach .row.text}}")
-	r.rows("a", "http://localhost:1", "b", "https://nowhere.invalid", "c", "http://[::1]:1")
+	r.rows("a", "http://localhost:1", "b", "https://nowhere.invalid", "c", "http://[::1]:1", "d", "http://192.0.2.1")
 	r.start()
 	s := r.tells(func(s status.Status) bool { return len(s.Warnings) > 0 })
-	assert.Equal(t, []string{`host "nowhere.invalid", which requests are handed on to, has no address`}, s.Warnings)
-	r.rows("a", "http://localhost:1")
+	const itself = "is this container itself: what runs on the machine or in another container has a name of its own there"
+	assert.Equal(t, []string{
+		`host "::1", which requests are handed on to, ` + itself,
+		`host "localhost", which requests are handed on to, ` + itself,
+		`host "nowhere.invalid", which requests are handed on to, has no address`,
+	}, s.Warnings)
+	r.rows("d", "http://192.0.2.1")
 	r.tells(func(s status.Status) bool { return len(s.Warnings) == 0 })
 }
 

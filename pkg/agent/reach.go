@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
@@ -17,17 +18,17 @@ import (
 // lookUpTime is how long the address of a host may be looked up.
 const lookUpTime = 2 * time.Second
 
-// reached are the hosts that the daemon hands requests on to, and those of them that have no address. A daemon that
-// looks names up by itself says nothing of them until somebody asks for the site.
+// reached are the hosts that the daemon hands requests on to, and what is wrong with them. A daemon that looks names up by
+// itself says nothing of them until somebody asks for the site.
 type reached struct {
-	mu     sync.Mutex
-	hosts  map[string]bool
-	absent []string
+	mu    sync.Mutex
+	hosts map[string]bool
+	wrong []string
 }
 
 // note is the function "reach" of the templates: it gives the address back.
 func (r *reached) note(origin string) string {
-	if u, err := url.Parse(origin); err == nil && net.ParseIP(u.Hostname()) == nil {
+	if u, err := url.Parse(origin); err == nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.hosts[u.Hostname()] = true
@@ -47,18 +48,34 @@ func (r *reached) lookUp(ctx context.Context) {
 	r.mu.Lock()
 	hosts := slices.Sorted(maps.Keys(r.hosts))
 	r.mu.Unlock()
-	var absent []string
+	var wrong []string
 	for _, host := range hosts {
 		lookUp, cancel := context.WithTimeout(ctx, lookUpTime)
-		_, err := net.DefaultResolver.LookupHost(lookUp, host)
+		addresses, err := net.DefaultResolver.LookupNetIP(lookUp, "ip", host)
 		cancel()
-		if err != nil {
-			absent = append(absent, host)
+		problem := ""
+		switch {
+		case err != nil:
+			problem = "has no address"
+		case slices.ContainsFunc(addresses, ownAddress):
+			problem = "is this container itself: what runs on the machine or in another container has a name of its own there"
+		default:
+			continue
 		}
+		wrong = append(wrong, fmt.Sprintf("host %q, which requests are handed on to, %s", host, problem))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.absent = absent
+	r.wrong = wrong
+}
+
+// ownAddress tells whether an address is this container's.
+func ownAddress(a netip.Addr) bool {
+	list, _ := net.InterfaceAddrs()
+	return a.IsLoopback() || slices.ContainsFunc(list, func(own net.Addr) bool {
+		prefix, err := netip.ParsePrefix(own.String())
+		return err == nil && prefix.Addr() == a.Unmap()
+	})
 }
 
 // warnings tells what is wrong, and takes nothing down but the sites that it is about.
@@ -69,10 +86,7 @@ func (a *Agent) warnings() []string {
 	}
 	a.reached.mu.Lock()
 	defer a.reached.mu.Unlock()
-	for _, host := range a.reached.absent {
-		out = append(out, fmt.Sprintf("host %q, which requests are handed on to, has no address", host))
-	}
-	return out
+	return append(out, a.reached.wrong...)
 }
 
 // certificates are those of the last look.

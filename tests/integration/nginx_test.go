@@ -654,6 +654,29 @@ func (w *web) tellsBackend() {
 	assert.Equal(w, fmt.Sprintf("a.example.org https %d /", large), got.body)
 }
 
+// leadsBack has requests handed on to nginx itself, which would hand them on again.
+func (w *web) leadsBack() {
+	w.Helper()
+	w.sql(`insert into settings (service, key, value) values ('nginx', 'redirect', '{"www.example.org": false}')`)
+	for itself, want := range map[string]int{
+		"localhost": http.StatusBadGateway, // nginx asks a name server
+		"127.0.0.1": http.StatusLoopDetected,
+		"nginx":     http.StatusLoopDetected,
+	} {
+		w.sql(`update settings set value = jsonb_build_object('www.example.org', 'http://' || $1::text || ':8080')
+			where key = 'upstream'`, itself)
+		assert.EventuallyWithT(w, func(c *assert.CollectT) {
+			assert.Equal(c, want, w.ask("http", "", "www.example.org", "/").code, itself)
+		}, time.Minute, 20*time.Millisecond)
+		w.hangUp()
+		w.tells(func(s status.Status) bool {
+			return len(s.Warnings) == 1 &&
+				strings.Contains(s.Warnings[0], itself+`", which requests are handed on to, is this container itself`)
+		})
+	}
+	w.sql(`delete from settings where key = 'redirect'`)
+}
+
 func (w *web) handsOn() {
 	w.sql(`insert into settings (service, key, value) values ('nginx', 'upstream',
 		'{"a.example.org": "backend", "www.example.org": "http://nowhere.example.net:81"}')`)
@@ -663,6 +686,8 @@ func (w *web) handsOn() {
 	w.hangUp() // it looks every half minute by itself
 	s := w.tells(func(s status.Status) bool { return len(s.Warnings) == 2 })
 	assert.Contains(w, s.Warnings[1], `host "nowhere.example.net", which requests are handed on to, has no address`)
+	w.leadsBack()
+	w.sql(`update settings set value = '{"a.example.org": "backend"}' where key = 'upstream'`)
 	w.restart()
 	w.becomes("zzz.example.org", http.StatusOK)
 	for range 2 { // the second one has another address
