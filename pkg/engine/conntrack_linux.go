@@ -18,12 +18,12 @@ func forget(ports []uint16, addresses []string) error {
 	}
 	kernel, err := conntrack.Dial(nil)
 	if err != nil {
-		return nil //nolint:nilerr // a kernel without it keeps no paths
+		return nil // a kernel without it keeps no paths
 	}
 	defer func() { _ = kernel.Close() }()
 	flows, err := kernel.Dump(nil)
 	if err != nil {
-		return nil //nolint:nilerr // the same, or a root that may not
+		return nil // the same, or a root that may not
 	}
 	var failed []error
 	for _, f := range flows {
