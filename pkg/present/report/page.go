@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
-	"slices"
 
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/inventory"
@@ -13,36 +12,26 @@ import (
 
 // page is what the template draws.
 type page struct {
+	inventory.Inventory
 	Style     template.CSS
 	StyleHash string
-	Stack     string
 	Title     string // one sentence: how the last setup ended
 	Lead      string
 	Facts     []fact
 	Setup     *setupView // nil if there was none
 	Images    []imageView
-	Disk      string // what all images take together
+	Disk      int64 // what all images take together
 	Schema    schemaView
-	Services  []serviceView
-	Hosted    hostedView
-	Database  []pair
-	Versions  []inventory.Version
-	Problems  []string
-	Taken     string
 }
 
 // fact is one of the numbers at the top.
 type fact struct{ Name, Value, More string }
 
-// pair is a name and its value.
-type pair struct{ Name, Value string }
-
 // setupView is a setup as it is drawn.
 type setupView struct {
+	*present.Document
 	Class, Word string
-	Error, Log  string
 	Timeline    timeline
-	Messages    []present.Message
 }
 
 // schemaView is the schema as it is drawn.
@@ -61,9 +50,7 @@ type bar struct {
 func newPage(r Report) page {
 	i := r.Inventory
 	p := page{
-		Stack: i.Stack, Images: newImages(i.Images), Schema: newSchema(i.Schema), Versions: i.Versions,
-		Problems: i.Problems, Taken: moment(i.Taken), Disk: size(onDisk(i.Images)), Database: database(i.Database),
-		Services: newServices(i.Services), Hosted: newHosted(i),
+		Inventory: i, Images: newImages(i.Images), Disk: onDisk(i.Images), Schema: newSchema(i.Schema),
 		Title: "No setup has been recorded", Lead: "Stack " + i.Stack,
 	}
 	took := fact{"Last setup", "none", "run: mage setup"}
@@ -81,7 +68,7 @@ func newPage(r Report) page {
 	}
 	p.Facts = []fact{
 		took,
-		{"Images on disk", p.Disk, count(builtOf(i.Images), "image") + ", shared layers once"},
+		{"Images on disk", size(p.Disk), count(builtOf(i.Images), "image") + ", shared layers once"},
 		{"Schema", p.Schema.summary(), p.Schema.State},
 		answers,
 	}
@@ -117,7 +104,7 @@ func title(doc *present.Document) string {
 }
 
 func newSetup(doc *present.Document) *setupView {
-	v := &setupView{Error: doc.Error, Log: doc.Log, Timeline: newTimeline(doc), Messages: doc.Messages}
+	v := &setupView{Document: doc, Timeline: newTimeline(doc)}
 	v.Class, v.Word = outcome(doc.Outcome)
 	return v
 }
@@ -158,33 +145,6 @@ func (s schemaView) summary() string {
 	return fmt.Sprintf("%d applied", s.Applied)
 }
 
-// database lists what is known of the server.
-func database(d inventory.Database) []pair {
-	pairs := []pair{{"Answers", d.Answers}}
-	add := func(name, value string) {
-		if value != "" {
-			pairs = append(pairs, pair{name, value})
-		}
-	}
-	add("URL", d.URL)
-	if d.Encoding != "" {
-		encrypted := d.TLS
-		if encrypted == "" {
-			encrypted = "none"
-		}
-		add("Encryption", encrypted)
-	}
-	add("Encoding", d.Encoding)
-	add("Role", d.User)
-	if d.Latency > 0 {
-		add("Round trip", d.Latency.String())
-	}
-	if d.VolumeBytes > 0 {
-		add("Data volume", size(d.VolumeBytes))
-	}
-	return pairs
-}
-
 // onDisk is what images take together: what a child shares with its parent counts once.
 func onDisk(images []inventory.Image) int64 {
 	var sum int64
@@ -206,11 +166,4 @@ func builtOf(images []inventory.Image) int {
 		}
 	}
 	return n
-}
-
-// bySize sorts layers for a table.
-func bySize(layers []layerView) []layerView {
-	sorted := slices.Clone(layers)
-	slices.SortStableFunc(sorted, func(a, b layerView) int { return int(min(max(b.bytes-a.bytes, -1), 1)) })
-	return sorted
 }

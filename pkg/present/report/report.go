@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
 
@@ -84,7 +85,10 @@ func Render(w io.Writer, r Report) error {
 	if err != nil {
 		return fmt.Errorf("draw report: %w", err)
 	}
-	pages, err := template.New("page.tmpl").Funcs(template.FuncMap{"percent": percent}).ParseFS(files, "*.tmpl")
+	pages, err := template.New("page.tmpl").Funcs(template.FuncMap{
+		"percent": percent, "size": size, "count": count, "moment": moment, "days": days, "badge": badge, "others": others,
+		"date": func(t time.Time) string { return t.Local().Format(time.DateOnly) },
+	}).ParseFS(files, "*.tmpl")
 	if err != nil {
 		return fmt.Errorf("draw report: %w", err)
 	}

@@ -4,62 +4,23 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/poststack/poststack/pkg/inventory"
 )
 
-// serviceView is a service as it is drawn.
-type serviceView struct {
-	Name, State, Class, Summary string
-	Tells                       []pair
-}
-
-// hostedView is what the services serve.
-type hostedView struct {
-	Domains      []inventory.Domain
-	Certificates []certificateView
-}
-
-// certificateView is a row; Names is empty where its own name says it all.
-type certificateView struct {
-	Name, Names, Status, Class, Left, Ends, Served, More string
-}
-
-func newServices(services []inventory.Service) []serviceView {
-	classes := map[inventory.Health]string{
+// badge is the class of what says how a service is.
+func badge(h inventory.Health) string {
+	return map[inventory.Health]string{
 		inventory.Well: "done", inventory.Impaired: "cancelled", inventory.Down: "failed",
-	}
-	views := make([]serviceView, 0, len(services))
-	for _, s := range services {
-		v := serviceView{Name: s.Name, State: s.State, Class: classes[s.Health], Summary: s.Summary}
-		for _, line := range s.Tells {
-			v.Tells = append(v.Tells, pair{line[0], line[1]})
-		}
-		views = append(views, v)
-	}
-	return views
+	}[h]
 }
 
-func newHosted(i inventory.Inventory) hostedView {
-	h := hostedView{Domains: i.Domains}
-	for _, c := range i.Certificates {
-		v := certificateView{Name: c.Name, Status: c.Status, Served: c.Served, More: c.More}
-		if !slices.Equal(c.Names, []string{c.Name}) {
-			v.Names = strings.Join(c.Names, ", ")
-		}
-		switch {
-		case c.Wrong:
-			v.Class = "failed"
-		case c.DaysLeft != nil:
-			v.Class = "done"
-		}
-		if c.DaysLeft != nil {
-			v.Left, v.Ends = days(*c.DaysLeft), c.NotAfter.Local().Format(time.DateOnly)
-		}
-		h.Certificates = append(h.Certificates, v)
+// others are the names that a certificate is for; "" where its own name says it all.
+func others(c inventory.Certificate) string {
+	if slices.Equal(c.Names, []string{c.Name}) {
+		return ""
 	}
-	return h
+	return strings.Join(c.Names, ", ")
 }
 
 // servicesFact is how many services are well, and which certificate ends first.
@@ -90,7 +51,7 @@ func servicesFact(i inventory.Inventory) fact {
 	return f
 }
 
-// days are whole days until something ends, or since it has.
+// days are whole days until something ends.
 func days(n int) string {
 	if n < 0 {
 		return "ended"

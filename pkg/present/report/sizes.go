@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,28 +26,31 @@ const (
 
 // imageView is an image as it is drawn.
 type imageView struct {
-	Name, Description, Ref, Size, State, Made string
-	Built, Current                            bool
-	Share                                     float64 // of the largest image
-	Layers                                    []layerView
-	LayerRows                                 []layerView   // the largest first
-	Maps                                      []treemapView // one for wide pages and one for narrow ones
-	Packages                                  []packageView // the largest
-	PackageNote                               string
-	Own, Inherited                            string // sizes
-	Parent                                    string
+	inventory.Image
+	Layers         []layerView
+	LayerRows      []layerView   // the largest first
+	Maps           []treemapView // one for wide pages and one for narrow ones
+	Rows           []inventory.Package
+	PackageBytes   int64
+	Other          int64 // files of no package, if they are worth a word
+	Own, Inherited int64
 }
 
 // layerView is a layer as a part of a bar and as a row.
 type layerView struct {
-	Instruction, Size, Class, From string
-	Label                          string // the size, where it fits
-	At, Width                      float64
-	bytes                          int64
+	inventory.Layer
+	Class     string
+	Label     string // the size, where it fits
+	At, Width float64
 }
 
-// packageView is a row.
-type packageView struct{ Name, Version, Size, From string }
+// From is where a layer or a package of an image comes from.
+func (v imageView) From(inherited bool) string {
+	if inherited {
+		return v.Parent
+	}
+	return "this image"
+}
 
 func newImages(images []inventory.Image) []imageView {
 	var largest int64 = 1
@@ -54,84 +59,69 @@ func newImages(images []inventory.Image) []imageView {
 	}
 	views := make([]imageView, 0, len(images))
 	for number, i := range images {
-		v := imageView{
-			Name: i.Name, Description: i.Description, Ref: i.Ref, Built: i.ID != "", Current: i.Current, Parent: i.Parent,
-			State: "not built", Share: float64(i.SizeBytes) / float64(largest), Size: size(i.SizeBytes),
-		}
-		if v.Built {
-			v.State = "outdated"
-			if i.Current {
-				v.State = "current"
-			}
-			v.Made = moment(i.Created)
-			v.layers(i)
-			v.packages(i, number)
+		v := imageView{Image: i}
+		if i.ID != "" {
+			v.layers(largest)
+			v.packages(number)
 		}
 		views = append(views, v)
 	}
 	return views
 }
 
-// layers lays the layers out beside each other, oldest first.
-func (v *imageView) layers(i inventory.Image) {
-	var own, inherited int64
+// layers lays the layers out beside each other, oldest first, on the scale of the largest image.
+func (v *imageView) layers(largest int64) {
 	var at float64
-	for n, l := range i.Layers {
-		view := layerView{
-			Instruction: l.Instruction, Size: size(l.SizeBytes), bytes: l.SizeBytes, Class: "own", From: "this image",
-			At: at, Width: float64(l.SizeBytes) / float64(max(i.SizeBytes, 1)) * v.Share,
-		}
+	for n, l := range v.Image.Layers {
+		view := layerView{Layer: l, Class: "own", At: at, Width: float64(l.SizeBytes) / float64(largest)}
 		if n%2 == 1 {
 			view.Class = "own2"
 		}
 		if l.Inherited {
-			view.Class, view.From = "inherited", i.Parent
-			inherited += l.SizeBytes
+			view.Class = "inherited"
+			v.Inherited += l.SizeBytes
 		} else {
-			own += l.SizeBytes
+			v.Own += l.SizeBytes
 		}
-		if view.Width*narrowWidth > letter*float64(len(view.Size)+2) {
-			view.Label = view.Size
+		if text := size(l.SizeBytes); view.Width*narrowWidth > letter*float64(len(text)+2) {
+			view.Label = text
 		}
 		at += view.Width
 		v.Layers = append(v.Layers, view)
 	}
-	v.Own, v.Inherited = size(own), size(inherited)
-	v.LayerRows = bySize(v.Layers)
+	v.LayerRows = slices.Clone(v.Layers)
+	slices.SortStableFunc(v.LayerRows, func(a, b layerView) int { return cmp.Compare(b.SizeBytes, a.SizeBytes) })
 }
 
 // packages lays the packages out as blocks: those of the image itself, what belongs to no package, and those of
 // the parent.
-func (v *imageView) packages(i inventory.Image, number int) {
-	if len(i.Packages) == 0 {
+func (v *imageView) packages(number int) {
+	if len(v.Packages) == 0 {
 		return
 	}
-	var all int64
 	own, inherited := group{class: "own"}, group{class: "inherited"}
-	for n, p := range i.Packages {
-		all += p.SizeBytes
-		to, from := &own, "this image"
+	for _, p := range v.Packages {
+		v.PackageBytes += p.SizeBytes
+		to := &own
 		if p.Inherited {
-			to, from = &inherited, i.Parent
+			to = &inherited
 		}
-		if n < mostRows {
-			v.Packages = append(v.Packages, packageView{p.Name, p.Version, size(p.SizeBytes), from})
-		}
-		to.add(p.Name, p.SizeBytes, fmt.Sprintf("%s %s, %s, from %s", p.Name, p.Version, size(p.SizeBytes), from))
+		to.add(p.Name, p.SizeBytes,
+			fmt.Sprintf("%s %s, %s, from %s", p.Name, p.Version, size(p.SizeBytes), v.From(p.Inherited)))
 	}
+	v.Rows = v.Packages[:min(mostRows, len(v.Packages))]
 	groups := own.parts()
-	v.PackageNote = fmt.Sprintf("%s, %s", count(len(i.Packages), "package"), size(all))
-	if other := i.SizeBytes - all; other > i.SizeBytes/100 {
+	if other := v.SizeBytes - v.PackageBytes; other > v.SizeBytes/100 {
+		v.Other = other
 		files := group{class: "other"}
 		files.add("other files", other, "files of no package, "+size(other))
 		groups = append(groups, files)
-		v.PackageNote += fmt.Sprintf(", and %s in files of no package", size(other))
 	}
 	groups = append(groups, inherited.parts()...)
 	for _, m := range []treemapView{
 		{Class: "wide", Width: wideWidth, Height: wideHeight}, {Class: "narrow", Width: narrowWidth, Height: narrowHeight},
 	} {
-		m.ID, m.Name = m.Class+"-"+strconv.Itoa(number), i.Name
+		m.ID, m.Name = m.Class+"-"+strconv.Itoa(number), v.Name
 		m.fill(groups)
 		v.Maps = append(v.Maps, m)
 	}

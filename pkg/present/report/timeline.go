@@ -36,13 +36,12 @@ type tick struct {
 
 // lane is a phase.
 type lane struct {
-	Name, Text, Log     string
+	present.Phase
 	Class, Word, Took   string // how it ended
 	TextY, BarY, BarEnd int
 	At, Width           float64 // shares of the whole
 	Parts               []part
 	Steps               []step
-	Detail              []string
 	Note                string // how many steps there were and came from the cache
 }
 
@@ -97,8 +96,7 @@ func newLane(p present.Phase, doc *present.Document, whole float64) lane {
 		length = math.Max(length, doc.Started.Add(seconds(doc.Seconds)).Sub(p.Started).Seconds())
 	}
 	l := lane{
-		Name: p.Name, Text: p.Text, Log: p.Log, Detail: p.Detail, Took: present.Duration(seconds(length)),
-		At: begin, Width: math.Min(clamp(length/whole), 1-begin),
+		Phase: p, Took: present.Duration(seconds(length)), At: begin, Width: math.Min(clamp(length/whole), 1-begin),
 	}
 	l.Class, l.Word = outcome(p.Outcome)
 	told := told(p, doc.Messages)
