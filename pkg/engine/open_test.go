@@ -191,6 +191,7 @@ func TestStatus(t *testing.T) {
 	assert.Empty(t, candidates[1].Program)
 	for _, c := range candidates {
 		assert.False(t, c.Works || c.Selected)
+		assert.NotNil(t, c.Workarounds, "a list for machines")
 	}
 }
 

@@ -8,11 +8,11 @@ import (
 // Candidate is an engine that could be used, and what became of it.
 type Candidate struct {
 	Info
-	Program  string // path of its command line; "" when there is none, or it is the other engine's
-	Selected bool   // it is the one that [Open] takes
-	Works    bool
-	Reason   string // why it was rejected; "" when it works
-	Remedy   string // what cures that; "" is installing an engine
+	Program  string `json:"program"` // path of its command line; "" when there is none, or it is the other engine's
+	Selected bool   `json:"used"`    // it is the one that [Open] takes
+	Works    bool   `json:"works"`
+	Reason   string `json:"reason,omitempty"` // why it was rejected; "" when it works
+	Remedy   string `json:"-"`                // what cures that; "" is installing an engine
 }
 
 // Status tries every engine, whichever is wanted, and tells which [Open] takes and why it passes over the
@@ -35,6 +35,7 @@ func Status(ctx context.Context, o Options) ([]Candidate, error) {
 		}
 		c.Selected = c.Works && !taken && (o.Want == "auto" || i == 0)
 		taken = taken || c.Selected
+		c.Workarounds = append([]string{}, c.Workarounds...) // none is a list, too
 		out = append(out, c)
 	}
 	return out, nil

@@ -33,14 +33,14 @@ var (
 
 // Info is what is known of an engine that works.
 type Info struct {
-	Kind          Kind
-	Version       string // of the server, as it gives it: "20.10.24+dfsg1"
-	APIVersion    string // negotiated: "1.41"
-	Endpoint      string // the API's address: "unix:///run/docker.sock"
-	Rootless      bool
-	StorageDriver string   // "overlay2", "overlay", "fuse-overlayfs", "vfs" …
-	StoreDir      string   // where images and volumes are
-	Workarounds   []string // in force, one line each; empty when none was needed
+	Kind          Kind     `json:"engine"`
+	Version       string   `json:"version"`  // of the server, as it gives it: "20.10.24+dfsg1"
+	APIVersion    string   `json:"-"`        // negotiated: "1.41"
+	Endpoint      string   `json:"endpoint"` // the API's address: "unix:///run/docker.sock"
+	Rootless      bool     `json:"rootless"`
+	StorageDriver string   `json:"storage_driver"` // "overlay2", "overlay", "fuse-overlayfs", "vfs" …
+	StoreDir      string   `json:"-"`              // where images and volumes are
+	Workarounds   []string `json:"workarounds"`    // in force, one line each; empty when none was needed
 }
 
 // Image is an image in the engine's store.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/config"
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/stack"
 )
@@ -31,7 +32,7 @@ func TestData_described(t *testing.T) {
 		"account": stack.AccountData{}, "alias": stack.AliasData{}, "backup": stack.BackupData{},
 		"restored": stack.RestoredData{}, "certificate": stack.CertificateData{}, "changeset": stack.ChangesetData{},
 		"checked_image": stack.ImageChecks{}, "demo": stack.DemoData{}, "doctor": stack.DoctorReport{},
-		"domain": stack.DomainData{}, "engines": []stack.EngineData{},
+		"domain": stack.DomainData{}, "engines": []engine.Candidate{},
 		"image": stack.ImageData{}, "images": []image.Status{}, "logs": stack.LogsReport{},
 		"migration": stack.MigrationData{}, "need": stack.NeedData{},
 		"password": stack.PasswordData{}, "record": stack.RecordData{}, "removed": stack.RemovedData{},
@@ -72,9 +73,9 @@ func (s schemaNode) describes(t *testing.T, path string, node *schemaNode, of re
 			return
 		}
 		var always, all []string
-		for field := range of.Fields() {
+		for _, field := range reflect.VisibleFields(of) {
 			name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-			if name == "-" || !field.IsExported() {
+			if name == "-" || !field.IsExported() || field.Anonymous {
 				continue
 			}
 			all = append(all, name)

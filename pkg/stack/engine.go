@@ -98,17 +98,15 @@ func (s *Stack) EngineStatus(ctx context.Context) error {
 	if err != nil {
 		return s.failure("engine:status", NoEngine, err)
 	}
-	report := event.Report{
-		Header: []string{"engine", "used", "version", "rootless", "storage", "notes"}, Data: enginesData(found),
-	}
+	report := event.Report{Header: []string{"engine", "used", "version", "rootless", "storage", "notes"}, Data: found}
 	used := false
 	for _, c := range found {
-		notes := strings.Join(c.Info.Workarounds, "; ")
+		notes := strings.Join(c.Workarounds, "; ")
 		if !c.Works {
 			notes = strings.Join(strings.Fields(c.Reason), " ")
 		}
 		report.Rows = append(report.Rows,
-			[]string{string(c.Kind), yesNo(c.Selected), c.Info.Version, yesNo(c.Info.Rootless), c.Info.StorageDriver, notes})
+			[]string{string(c.Kind), yesNo(c.Selected), c.Version, yesNo(c.Rootless), c.StorageDriver, notes})
 		used = used || c.Selected
 	}
 	s.Sink.Result(report)

@@ -15,7 +15,6 @@ import (
 // What a row of the table certificates can be, see changelogs/schema/007_certificates.sql.
 const (
 	statusIssued  = "issued"
-	statusFailed  = "failed"
 	statusRevoked = "revoked"
 )
 
