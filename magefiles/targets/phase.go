@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 
 	"github.com/magefile/mage/mg"
 
@@ -152,9 +151,14 @@ func exit(err error) error {
 	if has, ok := errors.AsType[status](err); ok {
 		return has
 	}
-	var told *interrupt.Error
-	if errors.Is(err, context.Canceled) && !errors.As(err, &told) { // mage cancels its context on Ctrl-C
-		err = &interrupt.Error{Signal: syscall.SIGINT}
-	}
 	return status{error: err, code: stack.ExitStatus(err)}
+}
+
+// ended is err, or the signal that has ended ctx where err only says that it has ended.
+func ended(ctx context.Context, err error) error {
+	var told *interrupt.Error
+	if errors.Is(err, context.Canceled) && !errors.As(err, &told) && errors.As(context.Cause(ctx), &told) {
+		return told
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package targets
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -202,6 +203,8 @@ func TestOwn(t *testing.T) {
 
 func TestExit(t *testing.T) {
 	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(&interrupt.Error{Signal: 15})
 	for name, tc := range map[string]struct {
 		err  error
 		want int
@@ -210,15 +213,16 @@ func TestExit(t *testing.T) {
 		"bad usage":          {&stack.UsageError{Reason: "x"}, 2},
 		"SIGTERM":            {&interrupt.Error{Signal: 15}, 143},
 		"SIGHUP":             {&interrupt.Error{Signal: 1}, 129},
-		"mage cancelled":     {context.Canceled, 130},
+		"only cancelled":     {fmt.Errorf("x: %w", context.Canceled), 143},
 		"anything else":      {errors.New("x"), 1},
 		"usage in a phase":   {&stack.PhaseError{Class: stack.Database, Err: &stack.UsageError{Reason: "x"}}, 2},
 		"interrupt in phase": {&stack.PhaseError{Class: stack.BuildWork, Err: &interrupt.Error{Signal: 2}}, 130},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			assert.Equal(t, tc.want, exitStatus(exit(tc.err)))
+			assert.Equal(t, tc.want, exitStatus(exit(ended(ctx, tc.err))))
 		})
 	}
-	assert.NoError(t, exit(nil))
+	assert.NoError(t, exit(ended(ctx, nil)))
+	assert.Equal(t, 1, exitStatus(exit(ended(t.Context(), context.Canceled))), "nobody has ended the run")
 }

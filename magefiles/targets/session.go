@@ -62,7 +62,7 @@ type invocation struct {
 // opened, and nothing else; it takes the target's error and returns the one to report, with its exit status.
 func open(ctx context.Context, name func() string) (s *session, _ context.Context, done func(error) error, err error) {
 	if s, ok := ctx.Value(sessionKey{}).(*session); ok {
-		return s, ctx, exit, nil
+		return s, ctx, func(err error) error { return exit(ended(ctx, err)) }, nil
 	}
 	root, err := source.FindRoot(".")
 	if err != nil {
@@ -98,7 +98,7 @@ func open(ctx context.Context, name func() string) (s *session, _ context.Contex
 		if errors.Is(context.Cause(ctx), errReaderGone) {
 			err = nil
 		}
-		return run.close(s.Close(err)) //nolint:contextcheck // the context of the run has ended when it closes
+		return run.close(ended(ctx, s.Close(err))) //nolint:contextcheck // the context of the run has ended when it closes
 	}, nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/poststack/poststack/pkg/config"
 	"github.com/poststack/poststack/pkg/database"
@@ -136,8 +135,6 @@ func ExitStatus(err error) int {
 		return int(NoEngine)
 	case errors.As(err, &phase):
 		return int(phase.Class)
-	case errors.Is(err, context.Canceled): // mage cancels the targets' context on Ctrl-C
-		return 128 + int(syscall.SIGINT)
 	default:
 		return int(Unexpected)
 	}

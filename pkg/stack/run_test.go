@@ -17,6 +17,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/interrupt"
+	"github.com/poststack/poststack/pkg/secret"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -40,13 +41,23 @@ func TestExitStatus(t *testing.T) {
 		"SIGINT":                               {&interrupt.Error{Signal: syscall.SIGINT}, 130},
 		"SIGTERM in a phase":                   {in(stack.BuildWork, &interrupt.Error{Signal: syscall.SIGTERM}), 143},
 		"SIGHUP":                               {&interrupt.Error{Signal: syscall.SIGHUP}, 129},
-		"mage's own cancellation":              {context.Canceled, 130},
+		"a cancellation of nobody's":           {context.Canceled, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			assert.Equal(t, tc.want, stack.ExitStatus(tc.err))
 		})
 	}
+}
+
+func TestOpen_in_a_context_that_mage_cancels(t *testing.T) {
+	t.Parallel()
+	mage, cancel := context.WithCancel(t.Context())
+	s, ctx := stack.Open(mage, stack.Options{Secrets: &secret.Set{}})
+	cancel()
+	<-ctx.Done()
+	assert.Equal(t, &interrupt.Error{Signal: syscall.SIGINT}, context.Cause(ctx))
+	assert.NoError(t, s.Close(nil))
 }
 
 func TestPhaseError(t *testing.T) {

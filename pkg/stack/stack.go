@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/poststack/poststack/pkg/config"
 	"github.com/poststack/poststack/pkg/container"
@@ -108,7 +109,7 @@ func Open(ctx context.Context, o Options) (*Stack, context.Context) {
 	if o.Runner == nil {
 		o.Runner = runner.Exec{Secrets: o.Secrets}
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := endedBySignal(ctx)
 	o.Secrets.Add(o.Config.Database.URL.Reveal())
 	o.Sink = redacted(o.Sink, o.Secrets)
 	if o.Trace != nil {
@@ -116,6 +117,20 @@ func Open(ctx context.Context, o Options) (*Stack, context.Context) {
 		ctx = trace.With(ctx, o.Trace)
 	}
 	return &Stack{Options: o, cancel: cancel, stop: interrupt.Watch(cancel, o.Orphans)}, ctx
+}
+
+// endedBySignal is ctx for a run. Mage cancels its own on Ctrl-C without a cause.
+func endedBySignal(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	run, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() {
+		cause := context.Cause(ctx)
+		if errors.Is(cause, context.Canceled) {
+			cause = &interrupt.Error{Signal: syscall.SIGINT}
+		}
+		cancel(cause)
+	})
+	context.AfterFunc(run, func() { forget() })
+	return run, cancel
 }
 
 // Close releases what the run held, and returns err, or what went wrong in closing if err is nil.
