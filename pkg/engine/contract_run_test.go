@@ -2,6 +2,9 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -210,6 +213,8 @@ func (s *suite) keepUp(ctx context.Context, t *testing.T) {
 	before, err := s.ContainerInspect(ctx, string(id))
 	require.NoError(t, err)
 	require.Equal(t, e.Info().Kind == engine.Docker, before.KeptUp)
+	assert.Equal(t, map[engine.Kind]string{engine.Docker: "20m in 5 files", engine.Podman: "50MB"}[e.Info().Kind],
+		logLimit(ctx, t, e, id))
 	require.Eventually(t, func() bool {
 		c, err := s.ContainerInspect(ctx, string(id))
 		return err == nil && c.State == engine.Running && c.Started.After(before.Started) && c.Restarts > before.Restarts
@@ -223,4 +228,34 @@ func (s *suite) keepUp(ctx context.Context, t *testing.T) {
 	again, err := s.ContainerInspect(ctx, string(id))
 	require.NoError(t, err)
 	assert.Equal(t, c.Started, again.Started)
+}
+
+// logLimit is how much a container may log, as only the engine's own words tell.
+func logLimit(ctx context.Context, t *testing.T, e *engine.Engine, id engine.ContainerID) string {
+	t.Helper()
+	endpoint, err := e.Endpoint(ctx)
+	require.NoError(t, err)
+	socket, _ := strings.CutPrefix(endpoint, "unix://")
+	over := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	defer over.CloseIdleConnections()
+	path := map[engine.Kind]string{engine.Docker: "v1.41", engine.Podman: "v4.0.0/libpod"}[e.Info().Kind]
+	res, err := over.Get("http://engine/" + path + "/containers/" + string(id) + "/json")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	var told struct {
+		HostConfig struct {
+			LogConfig struct {
+				Size   string
+				Config map[string]string
+			}
+		}
+	}
+	require.NoError(t, json.NewDecoder(res.Body).Decode(&told))
+	log := told.HostConfig.LogConfig
+	if log.Config == nil {
+		return log.Size
+	}
+	return log.Config["max-size"] + " in " + log.Config["max-file"] + " files"
 }

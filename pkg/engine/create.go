@@ -48,11 +48,10 @@ func (e *Engine) ContainerCreate(ctx context.Context, spec ContainerSpec) (Conta
 			return "", fmt.Errorf("create container %q: %w", spec.Name, err)
 		}
 	}
-	res, err := e.api.ContainerCreate(whole, options)
+	id, err := e.create(whole, spec, options)
 	if err != nil {
 		return "", apiError(whole, "create container", spec.Name, err)
 	}
-	id := ContainerID(res.ID)
 	err = e.copyTo(whole, id, spec.Files, spec.FilesBelow)
 	if err == nil && ctx.Err() != nil {
 		err = ended(ctx)
