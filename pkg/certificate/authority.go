@@ -20,11 +20,11 @@ import (
 // AuthorityFile holds the certificate and the key of a local authority.
 const AuthorityFile = "authority.pem"
 
-// How long the certificates of a local authority are valid, and how long before its end one is renewed. The authority's
-// is not used for anything else, and replacing it is a matter for every client.
+// How long the certificates of a local authority are valid, and how long before their end they are renewed. The server's
+// lasts as long as the authority's, since nobody renews it while a stack is left to itself: its services would be without
+// their database some day.
 const (
 	authorityLife = 10 * 365 * day
-	serverLife    = 365 * day
 	RenewBefore   = 30 * day
 )
 
@@ -42,8 +42,8 @@ type Renewed struct {
 	Server    bool
 }
 
-// Renew has an authority and a certificate that is valid for more than [RenewBefore]: it makes what is missing or about
-// to end. The authority stays as it is while it can. One that cannot be read is an error: to make another behind the
+// Renew has an authority that is valid for more than [RenewBefore], and a certificate that is as long: it makes what is
+// missing or about to end. The authority stays as it is while it can. One that cannot be read is an error: to make another behind the
 // back of those who trust it is for people to decide.
 func (a Authority) Renew(now time.Time) (Renewed, error) {
 	if err := os.MkdirAll(a.Dir, 0o700); err != nil {
@@ -56,11 +56,9 @@ func (a Authority) Renew(now time.Time) (Renewed, error) {
 	if err != nil || !done.Authority && a.current(root, now) {
 		return done, err
 	}
-	template := newTemplate(a.Server.DNS[0], now, serverLife)
+	template := newTemplate(a.Server.DNS[0], now, authorityLife)
+	template.NotAfter = root.certificate.NotAfter
 	a.Server.fill(template)
-	if template.NotAfter.After(root.certificate.NotAfter) {
-		template.NotAfter = root.certificate.NotAfter
-	}
 	leaf, err := sign(template, &root)
 	if err != nil {
 		return done, err
@@ -113,10 +111,10 @@ func readSigned(content []byte) (signed, error) {
 	return signed{certificate: pair.Leaf, key: key, pair: Pair{Certificate: encode(pair.Leaf)}}, nil
 }
 
-// current tells whether the server's certificate is the authority's, has the names, and is valid for long enough.
+// current tells whether the server's certificate is the authority's, has the names, and is valid for as long.
 func (a Authority) current(root signed, now time.Time) bool {
 	s, err := Load(a.Dir, now)
-	if err != nil || s.Leaf.CheckSignatureFrom(root.certificate) != nil || s.Leaf.NotAfter.Sub(now) <= RenewBefore {
+	if err != nil || s.Leaf.CheckSignatureFrom(root.certificate) != nil || s.Leaf.NotAfter.Before(root.certificate.NotAfter) {
 		return false
 	}
 	return slices.Equal(s.Leaf.DNSNames, a.Server.DNS) &&

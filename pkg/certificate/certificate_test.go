@@ -66,10 +66,9 @@ func TestAuthority_Renew(t *testing.T) {
 		want   certificate.Renewed
 	}{
 		"nothing has changed":               {want: certificate.Renewed{}},
-		"it is valid for more than 30 days": {at: 334 * day},
-		"it ends in 30 days":                {at: 336 * day, want: certificate.Renewed{Server: true}},
-		"it has ended":                      {at: 400 * day, want: certificate.Renewed{Server: true}},
+		"it is valid for more than 30 days": {at: 3600 * day},
 		"the authority is about to end":     {at: 3630 * day, want: certificate.Renewed{Authority: true, Server: true}},
+		"both have ended":                   {at: 3700 * day, want: certificate.Renewed{Authority: true, Server: true}},
 		"the names are others": {
 			change: func(a *certificate.Authority) { a.Server.DNS = []string{"localhost"} },
 			want:   certificate.Renewed{Server: true},

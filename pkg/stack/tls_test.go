@@ -212,9 +212,10 @@ func TestStartDatabase_TLS_of_a_directory(t *testing.T) {
 	t.Run("one that is about to end is told of", func(t *testing.T) {
 		t.Parallel()
 		s, a := begin(t)
+		require.NoError(t, os.Remove(filepath.Join(a.Dir, certificate.AuthorityFile)))
 		_, err := certificate.Authority{
 			Dir: a.Dir, Name: a.Name, Server: certificate.Names{DNS: []string{"localhost"}},
-		}.Renew(time.Now().Add(-355 * 24 * time.Hour))
+		}.Renew(time.Now().Add(-3640 * 24 * time.Hour))
 		require.NoError(t, err)
 		j, err := s.phase(t, (*stack.Stack).StartDatabase)
 		require.NoError(t, err)
@@ -254,9 +255,9 @@ func TestStatus_TLS(t *testing.T) {
 	s.start(t)
 	c := report().Certificate
 	require.NotNil(t, c)
-	assert.Equal(t, 364, c.DaysLeft)
+	assert.Equal(t, 3649, c.DaysLeft)
 	assert.Empty(t, c.Problem)
-	assert.Equal(t, doctor.Finding{Check: "certificate", State: doctor.OK, Seen: "the database's: 364 days left"}, seen())
+	assert.Equal(t, doctor.Finding{Check: "certificate", State: doctor.OK, Seen: "the database's: 3649 days left"}, seen())
 
 	require.NoError(t, os.Remove(filepath.Join(s.config.StateDir, "tls", "privkey.pem")))
 	assert.Contains(t, report().Certificate.Problem, "there is no such file")

@@ -189,8 +189,8 @@ func (s *secured) renewed(t *testing.T) {
 	assert.Equal(t, before.ID, s.container(t).ID)
 	assert.Equal(t, before.Started, s.container(t).Started)
 	require.NoError(t, open.Ping(t.Context()), "clients stay connected")
-	assert.Contains(t, s.ok(t, "status"), "364 days")
-	assert.Contains(t, s.ok(t, "doctor"), "364 days")
+	assert.Contains(t, s.ok(t, "status"), "3649 days")
+	assert.Contains(t, s.ok(t, "doctor"), "3649 days")
 
 	s.ok(t, "down")
 	s.ok(t, "db:start")
