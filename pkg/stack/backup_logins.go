@@ -13,23 +13,16 @@ import (
 
 // eachLogin does something for each service that signs in to the database, or did.
 func (s *Stack) eachLogin(do func(image.Definition) error) error {
-	images, err := s.catalogue()
-	if err != nil {
-		return err
-	}
-	for _, name := range declaredServices(images) {
-		d, err := images.Get(name)
-		if err != nil {
-			return err
-		}
-		if _, none := os.Stat(s.secretPath(name, "database")); d.Service.Database == nil || none != nil {
+	services, err := s.servicesHere()
+	for _, d := range services {
+		if _, none := os.Stat(s.secretPath(d.Name, "database")); d.Service.Database == nil || none != nil {
 			continue
 		}
 		if err := do(d); err != nil {
 			return err
 		}
 	}
-	return nil
+	return err
 }
 
 // keepLogins lets the services of this stack sign in to a restored database as they do now: their roles are the

@@ -191,12 +191,9 @@ func (b *taking) members(ctx context.Context, c *client, moment snapshot, out io
 // loginRoles are the roles that services of this stack sign in as.
 func (s *Stack) loginRoles() []string {
 	names := []string{}
-	images, err := s.catalogue()
-	if err != nil {
-		return names
-	}
-	for _, name := range declaredServices(images) {
-		names = append(names, s.loginRole(name))
+	services, _ := s.servicesHere() // where there is no catalogue, nobody has a role
+	for _, d := range services {
+		names = append(names, s.loginRole(d.Name))
 	}
 	return names
 }

@@ -18,15 +18,12 @@ func (r *restoring) findUsers(ctx context.Context) error {
 	if len(r.volumes) == 0 {
 		return nil // what uses the database alone connects again by itself
 	}
-	images, err := r.catalogue()
+	services, err := r.servicesHere()
 	if err != nil {
 		return err
 	}
-	for _, name := range declaredServices(images) {
-		d, err := images.Get(name)
-		if err != nil {
-			return err
-		}
+	for _, d := range services {
+		name := d.Name
 		c, err := r.serviceContainer(ctx, r.engine, name)
 		if err != nil {
 			return err

@@ -31,22 +31,15 @@ func (v backedVolume) dir() string { return path.Join(held, v.Name) }
 
 // backedVolumes are those that image.yaml files declare.
 func (s *Stack) backedVolumes() (found []backedVolume, err error) {
-	images, err := s.catalogue()
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range declaredServices(images) {
-		d, err := images.Get(name)
-		if err != nil {
-			return nil, err
-		}
+	services, err := s.servicesHere()
+	for _, d := range services {
 		for _, v := range d.Service.Volumes {
 			if v.Backup {
-				found = append(found, backedVolume{v, name})
+				found = append(found, backedVolume{v, d.Name})
 			}
 		}
 	}
-	return found, nil
+	return found, err
 }
 
 // holder is a container that has volumes, and nothing else to do. It is root, and so may read and make everybody's

@@ -86,12 +86,10 @@ func certificateName(typed string) (string, error) {
 // noIssuer says how to have somebody there who has certificates issued.
 func (s *Stack) noIssuer() string {
 	text := "nobody is connected who has certificates issued"
-	if images, err := s.catalogue(); err == nil {
-		for _, name := range declaredServices(images) {
-			if d, err := images.Get(name); err == nil && d.Service.Database != nil &&
-				d.Service.Database.Role == hosting.IssuerRole {
-				return text + "; start who does with: mage services:start -of=" + name
-			}
+	services, _ := s.servicesHere() // without a catalogue there is nobody to start
+	for _, d := range services {
+		if signsInAs(d, hosting.IssuerRole) {
+			return text + "; start who does with: mage services:start -of=" + d.Name
 		}
 	}
 	return text

@@ -64,14 +64,14 @@ func (s *Stack) addServed(ctx context.Context, data []CertificateData) error {
 
 // doors are the published ports of all services that has the certificates.
 func (s *Stack) doors(ctx context.Context) ([]door, error) {
-	images, err := s.catalogue()
+	services, err := s.servicesHere()
 	if err != nil {
 		return nil, err
 	}
 	var out []door
-	for _, name := range declaredServices(images) {
-		d, err := images.Get(name)
-		if err != nil || !slices.ContainsFunc(d.Service.Volumes,
+	for _, d := range services {
+		name := d.Name
+		if !slices.ContainsFunc(d.Service.Volumes,
 			func(v image.ServiceVolume) bool { return v.ReadOnly && v.Path == s.Config.CertPath }) {
 			continue
 		}

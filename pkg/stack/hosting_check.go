@@ -108,14 +108,13 @@ func (n nameServer) check(
 // askedNameServer is the one that is named, or the service of this stack.
 func (s *Stack) askedNameServer(ctx context.Context, named string) (nameServer, error) {
 	var n nameServer
-	images, err := s.catalogue()
+	services, err := s.servicesHere()
 	if err != nil {
 		return n, err
 	}
-	for _, name := range declaredServices(images) {
-		if d, err := images.Get(name); err == nil && d.Service.Database != nil &&
-			d.Service.Database.Role == hosting.NameServerRole {
-			n.service = name
+	for _, d := range services {
+		if signsInAs(d, hosting.NameServerRole) {
+			n.service = d.Name
 		}
 	}
 	if named != "" {

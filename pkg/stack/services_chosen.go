@@ -78,6 +78,28 @@ func declaredServices(images *image.Catalogue) []string {
 	return slices.DeleteFunc(images.Services(), func(name string) bool { return name == postgresImage })
 }
 
+// servicesHere are the definitions of those, each after what it depends on.
+func (s *Stack) servicesHere() ([]image.Definition, error) {
+	images, err := s.catalogue()
+	if err != nil {
+		return nil, err
+	}
+	var list []image.Definition
+	for _, name := range declaredServices(images) {
+		d, err := images.Get(name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+	}
+	return list, nil
+}
+
+// signsInAs tells whether a service signs in to the database with that role's rights.
+func signsInAs(d image.Definition, role string) bool {
+	return d.Service.Database != nil && d.Service.Database.Role == role
+}
+
 // unknownService refuses a service that no image.yaml declares.
 func unknownService(where, name string, known []string) error {
 	known = slices.Sorted(slices.Values(known))

@@ -57,7 +57,7 @@ func (s *Stack) askOutside(ctx context.Context, e Engine, d image.Definition, ar
 
 // checkOutside has each service that runs ask for what it needs from outside of the stack.
 func (s *Stack) checkOutside(ctx context.Context) []doctor.Finding {
-	images, err := s.catalogue()
+	services, err := s.servicesHere()
 	if err != nil {
 		return nil // another check tells of it
 	}
@@ -66,11 +66,8 @@ func (s *Stack) checkOutside(ctx context.Context) []doctor.Finding {
 		return nil // likewise
 	}
 	var out []doctor.Finding
-	for _, name := range declaredServices(images) {
-		d, err := images.Get(name)
-		if err != nil {
-			continue
-		}
+	for _, d := range services {
+		name := d.Name
 		found, err := s.askOutside(ctx, e, d)
 		switch {
 		case err != nil:
@@ -88,13 +85,12 @@ func (s *Stack) checkOutside(ctx context.Context) []doctor.Finding {
 // issuingAuthority asks the authority of a certificate for those names, from inside the container of the service that
 // has certificates issued; nil if none runs here.
 func (s *Stack) issuingAuthority(ctx context.Context, names ...string) (*outside, error) {
-	images, err := s.catalogue()
+	services, err := s.servicesHere()
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range declaredServices(images) {
-		d, err := images.Get(name)
-		if err != nil || d.Service.Database == nil || d.Service.Database.Role != hosting.IssuerRole {
+	for _, d := range services {
+		if !signsInAs(d, hosting.IssuerRole) {
 			continue
 		}
 		e, err := s.engine(ctx)
