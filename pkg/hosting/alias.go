@@ -174,9 +174,9 @@ func (m mail) refused(from, to Address) (string, error) {
 
 // AliasRow is one destination of an alias.
 type AliasRow struct {
-	Address     string
-	Destination string
-	Enabled     bool
+	Address     string `json:"address"`
+	Destination string `json:"destination"`
+	Enabled     bool   `json:"enabled"`
 }
 
 // Aliases are the aliases of a domain, or of all for "".

@@ -26,20 +26,20 @@ const (
 
 // CertificateRow is a certificate that is wanted or was issued.
 type CertificateRow struct {
-	Directory string // its name, and the directory that services find it in
-	Domain    Domain
-	Disabled  bool // its domain
-	Names     []string
-	Status    string
-	Challenge string
-	Issuer    string // these are empty until it is issued
-	Serial    string
-	NotBefore *time.Time
-	NotAfter  *time.Time
-	LastError string     // why the last try failed; "" after a success
-	TriedAt   *time.Time // when the authority was last asked
-	WantedAt  *time.Time // when somebody asked for it at once, and has no answer yet
-	RevokedAt *time.Time // when it was
+	Directory string     `json:"name"` // its name, and the directory that services find it in
+	Domain    Domain     `json:"domain"`
+	Disabled  bool       `json:"-"`     // its domain
+	Names     []string   `json:"names"` // that it is for
+	Status    string     `json:"status"`
+	Challenge string     `json:"challenge"`
+	Issuer    string     `json:"issuer"` // these are empty until it is issued
+	Serial    string     `json:"serial"`
+	NotBefore *time.Time `json:"not_before"`
+	NotAfter  *time.Time `json:"not_after"`
+	LastError string     `json:"last_error"` // why the last try failed; "" after a success
+	TriedAt   *time.Time `json:"tried_at"`   // when the authority was last asked
+	WantedAt  *time.Time `json:"-"`          // when somebody asked for it at once, and has no answer yet
+	RevokedAt *time.Time `json:"revoked_at"` // when it was
 }
 
 // HeldUntil is when the authority may be asked again; nil if it may now.

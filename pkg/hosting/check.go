@@ -9,10 +9,10 @@ import (
 
 // Problem is what is wrong with a zone.
 type Problem struct {
-	Zone   string
-	Record string // "" for the zone itself, or what it lacks
-	Text   string // what is wrong, and what to do
-	State  ProblemState
+	Zone   string       `json:"zone"`
+	Record string       `json:"record"`  // "" for the zone itself, or what it lacks
+	Text   string       `json:"problem"` // what is wrong, and what to do
+	State  ProblemState `json:"state"`
 }
 
 // ProblemState is what kind of problem one is.

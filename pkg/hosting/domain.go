@@ -58,14 +58,15 @@ func isThere(ctx context.Context, conn Conn, query string, args ...any) (there b
 
 // DomainRow is a domain, and how many things it has.
 type DomainRow struct {
-	Name         Domain
-	Mail, Web    bool
-	Enabled      bool
-	WebRoot      string
-	Zone         string // that has its names; "" if none here has
-	Accounts     int
-	Aliases      int
-	Certificates int
+	Name         Domain `json:"name"` // in its ASCII form
+	Mail         bool   `json:"mail"`
+	Web          bool   `json:"web"`
+	Enabled      bool   `json:"enabled"`
+	WebRoot      string `json:"web_root"` // "" for the default place
+	Zone         string `json:"zone"`     // that has its names; "" if none here has
+	Accounts     int    `json:"accounts"`
+	Aliases      int    `json:"aliases"`
+	Certificates int    `json:"certificates"`
 }
 
 // Domains are all domains by name.

@@ -10,11 +10,11 @@ import (
 
 // Record is a record as the tables keep it.
 type Record struct {
-	Name     string // relative to the zone; @ is the zone itself
-	Type     string
-	Priority *int
-	Content  string
-	TTL      *int
+	Name     string `json:"name"` // relative to the zone; @ is the zone itself
+	Type     string `json:"type"`
+	Priority *int   `json:"priority"` // nil where the type has none
+	Content  string `json:"content"`
+	TTL      *int   `json:"ttl"` // nil for the zone's
 }
 
 // String is the record as in a zone file.
@@ -28,9 +28,9 @@ func (r Record) String() string {
 
 // RecordRow is a record of a zone.
 type RecordRow struct {
-	Zone string
+	Zone string `json:"zone"`
 	Record
-	Enabled bool
+	Enabled bool `json:"enabled"`
 }
 
 // Records are the records of a zone, or of all for "", the zone's own names first.

@@ -166,13 +166,13 @@ func parts(text string) (list []string) {
 
 // ZoneRow is a zone, and how many records it has.
 type ZoneRow struct {
-	Name       string
-	Kind       string
-	PrimaryNS  string
-	Hostmaster string
-	Serial     int64
-	Records    int
-	Enabled    bool
+	Name       string `json:"name"`
+	Kind       string `json:"kind"`
+	PrimaryNS  string `json:"primary_ns"`
+	Hostmaster string `json:"hostmaster"`
+	Serial     int64  `json:"serial"`
+	Records    int    `json:"records"`
+	Enabled    bool   `json:"enabled"`
 }
 
 // Zones are all zones by name.

@@ -30,13 +30,13 @@ type Told struct {
 
 // Answered is how a zone was answered for.
 type Answered struct {
-	Zone    string
-	Kind    string
-	Serial  uint32 // of the tables
-	Served  uint32 // what the server has; 0 if it does not answer for the zone
-	Signed  bool   // it has keys, with which its answers are signed
-	Records int    // rows that were asked for
-	Wrong   int    // problems of it
+	Zone    string `json:"name"`
+	Kind    string `json:"kind"`
+	Serial  uint32 `json:"serial"`        // of the tables
+	Served  uint32 `json:"served_serial"` // what the server has; 0 if it does not answer for the zone
+	Signed  bool   `json:"signed"`        // it has keys, with which its answers are signed
+	Records int    `json:"records"`       // rows that were asked for
+	Wrong   int    `json:"problems"`      // of it
 }
 
 // UnreachableError is a server that does not answer at all.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/config"
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/hosting"
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/stack"
 )
@@ -29,17 +30,17 @@ func TestData_described(t *testing.T) {
 	var s schemaNode
 	require.NoError(t, json.Unmarshal(text, &s))
 	for name, value := range map[string]any{
-		"account": stack.AccountData{}, "alias": stack.AliasData{}, "backup": stack.BackupData{},
+		"account": stack.AccountData{}, "alias": hosting.AliasRow{}, "backup": stack.BackupData{},
 		"restored": stack.RestoredData{}, "certificate": stack.CertificateData{}, "changeset": stack.ChangesetData{},
 		"checked_image": stack.ImageChecks{}, "demo": stack.DemoData{}, "doctor": stack.DoctorReport{},
 		"domain": stack.DomainData{}, "engines": []engine.Candidate{},
 		"image": stack.ImageData{}, "images": []image.Status{}, "logs": stack.LogsReport{},
 		"migration": stack.MigrationData{}, "need": stack.NeedData{},
-		"password": stack.PasswordData{}, "record": stack.RecordData{}, "removed": stack.RemovedData{},
+		"password": stack.PasswordData{}, "record": hosting.RecordRow{}, "removed": stack.RemovedData{},
 		"schema": stack.SchemaData{}, "server": stack.ServerData{},
 		"service_done": stack.ServiceData{}, "services": []stack.ServiceStatus{}, "settings": []config.Setting{},
 		"setup":  stack.ReadyData{},
-		"status": stack.StatusReport{}, "url": stack.URLData{}, "zone": stack.ZoneData{},
+		"status": stack.StatusReport{}, "url": stack.URLData{}, "zone": hosting.ZoneRow{},
 	} {
 		require.NotNil(t, s.Defs[name], name)
 		s.describes(t, name, s.Defs[name], reflect.TypeOf(value))

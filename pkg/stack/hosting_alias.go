@@ -24,7 +24,7 @@ func (s *Stack) AddAlias(ctx context.Context, typed, destination string) error {
 		if typed != from.String() {
 			notes = append([]string{fmt.Sprintf("%s is kept as %s", typed, from)}, notes...)
 		}
-		data := AliasData{Address: from.String(), Destination: to.String(), Enabled: true}
+		data := hosting.AliasRow{Address: from.String(), Destination: to.String(), Enabled: true}
 		return ended{Outcome: event.Done, Text: fmt.Sprintf("added alias %s → %s", from, to), Data: data}, notes, err
 	})
 }
@@ -40,10 +40,8 @@ func (s *Stack) ListAliases(ctx context.Context, typed string) error {
 		return hosting.Aliases(ctx, conn, of)
 	}
 	return list(ctx, s, target, read, []string{"alias", "passes mail to", "enabled"},
-		func(a hosting.AliasRow) ([]string, AliasData) {
-			return []string{a.Address, a.Destination, yesNo(a.Enabled)}, AliasData{
-				Address: a.Address, Destination: a.Destination, Enabled: a.Enabled,
-			}
+		func(a hosting.AliasRow) ([]string, hosting.AliasRow) {
+			return []string{a.Address, a.Destination, yesNo(a.Enabled)}, a
 		})
 }
 

@@ -30,7 +30,7 @@ func (s *Stack) CertificatesStatus(ctx context.Context, of string) error {
 			days = number(*c.DaysLeft)
 		}
 		report.Rows = append(report.Rows,
-			[]string{c.Name, strings.Join(c.Names, " "), c.Status, days, c.servedText(), c.more()})
+			[]string{c.Directory, strings.Join(c.Names, " "), c.Status, days, c.servedText(), c.more()})
 		if c.wrong() {
 			wrong++
 		}

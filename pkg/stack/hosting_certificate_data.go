@@ -9,22 +9,11 @@ import (
 
 // CertificateData is a certificate as a value for machines.
 type CertificateData struct {
-	Name      string       `json:"name"` // and the directory that services find it in
-	Domain    string       `json:"domain"`
-	Names     []string     `json:"names"` // that it is for
-	Status    string       `json:"status"`
-	Challenge string       `json:"challenge"`
-	Issuer    string       `json:"issuer"`
-	Serial    string       `json:"serial"`
-	NotBefore *time.Time   `json:"not_before"` // null until it is issued
-	NotAfter  *time.Time   `json:"not_after"`
-	DaysLeft  *int         `json:"days_left"`
-	TriedAt   *time.Time   `json:"tried_at"` // null if the authority was never asked
-	NextTry   *time.Time   `json:"next_try"` // null unless it is left alone for now
-	LastError string       `json:"last_error"`
-	Remedy    string       `json:"remedy"`
-	RevokedAt *time.Time   `json:"revoked_at"`
-	Served    []ServedData `json:"served"` // by services that run
+	hosting.CertificateRow
+	DaysLeft *int         `json:"days_left"` // null until it is issued
+	NextTry  *time.Time   `json:"next_try"`  // null unless it is left alone for now
+	Remedy   string       `json:"remedy"`
+	Served   []ServedData `json:"served"` // by services that run
 }
 
 // ServedData is what a TLS client is shown for a certificate's first name.
@@ -38,13 +27,7 @@ type ServedData struct {
 
 // certificateData is it without what is served.
 func certificateData(c hosting.CertificateRow, now time.Time) CertificateData {
-	data := CertificateData{
-		Name: c.Directory, Domain: string(c.Domain), Names: c.Names, Status: c.Status, Challenge: c.Challenge,
-		Issuer: c.Issuer, Serial: c.Serial,
-		NotBefore: c.NotBefore, NotAfter: c.NotAfter, TriedAt: c.TriedAt, NextTry: c.HeldUntil(now), LastError: c.LastError,
-		Remedy:    c.Remedy(),
-		RevokedAt: c.RevokedAt, Served: []ServedData{},
-	}
+	data := CertificateData{CertificateRow: c, NextTry: c.HeldUntil(now), Remedy: c.Remedy(), Served: []ServedData{}}
 	if c.NotAfter != nil && c.Status != hosting.CertificateRevoked {
 		days := daysUntil(*c.NotAfter, now)
 		data.DaysLeft = &days

@@ -35,31 +35,31 @@ func TestShownTo(t *testing.T) {
 	at := secure.Listener.Addr().String()
 	for name, tc := range map[string]struct {
 		address string
-		c       CertificateData
+		c       hosting.CertificateRow
 		want    ServedData
 	}{
 		"the one of the table": {
 			at,
-			CertificateData{Names: []string{"a.example.org"}, Serial: serial, NotAfter: &till},
+			hosting.CertificateRow{Names: []string{"a.example.org"}, Serial: serial, NotAfter: &till},
 			ServedData{Service: "web", Address: at, Serial: serial, Current: true},
 		},
 		"a wildcard": {
 			at,
-			CertificateData{Names: []string{"*.example.net"}, Serial: serial, NotAfter: &till},
+			hosting.CertificateRow{Names: []string{"*.example.net"}, Serial: serial, NotAfter: &till},
 			ServedData{Service: "web", Address: at, Serial: serial, Current: true},
 		},
 		"the one before": {
 			at,
-			CertificateData{Names: []string{"a.example.org"}, Serial: "1", NotAfter: &later},
+			hosting.CertificateRow{Names: []string{"a.example.org"}, Serial: "1", NotAfter: &later},
 			ServedData{Service: "web", Address: at, Serial: serial},
 		},
 		"it has none for the name": {
-			at, CertificateData{Names: []string{"b.example.org"}, Serial: serial, NotAfter: &till}, ServedData{},
+			at, hosting.CertificateRow{Names: []string{"b.example.org"}, Serial: serial, NotAfter: &till}, ServedData{},
 		},
 		"a port that speaks no TLS": {
-			plain.Listener.Addr().String(), CertificateData{Names: []string{"a.example.org"}}, ServedData{},
+			plain.Listener.Addr().String(), hosting.CertificateRow{Names: []string{"a.example.org"}}, ServedData{},
 		},
-		"a port where nobody listens": {gone.Addr().String(), CertificateData{Names: []string{"a.example.org"}}, ServedData{
+		"a port where nobody listens": {gone.Addr().String(), hosting.CertificateRow{Names: []string{"a.example.org"}}, ServedData{
 			Service: "web", Address: gone.Addr().String(),
 			Problem: gone.Addr().String() + ": dial tcp " + gone.Addr().String() + ": connect: connection refused",
 		}},
@@ -67,7 +67,7 @@ func TestShownTo(t *testing.T) {
 		assert.Equal(t, tc.want, shownTo(t.Context(), door{service: "web", address: tc.address}, tc.c), name)
 	}
 	assert.Equal(t, ServedData{Service: "web", Problem: "its container is paused"},
-		shownTo(t.Context(), door{service: "web", problem: "its container is paused"}, CertificateData{}))
+		shownTo(t.Context(), door{service: "web", problem: "its container is paused"}, hosting.CertificateRow{}))
 }
 
 func TestSummed(t *testing.T) {

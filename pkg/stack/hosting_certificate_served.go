@@ -50,7 +50,7 @@ func (s *Stack) addServed(ctx context.Context, data []CertificateData) error {
 		data[i].Served = make([]ServedData, len(doors))
 		for k, at := range doors {
 			group.Go(func() error {
-				data[i].Served[k] = shownTo(ctx, at, data[i])
+				data[i].Served[k] = shownTo(ctx, at, data[i].CertificateRow)
 				return nil
 			})
 		}
@@ -100,7 +100,7 @@ func (s *Stack) doors(ctx context.Context) ([]door, error) {
 
 // shownTo is what a client is shown that asks for the first name of a certificate; nothing of a port that does not
 // speak TLS, and of a service that has no certificate for that name.
-func shownTo(ctx context.Context, at door, c CertificateData) ServedData {
+func shownTo(ctx context.Context, at door, c hosting.CertificateRow) ServedData {
 	if at.problem != "" {
 		return ServedData{Service: at.service, Problem: at.problem}
 	}
@@ -188,11 +188,11 @@ func (s *Stack) awaitServed(ctx context.Context, data []CertificateData) error {
 				switch {
 				case served.Problem != "":
 					stale = append(stale,
-						fmt.Errorf("certificate %s is deployed, and %s does not answer: %s", c.Name, served.Service, served.Problem))
+						fmt.Errorf("certificate %s is deployed, and %s does not answer: %s", c.Directory, served.Service, served.Problem))
 				case !served.Current:
 					stale = append(stale,
 						fmt.Errorf("certificate %s is deployed, and %s still shows serial %s at %s; try: mage services:reload -of=%s",
-							c.Name, served.Service, served.Serial, served.Address, served.Service))
+							c.Directory, served.Service, served.Serial, served.Address, served.Service))
 				}
 			}
 		}

@@ -52,7 +52,7 @@ func summed(list []hosting.CertificateRow, now time.Time) *CertificatesStatus {
 		case hosting.CertificateIssued:
 			out.Issued++
 			if out.DaysLeft == nil || *d.DaysLeft < *out.DaysLeft {
-				out.DaysLeft, out.Next = d.DaysLeft, d.Name
+				out.DaysLeft, out.Next = d.DaysLeft, d.Directory
 			}
 		case hosting.CertificateFailed:
 			out.Failed++
@@ -63,7 +63,7 @@ func summed(list []hosting.CertificateRow, now time.Time) *CertificatesStatus {
 			out.Ended++
 		}
 		if more := d.more(); out.Trouble == "" && (d.LastError != "" || d.ended()) {
-			out.Trouble = d.Name + ": " + more
+			out.Trouble = d.Directory + ": " + more
 		}
 	}
 	return out

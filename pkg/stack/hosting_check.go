@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
@@ -26,7 +27,6 @@ func (s *Stack) CheckDNS(ctx context.Context, typed, server string) error {
 	if err != nil {
 		return s.refused(target, err)
 	}
-	data := DNSCheckData{Zones: []ZoneCheckData{}, Problems: []ProblemData{}}
 	var zones []hosting.ServedZone
 	var problems []hosting.Problem
 	err = s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) (err error) {
@@ -48,14 +48,11 @@ func (s *Stack) CheckDNS(ctx context.Context, typed, server string) error {
 	case asked.why != "":
 		s.Sink.For(target).Warn(asked.why)
 	}
+	data := DNSCheckData{
+		Zones: append([]nameserver.Answered{}, served...), Problems: slices.Concat([]hosting.Problem{}, problems, more),
+	}
 	if asked.server != nil {
 		data.Server = &NameServerData{Service: asked.service, UDP: asked.server.UDP, TCP: asked.server.TCP}
-	}
-	for _, z := range served {
-		data.Zones = append(data.Zones, ZoneCheckData{z.Zone, z.Kind, z.Serial, z.Served, z.Signed, z.Records, z.Wrong})
-	}
-	for _, p := range append(problems, more...) {
-		data.Problems = append(data.Problems, ProblemData{p.Zone, p.Record, string(p.State), p.Text})
 	}
 	s.Sink.Result(data.report())
 	if len(data.Problems) == 0 {
@@ -67,7 +64,7 @@ func (s *Stack) CheckDNS(ctx context.Context, typed, server string) error {
 func (d DNSCheckData) report() event.Report {
 	report := event.Report{Header: []string{"zone", "record", "is", "problem"}, Data: d}
 	for _, p := range d.Problems {
-		report.Rows = append(report.Rows, []string{p.Zone, p.Record, p.State, p.Problem})
+		report.Rows = append(report.Rows, []string{p.Zone, p.Record, string(p.State), p.Text})
 	}
 	if len(d.Problems) > 0 {
 		return report

@@ -5,29 +5,13 @@ import (
 	"strings"
 
 	"github.com/poststack/poststack/pkg/hosting"
+	"github.com/poststack/poststack/pkg/nameserver"
 )
 
 // DomainData is a domain as a value for machines.
 type DomainData struct {
-	Name         string `json:"name"`    // in its ASCII form
-	Unicode      string `json:"unicode"` // as people read it
-	Mail         bool   `json:"mail"`
-	Web          bool   `json:"web"`
-	Zone         string `json:"zone"` // that has its names; "" if none here has
-	Enabled      bool   `json:"enabled"`
-	WebRoot      string `json:"web_root"` // "" for the default place
-	Accounts     int    `json:"accounts"`
-	Aliases      int    `json:"aliases"`
-	Certificates int    `json:"certificates"`
-}
-
-// domainData is a domain of the tables.
-func domainData(d hosting.DomainRow) DomainData {
-	return DomainData{
-		Name: string(d.Name), Unicode: d.Name.Unicode(), Mail: d.Mail, Web: d.Web, Zone: d.Zone, Enabled: d.Enabled,
-		WebRoot:  d.WebRoot,
-		Accounts: d.Accounts, Aliases: d.Aliases, Certificates: d.Certificates,
-	}
+	hosting.DomainRow
+	Unicode string `json:"unicode"` // its name as people read it
 }
 
 // servesText says in words what a domain serves.
@@ -39,7 +23,7 @@ func (d DomainData) servesText() string {
 	if d.Web {
 		what = append(what, "web")
 	}
-	if d.Zone == d.Name {
+	if d.Zone == string(d.Name) {
 		what = append(what, "dns")
 	}
 	return strings.Join(what, ", ")
@@ -59,35 +43,6 @@ type PasswordData struct {
 	Password string `json:"password"`
 }
 
-// AliasData is one destination of an alias.
-type AliasData struct {
-	Address     string `json:"address"`
-	Destination string `json:"destination"`
-	Enabled     bool   `json:"enabled"`
-}
-
-// ZoneData is a zone as a value for machines.
-type ZoneData struct {
-	Name       string `json:"name"`
-	Kind       string `json:"kind"`
-	PrimaryNS  string `json:"primary_ns"`
-	Hostmaster string `json:"hostmaster"`
-	Serial     int64  `json:"serial"`
-	Records    int    `json:"records"`
-	Enabled    bool   `json:"enabled"`
-}
-
-// RecordData is a record as a value for machines.
-type RecordData struct {
-	Zone     string `json:"zone"`
-	Name     string `json:"name"` // relative to the zone
-	Type     string `json:"type"`
-	Priority *int   `json:"priority"` // null where the type has none
-	Content  string `json:"content"`
-	TTL      *int   `json:"ttl"` // null for the zone's
-	Enabled  bool   `json:"enabled"`
-}
-
 // NeedData is a record that a domain needs.
 type NeedData struct {
 	Name     string   `json:"name"`
@@ -101,9 +56,9 @@ type NeedData struct {
 
 // DNSCheckData is what was found out about the zones.
 type DNSCheckData struct {
-	Server   *NameServerData `json:"server"` // null if none was asked
-	Zones    []ZoneCheckData `json:"zones"`  // that it was asked for
-	Problems []ProblemData   `json:"problems"`
+	Server   *NameServerData       `json:"server"` // null if none was asked
+	Zones    []nameserver.Answered `json:"zones"`  // that it was asked for
+	Problems []hosting.Problem     `json:"problems"`
 }
 
 // NameServerData is a name server that was asked.
@@ -111,25 +66,6 @@ type NameServerData struct {
 	Service string `json:"service"` // "" for one that was named
 	UDP     string `json:"udp"`
 	TCP     string `json:"tcp"`
-}
-
-// ZoneCheckData is how a name server answers for a zone.
-type ZoneCheckData struct {
-	Name         string `json:"name"`
-	Kind         string `json:"kind"`
-	Serial       uint32 `json:"serial"`
-	ServedSerial uint32 `json:"served_serial"` // 0 if it is not served
-	Signed       bool   `json:"signed"`        // its answers are
-	Records      int    `json:"records"`       // that were asked for
-	Problems     int    `json:"problems"`
-}
-
-// ProblemData is what is wrong with a zone.
-type ProblemData struct {
-	Zone    string `json:"zone"`
-	Record  string `json:"record"` // "" for the zone itself, or what it lacks
-	State   string `json:"state"`  // tables, missing, differs, left out, stale, unsigned
-	Problem string `json:"problem"`
 }
 
 // RemovedData is what was removed.

@@ -52,10 +52,10 @@ func (o ZoneOptions) read() (z hosting.ZoneOptions, err error) {
 // ListZones reports all zones.
 func (s *Stack) ListZones(ctx context.Context) error {
 	header := []string{"zone", "kind", "first server", "hostmaster", "serial", "records", "enabled"}
-	return list(ctx, s, "dns:zone", hosting.Zones, header, func(z hosting.ZoneRow) ([]string, ZoneData) {
+	return list(ctx, s, "dns:zone", hosting.Zones, header, func(z hosting.ZoneRow) ([]string, hosting.ZoneRow) {
 		return []string{
 			z.Name, z.Kind, z.PrimaryNS, z.Hostmaster, strconv.FormatInt(z.Serial, 10), number(z.Records), yesNo(z.Enabled),
-		}, ZoneData(z)
+		}, z
 	})
 }
 
@@ -86,11 +86,8 @@ func (s *Stack) ListRecords(ctx context.Context, typed string) error {
 		return hosting.Records(ctx, conn, of)
 	}
 	return list(ctx, s, target, read, []string{"zone", "name", "type", "priority", "content", "ttl", "enabled"},
-		func(r hosting.RecordRow) ([]string, RecordData) {
-			return []string{r.Zone, r.Name, r.Type, optional(r.Priority), r.Content, optional(r.TTL), yesNo(r.Enabled)},
-				RecordData{
-					Zone: r.Zone, Name: r.Name, Type: r.Type, Priority: r.Priority, Content: r.Content, TTL: r.TTL, Enabled: r.Enabled,
-				}
+		func(r hosting.RecordRow) ([]string, hosting.RecordRow) {
+			return []string{r.Zone, r.Name, r.Type, optional(r.Priority), r.Content, optional(r.TTL), yesNo(r.Enabled)}, r
 		})
 }
 
@@ -125,11 +122,8 @@ func (s *Stack) AddRecord(ctx context.Context, zone string, in hosting.Input, ye
 	}
 	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		notes, err := hosting.AddRecord(ctx, conn, of, parsed.Record)
-		r := parsed.Record
-		data := RecordData{
-			Zone: string(of), Name: r.Name, Type: r.Type, Priority: r.Priority, Content: r.Content, TTL: r.TTL, Enabled: true,
-		}
-		return ended{Outcome: event.Done, Text: fmt.Sprintf("added to zone %s: %s", of, r), Data: data},
+		data := hosting.RecordRow{Zone: string(of), Record: parsed.Record, Enabled: true}
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("added to zone %s: %s", of, parsed.Record), Data: data},
 			append(parsed.Notes, notes...), err
 	})
 }

@@ -16,9 +16,8 @@ func (s *Stack) AddDomain(ctx context.Context, typed string, o hosting.DomainOpt
 	}
 	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		zone, err := hosting.AddDomain(ctx, conn, name, o)
-		data := DomainData{
-			Name: string(name), Unicode: name.Unicode(), Mail: o.Mail, Web: o.Web, Zone: zone, Enabled: true, WebRoot: o.WebRoot,
-		}
+		row := hosting.DomainRow{Name: name, Mail: o.Mail, Web: o.Web, Zone: zone, Enabled: true, WebRoot: o.WebRoot}
+		data := DomainData{row, name.Unicode()}
 		var notes []string
 		if kept := name.Kept(typed); kept != "" {
 			notes = append(notes, kept)
@@ -39,7 +38,7 @@ func (s *Stack) AddDomain(ctx context.Context, typed string, o hosting.DomainOpt
 func (s *Stack) ListDomains(ctx context.Context) error {
 	header := []string{"domain", "serves", "enabled", "zone", "accounts", "aliases", "certificates"}
 	return list(ctx, s, "domain:list", hosting.Domains, header, func(d hosting.DomainRow) ([]string, DomainData) {
-		data := domainData(d)
+		data := DomainData{d, d.Name.Unicode()}
 		return []string{
 			d.Name.String(), data.servesText(), yesNo(d.Enabled), d.Zone, number(d.Accounts), number(d.Aliases),
 			number(d.Certificates),

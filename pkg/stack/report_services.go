@@ -60,16 +60,15 @@ func (s *Stack) hostingFacts(ctx context.Context, inv *inventory.Inventory) erro
 		return err
 	}
 	for _, row := range domains {
-		d := domainData(row)
 		inv.Domains = append(inv.Domains, inventory.Domain{
-			Name: row.Name.String(), Serves: d.servesText(), Enabled: d.Enabled, Zone: d.Zone,
-			Accounts: d.Accounts, Aliases: d.Aliases, Certificates: d.Certificates,
+			Name: row.Name.String(), Serves: DomainData{DomainRow: row}.servesText(), Enabled: row.Enabled, Zone: row.Zone,
+			Accounts: row.Accounts, Aliases: row.Aliases, Certificates: row.Certificates,
 		})
 	}
 	data, err := s.certificatesServed(ctx, certificates)
 	for _, c := range data {
 		view := inventory.Certificate{
-			Name: c.Name, Names: c.Names, Status: c.Status, DaysLeft: c.DaysLeft, Served: s.Secrets.Redact(c.servedText()),
+			Name: c.Directory, Names: c.Names, Status: c.Status, DaysLeft: c.DaysLeft, Served: s.Secrets.Redact(c.servedText()),
 			More: s.Secrets.Redact(c.more()), Wrong: c.wrong(),
 		}
 		if c.NotAfter != nil {

@@ -16,6 +16,8 @@ import (
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
+	"github.com/poststack/poststack/pkg/hosting"
+	"github.com/poststack/poststack/pkg/nameserver"
 	"github.com/poststack/poststack/pkg/stack"
 	"github.com/poststack/poststack/tests/checkout"
 )
@@ -82,8 +84,8 @@ func demoRecords(t *testing.T, c *checkout.Checkout) {
 	}
 	type checked struct {
 		Server   *stack.NameServerData
-		Zones    []stack.ZoneCheckData
-		Problems []stack.ProblemData
+		Zones    []nameserver.Answered
+		Problems []hosting.Problem
 	}
 	check := func(code int) (data checked) {
 		r := c.Mage(t, append(asked(), demo...), "dns:check", "-of=example.test")
@@ -97,7 +99,7 @@ func demoRecords(t *testing.T, c *checkout.Checkout) {
 	require.NotNil(t, good.Server)
 	assert.Equal(t, "bind", good.Server.Service)
 	require.Len(t, good.Zones, 1)
-	assert.Equal(t, good.Zones[0].Serial, good.Zones[0].ServedSerial)
+	assert.Equal(t, good.Zones[0].Serial, good.Zones[0].Served)
 	assert.Equal(t, 10, good.Zones[0].Records)
 	url := c.Mage(t, demo, "db:url")
 	conn := connect(t, strings.TrimSpace(url.Stdout))
@@ -107,7 +109,7 @@ func demoRecords(t *testing.T, c *checkout.Checkout) {
 	require.NoError(t, err)
 	found := map[string]string{}
 	for _, p := range check(1).Problems {
-		found[p.Record] += p.State + ": " + p.Problem + "\n"
+		found[p.Record] += string(p.State) + ": " + p.Text + "\n"
 	}
 	assert.Contains(t, found[""], "left out: the zone is served as it last was")
 	assert.Contains(t, found["bad SSHFP 4 2 xyz"], "left out: it cannot be served")
