@@ -3,9 +3,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -50,7 +48,7 @@ func run(args []string, stdout, stderr *os.File) int {
 	case command == "rehearse":
 		code, err = 0, newAgent(d, stdout, stderr).Rehearse(context.Background())
 	case command == "status", command == "health":
-		code, err = 0, tell(d, command, stdout)
+		code, err = 0, status.Tell(stdout, d.Status, command)
 	default:
 		code = 2
 		_, _ = fmt.Fprint(stderr, usage)
@@ -89,24 +87,4 @@ func newAgent(d declaration.Declaration, stdout, stderr *os.File) *agent.Agent {
 	return &agent.Agent{
 		Declaration: d, Open: p.Open, Getenv: os.Getenv, Environ: os.Environ(), Stdout: stdout, Stderr: stderr, Log: stderr,
 	}
-}
-
-// tell prints what the running agent tells of itself.
-func tell(d declaration.Declaration, how string, stdout io.Writer) error {
-	s, err := status.Read(d.Status)
-	if err != nil {
-		return err
-	}
-	if how == "health" {
-		line, err := s.Health()
-		if err == nil {
-			_, err = fmt.Fprintln(stdout, line)
-		}
-		return err
-	}
-	content, err := json.MarshalIndent(s, "", "  ")
-	if err == nil {
-		_, err = fmt.Fprintf(stdout, "%s\n", content)
-	}
-	return err
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
@@ -53,7 +52,7 @@ func run(args []string) int {
 	if command == "run" {
 		code, err = serve(inContainer())
 	} else {
-		err = tell(inContainer().Status, command)
+		err = status.Tell(os.Stdout, inContainer().Status, command)
 	}
 	if err != nil {
 		_, _ = fmt.Fprintf(os.Stderr, "issuer: %v\n", err)
@@ -88,13 +87,12 @@ func serve(paths issuer.Paths) (int, error) {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP)
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGWINCH)
-	level := strings.ToLower(os.Getenv("LOG_LEVEL"))
 	p := &feed.Postgres{Service: "certbot", Queries: issuer.Queries(), Timeout: 10 * time.Second}
 	i := &issuer.Issuer{
 		Paths:   paths,
 		Options: options(),
 		Environ: []string{"PATH=/usr/bin:/bin", "HOME=/run/certbot", "LANG=C.UTF-8"},
-		Open:    p.Open, Exec: issuer.Exec, Signals: signals, Log: logger(level),
+		Open:    p.Open, Exec: issuer.Exec, Signals: signals, Log: status.Log(os.Stderr, os.Getenv("LOG_LEVEL")),
 	}
 	return i.Run(context.Background())
 }
@@ -106,38 +104,4 @@ func options() issuer.Options {
 		Root:    "/etc/poststack/acme-root.pem",
 		Verbose: slices.Contains([]string{"debug", "trace"}, strings.ToLower(os.Getenv("LOG_LEVEL"))),
 	}
-}
-
-// logger writes to standard error what is at least of that level.
-func logger(level string) *slog.Logger {
-	least := map[string]slog.Level{
-		"error": slog.LevelError, "warn": slog.LevelWarn, "debug": slog.LevelDebug, "trace": slog.LevelDebug,
-	}[level]
-	return slog.New(slog.NewTextHandler(os.Stderr,
-		&slog.HandlerOptions{Level: least, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey {
-				return slog.Attr{} // the engine knows it
-			}
-			return a
-		}}))
-}
-
-// tell prints what the running issuer tells of itself.
-func tell(path, how string) error {
-	s, err := status.Read(path)
-	if err != nil {
-		return err
-	}
-	if how == "health" {
-		line, err := s.Health()
-		if err == nil {
-			fmt.Println(line)
-		}
-		return err
-	}
-	content, err := json.MarshalIndent(s, "", "  ")
-	if err == nil {
-		fmt.Printf("%s\n", content)
-	}
-	return err
 }

@@ -64,7 +64,7 @@ func building(name string) work {
 // All builds every image of which an input changed. With -force it builds unchanged ones too; with -noCache, builds
 // ignore the layer cache of the engine. Settings: those of build:base. Example: mage build:all -force
 func (Build) All(ctx context.Context, force, noCache *bool) error {
-	ctx = stack.WithBuild(ctx, stack.BuildOptions{Force: isSet(force), NoCache: isSet(noCache)})
+	ctx = stack.WithBuild(ctx, stack.BuildOptions{Force: orZero(force), NoCache: orZero(noCache)})
 	return phase(ctx, (*stack.Stack).BuildRest, Build.Postgres, Build.Liquibase)
 }
 
@@ -84,6 +84,3 @@ func Images(ctx context.Context, sbom *string) error {
 		return s.Images(ctx)
 	})
 }
-
-// isSet reads one of mage's optional flags.
-func isSet(flag *bool) bool { return flag != nil && *flag }

@@ -42,6 +42,6 @@ func (Certificates) Renew(ctx context.Context, of *string) error {
 // Setting: DATABASE_URL. Example: mage certificates:revoke example.org -yes
 func (Certificates) Revoke(ctx context.Context, name string, yes *bool) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
-		return s.RevokeCertificate(ctx, name, isSet(yes))
+		return s.RevokeCertificate(ctx, name, orZero(yes))
 	})
 }

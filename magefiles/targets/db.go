@@ -23,7 +23,7 @@ func (DB) Start(ctx context.Context) error {
 // sees the password of a URL that is an argument: with -passfile it goes into a file that only you can read, and the
 // URL names that file. Example: psql "$(mage db:url -passfile)"
 func (DB) Url(ctx context.Context, passfile *bool) error { //nolint:revive // mage lists it as db:url
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.PrintURL(ctx, isSet(passfile)) })
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.PrintURL(ctx, orZero(passfile)) })
 }
 
 // Backup writes the database in use into one file, as it is at one moment, while it is used. With -all the file also
@@ -34,7 +34,7 @@ func (DB) Url(ctx context.Context, passfile *bool) error { //nolint:revive // ma
 // is built for it only with DATABASE_URL set. Settings: DATABASE_URL, POSTSTACK_BACKUP_DIR,
 // POSTSTACK_BACKUP_RECIPIENTS, POSTSTACK_BACKUP_IDENTITY. Example: mage db:backup -verify
 func (DB) Backup(ctx context.Context, to *string, all, verify *bool, keep *int) error {
-	o := stack.BackupOptions{To: orZero(to), All: isSet(all), Verify: isSet(verify), Keep: orZero(keep)}
+	o := stack.BackupOptions{To: orZero(to), All: orZero(all), Verify: orZero(verify), Keep: orZero(keep)}
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
 		return s.Backup(ctx, o)
 	}, external(Build.Postgres))
@@ -43,7 +43,7 @@ func (DB) Backup(ctx context.Context, to *string, all, verify *bool, keep *int) 
 // Backups lists the backups in the directory of the settings, the newest first. With -check each is read whole and
 // compared with its checksums, which needs no key. Setting: POSTSTACK_BACKUP_DIR. Example: mage db:backups -check
 func (DB) Backups(ctx context.Context, check *bool) error {
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Backups(ctx, isSet(check)) })
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Backups(ctx, orZero(check)) })
 }
 
 // Restore replaces Poststack's own database by a backup, after a question; -yes asks nothing. FILE is a path, or a name
@@ -52,7 +52,7 @@ func (DB) Backups(ctx context.Context, check *bool) error {
 // it are replaced as well, and the services on them stop meanwhile. Settings: POSTSTACK_BACKUP_DIR,
 // POSTSTACK_BACKUP_IDENTITY. Example: mage db:restore FILE
 func (DB) Restore(ctx context.Context, file string, all, yes *bool) error {
-	o := stack.RestoreOptions{All: isSet(all), Yes: isSet(yes)}
+	o := stack.RestoreOptions{All: orZero(all), Yes: orZero(yes)}
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
 		return s.Restore(ctx, file, o)
 	}, own(Build.Postgres))

@@ -12,7 +12,7 @@ import (
 // left. Example: mage demo
 func Demo(ctx context.Context, remove *bool) error {
 	ctx = configured(ctx, stack.DemoConfig)
-	if isSet(remove) {
+	if orZero(remove) {
 		return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Reset(ctx, true) })
 	}
 	return phase(ctx, (*stack.Stack).Demo, Schema.Update, startServices)

@@ -25,7 +25,7 @@ func (DNS) Zone(ctx context.Context, add, remove, ns, hostmaster, primaries *str
 			return s.AddZone(ctx,
 				stack.ZoneOptions{Name: *add, Servers: orZero(ns), Hostmaster: orZero(hostmaster), Primaries: orZero(primaries)})
 		case remove != nil:
-			return s.RemoveZone(ctx, *remove, isSet(yes))
+			return s.RemoveZone(ctx, *remove, orZero(yes))
 		case ns != nil || hostmaster != nil || primaries != nil:
 			return &stack.UsageError{
 				Reason: "-ns, -hostmaster and -primaries are for a zone that is added: give its name as -add=NAME",
@@ -48,7 +48,7 @@ func (DNS) List(ctx context.Context, of *string) error {
 // DATABASE_URL. Example: mage dns:records example.org -address=192.0.2.1 -add
 func (DNS) Records(ctx context.Context, domain string, address *string, add *bool) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
-		return s.ShowNeeds(ctx, domain, orZero(address), isSet(add))
+		return s.ShowNeeds(ctx, domain, orZero(address), orZero(add))
 	})
 }
 
@@ -58,14 +58,14 @@ func (DNS) Records(ctx context.Context, domain string, address *string, add *boo
 // dns:add example.org @ MX "10 mail.example.org"
 func (DNS) Add(ctx context.Context, zone, name, kind, content string, priority, ttl *int, yes *bool) error {
 	in := hosting.Input{Name: name, Type: kind, Content: content, Priority: priority, TTL: ttl}
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.AddRecord(ctx, zone, in, isSet(yes)) })
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.AddRecord(ctx, zone, in, orZero(yes)) })
 }
 
 // Remove removes the records of a name and type from a zone, after a question; -yes asks nothing. With -content=TEXT
 // only the one that holds that. Setting: DATABASE_URL. Example: mage dns:remove example.org www A -yes
 func (DNS) Remove(ctx context.Context, zone, name, kind string, content *string, yes *bool) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
-		return s.RemoveRecord(ctx, zone, name, kind, orZero(content), isSet(yes))
+		return s.RemoveRecord(ctx, zone, name, kind, orZero(content), orZero(yes))
 	})
 }
 

@@ -17,7 +17,7 @@ type Domain mg.Namespace
 // -root=DIRECTORY is another place of its web site in the web server's container. Setting: DATABASE_URL. Example:
 // mage domain:add example.org -mail -web -dns
 func (Domain) Add(ctx context.Context, name string, mail, web, dns *bool, root *string) error {
-	o := hosting.DomainOptions{Mail: isSet(mail), Web: isSet(web), DNS: isSet(dns), WebRoot: orZero(root)}
+	o := hosting.DomainOptions{Mail: orZero(mail), Web: orZero(web), DNS: orZero(dns), WebRoot: orZero(root)}
 	if mail == nil && web == nil {
 		o.Mail, o.Web = true, true
 	}
@@ -33,7 +33,7 @@ func (Domain) List(ctx context.Context) error { return phase(ctx, (*stack.Stack)
 // DATABASE_URL. Example: mage domain:remove example.org -all -yes
 func (Domain) Remove(ctx context.Context, name string, all, yes *bool) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
-		return s.RemoveDomain(ctx, name, isSet(all), isSet(yes))
+		return s.RemoveDomain(ctx, name, orZero(all), orZero(yes))
 	})
 }
 
@@ -53,7 +53,7 @@ type Account mg.Namespace
 
 // passwords is where a password comes from.
 func passwords(file *string, generate *bool) stack.PasswordOptions {
-	return stack.PasswordOptions{File: orZero(file), Generate: isSet(generate)}
+	return stack.PasswordOptions{File: orZero(file), Generate: orZero(generate)}
 }
 
 // Add adds a mailbox of a domain, with a password that is never an argument. It is asked for twice on a terminal,
@@ -95,7 +95,7 @@ func (Account) Enable(ctx context.Context, address string) error {
 // ada@example.org -yes
 func (Account) Remove(ctx context.Context, address string, all, yes *bool) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
-		return s.RemoveAccount(ctx, address, isSet(all), isSet(yes))
+		return s.RemoveAccount(ctx, address, orZero(all), orZero(yes))
 	})
 }
 
@@ -119,6 +119,6 @@ func (Alias) List(ctx context.Context, of *string) error {
 // one. Setting: DATABASE_URL. Example: mage alias:remove sales@example.org -yes
 func (Alias) Remove(ctx context.Context, address string, to *string, yes *bool) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
-		return s.RemoveAlias(ctx, address, orZero(to), isSet(yes))
+		return s.RemoveAlias(ctx, address, orZero(to), orZero(yes))
 	})
 }

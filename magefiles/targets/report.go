@@ -29,7 +29,7 @@ func Report(ctx context.Context, open *bool) error {
 			s.Sink.For("").Notice("no setup has been recorded here, so the page has no time line; record one with: mage setup")
 		}
 		s.Sink.Result(event.Report{Text: path, Data: map[string]string{"report": path}})
-		if isSet(open) {
+		if orZero(open) {
 			return s.OpenPage(ctx, path)
 		}
 		return nil

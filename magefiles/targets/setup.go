@@ -24,7 +24,7 @@ func Status(ctx context.Context) error {
 // containers of the stack, leftovers and the database. It changes nothing; with -fix it mends what is safe. It ends
 // with 1 if a problem stays, and with 0 if there are only warnings. Example: mage doctor -fix
 func Doctor(ctx context.Context, fix *bool) error {
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Doctor(ctx, isSet(fix)) })
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Doctor(ctx, orZero(fix)) })
 }
 
 // Down stops the containers of the stack and keeps the data. Setting: POSTSTACK_TIMEOUT_STOP. Example: mage down
@@ -35,5 +35,5 @@ func Down(ctx context.Context) error {
 // Reset deletes the containers, the network and the data of the stack, after it has named them and asked. With -yes
 // it does not ask. Example: mage reset -yes
 func Reset(ctx context.Context, yes *bool) error {
-	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Reset(ctx, isSet(yes)) })
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return s.Reset(ctx, orZero(yes)) })
 }

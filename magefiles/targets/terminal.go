@@ -18,7 +18,7 @@ const lastLines = 50
 // database, or else of the last run; an unknown name lists all. -last=0 shows everything. Secrets are masked.
 // Example: mage logs -of=postgres -last=20 -follow
 func Logs(ctx context.Context, of *string, last *int, follow *bool) error {
-	o := stack.LogsOptions{Of: orZero(of), Last: lastLines, Follow: isSet(follow)}
+	o := stack.LogsOptions{Of: orZero(of), Last: lastLines, Follow: orZero(follow)}
 	if last != nil {
 		o.Last = *last
 	}

@@ -16,7 +16,7 @@ import (
 // prepare reads the templates, and makes the directories.
 func (a *Agent) prepare() (err error) {
 	d := a.Declaration
-	a.log = newLogger(a.Log, a.Getenv("LOG_LEVEL"))
+	a.log = status.Log(a.Log, a.Getenv("LOG_LEVEL")).With("from", "agent")
 	if err := makeParents(d.Status, d.Directory, d.Kept); err != nil {
 		return err
 	}

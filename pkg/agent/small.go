@@ -2,35 +2,13 @@ package agent
 
 import (
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-// newLogger makes the log; level is one of LOG_LEVEL.
-func newLogger(w io.Writer, level string) *slog.Logger {
-	levels := map[string]slog.Level{
-		"error": slog.LevelError, "warn": slog.LevelWarn, "info": slog.LevelInfo, "debug": slog.LevelDebug,
-		"trace": slog.LevelDebug,
-	}
-	least, known := levels[strings.ToLower(level)]
-	if !known {
-		least = slog.LevelInfo
-	}
-	return slog.New(slog.NewTextHandler(w,
-		&slog.HandlerOptions{Level: least, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey {
-				return slog.Attr{} // the engine knows it
-			}
-			return a
-		}})).With("from", "agent")
-}
 
 // makeParents makes the directories that files are in; "" is none.
 func makeParents(paths ...string) error {

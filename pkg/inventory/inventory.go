@@ -32,7 +32,6 @@ type Image struct {
 	Name        string
 	Description string
 	Parent      string // its name; empty for an image that stands on Debian
-	Ref         string // for people, :latest
 	ID          string // empty when it is not built; then everything below is too
 	Current     bool   // it is what the files of the checkout say
 	SizeBytes   int64  // unpacked, with what it shares with its parent

@@ -82,7 +82,6 @@ type Container struct {
 	Labels      map[string]string
 	NetworkOf   string // the database's container, whose network it shares; or
 	HostNetwork bool   // for a database that listens on this machine's loopback address
-	ExtraHosts  map[string]string
 }
 
 // Run implements [Liquibase]. The changelog and the password are copied into the container as files; neither
@@ -178,7 +177,7 @@ func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {
 	target := in.Target
 	target.Application = "poststack liquibase"
 	spec := engine.ContainerSpec{
-		Image: c.Image, Labels: c.Labels, NetworkOf: c.NetworkOf, HostNetwork: c.HostNetwork, ExtraHosts: c.ExtraHosts,
+		Image: c.Image, Labels: c.Labels, NetworkOf: c.NetworkOf, HostNetwork: c.HostNetwork,
 		Command: []string{string(in.Command)}, FilesBelow: "/liquibase",
 		Env: map[string]string{
 			"LIQUIBASE_COMMAND_URL":            target.JDBC(),

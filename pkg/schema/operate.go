@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,7 +14,6 @@ import (
 func (m *Migrator) operate(
 	ctx context.Context, op Operation, do func(context.Context, *pgx.Conn, *Changelog) (Result, error),
 ) (Result, error) {
-	start := time.Now()
 	c, err := LoadChangelog(m.Root, m.Changelog)
 	if err != nil {
 		return Result{}, as(op, err)
@@ -25,7 +23,6 @@ func (m *Migrator) operate(
 		result, err = do(ctx, conn, c)
 		return err
 	})
-	result.Duration = time.Since(start)
 	if database.Pooled(err) {
 		err = &Error{
 			Op: op, Kind: Connection, Cause: database.ErrPooled.Error(), Err: err,

@@ -90,11 +90,10 @@ type Applied struct {
 
 // Result is an operation that succeeded.
 type Result struct {
-	State    State
-	Applied  []Applied // in order; empty: there was nothing to do
-	Duration time.Duration
-	Log      string // path of Liquibase's log; "" if Liquibase did not run
-	run      *run   // nil if Liquibase did not run
+	State   State
+	Applied []Applied // in order; empty: there was nothing to do
+	Log     string    // path of Liquibase's log; "" if Liquibase did not run
+	run     *run      // nil if Liquibase did not run
 }
 
 // Update applies the pending changesets, all of them or none, and initialises a database that has no schema.

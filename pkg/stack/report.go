@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
-	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/inventory"
 )
 
@@ -50,8 +49,7 @@ func (s *Stack) imagesInDetail(ctx context.Context, e Engine) ([]inventory.Image
 	out := make([]inventory.Image, 0, len(found))
 	for _, i := range found {
 		view := inventory.Image{
-			Name: i.Name, Description: i.Description, Ref: string(image.LatestRef(i.Name)), ID: string(i.ID), Current: i.Current,
-			SizeBytes: i.SizeBytes,
+			Name: i.Name, Description: i.Description, ID: string(i.ID), Current: i.Current, SizeBytes: i.SizeBytes,
 		}
 		if def, err := builder.Catalogue.Get(i.Name); err == nil {
 			view.Parent = def.Parent

@@ -5,8 +5,11 @@ package status
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -139,6 +142,40 @@ func Read(path string) (Status, error) {
 		return Status{}, fmt.Errorf("read the status in %s: %w", path, err)
 	}
 	return s, nil
+}
+
+// Log is what the agent tells as it goes, from that level on, one of LOG_LEVEL.
+func Log(w io.Writer, level string) *slog.Logger {
+	least := map[string]slog.Level{ // others are info
+		"error": slog.LevelError, "warn": slog.LevelWarn, "debug": slog.LevelDebug, "trace": slog.LevelDebug,
+	}[strings.ToLower(level)]
+	return slog.New(slog.NewTextHandler(w,
+		&slog.HandlerOptions{Level: least, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{} // the engine knows it
+			}
+			return a
+		}}))
+}
+
+// Tell prints what the running agent tells of itself: "health" in one line, or else all of it.
+func Tell(w io.Writer, path, how string) error {
+	s, err := Read(path)
+	if err != nil {
+		return err
+	}
+	if how == "health" {
+		line, err := s.Health()
+		if err == nil {
+			_, err = fmt.Fprintln(w, line)
+		}
+		return err
+	}
+	content, err := json.MarshalIndent(s, "", "  ")
+	if err == nil {
+		_, err = fmt.Fprintf(w, "%s\n", content)
+	}
+	return err
 }
 
 // Health tells in one line how the service is; the error says why it does not serve. A database that is away, or a row

@@ -48,7 +48,7 @@ func stock() inventory.Inventory {
 		Versions: []inventory.Version{{Of: "podman", Version: "4.3.1", From: "the engine"}},
 		Images: []inventory.Image{
 			{
-				Name: "base-debian", Ref: "localhost/poststack/base-debian:latest", ID: "sha256:1", Current: true, SizeBytes: 150e6,
+				Name: "base-debian", ID: "sha256:1", Current: true, SizeBytes: 150e6,
 				Layers: []inventory.Layer{
 					{Instruction: "RUN install", SizeBytes: 100e6}, {Instruction: "COPY a /b", SizeBytes: 50e6},
 				},
@@ -230,7 +230,7 @@ func TestRender_hostile(t *testing.T) {
 		Stack: hostile, Problems: []string{hostile},
 		Versions: []inventory.Version{{Of: hostile, Version: hostile, From: hostile}},
 		Images: []inventory.Image{{
-			Name: hostile, Description: hostile, Parent: hostile, Ref: hostile, ID: hostile, SizeBytes: 10,
+			Name: hostile, Description: hostile, Parent: hostile, ID: hostile, SizeBytes: 10,
 			Layers:   []inventory.Layer{{Instruction: hostile, SizeBytes: 10}},
 			Packages: []inventory.Package{{Name: hostile, Version: hostile, SizeBytes: 10}},
 		}},
