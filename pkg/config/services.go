@@ -15,8 +15,20 @@ import (
 
 // Service is what is set of a service that runs.
 type Service struct {
-	Listen string            `yaml:"listen"` // address of this machine that its ports are published on; "" is 127.0.0.1
+	Listen Addresses         `yaml:"listen"` // of this machine, that its ports are published on; none is 127.0.0.1
 	Ports  map[uint16]uint16 `yaml:"ports"`  // port in the container → port of this machine
+}
+
+// Addresses are one address, or a list of them.
+type Addresses []string
+
+// UnmarshalYAML reads both.
+func (a *Addresses) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		*a = Addresses{node.Value}
+		return nil
+	}
+	return node.Decode((*[]string)(a))
 }
 
 // services reads which services run: a list of names, or a mapping of names to what is set of each.
@@ -81,8 +93,10 @@ func serviceSettings(node *yaml.Node) (Service, error) {
 			return s, fmt.Errorf("a port is from 1 to %d", math.MaxUint16)
 		}
 	}
-	if s.Listen != "" && net.ParseIP(s.Listen) == nil {
-		return s, fmt.Errorf("listen %q is not an address of this machine, such as 0.0.0.0 for all", s.Listen)
+	for _, address := range s.Listen {
+		if net.ParseIP(address) == nil {
+			return s, fmt.Errorf("listen %q is not an address of this machine, such as 0.0.0.0 for all of IPv4", address)
+		}
 	}
 	return s, nil
 }
@@ -92,8 +106,8 @@ func shown(services map[string]Service) string {
 	var list []string
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		s, more := services[name], []string{}
-		if s.Listen != "" {
-			more = append(more, "on "+s.Listen)
+		if len(s.Listen) > 0 {
+			more = append(more, "on "+strings.Join(s.Listen, " and "))
 		}
 		for _, port := range slices.Sorted(maps.Keys(s.Ports)) {
 			more = append(more, fmt.Sprintf("%d at %d", port, s.Ports[port]))

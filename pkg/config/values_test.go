@@ -151,7 +151,15 @@ func TestLoad_services(t *testing.T) {
 		{
 			"settings of one", "services:\n  nginx:\n  bind:\n    listen: 0.0.0.0\n    ports: { 5353: 53, 80: 8080 }\n", "",
 			"bind (on 0.0.0.0, 80 at 8080, 5353 at 53), nginx",
-			map[string]config.Service{"nginx": {}, "bind": {Listen: "0.0.0.0", Ports: map[uint16]uint16{5353: 53, 80: 8080}}},
+			map[string]config.Service{
+				"nginx": {},
+				"bind":  {Listen: config.Addresses{"0.0.0.0"}, Ports: map[uint16]uint16{5353: 53, 80: 8080}},
+			},
+		},
+		{
+			"several addresses", "services:\n  nginx:\n    listen: [0.0.0.0, \"::\"]\n", "",
+			"nginx (on 0.0.0.0 and ::)",
+			map[string]config.Service{"nginx": {Listen: config.Addresses{"0.0.0.0", "::"}}},
 		},
 		{
 			"the environment goes before", "services: [nginx]\n",

@@ -40,9 +40,10 @@ type Engine interface {
 	VolumeInspect(ctx context.Context, name string) (engine.Volume, error)
 	VolumeCreate(ctx context.Context, name string, labels map[string]string) error
 	NetworkInspect(ctx context.Context, name string) (engine.Network, error)
-	NetworkCreate(ctx context.Context, name string, labels map[string]string) error
+	NetworkCreate(ctx context.Context, name string, o engine.NetworkOptions) error
 	VolumeList(ctx context.Context, labels map[string]string) ([]engine.Volume, error)
 	VolumeRemove(ctx context.Context, name string) error
 	NetworkList(ctx context.Context, labels map[string]string) ([]engine.Network, error)
 	NetworkRemove(ctx context.Context, name string) error
+	NetworkGuests(ctx context.Context, name string) ([]string, error)
 }

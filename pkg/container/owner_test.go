@@ -95,7 +95,7 @@ func TestEnsure_of_an_earlier_release(t *testing.T) {
 		container.LabelStack: "s", container.LabelRole: "postgres", container.LabelSpec: "0123456789abcdef",
 	}
 	require.NoError(t, e.VolumeCreate(t.Context(), volume, old))
-	require.NoError(t, e.NetworkCreate(t.Context(), network, old))
+	require.NoError(t, e.NetworkCreate(t.Context(), network, engine.NetworkOptions{Labels: old}))
 	spec := service().Spec
 	spec.Labels = old
 	id, err := e.ContainerCreate(t.Context(), spec)

@@ -25,7 +25,7 @@ func TestEnsure_foreign(t *testing.T) {
 			return err
 		}},
 		"network": {network, func(ctx context.Context, e *enginetest.Fake) error {
-			return e.NetworkCreate(ctx, network, nil)
+			return e.NetworkCreate(ctx, network, engine.NetworkOptions{})
 		}},
 		"volume": {volume, func(ctx context.Context, e *enginetest.Fake) error {
 			return e.VolumeCreate(ctx, volume, others)
@@ -58,7 +58,7 @@ func TestEnsure_foreign(t *testing.T) {
 		t.Parallel()
 		e := newEngine()
 		ensure(t, e, service())
-		require.NoError(t, e.NetworkCreate(t.Context(), "taken", nil))
+		require.NoError(t, e.NetworkCreate(t.Context(), "taken", engine.NetworkOptions{}))
 		s := service()
 		s.Spec.Network = "taken"
 		_, _, err := ensureFound(t.Context(), e, s)

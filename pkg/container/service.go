@@ -21,6 +21,8 @@ type Service struct {
 	// Unhashed names the environment variables that may change without the container being made anew, such
 	// as LOG_LEVEL: nobody wants a database restarted for a line more on the console.
 	Unhashed []string
+	// IPv6 says that the network has to have addresses of IPv6, too.
+	IPv6 bool
 	// Rehearsal comes before a running container is replaced.
 	Rehearsal Rehearsal
 }
@@ -77,6 +79,8 @@ func Ensure(ctx context.Context, e Engine, s Service, found engine.Container) (e
 	case found.State == engine.Running:
 		return found, Kept, s.owns(found)
 	case s.outdated(found): // it does not run: now nobody is disturbed
+		change = Started
+	case s.networkLacks(ctx, e):
 		change = Started
 	default:
 		found, err = s.restart(ctx, e, found)
@@ -189,17 +193,8 @@ const cleanupTime = 15 * time.Second
 // prepare makes the network and the volumes of the service, and refuses to use foreign ones.
 func prepare(ctx context.Context, e Engine, s Service) error {
 	labels := s.Owner.Labels(s.Role)
-	if name := s.Spec.Network; name != "" {
-		found, err := e.NetworkInspect(ctx, name)
-		switch {
-		case errors.Is(err, engine.ErrNotFound):
-			err = e.NetworkCreate(ctx, name, labels)
-		case err == nil:
-			err = s.Owner.Check("network", name, found.Labels)
-		}
-		if err != nil {
-			return err
-		}
+	if err := s.prepareNetwork(ctx, e, engine.NetworkOptions{Labels: labels, IPv6: s.IPv6}); err != nil {
+		return err
 	}
 	for _, m := range s.Spec.Mounts {
 		if m.Volume == "" {

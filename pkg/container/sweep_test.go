@@ -21,7 +21,7 @@ func litter(t *testing.T, e *enginetest.Fake, name string, labels map[string]str
 	_, err := e.ContainerCreate(t.Context(),
 		engine.ContainerSpec{Name: name, Image: "localhost/poststack/postgres:1", Labels: labels})
 	require.NoError(t, err)
-	require.NoError(t, e.NetworkCreate(t.Context(), name+"-net", labels))
+	require.NoError(t, e.NetworkCreate(t.Context(), name+"-net", engine.NetworkOptions{Labels: labels}))
 	require.NoError(t, e.VolumeCreate(t.Context(), name+"-vol", labels))
 }
 

@@ -227,7 +227,8 @@ func portsOf(n *container.NetworkSettings) []Port {
 		}
 	}
 	slices.SortFunc(out, func(a, b Port) int {
-		return cmp.Or(cmp.Compare(a.Container, b.Container), cmp.Compare(a.Protocol, b.Protocol))
+		return cmp.Or(cmp.Compare(a.Container, b.Container), cmp.Compare(a.Protocol, b.Protocol),
+			cmp.Compare(strings.Count(a.HostIP, ":"), strings.Count(b.HostIP, ":"))) // IPv4 first
 	})
 	return out
 }

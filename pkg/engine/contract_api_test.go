@@ -39,7 +39,7 @@ type API interface {
 	VolumeRemove(ctx context.Context, name string) error
 	ImageHistory(ctx context.Context, ref engine.Ref) ([]engine.Layer, error)
 	VolumeUsage(ctx context.Context, name string) (int64, error)
-	NetworkCreate(ctx context.Context, name string, labels map[string]string) error
+	NetworkCreate(ctx context.Context, name string, o engine.NetworkOptions) error
 	NetworkInspect(ctx context.Context, name string) (engine.Network, error)
 	NetworkList(ctx context.Context, labels map[string]string) ([]engine.Network, error)
 	NetworkGuests(ctx context.Context, name string) ([]string, error)

@@ -228,7 +228,7 @@ func (s *suite) storeCases() []testCase {
 		}},
 		{"a network is made once, found by its whole name and by label", func(ctx context.Context, t *testing.T) {
 			name := s.network(ctx, t)
-			require.ErrorIs(t, s.NetworkCreate(ctx, name, nil), engine.ErrConflict)
+			require.ErrorIs(t, s.NetworkCreate(ctx, name, engine.NetworkOptions{}), engine.ErrConflict)
 			n, err := s.NetworkInspect(ctx, name)
 			require.NoError(t, err)
 			assert.Equal(t, name, n.Name)

@@ -134,7 +134,7 @@ func (s *suite) logs(ctx context.Context, t *testing.T, id engine.ContainerID) s
 func (s *suite) network(ctx context.Context, t *testing.T) string {
 	t.Helper()
 	name := s.fresh()
-	require.NoError(t, s.NetworkCreate(ctx, name, s.labels))
+	require.NoError(t, s.NetworkCreate(ctx, name, engine.NetworkOptions{Labels: s.labels}))
 	t.Cleanup(func() { assert.NoError(t, s.NetworkRemove(context.WithoutCancel(t.Context()), name)) })
 	return name
 }

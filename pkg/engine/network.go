@@ -14,14 +14,17 @@ import (
 
 // NetworkCreate makes a bridge network on which containers find each other by name and alias. A name that
 // is taken is [ErrConflict]: docker itself would make a second network of that name.
-func (e *Engine) NetworkCreate(ctx context.Context, name string, labels map[string]string) error {
+func (e *Engine) NetworkCreate(ctx context.Context, name string, o NetworkOptions) error {
 	if _, err := e.NetworkInspect(ctx, name); err == nil {
 		return fmt.Errorf("create network %q: %w", name, ErrConflict)
 	}
-	if err := e.guardLabels(labels); err != nil {
+	if err := e.guardLabels(o.Labels); err != nil {
 		return fmt.Errorf("create network %q: %w", name, err)
 	}
-	options := client.NetworkCreateOptions{Driver: "bridge", Labels: session.WithOrigin(labels, e.opts.Getenv)}
+	options := client.NetworkCreateOptions{Driver: "bridge", Labels: session.WithOrigin(o.Labels, e.opts.Getenv)}
+	if o.IPv6 {
+		options.EnableIPv6 = &o.IPv6
+	}
 	_, err := AskAgain(ctx, func() (client.NetworkCreateResult, error) { return e.api.NetworkCreate(ctx, name, options) })
 	return apiError(ctx, "create network", name, err)
 }
@@ -85,5 +88,5 @@ func (e *Engine) NetworkGuests(ctx context.Context, name string) ([]string, erro
 }
 
 func networkOf(n network.Network) Network {
-	return Network{ID: n.ID, Name: n.Name, Labels: n.Labels}
+	return Network{ID: n.ID, Name: n.Name, Labels: n.Labels, IPv6: n.EnableIPv6}
 }

@@ -228,4 +228,13 @@ type Network struct {
 	ID     string
 	Name   string
 	Labels map[string]string
+	IPv6   bool // containers have addresses of both kinds
+}
+
+// NetworkOptions are what a network is made with.
+type NetworkOptions struct {
+	Labels map[string]string
+	// IPv6 gives containers addresses of both kinds, from subnets that the engine chooses. Root's podman publishes no port
+	// on an address of IPv6 without; docker does, by a program of its own.
+	IPv6 bool
 }

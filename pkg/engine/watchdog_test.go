@@ -64,7 +64,7 @@ func longProgram(ctx context.Context, e *engine.Engine) error {
 
 // litter makes one disposable thing of each kind, all with that name.
 func litter(ctx context.Context, e *engine.Engine, image engine.Ref, name string) error {
-	if err := e.NetworkCreate(ctx, name, session.Labels()); err != nil {
+	if err := e.NetworkCreate(ctx, name, engine.NetworkOptions{Labels: session.Labels()}); err != nil {
 		return err
 	}
 	if err := e.VolumeCreate(ctx, name, session.Labels()); err != nil {

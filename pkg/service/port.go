@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,24 +17,36 @@ import (
 // Loopback is where ports are published unless the settings say otherwise.
 const Loopback = "127.0.0.1"
 
-// Ports are what a service publishes: on an address of this machine, "" being [Loopback], those that have a port there.
-func Ports(declared []image.ServicePort, listen string, hosts map[uint16]uint16) []engine.Port {
+// Ports are what a service publishes: on addresses of this machine, those that have a port there. Without one of IPv4 it
+// is also published on [Loopback], where its health is asked: root's podman publishes nothing on ::1.
+func Ports(declared []image.ServicePort, listen []string, hosts map[uint16]uint16) []engine.Port {
+	if !slices.ContainsFunc(listen, func(address string) bool { return !IsIPv6(address) }) {
+		listen = append([]string{Loopback}, listen...)
+	}
 	var ports []engine.Port
 	for _, p := range declared {
 		host, published := hosts[p.Port]
 		if !published {
 			continue
 		}
-		one := engine.Port{Container: p.Port, HostIP: cmp.Or(listen, Loopback), Host: host}
-		if p.Speaks("tcp") {
-			ports = append(ports, one)
-		}
-		if one.Protocol = engine.UDP; p.Speaks(engine.UDP) {
-			ports = append(ports, one)
+		for _, protocol := range []string{"tcp", engine.UDP} {
+			if !p.Speaks(protocol) {
+				continue
+			}
+			for _, address := range listen {
+				one := engine.Port{Container: p.Port, HostIP: address, Host: host}
+				if protocol == engine.UDP {
+					one.Protocol = protocol
+				}
+				ports = append(ports, one)
+			}
 		}
 	}
 	return ports
 }
+
+// IsIPv6 tells the kind of an address.
+func IsIPv6(address string) bool { return net.ParseIP(address).To4() == nil }
 
 // PortError is a port of this machine that a service needs and another program holds.
 type PortError struct {

@@ -22,12 +22,13 @@ type Stack struct {
 	Owner   container.Owner
 	Setting func(key string) (string, bool) // the value of a setting, by its key in poststack.yaml
 	Volumes map[string]string               // those that stand for others, by what a service calls these
+	IPv6    bool                            // whether its network has to have addresses of IPv6
 }
 
 // Run is what one run of a service is told.
 type Run struct {
 	Image  engine.Ref
-	Listen string // address of this machine that ports are published on; "" is [Loopback]
+	Listen []string // addresses of this machine that ports are published on; none is [Loopback]
 	// port in the container → port of this machine; those that are not in it are not published
 	Ports       map[uint16]uint16
 	Secrets     map[string][]byte // by name
@@ -72,7 +73,7 @@ func (s Stack) Declare(of image.Definition, run Run) (container.Service, error) 
 	}
 	run.Login.put(&spec, d.Database)
 	return container.Service{
-		Owner: s.Owner, Role: of.Name, Unhashed: d.Lenient, Spec: spec, Rehearsal: container.Rehearsal{Command: d.Rehearse},
+		Owner: s.Owner, Role: of.Name, Unhashed: d.Lenient, Spec: spec, IPv6: s.IPv6, Rehearsal: container.Rehearsal{Command: d.Rehearse},
 	}, nil
 }
 

@@ -54,7 +54,7 @@ func stack() service.Stack {
 func TestDeclare(t *testing.T) {
 	t.Parallel()
 	got, err := stack().Declare(shop(t), service.Run{
-		Image: "shop:1", Listen: "192.0.2.1", Ports: map[uint16]uint16{80: 8081, 443: 8443},
+		Image: "shop:1", Listen: []string{"192.0.2.1"}, Ports: map[uint16]uint16{80: 8081, 443: 8443},
 		Secrets: map[string][]byte{"token": []byte("x")},
 	})
 	require.NoError(t, err)

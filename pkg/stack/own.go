@@ -123,6 +123,9 @@ func (s *Stack) ownService(
 		stack.Owner, err = s.makeOwner(e.Info().Kind)
 	}
 	if err == nil {
+		stack.IPv6, err = s.needsIPv6(e.Info())
+	}
+	if err == nil {
 		err = s.haveCertificate(r)
 	}
 	if err != nil {

@@ -84,7 +84,7 @@ func TestStack_of_an_earlier_release(t *testing.T) {
 			container.LabelStack: "s", container.LabelRole: "postgres", container.LabelSpec: "0123456789abcdef",
 		}
 		require.NoError(t, b.engine.VolumeCreate(t.Context(), volumeName, labels))
-		require.NoError(t, b.engine.NetworkCreate(t.Context(), networkName, labels))
+		require.NoError(t, b.engine.NetworkCreate(t.Context(), networkName, engine.NetworkOptions{Labels: labels}))
 		_, err := b.engine.ContainerCreate(t.Context(),
 			engine.ContainerSpec{Name: containerName, Image: b.digestRef(t, "postgres"), Labels: labels})
 		require.NoError(t, err)

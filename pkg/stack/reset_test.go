@@ -51,7 +51,7 @@ func lookAlikes(t *testing.T, b *bench) []string {
 		require.NoError(t, b.engine.ContainerStart(t.Context(), id))
 		b.engine.Behave = behave
 		require.NoError(t, b.engine.VolumeCreate(t.Context(), name, labels))
-		require.NoError(t, b.engine.NetworkCreate(t.Context(), name, labels))
+		require.NoError(t, b.engine.NetworkCreate(t.Context(), name, engine.NetworkOptions{Labels: labels}))
 		names = append(names, name)
 	}
 	return names

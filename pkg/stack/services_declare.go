@@ -51,6 +51,9 @@ func (s *Stack) declare(
 	stack, err := s.servicesOn(e.Info().Kind)
 	stack.Owner = owner
 	if err == nil {
+		stack.IPv6, err = s.needsIPv6(e.Info())
+	}
+	if err == nil {
 		run.Image, err = s.imageRef(name)
 	}
 	if err != nil {

@@ -45,7 +45,6 @@ type Engine interface {
 	ContainerLost(ctx context.Context, name string) ([]engine.ContainerID, error)
 	ExecCommand(id engine.ContainerID, spec engine.ExecSpec, tty bool) runner.Command
 	ImageHistory(ctx context.Context, ref engine.Ref) ([]engine.Layer, error)
-	NetworkGuests(ctx context.Context, name string) ([]string, error)
 	VolumeUsage(ctx context.Context, name string) (int64, error)
 }
 

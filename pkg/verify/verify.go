@@ -27,7 +27,7 @@ type Engine interface {
 	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
 	ContainerCreate(ctx context.Context, spec engine.ContainerSpec) (engine.ContainerID, error)
 	ContainerRemove(ctx context.Context, id engine.ContainerID) error
-	NetworkCreate(ctx context.Context, name string, labels map[string]string) error
+	NetworkCreate(ctx context.Context, name string, o engine.NetworkOptions) error
 	NetworkRemove(ctx context.Context, name string) error
 	VolumeCreate(ctx context.Context, name string, labels map[string]string) error
 	VolumeRemove(ctx context.Context, name string) error

@@ -24,9 +24,9 @@ type verifier struct {
 	volumes    []string
 }
 
-func (v *verifier) NetworkCreate(ctx context.Context, name string, labels map[string]string) error {
+func (v *verifier) NetworkCreate(ctx context.Context, name string, o engine.NetworkOptions) error {
 	v.networks = append(v.networks, name)
-	return v.Engine.NetworkCreate(ctx, name, labels)
+	return v.Engine.NetworkCreate(ctx, name, o)
 }
 
 func (v *verifier) VolumeCreate(ctx context.Context, name string, labels map[string]string) error {

@@ -79,7 +79,7 @@ func (f *Fake) VolumeUsage(ctx context.Context, name string) (int64, error) {
 }
 
 // NetworkCreate makes a network.
-func (f *Fake) NetworkCreate(ctx context.Context, name string, labels map[string]string) error {
+func (f *Fake) NetworkCreate(ctx context.Context, name string, o engine.NetworkOptions) error {
 	if err := f.enter(ctx, "NetworkCreate", name); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (f *Fake) NetworkCreate(ctx context.Context, name string, labels map[string
 	if _, ok := f.networks[name]; ok {
 		return fmt.Errorf("create network %q: %w", name, engine.ErrConflict)
 	}
-	f.networks[name] = engine.Network{ID: f.id("network"), Name: name, Labels: maps.Clone(labels)}
+	f.networks[name] = engine.Network{ID: f.id("network"), Name: name, Labels: maps.Clone(o.Labels), IPv6: o.IPv6}
 	return nil
 }
 
