@@ -154,7 +154,7 @@ func (r *invocation) close(err error) error {
 		return err
 	}
 	if keepErr := document.Keep(filepath.Join(r.logDir, report.SetupFile), r.secrets); keepErr != nil && err == nil {
-		return exit(fmt.Errorf("keep the set-up for mage report: %w", keepErr))
+		r.logs.Logger().Warnf("keep the set-up for mage report: %v", keepErr) // it is done all the same
 	}
 	return err
 }

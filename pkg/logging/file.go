@@ -23,7 +23,7 @@ const (
 // File is the log of one operation: an io.WriteCloser that masks secrets and writes whole lines as they come.
 // It may be written to by several goroutines.
 type File struct {
-	path string
+	path string // "" if it could not be made
 
 	mu     sync.Mutex
 	file   *os.File
@@ -73,7 +73,10 @@ func (f *File) Close() error {
 	if f.lost != nil {
 		err = f.lost // of which the line's is one more
 	}
-	return errors.Join(err, f.file.Close())
+	if f.file != nil {
+		err = errors.Join(err, f.file.Close())
+	}
+	return err
 }
 
 // create makes a file that did not exist: two runs, or two operations in one second, never share one.

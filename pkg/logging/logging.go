@@ -48,6 +48,7 @@ type Options struct {
 type Logs struct {
 	o      Options
 	logger *logrus.Logger
+	none   error // why there is no directory; nil if there is one
 
 	mu     sync.Mutex
 	run    *File   // nil until the first line
@@ -56,7 +57,8 @@ type Logs struct {
 	files  []*File // every one this run has made
 }
 
-// Open makes the directories and returns the logs. It makes no file yet.
+// Open makes the directories and returns the logs. It makes no file yet. Where no file can be made, as in a checkout that is
+// read-only, that is said, and everything goes on without.
 func Open(o Options) (*Logs, error) {
 	level := logrus.InfoLevel
 	if o.Level != "" {
@@ -68,12 +70,12 @@ func Open(o Options) (*Logs, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	l := &Logs{o: o, logger: logrus.New()}
 	for _, dir := range []string{o.Dir, filepath.Join(o.Dir, containers), filepath.Join(o.Dir, databases)} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return nil, fmt.Errorf("make log directory %q: %w", dir, err)
+		if err := os.MkdirAll(dir, 0o755); err != nil && l.none == nil {
+			l.none = fmt.Errorf("make log directory %q: %w", dir, err)
 		}
 	}
-	l := &Logs{o: o, logger: logrus.New()}
 	l.logger.SetLevel(max(level, logrus.DebugLevel))
 	l.logger.SetOutput(&consoleWriter{next: o.Console})
 	l.logger.SetFormatter(&consoleFormatter{level: level, colour: o.Colour, secrets: o.Secrets})
@@ -102,7 +104,7 @@ func (l *Logs) Container(operation string) (*File, error) { return l.open(contai
 func (l *Logs) Database(operation string) (*File, error) { return l.open(databases, operation) }
 
 // Close closes every file that is still open and then removes the oldest ones of each operation, but none of
-// this run. The logger goes on to write to the console.
+// this run; that some cannot be removed is said. The logger goes on to write to the console.
 func (l *Logs) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,7 +119,9 @@ func (l *Logs) Close() error {
 		errs = append(errs, f.Close())
 	}
 	for _, dir := range []string{"", containers, databases} {
-		errs = append(errs, prune(filepath.Join(l.o.Dir, dir), l.o.Keep, l.o.Now(), own))
+		if l.none == nil {
+			l.warn(prune(filepath.Join(l.o.Dir, dir), l.o.Keep, l.o.Now(), own))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -125,12 +129,19 @@ func (l *Logs) Close() error {
 func (l *Logs) open(dir, operation string) (*File, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.openLocked(dir, operation)
+	f, err := l.openLocked(dir, operation)
+	if err != nil && !l.closed {
+		return &File{lines: secret.NewWriter(io.Discard, nil), lost: err}, nil
+	}
+	return f, err
 }
 
 func (l *Logs) openLocked(dir, operation string) (*File, error) {
 	if l.closed {
 		return nil, fmt.Errorf("make log of %q: %w", operation, os.ErrClosed)
+	}
+	if l.none != nil {
+		return nil, l.none
 	}
 	f, err := create(filepath.Join(l.o.Dir, dir), fileName(operation), l.o.Now(), l.o.Secrets)
 	if err != nil {
@@ -158,8 +169,16 @@ func (l *Logs) write(format logrus.Formatter, e *logrus.Entry) {
 	if err == nil {
 		_, err = l.run.add(text)
 	}
-	if l.failed = err != nil; l.failed && l.o.Console != nil {
-		_, _ = fmt.Fprintf(l.o.Console, "warn   no log file: %s\n", l.o.Secrets.Redact(err.Error()))
+	if l.failed = err != nil; l.failed {
+		l.warn(fmt.Errorf("no log file: %w", err))
+	}
+}
+
+// warn says on the console alone that something about the files is wrong.
+func (l *Logs) warn(err error) {
+	if err != nil && l.o.Console != nil {
+		text, _, _ := strings.Cut(err.Error(), "\n")
+		_, _ = fmt.Fprintf(l.o.Console, "warn   %s\n", l.o.Secrets.Redact(text))
 	}
 }
 

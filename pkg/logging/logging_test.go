@@ -71,12 +71,23 @@ func TestOpen(t *testing.T) {
 		_, err := logging.Open(logging.Options{Dir: t.TempDir(), Level: "loud"})
 		require.ErrorContains(t, err, `read log level "loud"`)
 	})
-	t.Run("says which directory it cannot make", func(t *testing.T) {
+	t.Run("says which directory it cannot make, and goes on", func(t *testing.T) {
 		t.Parallel()
 		file := filepath.Join(t.TempDir(), "logs")
 		require.NoError(t, os.WriteFile(file, nil, 0o600))
-		_, err := logging.Open(logging.Options{Dir: file})
-		require.ErrorContains(t, err, `make log directory "`+file+`"`)
+		var console bytes.Buffer
+		logs, err := logging.Open(logging.Options{Dir: file, Console: &console, Keep: 1})
+		require.NoError(t, err)
+		logs.Logger().Info("heard?")
+		assert.Contains(t, console.String(), `warn   no log file: make log directory "`+file+`"`)
+		assert.Contains(t, console.String(), "heard?")
+		build, err := logs.Container("nginx_build")
+		require.NoError(t, err)
+		_, err = build.Write([]byte("STEP 1\n"))
+		require.NoError(t, err, "an operation does not end for the sake of its log")
+		assert.Empty(t, build.Path())
+		require.ErrorContains(t, build.Close(), `make log directory "`+file+`"`)
+		require.NoError(t, logs.Close())
 	})
 }
 

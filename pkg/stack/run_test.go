@@ -235,6 +235,15 @@ func TestStack_lock(t *testing.T) {
 		assert.Contains(t, j.texts(event.Notice)[0], "waiting for process 4711 (setup)")
 		require.NoError(t, first.Close(nil))
 	})
+	t.Run("on a full disk nobody is told who it is", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		b.config.Database.URL = "postgres://app@db.example/mail"
+		require.NoError(t, os.MkdirAll(b.config.StateDir, 0o700))
+		require.NoError(t, os.Symlink("/dev/full", b.state(t, "lock.holder")))
+		s, ctx, _ := b.open(t)
+		require.NoError(t, s.StartDatabase(ctx), "what makes room must not fail for that")
+	})
 	t.Run("phases of one run share it", func(t *testing.T) {
 		t.Parallel()
 		b := newBench(t)
