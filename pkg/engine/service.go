@@ -104,18 +104,18 @@ func removeStale(ctx context.Context, parent string) {
 		return
 	}
 	for _, entry := range entries {
+		dir := filepath.Join(parent, entry.Name())
+		owner, _ := os.ReadFile(filepath.Join(dir, "owner")) // empty: nobody has noted yet that it is theirs
 		info, err := entry.Info()
-		if err != nil || time.Since(info.ModTime()) < 2*serviceStart {
+		if err != nil || len(owner) == 0 && time.Since(info.ModTime()) < 2*serviceStart {
 			continue // perhaps about to listen
 		}
-		dir := filepath.Join(parent, entry.Name())
 		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", filepath.Join(dir, "s"))
 		if err == nil {
 			_ = conn.Close()
 			continue
 		}
-		if owner, err := os.ReadFile(filepath.Join(dir, "owner")); err == nil && len(owner) > 0 &&
-			session.Alive(string(owner)) {
+		if len(owner) > 0 && session.Alive(string(owner)) {
 			continue
 		}
 		_ = os.RemoveAll(dir)

@@ -53,6 +53,21 @@ func TestEngine_service(t *testing.T) {
 		_, err = e.ImageInspect(t.Context(), "localhost/poststack/no-such:1")
 		require.ErrorContains(t, err, "the engine is closed")
 	})
+	t.Run("what a dead owner has left is removed at once", func(t *testing.T) {
+		o := enginetest.Options(t, engine.Podman)
+		o.RuntimeDir = shortDir(t)
+		e, err := engine.Open(t.Context(), o)
+		require.NoError(t, err)
+		socket := strings.TrimPrefix(e.Info().Endpoint, "unix://")
+		require.NoError(t, e.Close())
+		dead := filepath.Join(filepath.Dir(filepath.Dir(socket)), "p1")
+		require.NoError(t, os.MkdirAll(dead, 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dead, "owner"), []byte("999999999@1"), 0o600))
+		e, err = engine.Open(t.Context(), o)
+		require.NoError(t, err)
+		require.NoError(t, e.Close())
+		assert.NoDirExists(t, dead)
+	})
 	t.Run("calls at the same time start it once", func(t *testing.T) {
 		e := enginetest.Open(t, engine.Podman)
 		var group sync.WaitGroup

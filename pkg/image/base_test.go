@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -305,6 +306,26 @@ func TestResolve_removes_what_a_killed_bootstrap_left(t *testing.T) {
 	_, err := d.Resolve(t.Context(), event.Reporter{})
 	require.NoError(t, err)
 	assert.NoDirExists(t, left)
+}
+
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	cache := t.TempDir()
+	bootstrap, lock := filepath.Join(t.TempDir(), "poststack-debian-123"), filepath.Join(cache, "locks", "bootstrap.lock")
+	staged := filepath.Join(cache, "staging", "poststack-context-999999999-1-2")
+	for _, dir := range []string{bootstrap, staged, filepath.Dir(lock)} {
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(cache, "locks", "bootstrap.dir"), []byte(bootstrap), 0o600))
+	held := flock.New(lock)
+	require.NoError(t, held.Lock())
+	image.Sweep(cache)
+	assert.NoDirExists(t, staged)
+	assert.DirExists(t, bootstrap, "it is under way")
+	require.NoError(t, held.Close())
+	image.Sweep(cache)
+	assert.NoDirExists(t, bootstrap)
+	assert.NoFileExists(t, filepath.Join(cache, "locks", "bootstrap.dir"))
 }
 
 func TestResolve_does_not_wait_for_a_silent_registry(t *testing.T) {

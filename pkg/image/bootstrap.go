@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/poststack/poststack/pkg/engine"
@@ -58,13 +59,11 @@ func (d debian) bootstrap(ctx context.Context, old engine.ImageID, r event.Repor
 }
 
 // scratch makes the directory to work in. It is not in the cache directory: unprivileged, mmdebstrap works
-// under other user IDs, which must reach it. A note in the cache directory tells the next bootstrap what to
-// remove when this process is killed.
+// under other user IDs, which must reach it. A note in the cache directory tells the next run what to remove when this
+// process is killed.
 func (d debian) scratch() (dir string, remove func(), err error) {
-	note := filepath.Join(d.cache, "locks", "bootstrap.dir")
-	if left, err := os.ReadFile(note); err == nil && strings.HasPrefix(filepath.Base(string(left)), scratchPrefix) {
-		removeUnmounted(string(left))
-	}
+	note := bootstrapNote(d.cache)
+	sweepBootstrap(note)
 	if dir, err = os.MkdirTemp("", session.Temp("debian")); err != nil {
 		return "", nil, err
 	}
@@ -77,6 +76,29 @@ func (d debian) scratch() (dir string, remove func(), err error) {
 		return "", nil, err
 	}
 	return dir, remove, nil
+}
+
+// bootstrapNote is the file that names the directory of the bootstrap under way.
+func bootstrapNote(cache string) string { return filepath.Join(cache, "locks", "bootstrap.dir") }
+
+// sweepBootstrap removes what a bootstrap has left that is not under way any more.
+func sweepBootstrap(note string) {
+	left, err := os.ReadFile(note)
+	if err == nil && strings.HasPrefix(filepath.Base(string(left)), scratchPrefix) {
+		removeUnmounted(string(left))
+		_ = os.Remove(note)
+	}
+}
+
+// Sweep removes what builds of processes that died have left in the cache directory, and the directory of a bootstrap
+// of Debian, some 500 MB, wherever that is. Those under way are left alone.
+func Sweep(cache string) {
+	session.SweepTemp(filepath.Join(cache, stagingDir), "context")
+	f := flock.New(filepath.Join(cache, "locks", "bootstrap.lock"))
+	if free, err := f.TryLock(); err == nil && free {
+		sweepBootstrap(bootstrapNote(cache))
+	}
+	_ = f.Close()
 }
 
 // debootstrap runs mmdebstrap in dir and gives the archive that it made.

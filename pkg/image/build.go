@@ -64,12 +64,15 @@ func (b *Builder) build(ctx context.Context, p plan, o Options, r event.Reporter
 	return res, nil
 }
 
+// stagingDir is where below the cache directory contexts are staged.
+const stagingDir = "staging"
+
 // runBuild stages the context in a directory of its own and builds it under its digest tag: nobody's :latest
 // moves before the image is whole.
 func (b *Builder) runBuild(
 	ctx context.Context, p plan, base Base, files map[string]string, o Options, log io.Writer, r event.Reporter,
 ) (engine.BuildOutput, error) {
-	staging := filepath.Join(b.CacheDir, "staging")
+	staging := filepath.Join(b.CacheDir, stagingDir)
 	session.SweepTemp(staging, "context")
 	// what is below has the modes of images
 	if err := errors.Join(os.MkdirAll(staging, 0o700), os.Chmod(staging, 0o700)); err != nil {

@@ -197,6 +197,7 @@ func (s *Stack) engineOptions(r event.Reporter) engine.Options {
 
 // sweep removes what runs that died have left. Not being able to is no reason to stop.
 func (s *Stack) sweep(ctx context.Context, e Engine) {
+	image.Sweep(s.Config.CacheDir)
 	swept, err := container.Sweep(ctx, e)
 	for _, name := range swept {
 		s.Sink.For("").Notice(fmt.Sprintf("removed %s, left behind by a killed run", name))

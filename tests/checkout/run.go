@@ -43,7 +43,7 @@ type Run struct {
 	read chan struct{} // closed at the end of the output
 }
 
-// Begin starts cmd with its output in a pipe, or on a terminal of its own whose foreground it is.
+// Begin starts cmd with its output in a pipe, unless it has one, or on a terminal of its own whose foreground it is.
 func Begin(t *testing.T, cmd *exec.Cmd, terminal bool) *Run {
 	t.Helper()
 	temp, err := os.MkdirTemp("", "e2e") //nolint:usetesting // a short path: sockets lie below it
@@ -52,7 +52,9 @@ func Begin(t *testing.T, cmd *exec.Cmd, terminal bool) *Run {
 	cmd.Env = append(cmd.Env, markVariable+"="+r.mark, "TMPDIR="+temp)
 	t.Cleanup(func() { r.end(t) })
 	if !terminal {
-		cmd.Stdout, cmd.Stderr = r, r
+		if cmd.Stdout == nil {
+			cmd.Stdout, cmd.Stderr = r, r
+		}
 		require.NoError(t, cmd.Start())
 		close(r.read)
 		return r

@@ -78,13 +78,7 @@ func (x *trial) postgresKilled() {
 			x.lose("an answer of %s without the database: %v", service, err)
 		}
 	}
-	x.returns("postgres", killed, func() bool {
-		conn, err := pgx.Connect(x.Context(), x.url)
-		if err != nil {
-			return false
-		}
-		return conn.Close(x.Context()) == nil
-	})
+	x.returns("postgres", killed, x.answers)
 	rows, err := checkout.Connect(x.T, x.url).Query(x.Context(),
 		"select unnest($1::text[]) except select name from written", answered.all)
 	require.NoError(x, err)
@@ -95,6 +89,12 @@ func (x *trial) postgresKilled() {
 	}
 	x.Logf("%d commits were acknowledged", len(answered.all))
 	x.keeps(before)
+}
+
+// answers tells whether the database does.
+func (x *trial) answers() bool {
+	conn, err := pgx.Connect(x.Context(), x.url)
+	return err == nil && conn.Close(x.Context()) == nil
 }
 
 func (x *trial) dropWritten() {

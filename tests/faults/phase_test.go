@@ -40,7 +40,9 @@ func endless() []func(*trial) stage {
 
 // endings are those that come to their end.
 func endings() []func(*trial) stage {
-	return []func(*trial) stage{(*trial).inFirstSetup, (*trial).inServices, (*trial).inBackup}
+	return []func(*trial) stage{
+		(*trial).inFirstSetup, (*trial).inServices, (*trial).inBackup, (*trial).inDown, (*trial).inReset,
+	}
 }
 
 // begun is a stage whose moments are all of it.
@@ -89,6 +91,25 @@ func (x *trial) inServices() stage {
 // inBackup is a backup of everything.
 func (x *trial) inBackup() stage {
 	return stage{args: []string{"db:backup", "-all", "-to=" + x.TempDir()}, reached: begun, ends: true}
+}
+
+// inDown is a stop of everything.
+func (x *trial) inDown() stage {
+	return stage{args: []string{"down"}, reached: begun, ends: true}
+}
+
+// inReset is the removal of another stack.
+func (x *trial) inReset() stage {
+	first := x.bare.With("POSTSTACK_STACK=" + x.name + "-gone")
+	x.Cleanup(func() { assert.NoError(x, first.Compiled(nil, "reset", "-yes").Run()) })
+	x.goesOn(first, "setup")
+	return stage{
+		on: first, args: []string{"reset", "-yes"}, reached: begun, ends: true,
+		after: func() {
+			x.goesOn(first, "setup")
+			x.goesOn(first, "reset", "-yes")
+		},
+	}
 }
 
 // inStart is a server that starts and, since it waits for an archive, does not answer.
@@ -170,9 +191,9 @@ func (x *trial) inMigrate() stage {
 }
 
 // goesOn runs a target that must succeed without help.
-func (x *trial) goesOn(c *checkout.Checkout, target string) {
+func (x *trial) goesOn(c *checkout.Checkout, args ...string) {
 	x.Helper()
-	if r := c.Mage(x.T, nil, target); r.Code != 0 {
-		x.help("%s ended with %d", target, r.Code)
+	if out, err := c.Compiled(nil, args...).CombinedOutput(); err != nil {
+		x.help("%v: %v\n%s", args, err, out)
 	}
 }

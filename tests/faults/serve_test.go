@@ -31,16 +31,22 @@ func (s *site) asks(t *testing.T, service string) error {
 	t.Helper()
 	switch service {
 	case "nginx":
-		return page(t.Context(), fmt.Sprintf("127.0.0.1:%d", s.published(t, service, 8443)))
+		status, text, err := s.page(t, "example.org")
+		if err == nil && text != "welcome" {
+			err = fmt.Errorf("it answers %d: %s", status, text)
+		}
+		return err
 	case "bind":
-		return record(fmt.Sprintf("127.0.0.1:%d", s.published(t, service, 5353)))
+		return s.record(t, "example.org.")
 	default:
 		return handOver(s.lmtp(t), "zoe@example.org", "Subject: asked")
 	}
 }
 
-// page asks for the page of example.org over HTTPS.
-func page(ctx context.Context, address string) error {
+// page asks for the page of a domain over HTTPS.
+func (s *site) page(t *testing.T, domain string) (status int, text string, err error) {
+	t.Helper()
+	address := fmt.Sprintf("127.0.0.1:%d", s.published(t, "nginx", 8443))
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // no authority has issued it yet
@@ -48,26 +54,25 @@ func page(ctx context.Context, address string) error {
 			return new(net.Dialer).DialContext(ctx, network, address)
 		},
 	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://example.org/", http.NoBody)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+domain+"/", http.NoBody)
 	if err != nil {
-		return err
+		return 0, "", err
 	}
 	answer, err := client.Do(request)
 	if err != nil {
-		return err
+		return 0, "", err
 	}
 	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err == nil && strings.TrimSpace(string(text)) != "welcome" {
-		err = fmt.Errorf("it answers %s: %s", answer.Status, text)
-	}
-	return err
+	body, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, strings.TrimSpace(string(body)), err
 }
 
-// record asks for the address of example.org.
-func record(address string) error {
+// record asks for the address of a name.
+func (s *site) record(t *testing.T, name string) error {
+	t.Helper()
 	client := dns.Client{Net: "tcp", Timeout: 5 * time.Second}
-	answer, _, err := client.Exchange(new(dns.Msg).SetQuestion("example.org.", dns.TypeA), address)
+	address := fmt.Sprintf("127.0.0.1:%d", s.published(t, "bind", 5353))
+	answer, _, err := client.Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), address)
 	if err == nil && len(answer.Answer) == 0 {
 		err = fmt.Errorf("it answers %s", dns.RcodeToString[answer.Rcode])
 	}

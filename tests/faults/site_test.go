@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/engine"
@@ -140,7 +139,7 @@ func engineOutput(t *testing.T, kind engine.Kind, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// published is the port of this machine that a service's has.
+// published is the port of this machine that a service's has; 0 while that does not run.
 func (s *site) published(t *testing.T, service string, port uint16) uint16 {
 	t.Helper()
 	for _, p := range s.container(t, service).Ports {
@@ -148,6 +147,5 @@ func (s *site) published(t *testing.T, service string, port uint16) uint16 {
 			return p.Host
 		}
 	}
-	assert.Fail(t, "not published", "port %d of %s", port, service)
-	return 0
+	return 0 // it does not run
 }
