@@ -125,6 +125,8 @@ func TestCIRun(t *testing.T) {
 			"- tool mage engine:install test",
 			"- tool mage engine:status",
 			"podman tool mage engine:install test:integration test:e2e",
+			"- tool mage test:faults",
+			"podman tool mage test:faults",
 			"- tool mage test:race",
 			"- tool mage lint",
 		}, foreground(t, tools))
@@ -140,10 +142,10 @@ func TestCIRun(t *testing.T) {
 
 	t.Run("a failing part fails the run, after the others", func(t *testing.T) {
 		t.Parallel()
-		for _, part := range []string{"engine:install test", "test:e2e", "test:race", "mage lint"} {
+		for _, part := range []string{"engine:install test", "test:e2e", "test:faults", "test:race", "mage lint"} {
 			tools, res := run(t, part)
 			assert.Equal(t, 1, res.Code, part)
-			assert.Len(t, foreground(t, tools), 5, part)
+			assert.Len(t, foreground(t, tools), 7, part)
 			assert.Contains(t, res.Stdout, "FAILED", part)
 		}
 	})

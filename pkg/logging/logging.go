@@ -57,8 +57,8 @@ type Logs struct {
 	files  []*File // every one this run has made
 }
 
-// Open makes the directories and returns the logs. It makes no file yet. Where no file can be made, as in a checkout that is
-// read-only, that is said, and everything goes on without.
+// Open makes the directories and returns the logs. It makes no file yet. Where no file can be made, as in a checkout
+// that is read-only, that is said, and everything goes on without.
 func Open(o Options) (*Logs, error) {
 	level := logrus.InfoLevel
 	if o.Level != "" {

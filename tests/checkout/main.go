@@ -8,8 +8,8 @@ import (
 )
 
 // Main runs the tests of m, a *testing.M, as [enginetest.Main] does: what they leave fails them. With it mage compiles
-// the targets once for all checkouts, which hold the same code. Asking Go what may have changed takes mage a second each
-// time; with MAGEFILE_HASHFAST it looks at the magefiles alone, hence the cache of our own.
+// the targets once for all checkouts, which hold the same code. Asking Go what may have changed takes mage a second
+// each time; with MAGEFILE_HASHFAST it looks at the magefiles alone, hence the cache of our own.
 func Main(m interface{ Run() int }, short bool) int {
 	cache, err := os.MkdirTemp("", "mage")
 	if err == nil {

@@ -97,12 +97,15 @@ func (x *trial) outOfTime() {
 // but the next command.
 func (x *trial) killedWhole() {
 	x.moment++
-	x.interrupt(phases()[x.moment%len(phases())], way{launch: compiled, status: 137, swept: true, tell: func(r *checkout.Run) error {
-		for _, p := range r.Processes() {
-			_ = syscall.Kill(p.PID, syscall.SIGKILL) // it may have ended meanwhile
-		}
-		return nil
-	}})
+	x.interrupt(phases()[x.moment%len(phases())], way{
+		launch: compiled, status: 137, swept: true,
+		tell: func(r *checkout.Run) error {
+			for _, p := range r.Processes() {
+				_ = syscall.Kill(p.PID, syscall.SIGKILL) // it may have ended meanwhile
+			}
+			return nil
+		},
+	})
 }
 
 // pipeClosed closes the pipe that a run writes to: it goes on to its end.

@@ -105,7 +105,8 @@ func (x *trial) badRows() {
 	x.keeps(before)
 }
 
-// dataFull leaves no room for the database: what was acknowledged stays, and it serves again by itself once there is room.
+// dataFull leaves no room for the database: what was acknowledged stays, and it serves again by itself once there is
+// some.
 func (x *trial) dataFull() {
 	first := x.bare.With("POSTSTACK_STACK=" + x.name + "-room")
 	volume := "poststack-" + x.name + "-room-data"
@@ -120,7 +121,8 @@ func (x *trial) dataFull() {
 	x.goesOn(first, "setup")
 	url := first.URL(x.T)
 	conn := checkout.Connect(x.T, url)
-	_, err := conn.Exec(x.Context(), `create table kept (n int, filler text); alter table kept alter filler set storage external`)
+	_, err := conn.Exec(x.Context(), `create table kept (n int, filler text);
+		alter table kept alter filler set storage external`)
 	require.NoError(x, err)
 	answered := 0
 	for err == nil {
@@ -141,8 +143,8 @@ func (x *trial) dataFull() {
 		return errors.Join(err, conn.Close(x.Context())) == nil
 	})
 	var kept int
-	require.NoError(x, checkout.Connect(x.T, url).QueryRow(x.Context(), `select count(*) from kept where n between 1 and $1`,
-		answered).Scan(&kept))
+	require.NoError(x, checkout.Connect(x.T, url).QueryRow(x.Context(),
+		`select count(*) from kept where n between 1 and $1`, answered).Scan(&kept))
 	if kept < answered {
 		x.lose("%d of %d rows that were acknowledged", answered-kept, answered)
 	}
