@@ -33,6 +33,7 @@ type Run struct {
 	Ports       map[uint16]uint16
 	Secrets     map[string][]byte // by name
 	Login       *Login            // nil for a service that needs no database
+	KeepUp      bool              // podman starts it again when its program fails
 	StopTimeout time.Duration
 }
 
@@ -52,7 +53,7 @@ func (s Stack) Declare(of image.Definition, run Run) (container.Service, error) 
 	d := of.Service
 	spec := engine.ContainerSpec{
 		Name: s.Container(of.Name), Image: run.Image, Network: s.Network(), Aliases: []string{of.Name},
-		StopTimeout: run.StopTimeout, Env: map[string]string{}, Confinement: d.Confinement(),
+		StopTimeout: run.StopTimeout, KeepUp: run.KeepUp, Env: map[string]string{}, Confinement: d.Confinement(),
 		Ports: Ports(d.Ports, run.Listen, run.Ports), ReadOnly: d.ReadOnly, Groups: d.Groups,
 	}
 	for _, v := range d.Volumes {

@@ -136,10 +136,9 @@ func (s *Stack) ownService(
 		return declared, database.Target{}, err
 	}
 	declared, err = stack.Declare(definition, service.Run{
-		Image: ref, StopTimeout: s.Config.Timeout.Stop, Ports: map[uint16]uint16{place.port.Port: port},
+		Image: ref, StopTimeout: s.Config.Timeout.Stop, KeepUp: true, Ports: map[uint16]uint16{place.port.Port: port},
 		Secrets: map[string][]byte{place.password.Name: []byte(password.Reveal())},
 	})
-	declared.Spec.KeepUp = true
 	if mount, on := s.certificateMount(); on {
 		declared.Spec.Mounts = append(declared.Spec.Mounts, mount)
 	}

@@ -45,7 +45,8 @@ func (s *Stack) declare(
 		Engine: e, Report: r, Remedy: fmt.Sprintf("choose another in poststack.yaml (services, %s, ports)", name),
 	}
 	run := service.Run{
-		StopTimeout: s.Config.Timeout.Stop, Secrets: map[string][]byte{}, Listen: s.Config.Services[name].Listen,
+		StopTimeout: s.Config.Timeout.Stop, KeepUp: d.Service.Restart != image.NeverRestart,
+		Secrets: map[string][]byte{}, Listen: s.Config.Services[name].Listen,
 		Login: login,
 	}
 	stack, err := s.servicesOn(e.Info().Kind)
@@ -69,7 +70,6 @@ func (s *Stack) declare(
 	}
 	runner.Moved = func(declared *container.Service) error { return stack.Moved(declared, d) }
 	declared, err := stack.Declare(d, run)
-	declared.Spec.KeepUp = d.Service.Restart != image.NeverRestart
 	declared.Rehearsal.Limit, declared.Rehearsal.Remedy = s.Config.Timeout.Start, fmt.Sprintf(
 		"mend what is named and start it again, or have it replaced all the same by mage services:stop -of=%s first", name)
 	return declared, runner, err

@@ -52,7 +52,7 @@ func newSite(t *testing.T, kind engine.Kind) *site {
 	for _, name := range []string{"base-debian", "postgres", "liquibase", "nginx", "bind", "dovecot", checkout.SlowImage} {
 		digest, err := catalogue.Digest(name, checkout.Suite())
 		require.NoError(t, err)
-		s.good = append(s.good, engine.Ref(image.DigestRef(name, digest))) // others may take the tag "latest" meanwhile
+		s.good = append(s.good, image.DigestRef(name, digest)) // others may take the tag "latest" meanwhile
 	}
 	s.fill(t)
 	return s
