@@ -23,12 +23,5 @@ func Detach(c Command, log *os.File) (*Process, error) {
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	p := &Process{cmd: cmd, stderr: &tailBuffer{max: maxTail}, done: make(chan struct{})}
-	if err := cmd.Start(); err != nil {
-		return nil, startError(c, err)
-	}
-	go func() {
-		p.err = cmd.Wait()
-		close(p.done)
-	}()
-	return p, nil
+	return p, p.begin(c)
 }

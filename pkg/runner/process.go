@@ -33,14 +33,19 @@ func Start(c Command) (*Process, error) {
 	cmd.Stdout, cmd.Stderr = serialised(c.Stdout, lock), tee(p.stderr, serialised(c.Stderr, lock))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = DefaultGrace
-	if err := cmd.Start(); err != nil {
-		return nil, startError(c, err)
+	return p, p.begin(c)
+}
+
+// begin starts the program, and waits for it beside the caller.
+func (p *Process) begin(c Command) error {
+	if err := p.cmd.Start(); err != nil {
+		return startError(c, err)
 	}
 	go func() {
-		p.err = cmd.Wait()
+		p.err = p.cmd.Wait()
 		close(p.done)
 	}()
-	return p, nil
+	return nil
 }
 
 // Pid is the process's ID.

@@ -152,8 +152,7 @@ func (s *Stack) ready(ctx context.Context, e Engine, c engine.Container, target 
 
 // await asks the server until it answers, refuses for good, or its container has exited.
 func (s *Stack) await(ctx context.Context, e Engine, c engine.Container, target database.Target) error {
-	limit := s.Config.Timeout.Start
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
+	ctx, cancel := within(ctx, s.Config.Timeout.Start, "start", "POSTSTACK_TIMEOUT_START")
 	defer cancel()
 	answers := health.Exec("database "+target.Redacted(), func(ctx context.Context) error {
 		return s.sessions.Use(ctx, target, func(ctx context.Context, conn *pgx.Conn) error { return conn.Ping(ctx) })
@@ -163,9 +162,10 @@ func (s *Stack) await(ctx context.Context, e Engine, c engine.Container, target 
 	})
 }
 
-// timeoutError says which limit ended a phase.
-func timeoutError(what, variable string, limit time.Duration) error {
-	return fmt.Errorf("%s did not end within %s; give it longer with %s", what, limit, variable)
+// within limits what is done; the error says which setting has the limit.
+func within(ctx context.Context, limit time.Duration, what, variable string) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, limit,
+		fmt.Errorf("%s did not end within %s; give it longer with %s", what, limit, variable))
 }
 
 // VerifyDatabase connects, signs in, and checks that the database can be read and written.
@@ -178,8 +178,7 @@ func (s *Stack) VerifyDatabase(ctx context.Context) error {
 		if s.External() {
 			s.sayNotes(r)
 		}
-		limit := s.Config.Timeout.Connect
-		ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("verify", "POSTSTACK_TIMEOUT_CONNECT", limit))
+		ctx, cancel := within(ctx, s.Config.Timeout.Connect, "verify", "POSTSTACK_TIMEOUT_CONNECT")
 		defer cancel()
 		report, err := s.sessions.Verify(ctx, target)
 		if err != nil {

@@ -34,8 +34,7 @@ func (s *Stack) migrate(
 		if err != nil {
 			return ended{}, err
 		}
-		limit := s.Config.Timeout.Schema
-		ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("migrate", "POSTSTACK_TIMEOUT_SCHEMA", limit))
+		ctx, cancel := within(ctx, s.Config.Timeout.Schema, "migrate", "POSTSTACK_TIMEOUT_SCHEMA")
 		defer cancel()
 		e, err := s.engine(ctx)
 		if err == nil && !s.External() {

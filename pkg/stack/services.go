@@ -57,8 +57,7 @@ func (s *Stack) startService(
 func (s *Stack) awaitService(
 	ctx context.Context, e Engine, r event.Reporter, d image.Definition, c engine.Container, kept bool,
 ) error {
-	limit := s.Config.Timeout.Start
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError("start", "POSTSTACK_TIMEOUT_START", limit))
+	ctx, cancel := within(ctx, s.Config.Timeout.Start, "start", "POSTSTACK_TIMEOUT_START")
 	defer cancel()
 	err := service.Runner{Engine: e, Report: r}.Await(ctx, *d.Service, c.ID)
 	if d.Service.Restart != image.NeverRestart {

@@ -38,9 +38,7 @@ func (s *Stack) Setup(ctx context.Context) error {
 
 // checkReady asks the database itself: others may stop or change it while the phases run.
 func (s *Stack) checkReady(ctx context.Context, target database.Target) error {
-	limit := s.Config.Timeout.Connect
-	ctx, cancel := context.WithTimeoutCause(ctx, limit,
-		timeoutError("ask the database", "POSTSTACK_TIMEOUT_CONNECT", limit))
+	ctx, cancel := within(ctx, s.Config.Timeout.Connect, "ask the database", "POSTSTACK_TIMEOUT_CONNECT")
 	defer cancel()
 	m, err := s.migrator(target, nil, event.Reporter{})
 	if err != nil {

@@ -62,9 +62,7 @@ func (s *Stack) readyWith(
 func (s *Stack) renewServed(
 	ctx context.Context, e Engine, c engine.Container, target database.Target, want certificate.Server,
 ) (renewed bool, err error) {
-	limit := s.Config.Timeout.Start
-	ctx, cancel := context.WithTimeoutCause(ctx, limit,
-		timeoutError("take the certificate into use", "POSTSTACK_TIMEOUT_START", limit))
+	ctx, cancel := within(ctx, s.Config.Timeout.Start, "take the certificate into use", "POSTSTACK_TIMEOUT_START")
 	defer cancel()
 	wait := health.Options{Interval: probeInterval, Alive: service.Alive(e, c.ID)}
 	var served *x509.Certificate

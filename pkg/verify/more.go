@@ -11,7 +11,7 @@ import (
 )
 
 // variables checks, in a second container that is started with all values, what they change.
-func (v *verification) variables(ctx context.Context) (err error) {
+func (v *verification) variables(ctx context.Context) error {
 	env := map[string]string{}
 	for _, c := range v.Image.Runtime.Checks {
 		if c.Variable != nil {
@@ -21,17 +21,12 @@ func (v *verification) variables(ctx context.Context) (err error) {
 	if len(env) == 0 || ctx.Err() != nil {
 		return nil
 	}
-	s := &scene{verification: v}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	if err := s.prepare(ctx); err != nil {
-		return err
-	}
-	v.step("starting it with variables set")
-	since := len(v.results)
-	defer func() { s.keepLog(ctx, since) }()
-	if err := s.serve(ctx, env); err != nil {
-		return err
-	}
+	return v.on(ctx, "starting it with variables set", env, func(s *scene) { s.variables(ctx) })
+}
+
+// variables asks what they change.
+func (s *scene) variables(ctx context.Context) {
+	v := s.verification
 	ready := v.ask(ctx, s.readyWith())
 	for _, c := range v.Image.Runtime.Checks {
 		if c.Variable == nil || ctx.Err() != nil {
@@ -45,7 +40,6 @@ func (v *verification) variables(ctx context.Context) (err error) {
 		}
 		v.ask(ctx, q)
 	}
-	return nil
 }
 
 // readyWith waits for the container that has the variables set.

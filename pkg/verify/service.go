@@ -18,34 +18,38 @@ const defaultStop = 10 * time.Second
 
 // service checks a container as it is declared: it becomes ready, does what it should, keeps its data over a
 // restart, and ends when it is told to. An image all of whose checks have containers of their own has none.
-func (v *verification) service(ctx context.Context) (err error) {
+func (v *verification) service(ctx context.Context) error {
 	if !v.hasService() || ctx.Err() != nil {
 		return nil
 	}
+	return v.on(ctx, "starting it as declared", map[string]string{}, func(s *scene) {
+		rest := s.rest()
+		ready := s.ready(ctx)
+		for _, q := range rest {
+			switch {
+			case !ready:
+				v.skip(q)
+			case ctx.Err() == nil:
+				v.ask(ctx, q)
+			}
+		}
+	})
+}
+
+// on starts the container on a scene of its own, has it looked at, and takes the scene away.
+func (v *verification) on(ctx context.Context, step string, env map[string]string, look func(*scene)) (err error) {
 	s := &scene{verification: v}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
-	v.step("starting it as declared")
+	v.step(step)
 	since := len(v.results)
 	defer func() { s.keepLog(ctx, since) }()
-	if err := s.serve(ctx, map[string]string{}); err != nil {
+	if err := s.serve(ctx, env); err != nil {
 		return err
 	}
-	rest := s.rest()
-	if !s.ready(ctx) {
-		for _, q := range rest {
-			v.skip(q)
-		}
-		return nil
-	}
-	for _, q := range rest {
-		if ctx.Err() != nil {
-			return nil
-		}
-		v.ask(ctx, q)
-	}
+	look(s)
 	return nil
 }
 
