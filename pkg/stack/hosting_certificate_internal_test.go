@@ -59,7 +59,7 @@ func TestShownTo(t *testing.T) {
 		"a port that speaks no TLS": {
 			plain.Listener.Addr().String(), hosting.CertificateRow{Names: []string{"a.example.org"}}, ServedData{},
 		},
-		"a port where nobody listens": {gone.Addr().String(), hosting.CertificateRow{Names: []string{"a.example.org"}}, ServedData{
+		"a port where nobody listens": {gone.Addr().String(), hosting.CertificateRow{Names: []string{"a"}}, ServedData{
 			Service: "web", Address: gone.Addr().String(),
 			Problem: gone.Addr().String() + ": dial tcp " + gone.Addr().String() + ": connect: connection refused",
 		}},

@@ -97,26 +97,25 @@ func (s *Stack) ownTarget(port uint16, password secret.Value) (database.Target, 
 // password, and chooses the port, unless there is a stack of that name which is somebody else's.
 func (s *Stack) ownService(
 	ctx context.Context, e Engine, r event.Reporter,
-) (container.Service, database.Target, error) {
-	var declared container.Service
+) (declared container.Service, target database.Target, err error) {
 	ref, err := s.imageRef(postgresImage)
 	if err != nil {
-		return declared, database.Target{}, err
+		return declared, target, err
 	}
 	definition, err := s.definition(postgresImage)
 	if err != nil {
-		return declared, database.Target{}, err
+		return declared, target, err
 	}
 	place, err := s.declaredDatabase()
 	if err == nil {
 		err = s.judgeDirectory()
 	}
 	if err != nil {
-		return declared, database.Target{}, err
+		return declared, target, err
 	}
 	stack, err := s.servicesOn(e.Info().Kind)
 	if err != nil {
-		return declared, database.Target{}, err
+		return declared, target, err
 	}
 	password, err := s.havePassword(ctx, e)
 	if err == nil {
@@ -129,11 +128,11 @@ func (s *Stack) ownService(
 		err = s.haveCertificate(r)
 	}
 	if err != nil {
-		return declared, database.Target{}, err
+		return declared, target, err
 	}
 	port, err := s.choosePort(ctx, r, place.port.Host)
 	if err != nil {
-		return declared, database.Target{}, err
+		return declared, target, err
 	}
 	declared, err = stack.Declare(definition, service.Run{
 		Image: ref, StopTimeout: s.Config.Timeout.Stop, KeepUp: true, Ports: map[uint16]uint16{place.port.Port: port},

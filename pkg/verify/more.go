@@ -18,7 +18,7 @@ func (v *verification) variables(ctx context.Context) error {
 			env[c.Variable.Name] = c.Variable.Value
 		}
 	}
-	if len(env) == 0 || ctx.Err() != nil {
+	if len(env) == 0 {
 		return nil
 	}
 	return v.on(ctx, "starting it with variables set", env, func(s *scene) { s.variables(ctx) })

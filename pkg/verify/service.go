@@ -19,7 +19,7 @@ const defaultStop = 10 * time.Second
 // service checks a container as it is declared: it becomes ready, does what it should, keeps its data over a
 // restart, and ends when it is told to. An image all of whose checks have containers of their own has none.
 func (v *verification) service(ctx context.Context) error {
-	if !v.hasService() || ctx.Err() != nil {
+	if !v.hasService() {
 		return nil
 	}
 	return v.on(ctx, "starting it as declared", map[string]string{}, func(s *scene) {
@@ -38,6 +38,9 @@ func (v *verification) service(ctx context.Context) error {
 
 // on starts the container on a scene of its own, has it looked at, and takes the scene away.
 func (v *verification) on(ctx context.Context, step string, env map[string]string, look func(*scene)) (err error) {
+	if ctx.Err() != nil {
+		return nil // who has ended it says so
+	}
 	s := &scene{verification: v}
 	defer func() { err = errors.Join(err, s.close(ctx)) }()
 	if err := s.prepare(ctx); err != nil {
