@@ -18,8 +18,8 @@ import (
 // lookUpTime is how long the address of a host may be looked up.
 const lookUpTime = 2 * time.Second
 
-// reached are the hosts that the daemon hands requests on to, and what is wrong with them. A daemon that looks names up by
-// itself says nothing of them until somebody asks for the site.
+// reached are the hosts that the daemon hands requests on to, and what is wrong with them. A daemon that looks names
+// up by itself says nothing of them until somebody asks for the site.
 type reached struct {
 	mu    sync.Mutex
 	hosts map[string]bool

@@ -20,9 +20,9 @@ import (
 // AuthorityFile holds the certificate and the key of a local authority.
 const AuthorityFile = "authority.pem"
 
-// How long the certificates of a local authority are valid, and how long before their end they are renewed. The server's
-// lasts as long as the authority's, since nobody renews it while a stack is left to itself: its services would be without
-// their database some day.
+// How long the certificates of a local authority are valid, and how long before their end they are renewed. The
+// server's lasts as long as the authority's, since nobody renews it while a stack is left to itself: its services
+// would be without their database some day.
 const (
 	authorityLife = 10 * 365 * day
 	RenewBefore   = 30 * day
@@ -42,9 +42,9 @@ type Renewed struct {
 	Server    bool
 }
 
-// Renew has an authority that is valid for more than [RenewBefore], and a certificate that is as long: it makes what is
-// missing or about to end. The authority stays as it is while it can. One that cannot be read is an error: to make another behind the
-// back of those who trust it is for people to decide.
+// Renew has an authority that is valid for more than [RenewBefore], and a certificate that is as long: it makes what
+// is missing or about to end. The authority stays as it is while it can. One that cannot be read is an error: to make
+// another behind the back of those who trust it is for people to decide.
 func (a Authority) Renew(now time.Time) (Renewed, error) {
 	if err := os.MkdirAll(a.Dir, 0o700); err != nil {
 		return Renewed{}, fmt.Errorf("keep a local authority: %w", err)
@@ -114,7 +114,8 @@ func readSigned(content []byte) (signed, error) {
 // current tells whether the server's certificate is the authority's, has the names, and is valid for as long.
 func (a Authority) current(root signed, now time.Time) bool {
 	s, err := Load(a.Dir, now)
-	if err != nil || s.Leaf.CheckSignatureFrom(root.certificate) != nil || s.Leaf.NotAfter.Before(root.certificate.NotAfter) {
+	if err != nil || s.Leaf.CheckSignatureFrom(root.certificate) != nil ||
+		s.Leaf.NotAfter.Before(root.certificate.NotAfter) {
 		return false
 	}
 	return slices.Equal(s.Leaf.DNSNames, a.Server.DNS) &&

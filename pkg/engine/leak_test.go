@@ -40,7 +40,8 @@ func (l leaky) Run() int {
 	}
 	kept := map[string]string{"test": "leak"} // no session's label: no watchdog removes it
 	_, err = e.ContainerCreate(ctx, engine.ContainerSpec{Name: l.name, Image: engine.Ref(l.image), Labels: kept})
-	if err != nil || e.NetworkCreate(ctx, l.name, engine.NetworkOptions{}) != nil || e.VolumeCreate(ctx, l.name, kept) != nil {
+	if err != nil || e.NetworkCreate(ctx, l.name, engine.NetworkOptions{}) != nil ||
+		e.VolumeCreate(ctx, l.name, kept) != nil {
 		return 2
 	}
 	if os.WriteFile(os.TempDir()+"/forgotten", nil, 0o600) != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// What a long-lived container may log before its first lines are dropped, unless the engine is set up to limit it: docker
-// keeps several files, podman begins a single one anew. Without a limit, strangers who try passwords or names at a public
-// server fill the disk in months.
+// What a long-lived container may log before its first lines are dropped, unless the engine is set up to limit it:
+// docker keeps several files, podman begins a single one anew. Without a limit, strangers who try passwords or names
+// at a public server fill the disk in months.
 const (
 	dockerLogSize, dockerLogFiles = "20m", "5"
 	podmanLogSize                 = "50mb"

@@ -17,8 +17,8 @@ import (
 // Loopback is where ports are published unless the settings say otherwise.
 const Loopback = "127.0.0.1"
 
-// Ports are what a service publishes: on addresses of this machine, those that have a port there. Without one of IPv4 it
-// is also published on [Loopback], where its health is asked: root's podman publishes nothing on ::1.
+// Ports are what a service publishes: on addresses of this machine, those that have a port there. Without one of IPv4
+// it is also published on [Loopback], where its health is asked: root's podman publishes nothing on ::1.
 func Ports(declared []image.ServicePort, listen []string, hosts map[uint16]uint16) []engine.Port {
 	if !slices.ContainsFunc(listen, func(address string) bool { return !IsIPv6(address) }) {
 		listen = append([]string{Loopback}, listen...)

@@ -74,7 +74,8 @@ func (s Stack) Declare(of image.Definition, run Run) (container.Service, error) 
 	}
 	run.Login.put(&spec, d.Database)
 	return container.Service{
-		Owner: s.Owner, Role: of.Name, Unhashed: d.Lenient, Spec: spec, IPv6: s.IPv6, Rehearsal: container.Rehearsal{Command: d.Rehearse},
+		Owner: s.Owner, Role: of.Name, Unhashed: d.Lenient, Spec: spec, IPv6: s.IPv6,
+		Rehearsal: container.Rehearsal{Command: d.Rehearse},
 	}, nil
 }
 

@@ -204,7 +204,9 @@ func TestServices_chosen(t *testing.T) {
 	assert.Equal(t, "nothing to do: poststack.yaml chooses no services (services: app, web)",
 		j.last(t, event.PhaseEnded).Text)
 	free := freePort(t)
-	b.config.Services = map[string]config.Service{"web": {Listen: config.Addresses{"127.0.0.2"}, Ports: map[uint16]uint16{80: free}}}
+	b.config.Services = map[string]config.Service{
+		"web": {Listen: config.Addresses{"127.0.0.2"}, Ports: map[uint16]uint16{80: free}},
+	}
 	j, err = b.phase(t, of((*stack.Stack).StartServices, ""))
 	require.NoError(t, err)
 	assert.Equal(t, fmt.Sprintf("app made; web made, 80 on 127.0.0.2:%d", free), j.last(t, event.PhaseEnded).Text,

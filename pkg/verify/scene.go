@@ -41,7 +41,8 @@ type scene struct {
 func (s *scene) prepare(ctx context.Context) error {
 	s.name, s.locked = "poststack-verify-"+strings.ToLower(rand.Text()[:12]), map[string]string{}
 	s.later(func(ctx context.Context) error { return s.Engine.NetworkRemove(ctx, s.name) })
-	if err := s.Engine.NetworkCreate(ctx, s.name, engine.NetworkOptions{Labels: container.DisposableLabels()}); err != nil {
+	if err := s.Engine.NetworkCreate(ctx, s.name,
+		engine.NetworkOptions{Labels: container.DisposableLabels()}); err != nil {
 		return err
 	}
 	if c := s.Image.Runtime.Start.Certificate; c != nil {

@@ -65,7 +65,8 @@ func newWeb(t *testing.T, e *engine.Engine) *web {
 func newStage(t *testing.T, e *engine.Engine) *web {
 	t.Helper()
 	w := &web{T: t, engine: e, network: "webtest-" + strings.ToLower(rand.Text())}
-	require.NoError(t, e.NetworkCreate(t.Context(), w.network, engine.NetworkOptions{Labels: container.DisposableLabels()}))
+	require.NoError(t,
+		e.NetworkCreate(t.Context(), w.network, engine.NetworkOptions{Labels: container.DisposableLabels()}))
 	t.Cleanup(func() { assert.NoError(t, e.NetworkRemove(context.WithoutCancel(t.Context()), w.network)) })
 	w.db = newPostgres(t, e)
 	w.db.spec.Network, w.db.spec.Aliases = w.network, []string{"postgres"}
