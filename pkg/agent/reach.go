@@ -53,7 +53,7 @@ func (r *reached) lookUp(ctx context.Context) {
 		lookUp, cancel := context.WithTimeout(ctx, lookUpTime)
 		addresses, err := net.DefaultResolver.LookupNetIP(lookUp, "ip", host)
 		cancel()
-		problem := ""
+		var problem string
 		switch {
 		case err != nil:
 			problem = "has no address"

@@ -46,17 +46,6 @@ func (s *Stack) services() service.Stack {
 	return service.Stack{Name: s.Config.Stack, Setting: s.setting}
 }
 
-// setting is the value of a setting that a service's environment may refer to.
-func (s *Stack) setting(key string) (value string, known bool) {
-	value, known = map[string]string{
-		"database.user": s.Config.Database.User, "database.name": s.Config.Database.Name,
-		"domain": s.Config.Domain, "le_email": s.Config.LEEmail, "cert_path": s.Config.CertPath,
-		"log.level":      s.Config.LogLevel,
-		"acme.directory": s.Config.ACME.Directory, "acme.root_pem": s.Config.ACME.RootPEM,
-	}[key]
-	return value, known
-}
-
 // containerName and networkName are those of the own database.
 func (s *Stack) containerName() string { return s.services().Container(postgresImage) }
 func (s *Stack) networkName() string   { return s.services().Network() }
@@ -113,20 +102,7 @@ func (s *Stack) ownService(
 	if err != nil {
 		return declared, target, err
 	}
-	stack, err := s.servicesOn(e.Info().Kind)
-	if err != nil {
-		return declared, target, err
-	}
-	password, err := s.havePassword(ctx, e)
-	if err == nil {
-		stack.Owner, err = s.makeOwner(e.Info().Kind)
-	}
-	if err == nil {
-		stack.IPv6, err = s.needsIPv6(e.Info())
-	}
-	if err == nil {
-		err = s.haveCertificate(r)
-	}
+	stack, password, err := s.ownMakings(ctx, e, r)
 	if err != nil {
 		return declared, target, err
 	}
@@ -143,6 +119,27 @@ func (s *Stack) ownService(
 	}
 	target, withoutTLS := s.ownTarget(port, password)
 	return declared, target, cmp.Or(err, withoutTLS)
+}
+
+// ownMakings are what the own database is made with. What there is none of yet is made: its password, the stack's owner
+// and a certificate.
+func (s *Stack) ownMakings(
+	ctx context.Context, e Engine, r event.Reporter,
+) (stack service.Stack, password secret.Value, err error) {
+	if stack, err = s.servicesOn(e.Info().Kind); err != nil {
+		return stack, password, err
+	}
+	password, err = s.havePassword(ctx, e)
+	if err == nil {
+		stack.Owner, err = s.makeOwner(e.Info().Kind)
+	}
+	if err == nil {
+		stack.IPv6, err = s.needsIPv6(e.Info())
+	}
+	if err == nil {
+		err = s.haveCertificate(r)
+	}
+	return stack, password, err
 }
 
 // definition is what image.yaml says of an image that runs a service.
