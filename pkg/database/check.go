@@ -11,33 +11,29 @@ import (
 func checkHost(host string) error {
 	switch {
 	case host == "":
-		return &URLError{
-			"host", "is missing",
-			"write HOST:PORT/DATABASE; for this machine write 127.0.0.1, or ?host=DIRECTORY for the directory of a Unix socket",
-		}
+		return wrong("host", "is missing",
+			"write HOST:PORT/DATABASE; for this machine write 127.0.0.1, or ?host=DIRECTORY for the directory of a Unix socket")
 	case strings.Contains(host, ","):
 		return errSeveralHosts
 	case strings.HasPrefix(host, "/"):
 		return nil
 	case strings.HasPrefix(host, "@"):
-		return &URLError{"host", "is an abstract Unix socket", "write the directory of one that is a file, or 127.0.0.1:PORT"}
+		return wrong("host", "is an abstract Unix socket", "write the directory of one that is a file, or 127.0.0.1:PORT")
 	case strings.Contains(host, "%"):
-		return &URLError{"host", "is an IPv6 address with a zone", "write a name that resolves to it"}
+		return wrong("host", "is an IPv6 address with a zone", "write a name that resolves to it")
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if ip.IsUnspecified() {
-			return &URLError{"host", "is an address to listen on, not to connect to", "for this machine write 127.0.0.1"}
+			return wrong("host", "is an address to listen on, not to connect to", "for this machine write 127.0.0.1")
 		}
 		return nil
 	}
 	plain := regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?$`)
 	if !plain.MatchString(host) || strings.Contains(host, "..") {
-		return &URLError{
-			"host", "is neither a name nor an IP address", `percent-encode "@", "/" and ":" in user and password`,
-		}
+		return wrong("host", "is neither a name nor an IP address", `percent-encode "@", "/" and ":" in user and password`)
 	}
 	if strings.Trim(host, "0123456789.") == "" {
-		return &URLError{"host", "is not a whole IPv4 address", "write four numbers"}
+		return wrong("host", "is not a whole IPv4 address", "write four numbers")
 	}
 	return nil
 }
@@ -49,13 +45,12 @@ func checkTLS(t *Target) error {
 	case "", "disable", "allow", "prefer", "require", "verify-ca", "verify-full":
 	case "no-verify": // node-postgres' word for TLS that checks no certificate
 		if t.SSLRootCert != "" {
-			return &URLError{"parameter sslrootcert", "has no effect with sslmode=no-verify", "write sslmode=verify-full"}
+			return wrong("parameter sslrootcert", "has no effect with sslmode=no-verify", "write sslmode=verify-full")
 		}
 		t.SSLMode = "require"
 	default:
-		return &URLError{
-			"parameter sslmode", "has an unknown value", "use disable, allow, prefer, require, verify-ca or verify-full",
-		}
+		return wrong("parameter sslmode", "has an unknown value",
+			"use disable, allow, prefer, require, verify-ca or verify-full")
 	}
 	if t.SSLMode == "require" && t.SSLRootCert != "" {
 		t.SSLMode = "verify-ca"
@@ -66,16 +61,14 @@ func checkTLS(t *Target) error {
 	verifies := strings.HasPrefix(t.SSLMode, "verify-")
 	switch {
 	case t.SSLRootCert == "system" || verifies && t.SSLRootCert == "":
-		return &URLError{
-			"parameter sslrootcert", "does not name a file",
-			"write the CA's PEM file; on Debian all public ones are in /etc/ssl/certs/ca-certificates.crt",
-		}
+		return wrong("parameter sslrootcert", "does not name a file",
+			"write the CA's PEM file; on Debian all public ones are in /etc/ssl/certs/ca-certificates.crt")
 	case t.SSLRootCert != "" && !verifies:
-		return &URLError{"parameter sslrootcert", "has no effect with this sslmode", "write sslmode=verify-full"}
+		return wrong("parameter sslrootcert", "has no effect with this sslmode", "write sslmode=verify-full")
 	case (t.SSLCert == "") != (t.SSLKey == ""):
-		return &URLError{"parameters sslcert and sslkey", "go together", "give both or none"}
+		return wrong("parameters sslcert and sslkey", "go together", "give both or none")
 	case t.SSLCert != "" && t.SSLMode == "disable":
-		return &URLError{"parameter sslcert", "has no effect with sslmode=disable", "write sslmode=require"}
+		return wrong("parameter sslcert", "has no effect with sslmode=disable", "write sslmode=require")
 	}
 	return nil
 }
@@ -89,14 +82,13 @@ func checkBinding(t *Target) error {
 	case "require":
 		switch {
 		case t.SSLMode == "disable" || t.Socket() != "":
-			return &URLError{
-				"parameter channel_binding", "needs TLS, which this connection has not", "write sslmode=require, or leave it out",
-			}
+			return wrong("parameter channel_binding", "needs TLS, which this connection has not",
+				"write sslmode=require, or leave it out")
 		case !strings.HasPrefix(t.SSLMode, "verify-"):
 			t.SSLMode = "require"
 		}
 	default:
-		return &URLError{"parameter channel_binding", "has an unknown value", "use disable, prefer or require"}
+		return wrong("parameter channel_binding", "has an unknown value", "use disable, prefer or require")
 	}
 	return nil
 }

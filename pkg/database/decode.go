@@ -10,7 +10,7 @@ import (
 // reserved must not stand in it as they are.
 func decode(part, s, reserved string) (string, error) {
 	if bad := rawReserved(s, reserved); len(bad) > 0 {
-		return "", &URLError{part, "holds " + strings.Join(bad, ", ") + " as it is", "write " + codes(bad)}
+		return "", wrong(part, "holds "+strings.Join(bad, ", ")+" as it is", "write "+codes(bad))
 	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -20,7 +20,7 @@ func decode(part, s, reserved string) (string, error) {
 		}
 		n, err := strconv.ParseUint(s[i+1:min(i+3, len(s))], 16, 8)
 		if err != nil || i+3 > len(s) {
-			return "", &URLError{part, `holds "%" as it is`, "write %25"}
+			return "", wrong(part, `holds "%" as it is`, "write %25")
 		}
 		b.WriteByte(byte(n))
 		i += 2
@@ -28,10 +28,8 @@ func decode(part, s, reserved string) (string, error) {
 	if out := b.String(); utf8.ValidString(out) && !strings.ContainsFunc(out, isControl) {
 		return out, nil
 	}
-	return "", &URLError{
-		part, "holds control characters or is not UTF-8",
-		"use another: Liquibase's password file and the login cannot carry it",
-	}
+	return "", wrong(part, "holds control characters or is not UTF-8",
+		"use another: Liquibase's password file and the login cannot carry it")
 }
 
 // rawReserved returns the characters of s that should have been encoded, each once, quoted: those of reserved,

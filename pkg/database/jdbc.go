@@ -21,10 +21,8 @@ func (t Target) Networked() error {
 	if t.Socket() == "" {
 		return nil
 	}
-	return &URLError{
-		"host", "is a Unix socket, which Liquibase's container cannot reach",
-		"let the server listen on TCP and write 127.0.0.1:PORT",
-	}
+	return wrong("host", "is a Unix socket, which Liquibase's container cannot reach",
+		"let the server listen on TCP and write 127.0.0.1:PORT")
 }
 
 // JDBC returns the URL for the JDBC driver, without user and password: those go by Liquibase's --username and

@@ -15,20 +15,16 @@ func readKeyValue(s string) (w written, err error) {
 		name, rest, ok := strings.Cut(s, "=")
 		name = strings.TrimRight(name, " ")
 		if !ok || name == "" || strings.Contains(name, " ") {
-			return w, &URLError{
-				"key=value string", `holds a word without "="`,
-				"put a value with spaces into single quotes, or write a postgresql:// URL",
-			}
+			return w, wrong("key=value string", `holds a word without "="`,
+				"put a value with spaces into single quotes, or write a postgresql:// URL")
 		}
 		var value string
 		if value, s, err = cutValue(trimSpace(rest)); err != nil {
 			return w, err
 		}
 		if canonical(strings.ToLower(name)) != "password" && semicolons.MatchString(value) {
-			return w, &URLError{
-				"URL", "has semicolons between its parts, as .NET and PHP write it",
-				"write postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
-			}
+			return w, wrong("URL", "has semicolons between its parts, as .NET and PHP write it",
+				"write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
 		}
 		w.parameters = append(w.parameters, parameter{name, value})
 	}
@@ -46,10 +42,10 @@ func cutValue(s string) (value, rest string, err error) {
 			i++
 			b.WriteByte(s[i])
 		case c == '\\':
-			return "", "", &URLError{"key=value string", `ends in "\"`, `write \\ for a backslash`}
+			return "", "", wrong("key=value string", `ends in "\"`, `write \\ for a backslash`)
 		case quoted && c == '\'':
 			if rest = s[i+1:]; rest != "" && rest[0] != ' ' {
-				return "", "", &URLError{"key=value string", "has no space after a closing quote", `write \' for a quote inside`}
+				return "", "", wrong("key=value string", "has no space after a closing quote", `write \' for a quote inside`)
 			}
 			return b.String(), rest, nil
 		case !quoted && c == ' ':
@@ -59,7 +55,7 @@ func cutValue(s string) (value, rest string, err error) {
 		}
 	}
 	if quoted {
-		return "", "", &URLError{"key=value string", "has a quote that is not closed", `write \' for a quote inside`}
+		return "", "", wrong("key=value string", "has a quote that is not closed", `write \' for a quote inside`)
 	}
 	return b.String(), "", nil
 }

@@ -134,10 +134,8 @@ func (w *written) other(i int) error {
 		if slices.Contains(g.fine, p.value) {
 			return nil
 		}
-		return &URLError{
-			"parameter " + w.shown(i),
-			"cannot be kept by both drivers, the one that verifies and the one that migrates", g.remedy,
-		}
+		return wrong("parameter "+w.shown(i),
+			"cannot be kept by both drivers, the one that verifies and the one that migrates", g.remedy)
 	}
 	for _, kind := range pointless {
 		if kind.names.MatchString(plain) && (!protective.MatchString(plain) || kind.why == "it changes nothing here") {
@@ -171,7 +169,7 @@ func (w *written) unknown(i int, plain string) error {
 			remedy = "leave it out; a setting of the server is written options=-c%20NAME%3DVALUE"
 		}
 	}
-	return &URLError{"parameter " + w.shown(i), "is unknown", remedy}
+	return wrong("parameter "+w.shown(i), "is unknown", remedy)
 }
 
 // elsewhere says where what other tools' parameter of that name means is written here; "" if nowhere.

@@ -39,13 +39,11 @@ var searchPath = regexp.MustCompile(`^(?i:-c|--)(?i:search[_-]path)=(.*)$`)
 func setSchema(t *Target, name, value string) error {
 	// Without quotes PostgreSQL folds letters, and Liquibase does not: one plain spelling means one schema.
 	if !regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`).MatchString(value) || strings.HasPrefix(value, "pg_") {
-		return &URLError{
-			"parameter " + name, "is not the plain name of one schema",
-			"write one name of small letters, digits and _, such as currentSchema=hosting",
-		}
+		return wrong("parameter "+name, "is not the plain name of one schema",
+			"write one name of small letters, digits and _, such as currentSchema=hosting")
 	}
 	if t.Schema != "" && t.Schema != value {
-		return &URLError{"parameter " + name, "names another schema than a parameter before it", "keep one"}
+		return wrong("parameter "+name, "names another schema than a parameter before it", "keep one")
 	}
 	t.Schema = value
 	return nil

@@ -13,7 +13,7 @@ import (
 
 const maxConnectTimeout = time.Hour
 
-var errSeveralHosts = &URLError{"host", "is a list", "name the one server that can be written to"}
+var errSeveralHosts = wrong("host", "is a list", "name the one server that can be written to")
 
 // target judges what was written and fills in the defaults.
 func (w *written) target() (Target, error) {
@@ -32,7 +32,7 @@ func (w *written) target() (Target, error) {
 		return Target{}, err
 	}
 	if t.User == "" {
-		return Target{}, &URLError{"user name", "is missing", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"}
+		return Target{}, wrong("user name", "is missing", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	if t.Database == "" {
 		t.Database = t.User // as libpq and the JDBC driver do
@@ -51,10 +51,8 @@ func (t *Target) setPort(text string) error {
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || port == 0 {
-		return &URLError{
-			"port", "is not a number from 1 to 65535",
-			`write HOST:PORT/DATABASE, and percent-encode ":", "/" and "@" in user and password`,
-		}
+		return wrong("port", "is not a number from 1 to 65535",
+			`write HOST:PORT/DATABASE, and percent-encode ":", "/" and "@" in user and password`)
 	}
 	t.Port = uint16(port)
 	return nil
@@ -70,9 +68,9 @@ func (w *written) apply(t *Target) error {
 		name := canonical(p.name)
 		switch {
 		case seen[name]:
-			return &URLError{"parameter " + w.shown(i), "is given twice", "keep one"}
+			return wrong("parameter "+w.shown(i), "is given twice", "keep one")
 		case p.value == "" && name != "password":
-			return &URLError{"parameter " + w.shown(i), "is empty", "write a value, or leave it out"}
+			return wrong("parameter "+w.shown(i), "is empty", "write a value, or leave it out")
 		}
 		seen[name] = true
 		if err := w.set(t, i, name); err != nil {
@@ -100,9 +98,8 @@ func (w *written) set(t *Target, i int, name string) error {
 	case "hostaddr":
 		ip, err := netip.ParseAddr(value)
 		if err != nil || ip.IsUnspecified() || ip.Zone() != "" {
-			return &URLError{
-				"parameter hostaddr", "is not an IP address", "write the address of the server that host names, or leave it out",
-			}
+			return wrong("parameter hostaddr", "is not an IP address",
+				"write the address of the server that host names, or leave it out")
 		}
 		t.HostAddr = ip
 	case "connect_timeout":
@@ -121,10 +118,8 @@ func (w *written) set(t *Target, i int, name string) error {
 func (w *written) setTimeout(t *Target, value string) error {
 	n, err := strconv.Atoi(value)
 	if err != nil {
-		return &URLError{
-			"parameter connect_timeout", "is not a number of seconds",
-			"write one, such as 10; 0 waits as long as POSTSTACK_TIMEOUT_CONNECT lets it",
-		}
+		return wrong("parameter connect_timeout", "is not a number of seconds",
+			"write one, such as 10; 0 waits as long as POSTSTACK_TIMEOUT_CONNECT lets it")
 	}
 	if n <= 0 || n > int(maxConnectTimeout/time.Second) {
 		n = int(maxConnectTimeout / time.Second)

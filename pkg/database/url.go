@@ -15,6 +15,8 @@ type URLError struct {
 	Remedy string // what to write instead; may be empty
 }
 
+func wrong(part, reason, remedy string) *URLError { return &URLError{part, reason, remedy} }
+
 // Error is one line: part, reason, remedy.
 func (e *URLError) Error() string {
 	msg := fmt.Sprintf("parse database URL: %s %s", e.Part, e.Reason)
@@ -51,10 +53,10 @@ func ParseURL(raw string) (Target, error) {
 func ReadURL(raw string) (t Target, notes []string, err error) {
 	raw = strings.TrimSpace(raw)
 	if raw == "" {
-		return t, nil, &URLError{"URL", "is empty", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE"}
+		return t, nil, wrong("URL", "is empty", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
 	if !utf8.ValidString(raw) || strings.ContainsFunc(raw, isControl) {
-		return t, nil, &URLError{"URL", "holds control characters or is not UTF-8", "percent-encode what belongs to it"}
+		return t, nil, wrong("URL", "holds control characters or is not UTF-8", "percent-encode what belongs to it")
 	}
 	w, err := read(raw)
 	if err != nil {
@@ -67,14 +69,11 @@ func ReadURL(raw string) (t Target, notes []string, err error) {
 // read tells the three forms apart by what comes first, a colon or an equals sign.
 func read(raw string) (written, error) {
 	if strings.ContainsAny(raw[:1], "\"'`") {
-		return written{}, &URLError{
-			"URL", "begins with a quote", "leave the quotes out: they belong to the shell, not to the value",
-		}
+		return written{}, wrong("URL", "begins with a quote",
+			"leave the quotes out: they belong to the shell, not to the value")
 	}
 	if m := inFront.FindStringSubmatch(raw); m != nil && m[1] != "password" {
-		return written{}, &URLError{
-			"URL", "has a command or the name of a variable in front of it", "begin with postgresql://",
-		}
+		return written{}, wrong("URL", "has a command or the name of a variable in front of it", "begin with postgresql://")
 	}
 	i := strings.IndexAny(raw, ":=")
 	if i >= 0 && raw[i] == '=' {
@@ -87,22 +86,19 @@ func read(raw string) (written, error) {
 			continue
 		}
 		if strings.HasPrefix(address, "+") {
-			return written{}, &URLError{
-				"scheme", `names a driver behind a "+", which is another program's`, "begin with postgresql://",
-			}
+			return written{}, wrong("scheme", `names a driver behind a "+", which is another program's`,
+				"begin with postgresql://")
 		}
 		if address, ok = strings.CutPrefix(address, ":"); !ok {
 			continue
 		}
 		if address, ok = strings.CutPrefix(address, "//"); !ok {
-			return written{}, &URLError{"address", `does not begin with "//"`, "write HOST:PORT/DATABASE after two slashes"}
+			return written{}, wrong("address", `does not begin with "//"`, "write HOST:PORT/DATABASE after two slashes")
 		}
 		return readAddress(address, jdbc)
 	}
-	return written{}, &URLError{
-		"scheme", "is not one of PostgreSQL's",
-		"begin with postgresql:// or jdbc:postgresql://, or write host=… dbname=… user=…",
-	}
+	return written{}, wrong("scheme", "is not one of PostgreSQL's",
+		"begin with postgresql:// or jdbc:postgresql://, or write host=… dbname=… user=…")
 }
 
 // inFront finds what people copy together with a URL: "psql '" or "export DATABASE_URL=".
@@ -113,7 +109,7 @@ var inFront = regexp.MustCompile(`^(?:export +)?([\w./-]+)[ =]+["']?(?:jdbc:)?po
 func readAddress(s string, jdbc bool) (w written, err error) {
 	if at := strings.LastIndexByte(s, '@'); at >= 0 {
 		if _, query, ok := strings.Cut(s[:at], "?"); ok && (jdbc || strings.Contains(query, "password=")) {
-			return w, &URLError{"password or another parameter", `holds "@" or "?" as it is`, "write %40, %3F"}
+			return w, wrong("password or another parameter", `holds "@" or "?" as it is`, "write %40, %3F")
 		}
 		if err := w.readUser(s[:at]); err != nil {
 			return w, err
@@ -121,12 +117,12 @@ func readAddress(s string, jdbc bool) (w written, err error) {
 		s = s[at+1:]
 	}
 	if strings.Contains(s, "#") {
-		return w, &URLError{"URL", `holds a "#" as it is`, "write %23 if it belongs to a value"}
+		return w, wrong("URL", `holds a "#" as it is`, "write %23 if it belongs to a value")
 	}
 	s, query, hasQuery := strings.Cut(s, "?")
 	hostPort, database, _ := strings.Cut(s, "/")
 	if strings.Contains(database, "/") {
-		return w, &URLError{"database name", `holds a "/" as it is`, "write %2F if it belongs to the name, else leave it out"}
+		return w, wrong("database name", `holds a "/" as it is`, "write %2F if it belongs to the name, else leave it out")
 	}
 	if w.database, err = decode("database name", database, ""); err != nil {
 		return w, err
@@ -164,14 +160,14 @@ func (w *written) readHost(s string) (err error) {
 	switch end := strings.LastIndexByte(s, ']'); {
 	case strings.HasPrefix(s, "["):
 		if end < 0 || end+1 < len(s) && s[end+1] != ':' {
-			return &URLError{"host", "begins with [ and has no matching ]", "write [ADDRESS]:PORT"}
+			return wrong("host", "begins with [ and has no matching ]", "write [ADDRESS]:PORT")
 		}
 		host, port = s[1:end], strings.TrimPrefix(s[end+1:], ":")
 		if !strings.Contains(host, ":") {
-			return &URLError{"host", "in brackets is no IPv6 address", "leave the brackets out"}
+			return wrong("host", "in brackets is no IPv6 address", "leave the brackets out")
 		}
 	case strings.Count(s, ":") > 1:
-		return &URLError{"address", "holds several colons", "put an IPv6 address into brackets: [ADDRESS]:PORT"}
+		return wrong("address", "holds several colons", "put an IPv6 address into brackets: [ADDRESS]:PORT")
 	default:
 		host, port, _ = strings.Cut(s, ":")
 	}
@@ -194,10 +190,10 @@ func (w *written) readQuery(s string, jdbc bool) error {
 		name, value, ok := strings.Cut(pair, "=")
 		part := fmt.Sprintf("parameter %d", i+1)
 		if strings.HasPrefix(name, "amp;") {
-			return &URLError{part, `begins with "amp;"`, "write & between parameters, not &amp;"}
+			return wrong(part, `begins with "amp;"`, "write & between parameters, not &amp;")
 		}
 		if !ok {
-			return &URLError{part, `has no "="`, "write NAME=VALUE; if & belongs to a value, write %26"}
+			return wrong(part, `has no "="`, "write NAME=VALUE; if & belongs to a value, write %26")
 		}
 		name, err := decode(part, name, reserved)
 		if err != nil {

@@ -44,7 +44,7 @@ func backupName(stack string, created time.Time) string {
 func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
 	return s.run(ctx, "db:backup", Database, func(ctx context.Context, r event.Reporter) (ended, error) {
 		if o.Keep < 0 {
-			return ended{}, &UsageError{Reason: fmt.Sprintf("-keep=%d: it is how many backups stay, from 1", o.Keep)}
+			return ended{}, badUsage("-keep=%d: it is how many backups stay, from 1", o.Keep)
 		}
 		b, err := s.newBackup(ctx, r, o)
 		if err != nil {

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"fmt"
 	"os"
 	"strings"
 
@@ -17,7 +16,7 @@ type keys struct {
 // keys reads the settings of backups. Errors are *[UsageError].
 func (s *Stack) keys() (k keys, err error) {
 	refused := func(setting string, err error) error {
-		return &UsageError{Reason: fmt.Sprintf("%s: %v", setting, err)}
+		return badUsage("%s: %v", setting, err)
 	}
 	if of := s.Config.Backup.Recipients; of != "" {
 		text := strings.ReplaceAll(of, " ", "\n")

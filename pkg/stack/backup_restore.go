@@ -41,8 +41,8 @@ func (s *Stack) Restore(ctx context.Context, file string, o RestoreOptions) erro
 	const target = "db:restore"
 	if s.External() {
 		return s.refused(target,
-			&UsageError{Reason: "DATABASE_URL is set, and only Poststack's own database is restored into: " +
-				"leave it out, or restore into that one by hand, as docs/backup.md says"})
+			badUsage("DATABASE_URL is set, and only Poststack's own database is restored into: "+
+				"leave it out, or restore into that one by hand, as docs/backup.md says"))
 	}
 	path, m, err := s.judge(ctx, s.Sink.For(target), file)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *Stack) choose(h backup.Header, all bool) (chosen []backedVolume, err er
 		return nil, nil
 	}
 	if len(h.Volumes) == 0 {
-		return nil, &UsageError{Reason: "the backup holds the database alone: leave out -all; nothing was changed"}
+		return nil, badUsage("the backup holds the database alone: leave out -all; nothing was changed")
 	}
 	known, err := s.backedVolumes()
 	for _, v := range known {
@@ -130,7 +130,7 @@ func (s *Stack) choose(h backup.Header, all bool) (chosen []backedVolume, err er
 // judge finds a backup, by its path or by its name in the directory of backups, and reads all of it.
 func (s *Stack) judge(ctx context.Context, r event.Reporter, name string) (path string, m backup.Manifest, err error) {
 	refuse := func(err error) error {
-		return &UsageError{Reason: fmt.Sprintf("read backup %q: %v; nothing was changed", name, err)}
+		return badUsage("read backup %q: %v; nothing was changed", name, err)
 	}
 	path = name
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && filepath.Base(name) == name {

@@ -47,9 +47,8 @@ func (s *Stack) newBackup(ctx context.Context, r event.Reporter, o BackupOptions
 		return nil, err
 	}
 	if o.Verify && len(b.keys.recipients) > 0 && len(b.keys.identities) == 0 {
-		return nil, &UsageError{
-			Reason: "-verify reads the backup again: set backup.identity (POSTSTACK_BACKUP_IDENTITY) to a file that opens it",
-		}
+		return nil, badUsage("-verify reads the backup again: set backup.identity (POSTSTACK_BACKUP_IDENTITY) to a file " +
+			"that opens it")
 	}
 	if b.engine, err = s.engine(ctx); err != nil {
 		return nil, err
@@ -58,9 +57,8 @@ func (s *Stack) newBackup(ctx context.Context, r event.Reporter, o BackupOptions
 		return nil, err
 	}
 	if b.target.Socket() != "" {
-		return nil, &UsageError{
-			Reason: "DATABASE_URL names a socket, which pg_dump of the image cannot reach: name the server's host and port",
-		}
+		return nil, badUsage("DATABASE_URL names a socket, which pg_dump of the image cannot reach: name the server's host " +
+			"and port")
 	}
 	if o.All {
 		if b.volumes, err = b.presentVolumes(ctx); err != nil {
@@ -87,15 +85,12 @@ type taken struct {
 // make writes the backup under another name, and gives it its own when all of it is on the disk.
 func (b *taking) make(ctx context.Context) (made taken, err error) {
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
-		return made, &UsageError{
-			Reason: fmt.Sprintf("make directory for backups: %v; choose another with POSTSTACK_BACKUP_DIR", err),
-		}
+		return made, badUsage("make directory for backups: %v; choose another with POSTSTACK_BACKUP_DIR", err)
 	}
 	session.SweepTemp(b.dir, "unfinished")                        // of runs that were killed
 	file, err := os.CreateTemp(b.dir, session.Temp("unfinished")) // mode 0600
 	if err != nil {
-		return made, &UsageError{Reason: fmt.Sprintf("write backup: %v; choose another directory with POSTSTACK_BACKUP_DIR",
-			err)}
+		return made, badUsage("write backup: %v; choose another directory with POSTSTACK_BACKUP_DIR", err)
 	}
 	defer func() { // it is not there any more if all went well
 		_ = file.Close()

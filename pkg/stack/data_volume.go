@@ -75,7 +75,7 @@ func (s *Stack) restored(kind engine.Kind) (volumes, error) {
 	for _, name := range strings.Fields(string(text)) {
 		parts := restoredName.FindStringSubmatch(name)
 		if parts == nil {
-			return nil, &UsageError{Reason: fmt.Sprintf("read %s: %q is no name of a data volume", path, name)}
+			return nil, badUsage("read %s: %q is no name of a data volume", path, name)
 		}
 		found[parts[1]] = name
 	}

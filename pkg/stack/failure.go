@@ -103,6 +103,10 @@ type UsageError struct{ Reason string }
 
 func (e *UsageError) Error() string { return e.Reason }
 
+func badUsage(format string, a ...any) *UsageError {
+	return &UsageError{Reason: fmt.Sprintf(format, a...)}
+}
+
 // EndedError is a program of the user's, such as psql, that ended with another status than 0. The process ends
 // with the same one.
 type EndedError struct {

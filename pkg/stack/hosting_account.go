@@ -79,7 +79,7 @@ func quotaBytes(text string) (int64, error) {
 	}
 	bytes, err := units.RAMInBytes(text)
 	if err != nil || bytes <= 0 {
-		return 0, &UsageError{Reason: fmt.Sprintf("-quota=%s is no size; write one such as 5GiB or 500MiB", text)}
+		return 0, badUsage("-quota=%s is no size; write one such as 5GiB or 500MiB", text)
 	}
 	return bytes, nil
 }

@@ -197,10 +197,8 @@ func namedServer(typed string) (*nameserver.Server, error) {
 	if address, err := netip.ParseAddr(host); err == nil {
 		host = address.String()
 	} else if _, err := hosting.ParseDomain(host); err != nil {
-		return nil, &UsageError{
-			Reason: fmt.Sprintf("%q is neither an address nor a name of a server; write it as 192.0.2.53 or 192.0.2.53:5353",
-				typed),
-		}
+		return nil, badUsage("%q is neither an address nor a name of a server; write it as 192.0.2.53 or 192.0.2.53:5353",
+			typed)
 	}
 	at := net.JoinHostPort(host, port)
 	return &nameserver.Server{UDP: at, TCP: at}, nil

@@ -26,7 +26,7 @@ func (s *Stack) givenPassword(
 ) (password secret.Value, err error) {
 	switch {
 	case o.Generate && o.File != "":
-		return "", &UsageError{Reason: "-generate makes a password and -passwordFile reads one; give one of them"}
+		return "", badUsage("-generate makes a password and -passwordFile reads one; give one of them")
 	case o.Generate:
 		password = hosting.GeneratePassword()
 	case o.File != "":
@@ -36,8 +36,8 @@ func (s *Stack) givenPassword(
 	default:
 		password, err = onlyLine("standard input", s.Stdin)
 		if err == nil && password == "" {
-			err = &UsageError{Reason: "no password came on standard input; give it there, as -passwordFile=FILE or on a " +
-				"terminal, or let one be made with -generate"}
+			err = badUsage("no password came on standard input; give it there, as -passwordFile=FILE or on a terminal, or let " +
+				"one be made with -generate")
 		}
 	}
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *Stack) givenPassword(
 func passwordIn(path string) (secret.Value, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return "", &UsageError{Reason: fmt.Sprintf("-passwordFile: %v", err)}
+		return "", badUsage("-passwordFile: %v", err)
 	}
 	defer func() { _ = file.Close() }()
 	return onlyLine(path, file)
@@ -65,7 +65,7 @@ func onlyLine(name string, from io.Reader) (secret.Value, error) {
 	const most = 4096
 	text, err := io.ReadAll(io.LimitReader(from, most+1))
 	if err != nil {
-		return "", &UsageError{Reason: fmt.Sprintf("read the password from %s: %v", name, err)}
+		return "", badUsage("read the password from %s: %v", name, err)
 	}
 	const mark = "\ufeff" // of the order of bytes, which editors put before a text
 	line := strings.TrimPrefix(strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), mark)
@@ -101,7 +101,7 @@ func (s *Stack) typedPassword(ctx context.Context, target string, of hosting.Add
 		}
 	}
 	if lines[0] != lines[1] {
-		return "", &UsageError{Reason: "the two passwords differ; nothing was changed"}
+		return "", badUsage("the two passwords differ; nothing was changed")
 	}
 	return secret.Value(lines[0]), nil
 }

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"fmt"
 	"maps"
 	"net"
 	"slices"
@@ -21,10 +20,8 @@ func (s *Stack) needsIPv6(info engine.Info) (bool, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.Config.Services)) {
 		for _, address := range s.Config.Services[name].Listen {
 			if net.ParseIP(address).Equal(net.IPv6loopback) {
-				return false, &UsageError{
-					Reason: fmt.Sprintf("services.%s.listen: root's podman publishes nothing on %s; 127.0.0.1 "+
-						"does, and so do the machine's other addresses of IPv6, or all with \"::\"", name, address),
-				}
+				return false, badUsage("services.%s.listen: root's podman publishes nothing on %s; 127.0.0.1 does, and so do the "+
+					"machine's other addresses of IPv6, or all with \"::\"", name, address)
 			}
 			needed = needed || service.IsIPv6(address)
 		}

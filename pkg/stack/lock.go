@@ -39,8 +39,7 @@ func (s *Stack) acquire(ctx context.Context, r event.Reporter) error {
 	_, err := s.lockOnce.get(func() (*lock, error) {
 		dir := s.Config.StateDir
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, &UsageError{Reason: fmt.Sprintf("create state directory: %v; choose another with POSTSTACK_STATE_DIR",
-				err)}
+			return nil, badUsage("create state directory: %v; choose another with POSTSTACK_STATE_DIR", err)
 		}
 		l := &lock{file: flock.New(s.lockFile()), holder: filepath.Join(dir, "lock.holder")}
 		if err := s.wait(ctx, r, l); err != nil {

@@ -52,11 +52,9 @@ func (s *Stack) ShowLogs(ctx context.Context, o LogsOptions) error {
 func (s *Stack) showLogs(ctx context.Context, o LogsOptions) error {
 	switch {
 	case o.Last < 0:
-		return &UsageError{Reason: fmt.Sprintf("-last=%d is not a number of lines; 0 shows all", o.Last)}
+		return badUsage("-last=%d is not a number of lines; 0 shows all", o.Last)
 	case o.Follow && s.Config.Output == "json":
-		return &UsageError{
-			Reason: "-follow has no end, and a JSON document needs one: leave out -follow, or set POSTSTACK_OUTPUT=plain",
-		}
+		return badUsage("-follow has no end, and a JSON document needs one: leave out -follow, or set POSTSTACK_OUTPUT=plain")
 	}
 	if password, err := s.password(false); err == nil {
 		s.Secrets.Add(password.Reveal())
@@ -158,13 +156,12 @@ func (s *Stack) findLog(ctx context.Context, name string) (logSource, error) {
 	slices.Sort(names)
 	switch {
 	case len(names) == 0:
-		return logSource{}, &UsageError{Reason: "nothing has a log yet: run mage setup"}
+		return logSource{}, badUsage("nothing has a log yet: run mage setup")
 	case name == "":
 		return logSource{}, &UsageError{Reason: "no container has a log; name one of these with -of=NAME: " +
 			strings.Join(names, ", ")}
 	}
-	return logSource{}, &UsageError{Reason: fmt.Sprintf("there is no log of %q; there are those of: %s",
-		name, strings.Join(names, ", "))}
+	return logSource{}, badUsage("there is no log of %q; there are those of: %s", name, strings.Join(names, ", "))
 }
 
 // runLog is the name of the log of the last run.

@@ -34,9 +34,8 @@ func (s *Stack) declaredDatabase() (declaredDatabase, error) {
 		return declaredDatabase{}, err
 	}
 	if len(d.Service.Ports) != 1 || len(d.Service.Secrets) != 1 || len(d.Service.Volumes) != 1 {
-		return declaredDatabase{}, &UsageError{Reason: fmt.Sprintf(
-			"containers/%s/image.yaml: the database has one port, one secret, its password, and one volume", postgresImage,
-		)}
+		return declaredDatabase{}, badUsage("containers/%s/image.yaml: "+
+			"the database has one port, one secret, its password, and one volume", postgresImage)
 	}
 	return declaredDatabase{d.Service.Ports[0], d.Service.Secrets[0], d.Service.Volumes[0]}, nil
 }
@@ -150,7 +149,7 @@ func (s *Stack) definition(name string) (image.Definition, error) {
 	}
 	d, err := images.Get(name)
 	if err == nil && d.Service == nil {
-		err = &UsageError{Reason: fmt.Sprintf("containers/%s/image.yaml declares no service", name)}
+		err = badUsage("containers/%s/image.yaml declares no service", name)
 	}
 	return d, err
 }
@@ -218,10 +217,8 @@ func (s *Stack) choosePort(ctx context.Context, r event.Reporter, declared uint1
 func (s *Stack) offset(declared uint16) (uint16, error) {
 	from := int(declared) + int(s.Config.PortOffset)
 	if from > math.MaxUint16 {
-		return 0, &UsageError{
-			Reason: fmt.Sprintf("port_offset: %d and the %d that is declared are no port; choose a lower one",
-				s.Config.PortOffset, declared),
-		}
+		return 0, badUsage("port_offset: %d and the %d that is declared are no port; choose a lower one",
+			s.Config.PortOffset, declared)
 	}
 	return uint16(from), nil
 }

@@ -72,7 +72,7 @@ func readWord(path string) (string, error) {
 	}
 	words := strings.Fields(string(text))
 	if len(words) != 1 {
-		return "", &UsageError{Reason: fmt.Sprintf("read %s: it must hold one word", path)}
+		return "", badUsage("read %s: it must hold one word", path)
 	}
 	return words[0], nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,11 +40,11 @@ func (s *Stack) password(generate bool) (secret.Value, error) {
 	case missing:
 		return "", errNotSetUp
 	case err != nil:
-		return "", &UsageError{Reason: fmt.Sprintf("read password file: %v", err)}
+		return "", badUsage("read password file: %v", err)
 	}
 	password := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	if password == "" || strings.ContainsAny(password, "\n\x00") {
-		return "", &UsageError{Reason: fmt.Sprintf("read password file %q: it must hold one line that is not empty", path)}
+		return "", badUsage("read password file %q: it must hold one line that is not empty", path)
 	}
 	return secret.Value(password), nil
 }

@@ -140,9 +140,7 @@ func (s *Stack) insidePsql(ctx context.Context, target database.Target, args []s
 // imagePsql runs psql in a disposable container of PostgreSQL's image.
 func (s *Stack) imagePsql(ctx context.Context, target database.Target, args []string) error {
 	if target.Socket() != "" {
-		return &UsageError{Reason: fmt.Sprintf(
-			"psql of the image cannot reach %s: install psql, Debian's package postgresql-client", target.Place(),
-		)}
+		return badUsage("psql of the image cannot reach %s: install psql, Debian's package postgresql-client", target.Place())
 	}
 	spec, target, err := s.clientSpec(target)
 	if err != nil {

@@ -111,7 +111,7 @@ func (s *Stack) forget(ctx context.Context) error {
 // confirm asks for the stack's name. Reading ends when ctx does.
 func (s *Stack) confirm(ctx context.Context, r event.Reporter) error {
 	if !s.canAsk() {
-		return &UsageError{Reason: "reset deletes data and there is no terminal to ask on: run mage reset -yes"}
+		return badUsage("reset deletes data and there is no terminal to ask on: run mage reset -yes")
 	}
 	name := s.Config.Stack
 	r.Warn(fmt.Sprintf("this cannot be undone; type the stack's name (%s) to go on:", name))
@@ -119,7 +119,7 @@ func (s *Stack) confirm(ctx context.Context, r event.Reporter) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil || got != name: // a terminal that is gone confirms nothing
-		return &UsageError{Reason: fmt.Sprintf("reset was not confirmed: %q is not %q; nothing was deleted", got, name)}
+		return badUsage("reset was not confirmed: %q is not %q; nothing was deleted", got, name)
 	}
 	return nil
 }

@@ -32,9 +32,8 @@ func (s *Stack) BillOfMaterials(ctx context.Context, typed string) error {
 	}
 	of, err := s.materials(ctx, e, name)
 	if errors.Is(err, engine.ErrNotFound) {
-		return s.refused(target, &UsageError{
-			Reason: fmt.Sprintf("image %s, or one that it has files of, is not built: build it with mage build:all", name),
-		})
+		return s.refused(target,
+			badUsage("image %s, or one that it has files of, is not built: build it with mage build:all", name))
 	}
 	var bom *cyclonedx.BOM
 	if err == nil {

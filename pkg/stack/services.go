@@ -109,9 +109,7 @@ func (s *Stack) reloadService(
 	case err != nil || c.ID == "":
 		return ServiceData{}, err
 	case d.Service.Reload == nil && named:
-		return ServiceData{}, &UsageError{
-			Reason: fmt.Sprintf("service %s cannot reload: containers/%s/image.yaml declares no reload", name, name),
-		}
+		return ServiceData{}, badUsage("service %s cannot reload: containers/%s/image.yaml declares no reload", name, name)
 	case d.Service.Reload == nil:
 		return ServiceData{}, nil
 	}
@@ -136,7 +134,7 @@ func (s *Stack) runningService(
 	case err != nil || c.State == engine.Running:
 		return d, c, err
 	case named:
-		return d, c, &UsageError{Reason: fmt.Sprintf("service %s does not run: start it with mage services:start", name)}
+		return d, c, badUsage("service %s does not run: start it with mage services:start", name)
 	}
 	return d, engine.Container{}, nil
 }

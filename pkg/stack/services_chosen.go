@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -104,11 +103,9 @@ func signsInAs(d image.Definition, role string) bool {
 func unknownService(where, name string, known []string) error {
 	known = slices.Sorted(slices.Values(known))
 	if len(known) == 0 {
-		return &UsageError{Reason: fmt.Sprintf("%sthere is no service %q: no image.yaml but the database's declares one",
-			where, name)}
+		return badUsage("%sthere is no service %q: no image.yaml but the database's declares one", where, name)
 	}
-	return &UsageError{Reason: fmt.Sprintf("%sthere is no service %q; known are: %s",
-		where, name, strings.Join(known, ", "))}
+	return badUsage("%sthere is no service %q; known are: %s", where, name, strings.Join(known, ", "))
 }
 
 // noneChosen says how services are chosen.

@@ -142,8 +142,8 @@ func (s *Stack) servicePorts(kind engine.Kind, d image.Definition) (found map[ui
 	set := s.Config.Services[d.Name]
 	for inside := range set.Ports {
 		if !slices.ContainsFunc(d.Service.Ports, func(p image.ServicePort) bool { return p.Port == inside }) {
-			return nil, false, &UsageError{Reason: fmt.Sprintf("services.%s.ports: %d is no port of the service; it has %s",
-				d.Name, inside, portList(d.Service.Ports))}
+			return nil, false, badUsage("services.%s.ports: %d is no port of the service; it has %s",
+				d.Name, inside, portList(d.Service.Ports))
 		}
 	}
 	for _, p := range d.Service.Ports {

@@ -128,8 +128,8 @@ func (s *Stack) loginInside(login database.Target) (*service.Login, error) {
 			return nil, err
 		}
 	case login.Socket() != "":
-		return nil, &UsageError{Reason: "DATABASE_URL names a socket, which the containers of services do not reach: name " +
-			"the server's host and port"}
+		return nil, badUsage("DATABASE_URL names a socket, which the containers of services do not reach: name the " +
+			"server's host and port")
 	case login.Loopback():
 		inside.Host, inside.Gateway = gateway, true
 	}

@@ -95,7 +95,7 @@ func (s *Stack) imageName(name string) (string, error) {
 	if len(like) == 1 {
 		return like[0], nil
 	}
-	return "", &UsageError{Reason: fmt.Sprintf("there is no image %q; the images are: %s", name, strings.Join(all, ", "))}
+	return "", badUsage("there is no image %q; the images are: %s", name, strings.Join(all, ", "))
 }
 
 // disposable runs a program in a new container of the image, and removes the container whatever happens. Its own
@@ -111,7 +111,7 @@ func (s *Stack) disposable(
 		return err
 	}
 	if _, err := e.ImageInspect(ctx, spec.Image); errors.Is(err, engine.ErrNotFound) {
-		return &UsageError{Reason: fmt.Sprintf("image %q is not built, or not current; build it with: mage build:all", name)}
+		return badUsage("image %q is not built, or not current; build it with: mage build:all", name)
 	} else if err != nil {
 		return err
 	}

@@ -118,7 +118,7 @@ func (s *Stack) withTLS(target database.Target) (database.Target, error) {
 		return target, nil
 	}
 	if _, err := os.Stat(dir); s.Config.Database.TLS == config.TLSOwn && errors.Is(err, fs.ErrNotExist) {
-		return target, &UsageError{Reason: "database.tls is own, and the certificate is not made yet: mage db:start makes it"}
+		return target, badUsage("database.tls is own, and the certificate is not made yet: mage db:start makes it")
 	}
 	found, err := certificate.Public(dir)
 	if err == nil {

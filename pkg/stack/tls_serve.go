@@ -78,9 +78,9 @@ func (s *Stack) renewServed(
 		return false, err
 	}
 	if d.Service.Reload == nil {
-		return false, &UsageError{Reason: fmt.Sprintf(
-			"containers/%s/image.yaml declares no reload, by which a renewed certificate is taken into use", postgresImage,
-		)}
+		return false,
+			badUsage("containers/%s/image.yaml declares no reload, by which a renewed certificate is taken into use",
+				postgresImage)
 	}
 	if err := (service.Runner{Engine: e}).Reload(ctx, *d.Service.Reload, c.ID); err != nil {
 		return false, err
