@@ -216,7 +216,7 @@ func portsOf(n *container.NetworkSettings) []Port {
 			if err != nil || p.Proto() != network.TCP && p.Proto() != network.UDP {
 				continue
 			}
-			ip := ""
+			ip := "0.0.0.0" // as podman says nothing then
 			if b.HostIP.IsValid() {
 				ip = b.HostIP.String()
 			}

@@ -17,6 +17,7 @@ import (
 func (s *suite) networkCases() []testCase {
 	return []testCase{
 		{"a published port is reached on its address only", s.published},
+		{"a port of all addresses is reached on each, also of IPv6", s.publishedEverywhere},
 		{"a port is published for UDP beside TCP", s.publishedUDP},
 		{"a host port that a process holds is ErrPortInUse, and free again later", s.heldPort},
 		{"a host port that another container holds is ErrPortInUse", s.takenPort},
@@ -53,6 +54,38 @@ func (s *suite) published(ctx context.Context, t *testing.T) {
 	require.ErrorIs(t, err, engine.ErrNotFound, "the port inside is not the host's")
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(c.Ports[0].Host)))
 	assert.Equal(t, "hello from inside", dial(ctx, t, address))
+}
+
+func (s *suite) publishedEverywhere(ctx context.Context, t *testing.T) {
+	e, ok := s.API.(*engine.Engine)
+	require.True(t, ok)
+	free, err := (&net.ListenConfig{}).Listen(ctx, "tcp", ":0")
+	require.NoError(t, err)
+	port := uint16(free.Addr().(*net.TCPAddr).Port)
+	require.NoError(t, free.Close())
+	spec := s.spec("serve", "7000", "hello from inside")
+	spec.Ports = []engine.Port{
+		{Container: 7000, HostIP: "0.0.0.0", Host: port}, {Container: 7000, HostIP: "::", Host: port},
+	}
+	if info := e.Info(); info.Kind == engine.Podman && !info.Rootless {
+		spec.Network = s.networkOfKind(ctx, t, engine.NetworkOptions{Labels: s.labels, IPv6: true})
+		found, err := s.NetworkInspect(ctx, spec.Network)
+		require.NoError(t, err)
+		assert.True(t, found.IPv6)
+	}
+	s.start(ctx, t, spec)
+	reached := []string{"127.0.0.1"}
+	for _, far := range []string{"192.0.2.200:9", "[2001:db8::200]:9"} { // nothing is sent; the way there tells our address
+		conn, err := (&net.Dialer{}).DialContext(ctx, "udp", far)
+		if err != nil {
+			continue // this machine has no such address
+		}
+		reached = append(reached, conn.LocalAddr().(*net.UDPAddr).IP.String())
+		require.NoError(t, conn.Close())
+	}
+	for _, host := range reached {
+		assert.Equal(t, "hello from inside", dial(ctx, t, net.JoinHostPort(host, strconv.Itoa(int(port)))), host)
+	}
 }
 
 func (s *suite) publishedUDP(ctx context.Context, t *testing.T) {

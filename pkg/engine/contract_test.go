@@ -133,8 +133,13 @@ func (s *suite) logs(ctx context.Context, t *testing.T, id engine.ContainerID) s
 // network makes a network until the case ends.
 func (s *suite) network(ctx context.Context, t *testing.T) string {
 	t.Helper()
+	return s.networkOfKind(ctx, t, engine.NetworkOptions{Labels: s.labels})
+}
+
+func (s *suite) networkOfKind(ctx context.Context, t *testing.T, o engine.NetworkOptions) string {
+	t.Helper()
 	name := s.fresh()
-	require.NoError(t, s.NetworkCreate(ctx, name, engine.NetworkOptions{Labels: s.labels}))
+	require.NoError(t, s.NetworkCreate(ctx, name, o))
 	t.Cleanup(func() { assert.NoError(t, s.NetworkRemove(context.WithoutCancel(t.Context()), name)) })
 	return name
 }

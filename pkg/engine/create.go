@@ -74,7 +74,7 @@ func (e *Engine) removeAfter(ctx context.Context, id ContainerID) error {
 const podmanRestarts = 50
 
 func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOptions, error) {
-	ports, exposed, err := portMap(spec.Ports)
+	ports, exposed, err := portMap(e.info.Kind, spec.Ports)
 	if err != nil {
 		return client.ContainerCreateOptions{}, err
 	}
@@ -151,8 +151,10 @@ func setNetwork(out *client.ContainerCreateOptions, spec ContainerSpec) error {
 	return nil
 }
 
-// portMap refuses an empty HostIP: the engines would publish on every interface.
-func portMap(ports []Port) (network.PortMap, network.PortSet, error) {
+// portMap refuses an empty HostIP: the engines would publish on every interface. That is what podman has to be told where
+// every interface is meant: of 0.0.0.0 it makes a rule for that address alone (netavark 1.4), which nobody calls. It then
+// publishes on addresses of both kinds, as far as the container's network has them.
+func portMap(kind Kind, ports []Port) (network.PortMap, network.PortSet, error) {
 	bindings, exposed := network.PortMap{}, network.PortSet{}
 	for _, p := range ports {
 		ip, err := netip.ParseAddr(p.HostIP)
@@ -168,7 +170,16 @@ func portMap(ports []Port) (network.PortMap, network.PortSet, error) {
 			host = strconv.Itoa(int(p.Host))
 		}
 		exposed[port] = struct{}{}
-		bindings[port] = append(bindings[port], network.PortBinding{HostIP: ip, HostPort: host})
+		everywhere := network.PortBinding{HostPort: host}
+		switch {
+		case slices.Contains(bindings[port], everywhere):
+		case kind == Podman && ip.IsUnspecified():
+			bindings[port] = append(slices.DeleteFunc(bindings[port], func(b network.PortBinding) bool {
+				return b.HostPort == host
+			}), everywhere)
+		default:
+			bindings[port] = append(bindings[port], network.PortBinding{HostIP: ip, HostPort: host})
+		}
 	}
 	return bindings, exposed, nil
 }
