@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/agnivade/levenshtein"
+	"github.com/miekg/dns"
 	"golang.org/x/net/idna"
 
 	"github.com/poststack/poststack/pkg/agent/quote"
@@ -30,11 +31,8 @@ type Parsed struct {
 
 // types are those that the tables have.
 func types() []string {
-	return []string{
-		"A", "AAAA", "CAA", "CNAME", "DNAME", "DS", "HTTPS", "LOC", "MX", "NAPTR", "NS", "OPENPGPKEY", "PTR", "SMIMEA", "SRV",
-		"SSHFP", "SVCB",
-		"TLSA", "TXT", "URI",
-	}
+	return strings.Fields("A AAAA CAA CNAME DNAME DS HTTPS LOC MX NAPTR NS OPENPGPKEY PTR SMIMEA SRV SSHFP SVCB " +
+		"TLSA TXT URI")
 }
 
 // ParseRecord reads a record of a zone. Errors are *[RefusedError].
@@ -84,8 +82,8 @@ func checkType(kind string) error {
 	if kind == "SOA" {
 		return refuse("the SOA record is the zone's own; see: mage dns:zone")
 	}
-	if n, err := strconv.ParseUint(strings.TrimPrefix(kind, "TYPE"), 10,
-		16); slices.Contains(types(), kind) || strings.HasPrefix(kind, "TYPE") && err == nil && n > lastNamed {
+	n, err := strconv.ParseUint(strings.TrimPrefix(kind, "TYPE"), 10, 16)
+	if slices.Contains(types(), kind) || strings.HasPrefix(kind, "TYPE") && err == nil && n > lastNamed {
 		return nil
 	}
 	for _, known := range types() {
@@ -155,19 +153,8 @@ func reverseName(zone Domain, name string) string {
 		!strings.HasSuffix("."+string(zone), ".in-addr.arpa") && !strings.HasSuffix("."+string(zone), ".ip6.arpa") {
 		return ""
 	}
-	var parts []string
-	for _, b := range address.AsSlice() {
-		if address.Is4() {
-			parts = append([]string{strconv.Itoa(int(b))}, parts...)
-			continue
-		}
-		const nibble = 4
-		parts = append([]string{strconv.FormatUint(uint64(b&0xf), 16), strconv.FormatUint(uint64(b>>nibble), 16)}, parts...)
-	}
-	if address.Is4() {
-		return strings.Join(parts, ".") + ".in-addr.arpa."
-	}
-	return strings.Join(parts, ".") + ".ip6.arpa."
+	reverse, _ := dns.ReverseAddr(address.String()) // every address has one
+	return reverse
 }
 
 // recordName is a name in lower case and in its ASCII form; it may have underscores, and * for its first part.
