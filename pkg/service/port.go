@@ -60,6 +60,10 @@ type PortError struct {
 func (e *PortError) Unwrap() error { return e.Err }
 
 func (e *PortError) Error() string {
+	if absent(e.HostIP) {
+		return fmt.Sprintf("publish port %d of %s: this machine has no such address (ip address lists those that it has)",
+			e.Host, e.HostIP)
+	}
 	return fmt.Sprintf("publish port %d of %s: %s has it; stop that, or %s", e.Host, e.HostIP, e.Holder, e.Remedy)
 }
 
@@ -85,6 +89,11 @@ func NextPort(ports ...engine.Port) (uint16, error) {
 		return 0, err
 	}
 	from := ports[0].Host
+	for _, p := range ports {
+		if absent(p.HostIP) {
+			return 0, &PortError{Port: p}
+		}
+	}
 	for number := from; number != 0; number++ {
 		if !slices.ContainsFunc(ports, func(p engine.Port) bool { p.Host = number; return !PortFree(p) }) {
 			return number, nil
@@ -213,6 +222,15 @@ func PortFree(port engine.Port) bool {
 	}
 	defer in.Close()
 	return in.RemoteAddr().String() == out.LocalAddr().String()
+}
+
+// absent tells whether nobody can listen on an address, as it is not this machine's.
+func absent(address string) bool {
+	l, err := listenOn(engine.Port{HostIP: address})
+	if err == nil {
+		_ = l.Close()
+	}
+	return errors.Is(err, syscall.EADDRNOTAVAIL)
 }
 
 func listenOn(port engine.Port) (*net.TCPListener, error) {

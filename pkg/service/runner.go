@@ -96,6 +96,9 @@ func (r Runner) haveOn(
 // holds them rightly; one that is paused or the like is ended first.
 func (r Runner) checkPorts(ctx context.Context, s container.Service, c engine.Container) error {
 	for _, port := range s.Spec.Ports {
+		if absent(port.HostIP) {
+			return &PortError{Port: port}
+		}
 		if c.State == engine.Running && Publishes(c, port.Host) {
 			continue
 		}

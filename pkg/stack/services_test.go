@@ -195,6 +195,41 @@ func TestServices_unknown(t *testing.T) {
 	require.ErrorContains(t, err, `services: there is no service "web": no image.yaml but the database's declares one`)
 }
 
+// Root's podman publishes on addresses of IPv6 only for containers that have such addresses, too.
+func TestServices_on_IPv6(t *testing.T) {
+	t.Parallel()
+	b := servicesBench(t)
+	b.engine.Identity.Kind = engine.Podman
+	free := freePort(t)
+	listen := func(addresses ...string) error {
+		b.config.Services = map[string]config.Service{
+			"web": {Listen: addresses, Ports: map[uint16]uint16{80: free}},
+		}
+		_, err := b.phase(t, of((*stack.Stack).StartServices, ""))
+		return err
+	}
+	network := func() engine.Network {
+		found, err := b.engine.NetworkInspect(t.Context(), "poststack-s")
+		require.NoError(t, err)
+		return found
+	}
+	require.NoError(t, listen("127.0.0.1"))
+	assert.False(t, network().IPv6)
+	require.ErrorContains(t, listen("127.0.0.2", "::"),
+		`give network "poststack-s" addresses of IPv6: container "poststack-s-app" runs in it: run mage down, then this again`)
+	_, err := b.phase(t, (*stack.Stack).Down)
+	require.NoError(t, err)
+	require.NoError(t, listen("127.0.0.2", "::"))
+	assert.True(t, network().IPv6)
+	c, err := b.engine.ContainerInspect(t.Context(), "poststack-s-web")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"127.0.0.2", "::"}, []string{c.Ports[0].HostIP, c.Ports[1].HostIP})
+
+	err = listen("::1")
+	require.ErrorContains(t, err, "services.web.listen: root's podman publishes nothing on ::1; 127.0.0.1 does")
+	assert.Equal(t, 2, stack.ExitStatus(err))
+}
+
 func TestServices_chosen(t *testing.T) {
 	t.Parallel()
 	b := servicesBench(t)
@@ -218,6 +253,11 @@ func TestServices_chosen(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, j.last(t, event.PhaseEnded).Text, "web replaced")
 	assert.Equal(t, fmt.Sprint(free), b.variable(t, "web", "PORT"), "it knows of another port")
+	for _, ports := range []map[uint16]uint16{nil, {80: free}} {
+		b.config.Services["web"] = config.Service{Listen: config.Addresses{"198.51.100.7"}, Ports: ports}
+		_, err = b.phase(t, of((*stack.Stack).StartServices, ""))
+		require.ErrorContains(t, err, "of 198.51.100.7: this machine has no such address")
+	}
 	b.config.Services = map[string]config.Service{"web": {Ports: map[uint16]uint16{81: free}}}
 	_, err = b.phase(t, of((*stack.Stack).StartServices, ""))
 	require.ErrorContains(t, err, "services.web.ports: 81 is no port of the service; it has 80")
