@@ -252,3 +252,15 @@ func FuzzRead(f *testing.F) {
 		assert.Equal(t, header().Database, m.Header.Database)
 	})
 }
+
+func TestUnqualified(t *testing.T) {
+	t.Parallel()
+	for name, differ := range map[string][2]string{
+		"of one table":  {` SELECT p.name, "odd P".id AS zone_id`, ` SELECT name, id AS zone_id`},
+		"of a schema":   {`GRANT SELECT ON TABLE public.domains TO r;`, `GRANT SELECT ON TABLE domains TO r;`},
+		"not a number":  {`DEFAULT 1.5`, `DEFAULT 1.5`},
+		"of other text": {`CHECK (p.kind = 'a b')`, `CHECK (kind = 'a b')`},
+	} {
+		assert.Equal(t, differ[1], string(backup.Unqualified([]byte(differ[0]))), name)
+	}
+}

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 )
 
@@ -22,6 +23,12 @@ func Schema(text []byte) []byte {
 // bare takes the parentheses out. PostgreSQL prints "a between 1 and 9 and b" as ((a >= 1 and a <= 9) and b), and with
 // one pair less once it has read that again: a restored schema has the same fingerprint as the one that was backed up.
 func bare(schema string) string { return strings.NewReplacer("(", "", ")", "").Replace(schema) }
+
+// Unqualified is a [Schema] with names as they are without those before them, "name" for "p.name": from version 16 on
+// PostgreSQL writes those out only where a view reads several tables.
+func Unqualified(schema []byte) []byte {
+	return regexp.MustCompile(`[\pL_][\pL\d_$]*\.|"[^"\n]*"\.`).ReplaceAll(schema, nil)
+}
 
 // Fingerprint is the SHA-256 of a [Schema], parentheses aside.
 func Fingerprint(schema []byte) string {

@@ -99,11 +99,11 @@ func rowsDiffer(want, got map[string]int64) string {
 	return ""
 }
 
-// rolesSQL makes the roles of a database and its settings anew. Roles are not in a dump, and what a dump grants to them
+// rolesSQL makes the roles of a database, its settings and the grants on it anew. Roles are not in a dump, and what a dump grants to them
 // needs them. They are those that the database refers to, on a server of our own all of them; without the one that owns
 // it, and without the logins of services, which each stack makes for itself. Their passwords are there where the server
 // shows them. A role that exists is left as it is.
-const rolesSQL = `with own as (select oid as id from pg_database where datname = current_database()),
+const rolesSQL = `with own as (select oid as id, datacl from pg_database where datname = current_database()),
 wanted as (
   select r.* from %s r where rolname !~ '^pg_' and rolname <> current_user and rolname <> all ($1)
   and ($2 or exists (
@@ -132,7 +132,8 @@ select coalesce(string_agg(line, E'\n' order by place, line) || E'\n', '') from 
   union all
   select 2, format('grant %%I to %%I%%s;', g.rolname, m.rolname,
     case when admin_option then ' with admin option' else '' end)
-  from pg_auth_members a join wanted g on g.oid = a.roleid join wanted m on m.oid = a.member
+  from pg_auth_members a join pg_roles g on g.oid = a.roleid join wanted m on m.oid = a.member
+  where g.rolname ~ '^pg_' or g.oid in (select oid from wanted)
   union all
   select 3, format('do $make$ begin execute format(%%L, current_user, current_database()); end $make$;',
     'alter ' || of || ' set ' || name || ' to '
@@ -140,6 +141,16 @@ select coalesce(string_agg(line, E'\n' order by place, line) || E'\n', '') from 
         'shared_preload_libraries', 'temp_tablespaces', 'unix_socket_directories')
       then value else quote_literal(value) end, '%%', '%%%%'))
   from setting
+  union all
+  select 4, 'do $make$ begin execute format(''revoke all on database %%I from public'', current_database()); end $make$;'
+  from own where datacl is not null
+  union all
+  select 5, format('do $make$ begin execute format(%%L, current_database()); end $make$;',
+    'grant ' || privilege_type || ' on database %%I to '
+    || case when grantee = 0 then 'public' else replace(quote_ident(w.rolname), '%%', '%%%%') end
+    || case when is_grantable then ' with grant option' else '' end)
+  from own cross join aclexplode(own.datacl) left join wanted w on w.oid = grantee
+  where grantee = 0 or w.oid is not null
 ) lines`
 
 // roles is that for this database.

@@ -16,6 +16,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/hosting"
+	"github.com/poststack/poststack/pkg/image"
 )
 
 // restoring is a restore under way.
@@ -27,6 +28,8 @@ type restoring struct {
 	volumes []backedVolume // that are restored beside the database
 
 	before, after volumes                     // that stand for others
+	server        engine.Container            // of the present database, as it was found; the zero value is none
+	stopped       bool                        // it was, before the swap
 	users         map[string]engine.Container // of services that run on volumes that are replaced
 	unmatched     []UnmatchedData
 }
@@ -40,6 +43,9 @@ func (r *restoring) do(ctx context.Context) (running []string, err error) {
 		return nil, err
 	}
 	if r.before, err = r.restored(kind); err != nil {
+		return nil, err
+	}
+	if r.server, err = container.Find(ctx, r.engine, r.containerName()); err != nil {
 		return nil, err
 	}
 	if err := r.findUsers(ctx); err != nil {
@@ -83,7 +89,7 @@ func (r *restoring) end(ctx context.Context, err error) error {
 // plan names the volumes.
 func (r *restoring) plan(ctx context.Context) (journal, error) {
 	change := journal{New: volumes{}, Old: volumes{}}
-	generation := "-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	generation := newGeneration()
 	names := []string{usualData}
 	for _, v := range r.volumes {
 		names = append(names, v.Name)
@@ -104,6 +110,9 @@ func (r *restoring) plan(ctx context.Context) (journal, error) {
 	maps.Copy(r.after, change.New)
 	return change, nil
 }
+
+// newGeneration is what tells new volumes from those of before.
+func newGeneration() string { return "-" + strconv.FormatInt(time.Now().UnixMilli(), 36) }
 
 // fill makes the new volumes, and has in them what the backup has.
 func (r *restoring) fill(ctx context.Context, t *trial, owner container.Owner) (err error) {
@@ -157,17 +166,12 @@ func (r *restoring) load(ctx context.Context, t *trial) error {
 // those before again.
 func (r *restoring) swap(ctx context.Context) error {
 	kind := r.engine.Info().Kind
-	before, err := container.Find(ctx, r.engine, r.containerName())
-	if err != nil {
-		return err
-	}
 	if len(r.users) > 0 {
 		r.report.Step("stopping " + strings.Join(slices.Sorted(maps.Keys(r.users)), ", "))
 	}
-	err = r.inOrder(ctx, serviceWork{backwards: true, do: r.stopService})
-	if err == nil && before.ID != "" {
-		r.report.Step("stopping " + before.Name)
-		err = container.Stop(ctx, r.engine, before, r.Config.Timeout.Stop)
+	err := r.inOrder(ctx, serviceWork{backwards: true, do: r.stopService})
+	if err == nil {
+		err = r.stopServer(ctx)
 	}
 	if err == nil {
 		err = r.useVolumes(kind, r.after)
@@ -184,11 +188,38 @@ func (r *restoring) swap(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*(r.Config.Timeout.Stop+r.Config.Timeout.Start))
 	defer cancel()
 	back := r.useVolumes(kind, r.before)
-	if back == nil && before.State == engine.Running {
-		_, back = r.startOwn(ctx, r.engine, r.report)
+	if back == nil {
+		back = r.startServer(ctx)
 	}
 	if back == nil {
 		back = r.inOrder(ctx, serviceWork{do: r.startBack})
 	}
 	return errors.Join(fmt.Errorf("start what was restored: %w; all is as it was", err), back)
+}
+
+// stopServer stops the present database, if there is one.
+func (r *restoring) stopServer(ctx context.Context) error {
+	if r.server.ID == "" || r.stopped {
+		return nil
+	}
+	r.stopped = true
+	r.report.Step("stopping " + r.server.Name)
+	return container.Stop(ctx, r.engine, r.server, r.Config.Timeout.Stop)
+}
+
+// startServer has it run again as it was found, of the image that it was of: another one may not be able to read its data.
+func (r *restoring) startServer(ctx context.Context) error {
+	if r.server.State != engine.Running {
+		return nil
+	}
+	c, err := container.Find(ctx, r.engine, r.server.Name)
+	if err != nil {
+		return err
+	}
+	if c.ID == r.server.ID {
+		return r.engine.ContainerStart(ctx, c.ID)
+	}
+	r.remember(image.Result{Name: postgresImage, DigestRef: engine.Ref(r.server.Image)})
+	_, err = r.startOwn(ctx, r.engine, r.report)
+	return err
 }

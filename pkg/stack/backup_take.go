@@ -32,11 +32,12 @@ type taking struct {
 	dir    string
 
 	volumes []backedVolume // beside the database
+	without []string       // roles that are left out
 }
 
 // newBackup has what a backup needs.
 func (s *Stack) newBackup(ctx context.Context, r event.Reporter, o BackupOptions) (b *taking, err error) {
-	b = &taking{Stack: s, report: r, dir: s.Config.BackupDir()}
+	b = &taking{Stack: s, report: r, dir: s.Config.BackupDir(), without: s.loginRoles()}
 	if o.To != "" {
 		b.dir = o.To
 	}
@@ -143,7 +144,7 @@ func (b *taking) members(ctx context.Context, c *client, moment snapshot, out io
 	for _, v := range b.volumes {
 		made.header.Volumes = append(made.header.Volumes, v.Name)
 	}
-	roles, err := moment.roles(ctx, !b.External(), b.loginRoles())
+	roles, err := moment.roles(ctx, !b.External(), b.without)
 	if err != nil {
 		return made, err
 	}

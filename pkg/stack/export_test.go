@@ -11,3 +11,6 @@ var GivenPassword = (*Stack).givenPassword //nolint:gochecknoglobals // a name f
 
 // Prune deletes old backups.
 var Prune = (*Stack).prune //nolint:gochecknoglobals // a name for tests
+
+// Enough tells whether there is room for a second database.
+var Enough = enough

@@ -14,49 +14,64 @@ import (
 
 // MajorError is a database of another major version than the image's, which can neither read nor upgrade it.
 type MajorError struct {
-	Container string
-	Volume    string
-	Has       string // of the data
-	Image     engine.Ref
-	Wants     string // of the image
+	Volume string
+	Has    string // of the data
+	Image  engine.Ref
+	Wants  string // of the image
 }
 
 func (e *MajorError) Error() string {
 	return fmt.Sprintf("start database: volume %q was made by PostgreSQL %s, and image %q has %s, which cannot read it; "+
-		"container %q was left as it is; go back to the Debian suite that has %s (POSTSTACK_DEBIAN_SUITE), make a backup "+
-		"there (mage db:backup), and have this one restore it: mage db:restore FILE; docs/backup.md says how",
-		e.Volume, e.Has, e.Image, e.Wants, e.Container, e.Has)
+		"all was left as it is; take it to %s with mage db:upgrade, or go back to the Debian suite that has %s "+
+		"(POSTSTACK_DEBIAN_SUITE)", e.Volume, e.Has, e.Image, e.Wants, e.Wants, e.Has)
 }
 
-// checkMajor refuses to replace a container by one of an image whose PostgreSQL cannot read the data. The container's
-// own data directory tells the one version, the packages of the image the other; where either is silent, the image's
-// entrypoint is left to judge.
+// checkMajor refuses to replace a container by one of an image whose PostgreSQL cannot read the data. Where the version of
+// either is silent, the image's entrypoint is left to judge.
 func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Service, c engine.Container) error {
-	if c.ID == "" || service.Declares(c) || !mounts(c, s.volumeName(e.Info().Kind)) {
+	if service.Declares(c) || c.ID != "" && !mounts(c, s.volumeName(e.Info().Kind)) {
 		return nil
 	}
 	img, err := e.ImageInspect(ctx, service.Spec.Image)
 	if err != nil || img.ID == c.Image {
 		return nil //nolint:nilerr // an image that is missing is told by who makes the container
 	}
+	has, wants, err := s.majors(ctx, e, c, service.Spec)
+	if err != nil || has == "" || wants == "" || has == wants {
+		return err
+	}
+	return &MajorError{
+		Volume: s.volumeName(e.Info().Kind), Has: has, Image: service.Spec.Image, Wants: wants,
+	}
+}
+
+// majors are the major version of the data, and that of the image of a container that is to serve them; "" is none, or one
+// that cannot be told. A container's own data directory tells the one, the packages of the image the other.
+func (s *Stack) majors(
+	ctx context.Context, e Engine, c engine.Container, spec engine.ContainerSpec,
+) (has, wants string, err error) {
 	place, err := s.declaredDatabase()
 	if err != nil {
-		return err
+		return "", "", err
 	}
-	has, err := e.ContainerFile(ctx, c.ID, path.Join(dataDir(c.Env, place.data.Path), "PG_VERSION"))
+	img, err := e.ImageInspect(ctx, spec.Image)
 	if err != nil {
-		return nil //nolint:nilerr // there is no finished database
+		return "", "", err
 	}
-	wants, err := s.majorOf(ctx, e, img.ID)
-	if err != nil {
-		return err
+	version := path.Join(dataDir(c.Env, place.data.Path), "PG_VERSION")
+	volume := s.volumeName(e.Info().Kind)
+	var text []byte
+	if c.ID != "" && mounts(c, volume) {
+		text, err = e.ContainerFile(ctx, c.ID, version)
+	} else if _, none := e.VolumeInspect(ctx, volume); none == nil {
+		on := engine.Mount{Volume: volume, Target: place.data.Path, ReadOnly: true}
+		text, err = s.fileOf(ctx, e, engine.ContainerSpec{Image: spec.Image, Mounts: []engine.Mount{on}}, version)
 	}
-	if major := strings.TrimSpace(string(has)); wants != "" && major != wants {
-		return &MajorError{
-			Container: c.Name, Volume: s.volumeName(e.Info().Kind), Has: major, Image: service.Spec.Image, Wants: wants,
-		}
+	if err != nil || len(text) == 0 {
+		return "", "", nil //nolint:nilerr // there is no finished database
 	}
-	return nil
+	wants, err = s.majorOf(ctx, e, img.ID)
+	return strings.TrimSpace(string(text)), wants, err
 }
 
 // mounts tells whether a container has that volume: one that a restore is about to replace has another.

@@ -37,7 +37,7 @@ func (s *Stack) packages(ctx context.Context, e Engine, id engine.ImageID) ([]in
 	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &list) == nil && whole() {
 		return list, nil
 	}
-	status, err := s.fileOf(ctx, e, id, dpkgStatus)
+	status, err := s.fileOf(ctx, e, engine.ContainerSpec{Image: engine.Ref(id)}, dpkgStatus)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) { // an image without dpkg has no packages
 		return nil, err
 	}
@@ -55,9 +55,12 @@ func (s *Stack) packages(ctx context.Context, e Engine, id engine.ImageID) ([]in
 	return list, pruneOldest(dir, keepPackages)
 }
 
-// fileOf reads a file of an image, from a container that is made for that and never started.
-func (s *Stack) fileOf(ctx context.Context, e Engine, id engine.ImageID, path string) (content []byte, err error) {
-	made, err := e.ContainerCreate(ctx, engine.ContainerSpec{Image: engine.Ref(id), Labels: container.DisposableLabels()})
+// fileOf reads a file of an image or a volume, from a container that is made for that and never started.
+func (s *Stack) fileOf(
+	ctx context.Context, e Engine, spec engine.ContainerSpec, path string,
+) (content []byte, err error) {
+	spec.Labels = container.DisposableLabels()
+	made, err := e.ContainerCreate(ctx, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,8 @@ func (s *Stack) forget(ctx context.Context) error {
 	}
 	kind := engine.Kind(filepath.Ext(port)[1:])
 	paths := []string{
-		port, s.dataFile(kind), s.journalFile(kind), s.passFile(), filepath.Join(s.servicesDir(), string(kind)),
+		port, s.dataFile(kind), s.journalFile(kind), s.formerFile(kind), s.passFile(),
+		filepath.Join(s.servicesDir(), string(kind)),
 	}
 	if others, err := filepath.Glob(filepath.Join(s.Config.StateDir, "port.*")); err == nil && len(others) <= 1 {
 		paths = append(paths, s.passwordFile(), s.ownerFile(), s.keyFile(), s.servicesDir(), s.authorityDir())

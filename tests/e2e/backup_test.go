@@ -225,16 +225,7 @@ func (b *backedUp) killed(t *testing.T) {
 	require.NoError(t, err)
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		r := checkout.Begin(t, b.Compiled(nil, "db:restore", slow, "-yes"), false)
-		require.Eventually(t, func() bool {
-			for _, c := range b.disposable(t) {
-				res, err := b.engine.ContainerExec(t.Context(), c.ID,
-					engine.ExecSpec{Command: []string{"pgrep", "-f", "postgres: .*COPY"}})
-				if err == nil && res.Code == 0 {
-					return true
-				}
-			}
-			return false
-		}, time.Minute, 50*time.Millisecond, "it restores")
+		b.awaitCopy(t)
 		require.NoError(t, r.Cmd.Process.Signal(signal))
 		assert.Equal(t, 128+int(signal), r.Wait(t), r.Output())
 		assert.Eventually(
@@ -254,6 +245,24 @@ func (b *backedUp) killed(t *testing.T) {
 	}
 	b.OK(t, "db:start")
 	assert.Equal(t, before, b.volumes(t))
+}
+
+// awaitCopy waits until rows are restored.
+func (b *backedUp) awaitCopy(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		for _, c := range b.disposable(t) {
+			res, err := b.engine.ContainerExec(
+				t.Context(),
+				c.ID,
+				engine.ExecSpec{Command: []string{"pgrep", "-f", "postgres: .*COPY"}},
+			)
+			if err == nil && res.Code == 0 {
+				return true
+			}
+		}
+		return false
+	}, time.Minute, 50*time.Millisecond, "it restores")
 }
 
 // elsewhere restores into a stack that has never had a database, with another name and user.

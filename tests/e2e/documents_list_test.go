@@ -22,6 +22,7 @@ func notRun() map[string]reason {
 	linters := reason{"it compiles the linters, which takes minutes; .ci/run runs it", nothing}
 	system := reason{"it changes the machine", nothing}
 	network := reason{"it needs the internet", nothing}
+	upgraded := reason{"it takes the images of two suites; TestAnotherMajor runs it", nothing}
 	verified := reason{"TestVerifyRuntime runs all checks of all images at once", nothing}
 	name := reason{"it names a program and is nothing to type", nothing}
 	terminal := reason{"it waits for a person at a terminal", nothing}
@@ -148,6 +149,9 @@ func notRun() map[string]reason {
 		"mage db:restore FILE -all": {
 			"FILE stands for the reader's; TestBackup_all restores one", nothing,
 		},
+		"mage db:upgrade":          upgraded,
+		"mage db:upgrade -dropOld": upgraded,
+		"POSTSTACK_DEBIAN_SUITE=bookworm mage db:upgrade -back": upgraded,
 		"mage demo":                                               {"TestDemo runs it", nothing},
 		"mage demo -remove":                                       {"TestDemo runs it", nothing},
 		"mage build:all -force":                                   {"TestSequence_builds runs it", nothing},
