@@ -5,6 +5,7 @@ import (
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/poststack/poststack/pkg/source"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -30,14 +31,28 @@ func (DB) Url(ctx context.Context, passfile *bool) error { //nolint:revive // ma
 // has the volumes of services that hold what nothing else brings back, such as mail and certificates. It is
 // compressed and has checksums, and is encrypted where the settings name recipients. With -verify it is restored on
 // trial and compared; with -keep=7 older backups of this database that Poststack has made there are deleted
-// afterwards, all but the newest 7; -to=DIR is another directory than that of the settings. The image of PostgreSQL
-// is built for it only with DATABASE_URL set. Settings: DATABASE_URL, POSTSTACK_BACKUP_DIR,
-// POSTSTACK_BACKUP_RECIPIENTS, POSTSTACK_BACKUP_IDENTITY. Example: mage db:backup -verify
-func (DB) Backup(ctx context.Context, to *string, all, verify *bool, keep *int) error {
+// afterwards, all but the newest 7; -to=DIR is another directory than that of the settings. With -schedule=daily (or
+// hourly, weekly) cron does so from now on, and -schedule=off ends that. The image of PostgreSQL is built for it only
+// with DATABASE_URL set. Settings: DATABASE_URL, POSTSTACK_BACKUP_DIR, POSTSTACK_BACKUP_RECIPIENTS,
+// POSTSTACK_BACKUP_IDENTITY. Example: mage db:backup -verify
+func (DB) Backup(ctx context.Context, to *string, all, verify *bool, keep *int, schedule *string) error {
 	o := stack.BackupOptions{To: orZero(to), All: orZero(all), Verify: orZero(verify), Keep: orZero(keep)}
+	if every := orZero(schedule); every != "" {
+		return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return schedulesBackup(ctx, s, every, o) })
+	}
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
 		return s.Backup(ctx, o)
 	}, external(Build.Postgres))
+}
+
+// schedulesBackup has cron run the compiled program, which needs no Go and no mage.
+func schedulesBackup(ctx context.Context, s *stack.Stack, every string, o stack.BackupOptions) error {
+	if source.Built() == "" && every != "off" {
+		if err := source.Install(ctx, s.Runner, s.Config.Root); err != nil {
+			return err
+		}
+	}
+	return s.ScheduleBackup(ctx, every, o)
 }
 
 // Backups lists the backups in the directory of the settings, the newest first. With -check each is read whole and
@@ -58,12 +73,12 @@ func (DB) Restore(ctx context.Context, file string, all, yes *bool) error {
 	}, own(Build.Postgres))
 }
 
-// Upgrade takes Poststack's own database to the PostgreSQL of the Debian suite that is set, such as from 15 of bookworm to 17
-// of trixie: into a new volume, compared, and only then in use. Nobody can write meanwhile: the server stops first, and
+// Upgrade takes Poststack's own database to the PostgreSQL of the Debian suite that is set. That is from 15 of bookworm to
+// 17 of trixie: into a new volume, compared, and only then in use. Nobody can write meanwhile: the server stops first, and
 // services wait. The former volume stays. -back goes back to it, which loses what was written since, after a question; -yes
 // asks nothing. -dropOld removes it. Settings: POSTSTACK_DEBIAN_SUITE, POSTSTACK_TIMEOUT_START. Example: mage db:upgrade
 func (DB) Upgrade(ctx context.Context, back, dropOld, yes *bool) error {
-	o := stack.UpgradeOptions{Back: isSet(back), DropOld: isSet(dropOld), Yes: isSet(yes)}
+	o := stack.UpgradeOptions{Back: orZero(back), DropOld: orZero(dropOld), Yes: orZero(yes)}
 	return phase(
 		ctx,
 		func(s *stack.Stack, ctx context.Context) error { return s.Upgrade(ctx, o) },

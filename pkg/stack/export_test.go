@@ -13,4 +13,7 @@ var GivenPassword = (*Stack).givenPassword //nolint:gochecknoglobals // a name f
 var Prune = (*Stack).prune //nolint:gochecknoglobals // a name for tests
 
 // Enough tells whether there is room for a second database.
-var Enough = enough
+var Enough = enough //nolint:gochecknoglobals // a name for tests
+
+// BackupsStatusAt is how the backups of cron are at a moment.
+var BackupsStatusAt = (*Stack).backupsStatus //nolint:gochecknoglobals // a name for tests

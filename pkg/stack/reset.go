@@ -42,6 +42,9 @@ func (s *Stack) Reset(ctx context.Context, yes bool) error {
 				return ended{}, err
 			}
 		}
+		if _, err := s.unschedule(ctx); err != nil {
+			return ended{}, err
+		}
 		if err := s.remove(ctx, e, found); err != nil {
 			return ended{}, err
 		}

@@ -27,8 +27,9 @@ type StatusReport struct {
 	Certificate *CertificateStatus `json:"certificate,omitempty"` // that the own database serves, if it is to have one
 	// Certificates are those of the domains; nil if there is none.
 	Certificates *CertificatesStatus `json:"certificates,omitempty"`
-	VolumeBytes  int64               `json:"volume_bytes"`     // of the data volume; 0 if there is none
-	Reboot       *RebootStatus       `json:"reboot,omitempty"` // of the containers that run; nil if none does
+	Backups      *BackupsStatus      `json:"backups,omitempty"` // that cron makes; nil if it makes none
+	VolumeBytes  int64               `json:"volume_bytes"`      // of the data volume; 0 if there is none
+	Reboot       *RebootStatus       `json:"reboot,omitempty"`  // of the containers that run; nil if none does
 }
 
 // ContainerStatus is one container of the stack.
@@ -103,6 +104,9 @@ func (s *Stack) Status(ctx context.Context) error {
 	if c := report.Certificates; c != nil {
 		row("certificates", c.String(), c.more())
 	}
+	if b := report.Backups; b != nil {
+		row("backups", b.text()[0], b.text()[1])
+	}
 	if report.VolumeBytes > 0 {
 		row("data", units.HumanSize(float64(report.VolumeBytes)), s.volumeName(s.engineOnce.value.Info().Kind))
 	}
@@ -128,11 +132,14 @@ func (s *Stack) status(ctx context.Context) (StatusReport, error) {
 		Stack: s.Config.Stack, Containers: []ContainerStatus{},
 		Answers: "not running; start with: mage setup", Schema: "unknown",
 	}
+	var err error
+	if report.Backups, err = s.backupsStatus(time.Now()); err != nil {
+		return report, err
+	}
 	if !s.External() || s.StartsServices() {
 		if err := s.containers(ctx, &report); err != nil {
 			return report, err
 		}
-		var err error
 		if report.Services, err = s.servicesStatus(ctx, ""); err != nil {
 			return report, err
 		}

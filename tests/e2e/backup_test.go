@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -35,7 +36,9 @@ func TestBackup(t *testing.T) {
 			create table "odd ""name" (n int primary key, t text);
 			grant select on "odd ""name" to "a reader"; insert into "odd ""name" select i, repeat(md5(i::text), 9)
 			from generate_series(1, 20000) i;
-			alter role "a reader" set work_mem = '7MB'; select lo_from_bytea(4711, 'large');
+			alter role "a reader" set work_mem = '7MB'; grant pg_read_all_settings to "a reader";
+			revoke temporary on database poststack from public; grant temporary on database poststack to "a reader";
+			select lo_from_bytea(4711, 'large');
 			insert into dns_zones (name, primary_ns, hostmaster) values ('example.org', 'ns1.example.org',
 			'hostmaster@example.org')`)
 		require.NoError(t, err)
@@ -45,6 +48,7 @@ func TestBackup(t *testing.T) {
 		t.Run("a damaged one changes nothing", b.damaged)
 		t.Run("old ones are deleted", b.pruned)
 		t.Run("a restore that is killed leaves the database", b.killed)
+		t.Run("cron makes one", b.scheduled)
 		t.Run("another stack can restore it", b.elsewhere)
 	})
 }
@@ -110,8 +114,8 @@ func (b *backedUp) restored(t *testing.T) {
 
 	before := b.volumes(t)
 	conn := connect(t, b.URL(t))
-	_, err = conn.Exec(t.Context(), `drop table "odd ""name"; drop role "a reader"; create table later ();
-		select lo_unlink(4711)`)
+	_, err = conn.Exec(t.Context(), `drop table "odd ""name"; drop owned by "a reader"; drop role "a reader";
+		create table later (); select lo_unlink(4711)`)
 	require.NoError(t, err)
 	var served int64
 	require.NoError(t,
@@ -128,7 +132,9 @@ func (b *backedUp) restored(t *testing.T) {
 	var later, may bool
 	var large, memory string
 	require.NoError(t, conn.QueryRow(t.Context(), `select to_regclass('later') is not null, has_table_privilege('a reader',
-		'"odd ""name"', 'select'),
+		'"odd ""name"', 'select') and has_database_privilege('a reader', current_database(), 'temporary')
+		and pg_has_role('a reader', 'pg_read_all_settings', 'member')
+		and not has_database_privilege('poststack_nginx', current_database(), 'temporary'),
 		convert_from(lo_get(4711), 'UTF8'), (select rolconfig::text from pg_roles where rolname = 'a reader')`,
 	).Scan(&later, &may, &large, &memory))
 	assert.False(t, later)
@@ -245,6 +251,41 @@ func (b *backedUp) killed(t *testing.T) {
 	}
 	b.OK(t, "db:start")
 	assert.Equal(t, before, b.volumes(t))
+}
+
+// scheduled runs the line of a crontab as cron does, with as good as no environment.
+func (b *backedUp) scheduled(t *testing.T) {
+	dir, table := t.TempDir(), filepath.Join(t.TempDir(), "crontab")
+	program := "#!/bin/sh\ncase $1 in -l) cat '" + table + "' 2>/dev/null || { echo 'no crontab for you' >&2; exit 1; } ;; *) cat >'" + table + "' ;; esac\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "crontab"), []byte(program), 0o755))
+	env := []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
+	lines := func() []string {
+		text, err := os.ReadFile(table)
+		require.NoError(t, err)
+		return strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	}
+	to := filepath.Join(dir, "it's 100% here")
+	require.Zero(t, b.Mage(t, env, "db:backup", "-schedule=weekly").Code, "without a crontab")
+	require.NoError(t, os.WriteFile(table, append([]byte("@daily true\n"), lines()[0]+"\n"...), 0o600))
+	require.Zero(t, b.Mage(t, env, "db:backup", "-schedule=daily", "-all", "-keep=2", "-to="+to).Code)
+	require.Len(t, lines(), 2)
+	assert.Equal(t, "@daily true", lines()[0])
+	fields := strings.SplitN(lines()[1], " ", 6)
+	assert.Equal(t, "3 * * *", strings.Join(fields[1:5], " "))
+	for range 3 {
+		cron := exec.CommandContext(t.Context(), "/bin/sh", "-c", strings.ReplaceAll(fields[5], `\%`, "%"))
+		cron.Dir, cron.Env = "/", []string{"HOME=" + os.Getenv("HOME"), "PATH=/usr/bin:/bin", "SHELL=/bin/sh", "LOGNAME=root"}
+		out, err := cron.CombinedOutput()
+		require.NoError(t, err, string(out))
+		assert.Empty(t, string(out), "cron would mail it")
+	}
+	found, err := filepath.Glob(filepath.Join(to, "*.tar"))
+	require.NoError(t, err)
+	assert.Len(t, found, 2)
+	assert.Regexp(t, `backups +daily +the last was made .*, in `+to, b.OK(t, "status").Stdout)
+	require.Zero(t, b.Mage(t, env, "db:backup", "-schedule=off").Code)
+	assert.Equal(t, []string{"@daily true"}, lines())
+	assert.NotContains(t, b.OK(t, "status").Stdout, "backups")
 }
 
 // awaitCopy waits until rows are restored.

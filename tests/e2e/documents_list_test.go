@@ -23,6 +23,7 @@ func notRun() map[string]reason {
 	system := reason{"it changes the machine", nothing}
 	network := reason{"it needs the internet", nothing}
 	upgraded := reason{"it takes the images of two suites; TestAnotherMajor runs it", nothing}
+	scheduled := reason{"it changes the user's crontab; TestBackup has another one", nothing}
 	verified := reason{"TestVerifyRuntime runs all checks of all images at once", nothing}
 	name := reason{"it names a program and is nothing to type", nothing}
 	terminal := reason{"it waits for a person at a terminal", nothing}
@@ -149,8 +150,10 @@ func notRun() map[string]reason {
 		"mage db:restore FILE -all": {
 			"FILE stands for the reader's; TestBackup_all restores one", nothing,
 		},
-		"mage db:upgrade":          upgraded,
-		"mage db:upgrade -dropOld": upgraded,
+		"mage db:backup -schedule=daily -all -verify -keep=14":  scheduled,
+		"mage db:backup -schedule=off":                          scheduled,
+		"mage db:upgrade":                                       upgraded,
+		"mage db:upgrade -dropOld":                              upgraded,
 		"POSTSTACK_DEBIAN_SUITE=bookworm mage db:upgrade -back": upgraded,
 		"mage demo":                                               {"TestDemo runs it", nothing},
 		"mage demo -remove":                                       {"TestDemo runs it", nothing},

@@ -1,0 +1,195 @@
+package stack
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/runner"
+)
+
+// schedule is what cron has been told, in a file of the state directory.
+type schedule struct {
+	Every string    `json:"every"`
+	Dir   string    `json:"dir"`   // of the backups
+	Since time.Time `json:"since"` // when it was told
+}
+
+// period is how a schedule is written in a crontab, with the minute first, and how long it is.
+type period struct {
+	fields string
+	length time.Duration
+}
+
+// noSchedule ends what cron does.
+const noSchedule = "off"
+
+// periods are the schedules. The nights are those of the machine's clock.
+func periods() map[string]period {
+	return map[string]period{
+		"hourly": {"%d * * * *", time.Hour}, "daily": {"%d 3 * * *", 24 * time.Hour}, "weekly": {"%d 3 * * 0", 7 * 24 * time.Hour},
+	}
+}
+
+func (s *Stack) scheduleFile() string   { return filepath.Join(s.Config.StateDir, "backup.json") }
+func (s *Stack) scheduleScript() string { return filepath.Join(s.Config.StateDir, "backup.sh") }
+
+// schedule reads it; nil is none.
+func (s *Stack) schedule() (*schedule, error) {
+	text, err := os.ReadFile(s.scheduleFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil //nolint:nilnil // most stacks have none
+	}
+	var out schedule
+	if err == nil {
+		err = json.Unmarshal(text, &out)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the schedule of backups: %w", err)
+	}
+	return &out, nil
+}
+
+// ScheduleBackup has cron make backups with those options, or no more.
+func (s *Stack) ScheduleBackup(ctx context.Context, every string, o BackupOptions) error {
+	return s.run(ctx, "db:backup", Unexpected, func(ctx context.Context, r event.Reporter) (ended, error) {
+		if every == noSchedule {
+			had, err := s.unschedule(ctx)
+			if err != nil || had {
+				return ended{Outcome: event.Done, Text: "cron makes no backups of this stack any more"}, err
+			}
+			return ended{Outcome: event.Unchanged, Text: "cron makes no backups of this stack"}, nil
+		}
+		p, known := periods()[every]
+		if !known || o.Keep < 0 {
+			return ended{}, &UsageError{
+				Reason: fmt.Sprintf("-schedule=%s -keep=%d: it is hourly, daily, weekly or off, and how many stay, from 1", every, o.Keep),
+			}
+		}
+		var err error
+		if o.To, err = filepath.Abs(cmp.Or(o.To, s.Config.BackupDir())); err != nil {
+			return ended{}, &UsageError{Reason: err.Error()}
+		}
+		script, err := s.backupScript(o)
+		if err != nil {
+			return ended{}, err
+		}
+		if o.Keep == 0 {
+			r.Notice("all backups stay, until the disk is full; -keep=14 has the newest 14 stay")
+		}
+		plan := schedule{Every: every, Dir: o.To, Since: time.Now()}
+		text, err := json.Marshal(plan)
+		if err == nil {
+			err = keep("schedule", s.scheduleScript(), script)
+		}
+		if err == nil {
+			err = s.crontab(ctx, fmt.Sprintf(p.fields, s.minute())+" "+s.cronCommand())
+		}
+		if err == nil {
+			err = keep("schedule", s.scheduleFile(), string(text))
+		}
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("cron makes a backup %s, in %s", every, plan.Dir)}, err
+	})
+}
+
+// minute spreads the stacks of a machine over the hour.
+func (s *Stack) minute() uint32 {
+	of := fnv.New32()
+	_, _ = of.Write([]byte(s.Config.StateDir)) // never fails
+	return of.Sum32() % 60
+}
+
+// cronCommand runs the script. To cron a percent sign is the end of the line, whatever quotes it (crontab(5)).
+func (s *Stack) cronCommand() string {
+	return "sh " + strings.ReplaceAll(quoted(s.scheduleScript()), "%", `\%`)
+}
+
+// quoted is a word of the shell.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// backupScript makes a backup with the settings of this run. Cron has next to none of its variables; poststack.yaml is read
+// each time.
+func (s *Stack) backupScript(o BackupOptions) (string, error) {
+	var set strings.Builder
+	carry := []string{
+		"PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST",
+	}
+	for _, setting := range s.Config.Settings() {
+		if setting.Source != "environment "+setting.Env || slices.Contains([]string{"output", "trace", "log.level"}, setting.Key) {
+			continue
+		}
+		if setting.Secret {
+			return "", &UsageError{Reason: fmt.Sprintf(
+				"%s is set in the environment, which cron does not know, and is not for a script: write it to poststack.yaml (%s)",
+				setting.Env, setting.Key)}
+		}
+		carry = append(carry, setting.Env)
+	}
+	for _, name := range carry {
+		if value := s.Getenv(name); value != "" {
+			fmt.Fprintf(&set, "export %s=%s\n", name, quoted(value))
+		}
+	}
+	flags := ""
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{
+		{"-all", o.All}, {"-verify", o.Verify}, {"-keep=" + strconv.Itoa(o.Keep), o.Keep > 0}, {"-to=" + o.To, true},
+	} {
+		if f.set {
+			flags += " " + quoted(f.name)
+		}
+	}
+	return "# Written by mage db:backup -schedule, which has cron run it. mage db:backup -schedule=off ends that.\n" +
+		set.String() + "cd " + quoted(s.Config.Root) + " || exit 1\nPOSTSTACK_OUTPUT=quiet exec bin/poststack db:backup" + flags + "\n", nil
+}
+
+// crontab puts a line into the user's crontab in the place of the one of this stack; "" puts none.
+func (s *Stack) crontab(ctx context.Context, line string) error {
+	failed := func(err error) error {
+		if errors.Is(err, runner.ErrNotFound) {
+			return &UsageError{Reason: "there is no cron on this machine, which makes backups: install it (Debian: apt-get install cron), " +
+				"or use a timer of systemd, as docs/backup.md says"}
+		}
+		return fmt.Errorf("change crontab: %w", err)
+	}
+	had, err := s.Runner.Run(ctx, runner.Command{Program: "crontab", Args: []string{"-l"}, Env: []string{"LC_ALL=C"}})
+	if err != nil && !strings.Contains(had.Stderr, "no crontab for") {
+		return failed(err)
+	}
+	lines := strings.SplitAfter(had.Stdout, "\n")
+	wanted := slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return strings.Contains(l, s.cronCommand()) })
+	if line != "" {
+		wanted = append(wanted, line+"\n")
+	}
+	if slices.Equal(lines, wanted) {
+		return nil
+	}
+	in := strings.NewReader(strings.Join(wanted, ""))
+	if _, err := s.Runner.Run(ctx, runner.Command{Program: "crontab", Args: []string{"-"}, Stdin: in}); err != nil {
+		return failed(err)
+	}
+	return nil
+}
+
+// unschedule ends what cron does, and tells whether it did something.
+func (s *Stack) unschedule(ctx context.Context) (had bool, err error) {
+	if _, err := os.Stat(s.scheduleScript()); errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err := s.crontab(ctx, ""); err != nil {
+		return true, err
+	}
+	return true, errors.Join(forgetFile(s.scheduleFile()), forgetFile(s.scheduleScript()))
+}

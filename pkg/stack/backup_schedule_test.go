@@ -1,0 +1,65 @@
+package stack_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poststack/poststack/pkg/backup"
+	"github.com/poststack/poststack/pkg/stack"
+)
+
+func TestScheduleBackup_refuses(t *testing.T) {
+	t.Parallel()
+	for every, o := range map[string]stack.BackupOptions{"nightly": {}, "daily": {Keep: -1}} {
+		_, err := newBench(t).phase(t, func(s *stack.Stack, ctx context.Context) error { return s.ScheduleBackup(ctx, every, o) })
+		require.ErrorContains(t, err, "hourly, daily, weekly or off")
+		assert.Equal(t, 2, stack.ExitStatus(err))
+	}
+}
+
+func TestBackupsStatus(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		every string
+		since time.Duration // ago
+		last  time.Duration // ago; 0 is none
+		late  bool
+		stack string
+	}{
+		"none yet":                       {every: "daily", since: time.Hour},
+		"none since long":                {every: "daily", since: 31 * time.Hour, late: true},
+		"one of this night":              {every: "daily", since: 99 * time.Hour, last: 9 * time.Hour},
+		"one that waited for another":    {every: "hourly", since: 99 * time.Hour, last: 119 * time.Minute},
+		"one of two nights ago":          {every: "daily", since: 99 * time.Hour, last: 33 * time.Hour, late: true},
+		"one of another day of the week": {every: "weekly", since: 999 * time.Hour, last: 99 * time.Hour},
+		"one of another stack":           {every: "daily", since: 99 * time.Hour, last: 9 * time.Hour, late: true, stack: "other"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			dir := t.TempDir()
+			require.NoError(t, os.MkdirAll(b.config.StateDir, 0o700))
+			plan, err := json.Marshal(map[string]any{"every": c.every, "dir": dir, "since": now.Add(-c.since)})
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(b.config.StateDir, "backup.json"), plan, 0o600))
+			if c.last > 0 {
+				h := backup.Header{Stack: cmp.Or(c.stack, b.config.Stack), Database: b.config.Database.Name, Created: now.Add(-c.last)}
+				backedUp(t, filepath.Join(dir, "one.tar"), h)
+			}
+			s, _, _ := b.open(t)
+			got, err := stack.BackupsStatusAt(s, now)
+			require.NoError(t, err)
+			assert.Equal(t, c.late, got.Late)
+			assert.Equal(t, c.last > 0 && c.stack == "", got.Last != nil)
+		})
+	}
+}
