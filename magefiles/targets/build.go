@@ -62,10 +62,15 @@ func building(name string) work {
 }
 
 // All builds every image of which an input changed. With -force it builds unchanged ones too; with -noCache, builds
-// ignore the layer cache of the engine. Settings: those of build:base. Example: mage build:all -force
-func (Build) All(ctx context.Context, force, noCache *bool) error {
+// ignore the layer cache of the engine. With -renew those are built anew that Debian has updates for, with all that stands on
+// them; mage setup then takes them into use. Settings: those of build:base. Example: mage build:all -renew
+func (Build) All(ctx context.Context, force, noCache, renew *bool) error {
 	ctx = stack.WithBuild(ctx, stack.BuildOptions{Force: orZero(force), NoCache: orZero(noCache)})
-	return phase(ctx, (*stack.Stack).BuildRest, Build.Postgres, Build.Liquibase)
+	needs := []any{Build.Postgres, Build.Liquibase}
+	if orZero(renew) {
+		needs = append(needs, before((*stack.Stack).LookForUpdates))
+	}
+	return phase(ctx, (*stack.Stack).BuildRest, needs...)
 }
 
 // buildStages builds the images that Liquibase's takes files from, beside the base image.
@@ -74,13 +79,14 @@ func buildStages(ctx context.Context) error {
 }
 
 // Images lists the images with their tags, size, age and digest, and whether they are current. It builds nothing.
-// With -sbom=NAME it prints what one is made of, as a bill of materials in CycloneDX's JSON: Debian's packages, what
-// was fetched for it, and the modules of Go programs. Example: mage images -sbom=postgres
-func Images(ctx context.Context, sbom *string) error {
+// With -updates it asks Debian which packages of them have updates, and how many of these are of security, from a
+// disposable container. With -sbom=NAME it prints what one is made of, as a bill of materials in CycloneDX's JSON:
+// Debian's packages, what was fetched for it, and the modules of Go programs. Example: mage images -sbom=postgres
+func Images(ctx context.Context, sbom *string, updates *bool) error {
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
 		if sbom != nil {
 			return s.BillOfMaterials(ctx, *sbom)
 		}
-		return s.Images(ctx)
+		return s.Images(ctx, orZero(updates))
 	})
 }

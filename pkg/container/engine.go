@@ -37,6 +37,7 @@ type Engine interface {
 	ContainerInspect(ctx context.Context, nameOrID string) (engine.Container, error)
 	ContainerList(ctx context.Context, labels map[string]string) ([]engine.Container, error)
 	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
+	ImageInspect(ctx context.Context, ref engine.Ref) (engine.Image, error)
 	VolumeInspect(ctx context.Context, name string) (engine.Volume, error)
 	VolumeCreate(ctx context.Context, name string, labels map[string]string) error
 	NetworkInspect(ctx context.Context, name string) (engine.Network, error)

@@ -72,7 +72,7 @@ func Ensure(ctx context.Context, e Engine, s Service, found engine.Container) (e
 	change := Made
 	switch {
 	case found.ID == "":
-	case !s.Declares(found):
+	case !s.Declares(found), renewed(ctx, e, s, found):
 		change = Replaced
 	case Fault(found) != "":
 		change = Mended
@@ -99,6 +99,13 @@ func (s Service) outdated(c engine.Container) bool {
 		value, set := s.Spec.Env[name]
 		return set && !slices.Contains(c.Env, name+"="+value)
 	})
+}
+
+// renewed tells whether the image of that name is another one than the container was made of: it was built anew, such as for
+// updates of Debian's.
+func renewed(ctx context.Context, e Engine, s Service, c engine.Container) bool {
+	img, err := e.ImageInspect(ctx, s.Spec.Image)
+	return err == nil && img.ID != c.Image // one that is not in the store replaces nothing
 }
 
 // owns returns a [*ForeignError] unless the container is the service's own.

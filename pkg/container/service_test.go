@@ -98,6 +98,19 @@ func TestEnsure(t *testing.T) {
 		assert.Equal(t, first.ID, second.ID)
 		assert.Equal(t, 1, called(e, "ContainerStart"))
 	})
+	t.Run("replaces what was made of another image of that name, if there is one", func(t *testing.T) {
+		t.Parallel()
+		e := newEngine()
+		first, _ := ensure(t, e, service())
+		ref := service().Spec.Image
+		require.NoError(t, e.ImageTag(t.Context(), e.AddImage(engine.Image{Tags: []engine.Ref{"renewed:1"}}), ref))
+		second, change := ensure(t, e, service())
+		assert.Equal(t, container.Replaced, change)
+		assert.NotEqual(t, first.ID, second.ID)
+		require.NoError(t, e.ImageRemove(t.Context(), ref))
+		_, change = ensure(t, e, service())
+		assert.Equal(t, container.Kept, change)
+	})
 	t.Run("starts what was stopped", func(t *testing.T) {
 		t.Parallel()
 		e := newEngine()

@@ -124,6 +124,9 @@ func (s *Stack) build(ctx context.Context, phase, name string) error {
 			return ended{}, err
 		}
 		asked, _ := ctx.Value(buildKey{}).(BuildOptions)
+		s.mu.Lock()
+		asked.NoCache = asked.NoCache || s.renew[name]
+		s.mu.Unlock()
 		res, err := builder.Build(ctx, name, image.Options{Force: asked.Force, NoCache: asked.NoCache, Renewal: &s.renewal},
 			r)
 		if err != nil {
@@ -192,18 +195,30 @@ func (s *Stack) imageRef(name string) (engine.Ref, error) {
 	return image.DigestRef(name, digest), nil
 }
 
-// Images reports every image of the catalogue: its tags, size, age and digest, and whether it is current.
-func (s *Stack) Images(ctx context.Context) error {
+// Images reports every image of the catalogue: its tags, size, age and digest, and whether it is current; with updates also
+// what Debian has for those that are.
+func (s *Stack) Images(ctx context.Context, updates bool) error {
 	builder, err := s.builder(ctx)
 	if err != nil {
 		return s.failure("images", Unexpected, err)
 	}
-	images, err := builder.Images(ctx)
+	found, err := builder.Images(ctx)
 	if err != nil {
 		return s.failure("images", Unexpected, err)
 	}
+	var waits map[string][]UpdateData
+	if updates {
+		if waits, err = s.updates(ctx, s.Sink.For("images")); err != nil {
+			return s.failure("images", Unexpected, err)
+		}
+	}
+	images := make([]ImageStatus, len(found))
 	report := event.Report{Header: []string{"image", "state", "digest", "tags", "size", "age", "id"}, Data: images}
-	for _, i := range images {
+	if updates {
+		report.Header = append(report.Header, "updates")
+	}
+	for n, i := range found {
+		images[n].Status = i
 		row := []string{i.Name, "not built", "", "", "", "", ""}
 		if i.Built {
 			row = []string{
@@ -213,6 +228,12 @@ func (s *Stack) Images(ctx context.Context) error {
 		}
 		if i.Built && !i.Current {
 			row[1] = "outdated"
+		}
+		if of, asked := waits[i.Name]; asked {
+			images[n].Updates = &of
+			row = append(row, waiting(of))
+		} else if updates {
+			row = append(row, "")
 		}
 		report.Rows = append(report.Rows, row)
 	}

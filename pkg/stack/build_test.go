@@ -88,7 +88,7 @@ func TestBuild_failure(t *testing.T) {
 			_, err := b.phase(t, build)
 			assert.ErrorContains(t, err, "containers/extra/image.yaml:1: ")
 		}
-		_, err := b.phase(t, (*stack.Stack).Images)
+		_, err := b.phase(t, func(s *stack.Stack, ctx context.Context) error { return s.Images(ctx, false) })
 		assert.ErrorContains(t, err, "containers/extra/image.yaml:1: ")
 	})
 	t.Run("an image without its parent", func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestImages(t *testing.T) {
 		ID: "sha256:0123456789abcdef0123456789abcdef", Tags: []engine.Ref{image.LatestRef("extra")}, SizeBytes: 4e8,
 		Created: time.Now().Add(-3 * time.Hour),
 	})
-	j, err := b.phase(t, (*stack.Stack).Images)
+	j, err := b.phase(t, func(s *stack.Stack, ctx context.Context) error { return s.Images(ctx, false) })
 	require.NoError(t, err)
 	rows := map[string][]string{}
 	for _, row := range j.last(t, event.Result).Report.Rows {
@@ -143,7 +143,7 @@ func TestImages_failure(t *testing.T) {
 	b := newBench(t)
 	broken := errors.New("broken")
 	b.engine.OnCall = func(string, string) error { return broken }
-	_, err := b.phase(t, (*stack.Stack).Images)
+	_, err := b.phase(t, func(s *stack.Stack, ctx context.Context) error { return s.Images(ctx, false) })
 	assert.ErrorIs(t, err, broken)
 	assert.Equal(t, 1, stack.ExitStatus(err))
 }

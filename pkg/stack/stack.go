@@ -92,6 +92,7 @@ type Stack struct {
 
 	mu    sync.Mutex
 	built map[string]image.Result // by name
+	renew map[string]bool         // images that are built without a cache
 
 	renewal image.Renewal // of Debian, for the builds of this run
 }

@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -190,7 +191,7 @@ func TestEngineStatus_without_any(t *testing.T) {
 
 	_, err = b.phase(t, (*stack.Stack).Down)
 	assert.Equal(t, 3, stack.ExitStatus(err))
-	_, err = b.phase(t, (*stack.Stack).Images)
+	_, err = b.phase(t, func(s *stack.Stack, ctx context.Context) error { return s.Images(ctx, false) })
 	assert.Equal(t, 3, stack.ExitStatus(err))
 	b.config.Engine = "nonsense"
 	_, err = b.phase(t, (*stack.Stack).EngineStatus)
