@@ -21,6 +21,8 @@ type Status struct {
 	Tags        []engine.Ref   `json:"tags"`         // not nil
 	SizeBytes   int64          `json:"size_bytes"`
 	Created     *time.Time     `json:"created"` // nil unless built
+	// Updates are what Debian has for it; nil unless that was asked, and it is current.
+	Updates *[]Update `json:"updates,omitempty"`
 }
 
 // Images lists every image of the catalogue, parents first, built or not. It builds nothing.

@@ -19,6 +19,7 @@ import (
 type BuildOptions struct {
 	Force   bool // build unchanged images too
 	NoCache bool // ignore the engine's layer cache
+	Renew   bool // do so for what Debian has updates for
 }
 
 // buildKey finds the build options in a context.
@@ -202,23 +203,21 @@ func (s *Stack) Images(ctx context.Context, updates bool) error {
 	if err != nil {
 		return s.failure("images", Unexpected, err)
 	}
-	found, err := builder.Images(ctx)
+	images, err := builder.Images(ctx)
 	if err != nil {
 		return s.failure("images", Unexpected, err)
 	}
-	var waits map[string][]UpdateData
+	var waits map[string][]image.Update
 	if updates {
 		if waits, err = s.updates(ctx, s.Sink.For("images")); err != nil {
 			return s.failure("images", Unexpected, err)
 		}
 	}
-	images := make([]ImageStatus, len(found))
 	report := event.Report{Header: []string{"image", "state", "digest", "tags", "size", "age", "id"}, Data: images}
 	if updates {
 		report.Header = append(report.Header, "updates")
 	}
-	for n, i := range found {
-		images[n].Status = i
+	for n, i := range images {
 		row := []string{i.Name, "not built", "", "", "", "", ""}
 		if i.Built {
 			row = []string{
