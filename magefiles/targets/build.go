@@ -62,13 +62,12 @@ func building(name string) work {
 }
 
 // All builds every image of which an input changed. With -force it builds unchanged ones too; with -noCache, builds
-// ignore the layer cache of the engine. With -renew those are built anew that Debian has updates for, with all that stands on
-// them; mage setup then takes them into use. Settings: those of build:base. Example: mage build:all -renew
+// ignore the layer cache of the engine. With -renew those are built anew that Debian has updates for, with all that
+// stands on them; mage setup then takes them into use. Settings: those of build:base. Example: mage build:all -renew
 func (Build) All(ctx context.Context, force, noCache, renew *bool) error {
 	o := stack.BuildOptions{Force: orZero(force), NoCache: orZero(noCache), Renew: orZero(renew)}
-	return phase(
-		stack.WithBuild(ctx, o), (*stack.Stack).BuildRest, before((*stack.Stack).LookForUpdates), Build.Postgres, Build.Liquibase,
-	)
+	return phase(stack.WithBuild(ctx, o), (*stack.Stack).BuildRest,
+		before((*stack.Stack).LookForUpdates), Build.Postgres, Build.Liquibase)
 }
 
 // buildStages builds the images that Liquibase's takes files from, beside the base image.

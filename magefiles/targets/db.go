@@ -73,10 +73,11 @@ func (DB) Restore(ctx context.Context, file string, all, yes *bool) error {
 	}, own(Build.Postgres))
 }
 
-// Upgrade takes Poststack's own database to the PostgreSQL of the Debian suite that is set. That is from 15 of bookworm to
-// 17 of trixie: into a new volume, compared, and only then in use. Nobody can write meanwhile: the server stops first, and
-// services wait. The former volume stays. -back goes back to it, which loses what was written since, after a question; -yes
-// asks nothing. -dropOld removes it. Settings: POSTSTACK_DEBIAN_SUITE, POSTSTACK_TIMEOUT_START. Example: mage db:upgrade
+// Upgrade takes Poststack's own database to the PostgreSQL of the Debian suite that is set. That is from 15 of
+// bookworm to 17 of trixie: into a new volume, compared, and only then in use. Nobody can write meanwhile: the server
+// stops first, and services wait. The former volume stays. -back goes back to it, which loses what was written since,
+// after a question; -yes asks nothing. -dropOld removes it. Settings: POSTSTACK_DEBIAN_SUITE,
+// POSTSTACK_TIMEOUT_START. Example: mage db:upgrade
 func (DB) Upgrade(ctx context.Context, back, dropOld, yes *bool) error {
 	o := stack.UpgradeOptions{Back: orZero(back), DropOld: orZero(dropOld), Yes: orZero(yes)}
 	return phase(

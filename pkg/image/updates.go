@@ -14,8 +14,8 @@ type Update struct {
 	Security bool   `json:"security"`
 }
 
-// UpdatesStatus is where [AskForUpdates] looks for the files in which dpkg keeps what is installed in an image, each with the
-// name of its image.
+// UpdatesStatus is where [AskForUpdates] looks for the files in which dpkg keeps what is installed in an image, each
+// with the name of its image.
 const UpdatesStatus = "/tmp/status/"
 
 // AskForUpdates is a script of bash that has apt read its lists, and compare each image's packages with them. Their

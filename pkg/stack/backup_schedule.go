@@ -37,7 +37,9 @@ const noSchedule = "off"
 // periods are the schedules. The nights are those of the machine's clock.
 func periods() map[string]period {
 	return map[string]period{
-		"hourly": {"%d * * * *", time.Hour}, "daily": {"%d 3 * * *", 24 * time.Hour}, "weekly": {"%d 3 * * 0", 7 * 24 * time.Hour},
+		"hourly": {"%d * * * *", time.Hour},
+		"daily":  {"%d 3 * * *", 24 * time.Hour},
+		"weekly": {"%d 3 * * 0", 7 * 24 * time.Hour},
 	}
 }
 
@@ -72,9 +74,8 @@ func (s *Stack) ScheduleBackup(ctx context.Context, every string, o BackupOption
 		}
 		p, known := periods()[every]
 		if !known || o.Keep < 0 {
-			return ended{}, &UsageError{
-				Reason: fmt.Sprintf("-schedule=%s -keep=%d: it is hourly, daily, weekly or off, and how many stay, from 1", every, o.Keep),
-			}
+			return ended{}, &UsageError{Reason: fmt.Sprintf("-schedule=%s -keep=%d: "+
+				"it is hourly, daily, weekly or off, and how many stay, from 1", every, o.Keep)}
 		}
 		var err error
 		if o.To, err = filepath.Abs(cmp.Or(o.To, s.Config.BackupDir())); err != nil {
@@ -117,15 +118,17 @@ func (s *Stack) cronCommand() string {
 // quoted is a word of the shell.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// backupScript makes a backup with the settings of this run. Cron has next to none of its variables; poststack.yaml is read
-// each time.
+// backupScript makes a backup with the settings of this run. Cron has next to none of its variables; poststack.yaml
+// is read each time.
 func (s *Stack) backupScript(o BackupOptions) (string, error) {
 	var set strings.Builder
 	carry := []string{
-		"PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST",
+		"PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR",
+		"DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST",
 	}
+	passing := []string{"output", "trace", "log.level"}
 	for _, setting := range s.Config.Settings() {
-		if setting.Source != "environment "+setting.Env || slices.Contains([]string{"output", "trace", "log.level"}, setting.Key) {
+		if setting.Source != "environment "+setting.Env || slices.Contains(passing, setting.Key) {
 			continue
 		}
 		if setting.Secret {
@@ -152,15 +155,16 @@ func (s *Stack) backupScript(o BackupOptions) (string, error) {
 		}
 	}
 	return "# Written by mage db:backup -schedule, which has cron run it. mage db:backup -schedule=off ends that.\n" +
-		set.String() + "cd " + quoted(s.Config.Root) + " || exit 1\nPOSTSTACK_OUTPUT=quiet exec bin/poststack db:backup" + flags + "\n", nil
+		set.String() + "cd " + quoted(s.Config.Root) + " || exit 1\n" +
+		"POSTSTACK_OUTPUT=quiet exec bin/poststack db:backup" + flags + "\n", nil
 }
 
 // crontab puts a line into the user's crontab in the place of the one of this stack; "" puts none.
 func (s *Stack) crontab(ctx context.Context, line string) error {
 	failed := func(err error) error {
 		if errors.Is(err, runner.ErrNotFound) {
-			return &UsageError{Reason: "there is no cron on this machine, which makes backups: install it (Debian: apt-get install cron), " +
-				"or use a timer of systemd, as docs/backup.md says"}
+			return &UsageError{Reason: "there is no cron on this machine, which makes backups: install it " +
+				"(Debian: apt-get install cron), or use a timer of systemd, as docs/backup.md says"}
 		}
 		return fmt.Errorf("change crontab: %w", err)
 	}

@@ -19,7 +19,9 @@ import (
 func TestScheduleBackup_refuses(t *testing.T) {
 	t.Parallel()
 	for every, o := range map[string]stack.BackupOptions{"nightly": {}, "daily": {Keep: -1}} {
-		_, err := newBench(t).phase(t, func(s *stack.Stack, ctx context.Context) error { return s.ScheduleBackup(ctx, every, o) })
+		_, err := newBench(t).phase(t, func(s *stack.Stack, ctx context.Context) error {
+			return s.ScheduleBackup(ctx, every, o)
+		})
 		require.ErrorContains(t, err, "hourly, daily, weekly or off")
 		assert.Equal(t, 2, stack.ExitStatus(err))
 	}
@@ -41,7 +43,7 @@ func TestBackupsStatus(t *testing.T) {
 		"one that waited for another":    {every: "hourly", since: 99 * time.Hour, last: 119 * time.Minute},
 		"one of two nights ago":          {every: "daily", since: 99 * time.Hour, last: 33 * time.Hour, late: true},
 		"one of another day of the week": {every: "weekly", since: 999 * time.Hour, last: 99 * time.Hour},
-		"one of another stack":           {every: "daily", since: 99 * time.Hour, last: 9 * time.Hour, late: true, stack: "other"},
+		"one of another stack":           {every: "daily", since: 99 * time.Hour, last: time.Hour, late: true, stack: "o"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -52,8 +54,9 @@ func TestBackupsStatus(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(b.config.StateDir, "backup.json"), plan, 0o600))
 			if c.last > 0 {
-				h := backup.Header{Stack: cmp.Or(c.stack, b.config.Stack), Database: b.config.Database.Name, Created: now.Add(-c.last)}
-				backedUp(t, filepath.Join(dir, "one.tar"), h)
+				backedUp(t, filepath.Join(dir, "one.tar"), backup.Header{
+					Stack: cmp.Or(c.stack, b.config.Stack), Database: b.config.Database.Name, Created: now.Add(-c.last),
+				})
 			}
 			s, _, _ := b.open(t)
 			got, err := stack.BackupsStatusAt(s, now)

@@ -99,10 +99,10 @@ func rowsDiffer(want, got map[string]int64) string {
 	return ""
 }
 
-// rolesSQL makes the roles of a database, its settings and the grants on it anew. Roles are not in a dump, and what a dump grants to them
-// needs them. They are those that the database refers to, on a server of our own all of them; without the one that owns
-// it, and without the logins of services, which each stack makes for itself. Their passwords are there where the server
-// shows them. A role that exists is left as it is.
+// rolesSQL makes the roles of a database, its settings and the grants on it anew. Roles are not in a dump, and what a
+// dump grants to them needs them. They are those that the database refers to, on a server of our own all of them;
+// without the one that owns it, and without the logins of services, which each stack makes for itself. Their
+// passwords are there where the server shows them. A role that exists is left as it is.
 const rolesSQL = `with own as (select oid as id, datacl from pg_database where datname = current_database()),
 wanted as (
   select r.* from %s r where rolname !~ '^pg_' and rolname <> current_user and rolname <> all ($1)
@@ -142,7 +142,8 @@ select coalesce(string_agg(line, E'\n' order by place, line) || E'\n', '') from 
       then value else quote_literal(value) end, '%%', '%%%%'))
   from setting
   union all
-  select 4, 'do $make$ begin execute format(''revoke all on database %%I from public'', current_database()); end $make$;'
+  select 4, format('do $make$ begin execute format(%%L, current_database()); end $make$;',
+    'revoke all on database %%I from public')
   from own where datacl is not null
   union all
   select 5, format('do $make$ begin execute format(%%L, current_database()); end $make$;',

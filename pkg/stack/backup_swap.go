@@ -207,7 +207,8 @@ func (r *restoring) stopServer(ctx context.Context) error {
 	return container.Stop(ctx, r.engine, r.server, r.Config.Timeout.Stop)
 }
 
-// startServer has it run again as it was found, of the image that it was of: another one may not be able to read its data.
+// startServer has it run again as it was found, of the image that it was of: another one may not be able to read its
+// data.
 func (r *restoring) startServer(ctx context.Context) error {
 	if r.server.State != engine.Running {
 		return nil
@@ -217,9 +218,21 @@ func (r *restoring) startServer(ctx context.Context) error {
 		return err
 	}
 	if c.ID == r.server.ID {
-		return r.engine.ContainerStart(ctx, c.ID)
+		return r.startSame(ctx, c)
 	}
 	r.remember(image.Result{Name: postgresImage, DigestRef: engine.Ref(r.server.Image)})
 	_, err = r.startOwn(ctx, r.engine, r.report)
 	return err
+}
+
+// startSame has the very container run and answer.
+func (r *restoring) startSame(ctx context.Context, c engine.Container) error {
+	target, err := r.Target(ctx)
+	if err == nil {
+		err = r.engine.ContainerStart(ctx, c.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return r.await(ctx, r.engine, c, target)
 }

@@ -31,7 +31,8 @@ type trial struct {
 	password secret.Value
 	keys     keys
 	take     func(ctx context.Context, member string, r io.Reader) error // of volumes; nil leaves them
-	sameDump bool                                                        // the image's own pg_dump wrote the text of the schema
+
+	sameDump bool // the text of the schema is of the image's own pg_dump
 
 	c      engine.Container
 	target database.Target

@@ -26,8 +26,8 @@ func (e *MajorError) Error() string {
 		"(POSTSTACK_DEBIAN_SUITE)", e.Volume, e.Has, e.Image, e.Wants, e.Wants, e.Has)
 }
 
-// checkMajor refuses to replace a container by one of an image whose PostgreSQL cannot read the data. Where the version of
-// either is silent, the image's entrypoint is left to judge.
+// checkMajor refuses to replace a container by one of an image whose PostgreSQL cannot read the data. Where the
+// version of either is silent, the image's entrypoint is left to judge.
 func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Service, c engine.Container) error {
 	if service.Declares(c) || c.ID != "" && !mounts(c, s.volumeName(e.Info().Kind)) {
 		return nil
@@ -45,8 +45,8 @@ func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Serv
 	}
 }
 
-// majors are the major version of the data, and that of the image of a container that is to serve them; "" is none, or one
-// that cannot be told. A container's own data directory tells the one, the packages of the image the other.
+// majors are the major version of the data, and that of the image of a container that is to serve them; "" is none,
+// or one that cannot be told. A container's own data directory tells the one, the packages of the image the other.
 func (s *Stack) majors(
 	ctx context.Context, e Engine, c engine.Container, spec engine.ContainerSpec,
 ) (has, wants string, err error) {

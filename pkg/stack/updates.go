@@ -13,43 +13,13 @@ import (
 
 // updates asks Debian for newer packages of the images that are current. Those that are not built are left out.
 func (s *Stack) updates(ctx context.Context, r event.Reporter) (found map[string][]image.Update, err error) {
-	images, err := s.catalogue()
-	if err != nil {
-		return nil, err
-	}
 	e, err := s.engine(ctx)
 	if err != nil {
 		return nil, err
 	}
-	spec := engine.ContainerSpec{User: "root", HostNetwork: true, Env: map[string]string{}}
-	for _, name := range images.Names() {
-		ref, err := s.imageRef(name)
-		if err != nil {
-			return nil, err
-		}
-		built, err := e.ImageInspect(ctx, ref)
-		if errors.Is(err, engine.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if name == baseImage {
-			spec.Image = ref
-		}
-		status, err := s.fileOf(ctx, e, engine.ContainerSpec{Image: engine.Ref(built.ID)}, dpkgStatus)
-		if err != nil {
-			return nil, err
-		}
-		spec.Files = append(spec.Files, engine.File{Path: image.UpdatesStatus + name, Mode: 0o644, Content: status})
-	}
-	if spec.Image == "" {
-		return map[string][]image.Update{}, nil
-	}
-	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy"} {
-		if value := s.Getenv(name); value != "" {
-			spec.Env[name] = value
-		}
+	spec, err := s.askingForUpdates(ctx, e)
+	if err != nil || spec.Image == "" {
+		return nil, err
 	}
 	r.Step("asking Debian for updates")
 	id, err := startIdle(ctx, e, baseImage, spec)
@@ -62,6 +32,39 @@ func (s *Stack) updates(ctx context.Context, r event.Reporter) (found map[string
 		err = fmt.Errorf("ask Debian for updates: %s", strings.TrimSpace(res.Stderr))
 	}
 	return image.ParseUpdates(res.Stdout), err
+}
+
+// askingForUpdates is a container of the base image that has what dpkg says of each image; without an image if the base
+// is not built.
+func (s *Stack) askingForUpdates(ctx context.Context, e Engine) (engine.ContainerSpec, error) {
+	spec := engine.ContainerSpec{User: "root", HostNetwork: true, Env: map[string]string{}}
+	images, err := s.catalogue()
+	if err != nil {
+		return spec, err
+	}
+	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy"} {
+		if value := s.Getenv(name); value != "" {
+			spec.Env[name] = value
+		}
+	}
+	for _, name := range images.Names() {
+		ref, err := s.imageRef(name)
+		if err != nil {
+			return spec, err
+		}
+		status, err := s.fileOf(ctx, e, engine.ContainerSpec{Image: ref}, dpkgStatus)
+		if errors.Is(err, engine.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return spec, err
+		}
+		if name == baseImage {
+			spec.Image = ref
+		}
+		spec.Files = append(spec.Files, engine.File{Path: image.UpdatesStatus + name, Mode: 0o644, Content: status})
+	}
+	return spec, nil
 }
 
 // waiting says how many updates there are.
@@ -82,9 +85,9 @@ func waiting(updates []image.Update) string {
 	return text
 }
 
-// LookForUpdates has the builds of this run take nothing from a cache for the images that Debian has updates for. All images
-// stand on Debian's own: where it has some for one that stands on nothing else, all are built anew. It does nothing unless
-// that was asked for.
+// LookForUpdates has the builds of this run take nothing from a cache for the images that Debian has updates for. All
+// images stand on Debian's own: where it has some for one that stands on nothing else, all are built anew. It does
+// nothing unless that was asked for.
 func (s *Stack) LookForUpdates(ctx context.Context) error {
 	if asked, _ := ctx.Value(buildKey{}).(BuildOptions); !asked.Renew {
 		return nil

@@ -5,14 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/hosting"
 )
 
 // UpgradeOptions say what is done; the zero value upgrades.
@@ -33,8 +37,8 @@ type UpgradedData struct {
 	Services []string `json:"services"` // that run, and use it
 }
 
-// former is the volume that an upgrade has left, in a file of the state directory. It is written before the new one takes its
-// place: while the volume that it names is the one in use, there is none.
+// former is the volume that an upgrade has left, in a file of the state directory. It is written before the new one
+// takes its place: while the volume that it names is the one in use, there is none.
 type former struct {
 	Volume string    `json:"volume"` // as [volumes] names it
 	Major  string    `json:"major"`
@@ -131,9 +135,9 @@ func (s *Stack) askBack(ctx context.Context, target string, yes bool) error {
 	if yes {
 		return nil
 	}
-	return s.question(ctx, target, fmt.Sprintf(
-		"all that was written to database %q since %s is lost: it goes back to PostgreSQL %s, and to what it held then; go on? (yes/no)",
-		s.Config.Database.Name, kept.Since.Local().Format(time.DateTime), kept.Major), "nothing was changed")
+	return s.question(ctx, target, fmt.Sprintf("all that was written to database %q since %s is lost: "+
+		"it goes back to PostgreSQL %s, and to what it held then; go on? (yes/no)", s.Config.Database.Name,
+		kept.Since.Local().Format(time.DateTime), kept.Major), "nothing was changed")
 }
 
 // dropFormer removes the volume of before, once the one in its place serves.
@@ -150,6 +154,50 @@ func (s *Stack) dropFormer(ctx context.Context, up *upgrading) (ended, error) {
 	}
 	text := fmt.Sprintf("removed volume %s of PostgreSQL %s", volume, up.kept.Major)
 	return ended{Outcome: event.Done, Text: text, Data: up.data(nil)}, forgetFile(s.formerFile(up.engine.Info().Kind))
+}
+
+// backToFormer has the volume of before serve again. It is tried first, and its zones get serials past those of today.
+func (s *Stack) backToFormer(ctx context.Context, up *upgrading) (how ended, err error) {
+	if up.kept.Volume == "" {
+		return how, errNothingKept
+	}
+	if up.wants != up.kept.Major {
+		return how, &UsageError{Reason: fmt.Sprintf("the former volume is of PostgreSQL %s, and the suite that is set "+
+			"has %s: set POSTSTACK_DEBIAN_SUITE to the one that has %s; nothing was changed",
+			up.kept.Major, up.wants, up.kept.Major)}
+	}
+	up.after = maps.Clone(up.before)
+	up.after[usualData] = up.kept.Volume
+	if up.kept.Volume == usualData {
+		delete(up.after, usualData) // it stands for no other
+	}
+	present := journal{New: volumes{}, Old: volumes{usualData: volumeOf(up.before, usualData)}}
+	if err := up.begin(up.engine.Info().Kind, present); err != nil {
+		return how, err
+	}
+	defer func() { err = up.end(ctx, err) }()
+	t := up.trial(up.image, up.kept.Volume)
+	err = t.with(ctx, func(ctx context.Context) error {
+		if err := up.keepLogins(ctx, up.report, t.target); err != nil {
+			return err
+		}
+		return up.sessions.Use(ctx, t.target, func(ctx context.Context, conn *pgx.Conn) error {
+			return hosting.RaiseRestoredSerials(ctx, conn)
+		})
+	})
+	if err != nil {
+		return how, fmt.Errorf("try the former volume: %w; nothing was changed", err)
+	}
+	if err := up.swap(ctx); err != nil {
+		return how, err
+	}
+	if err := forgetFile(up.formerFile(up.engine.Info().Kind)); err != nil {
+		return how, err
+	}
+	running, err := up.usedBy(ctx, up.engine)
+	since := up.kept.Since.Local().Format(time.DateTime)
+	text := fmt.Sprintf("PostgreSQL %s again, with what it held at %s", up.wants, since)
+	return ended{Outcome: event.Done, Text: text, Data: up.data(running)}, err
 }
 
 // newUpgrade finds what there is.

@@ -17,13 +17,12 @@ import (
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
-	"github.com/poststack/poststack/pkg/hosting"
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/secret"
 )
 
-// upgrading is an upgrade under way, or the way back. It is a restore whose backup is never a file: the old volume is read
-// while the new one is filled.
+// upgrading is an upgrade under way, or the way back. It is a restore whose backup is never a file: the old volume is
+// read while the new one is filled.
 type upgrading struct {
 	restoring
 	image      engine.Ref // that is to serve
@@ -115,8 +114,8 @@ func (up *upgrading) oldImage(ctx context.Context) (engine.Ref, error) {
 		}
 	}
 	return "", &UsageError{Reason: fmt.Sprintf("no image with PostgreSQL %s is left, which alone reads volume %s: "+
-		"build it with mage build:postgres, with POSTSTACK_DEBIAN_SUITE set to the suite that has %s (bookworm has 15, trixie 17)",
-		up.has, up.volumeName(up.engine.Info().Kind), up.has)}
+		"build it with mage build:postgres, with POSTSTACK_DEBIAN_SUITE set to the suite that has %s "+
+		"(bookworm has 15, trixie 17)", up.has, up.volumeName(up.engine.Info().Kind), up.has)}
 }
 
 // trial is a server that nobody else knows.
@@ -148,10 +147,12 @@ func (up *upgrading) move(ctx context.Context, oldImage engine.Ref) error {
 	})
 }
 
-// pour restores a backup while it is made. The programs are those of the new version, also for the old server: so the texts
-// of both schemas can be compared.
+// pour restores a backup while it is made. The programs are those of the new version, also for the old server: so the
+// texts of both schemas can be compared.
 func (up *upgrading) pour(ctx context.Context, from, to *trial) error {
-	take := &taking{Stack: up.Stack, report: up.report, engine: up.engine, target: from.target, image: up.image, without: []string{}}
+	take := &taking{
+		Stack: up.Stack, report: up.report, engine: up.engine, target: from.target, image: up.image, without: []string{},
+	}
 	in, out := io.Pipe()
 	group, both := errgroup.WithContext(ctx)
 	var loaded error
@@ -173,14 +174,15 @@ func (up *upgrading) pour(ctx context.Context, from, to *trial) error {
 	return err
 }
 
-// refuse refuses what would not come along, and a volume on which there is not enough room: for the data, and for as much of
-// the log as is written with it.
+// refuse refuses what would not come along, and a volume on which there is not enough room: for the data, and for as
+// much of the log as is written with it.
 func (up *upgrading) refuse(ctx context.Context, from, to *trial) error {
 	var size int64
 	var others []string
 	err := up.sessions.Use(ctx, from.target, func(ctx context.Context, conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, `select sum(pg_database_size(oid)), coalesce(array_agg(datname order by datname) filter
-			(where not datistemplate and datname not in ('postgres', current_database())), '{}') from pg_database`).Scan(&size, &others)
+		return conn.QueryRow(ctx, `select sum(pg_database_size(oid)), coalesce(array_agg(datname order by datname)
+			filter (where not datistemplate and datname not in ('postgres', current_database())), '{}')
+			from pg_database`).Scan(&size, &others)
 	})
 	if err != nil {
 		return err
@@ -212,50 +214,8 @@ const maxLog = 1 << 30
 
 func enough(size, free int64) error {
 	if needed := size + min(size, maxLog); free < needed {
-		return &UsageError{Reason: fmt.Sprintf("the database takes %s, and a second one up to %s, of which %s are free: make room",
-			units.HumanSize(float64(size)), units.HumanSize(float64(needed)), units.HumanSize(float64(free)))}
+		return &UsageError{Reason: fmt.Sprintf("the database takes %s, and a second one up to %s, of which %s are free: "+
+			"make room", units.HumanSize(float64(size)), units.HumanSize(float64(needed)), units.HumanSize(float64(free)))}
 	}
 	return nil
-}
-
-// backToFormer has the volume of before serve again. It is tried first, and its zones get serials past those of today.
-func (s *Stack) backToFormer(ctx context.Context, up *upgrading) (how ended, err error) {
-	if up.kept.Volume == "" {
-		return how, errNothingKept
-	}
-	if up.wants != up.kept.Major {
-		return how, &UsageError{Reason: fmt.Sprintf("the former volume is of PostgreSQL %s, and the suite that is set has %s: "+
-			"set POSTSTACK_DEBIAN_SUITE to the one that has %s; nothing was changed", up.kept.Major, up.wants, up.kept.Major)}
-	}
-	up.after = maps.Clone(up.before)
-	up.after[usualData] = up.kept.Volume
-	if up.kept.Volume == usualData {
-		delete(up.after, usualData) // it stands for no other
-	}
-	present := journal{New: volumes{}, Old: volumes{usualData: volumeOf(up.before, usualData)}}
-	if err := up.begin(up.engine.Info().Kind, present); err != nil {
-		return how, err
-	}
-	defer func() { err = up.end(ctx, err) }()
-	t := up.trial(up.image, up.kept.Volume)
-	err = t.with(ctx, func(ctx context.Context) error {
-		if err := up.keepLogins(ctx, up.report, t.target); err != nil {
-			return err
-		}
-		return up.sessions.Use(ctx, t.target, func(ctx context.Context, conn *pgx.Conn) error {
-			return hosting.RaiseRestoredSerials(ctx, conn)
-		})
-	})
-	if err != nil {
-		return how, fmt.Errorf("try the former volume: %w; nothing was changed", err)
-	}
-	if err := up.swap(ctx); err != nil {
-		return how, err
-	}
-	if err := forgetFile(up.formerFile(up.engine.Info().Kind)); err != nil {
-		return how, err
-	}
-	running, err := up.usedBy(ctx, up.engine)
-	text := fmt.Sprintf("PostgreSQL %s again, with what it held at %s", up.wants, up.kept.Since.Local().Format(time.DateTime))
-	return ended{Outcome: event.Done, Text: text, Data: up.data(running)}, err
 }

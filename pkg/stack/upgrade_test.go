@@ -42,21 +42,22 @@ func ofMajor(t *testing.T, has, wants string) *bench {
 
 func TestUpgrade_refuses(t *testing.T) {
 	t.Parallel()
+	back, drop := stack.UpgradeOptions{Back: true, Yes: true}, stack.UpgradeOptions{DropOld: true}
 	for name, c := range map[string]struct {
 		has, wants, kept string
 		o                stack.UpgradeOptions
 		says             string
 	}{
-		"two ways at once":           {"15", "17", "", stack.UpgradeOptions{Back: true, DropOld: true}, "give one of them"},
-		"nothing to go back to":      {"17", "17", "", stack.UpgradeOptions{Back: true, Yes: true}, "no upgrade has left a volume"},
-		"nothing to remove":          {"17", "17", "", stack.UpgradeOptions{DropOld: true}, "no upgrade has left a volume"},
-		"nobody to ask":              {"17", "15", "old-1", stack.UpgradeOptions{Back: true}, "there is no terminal to ask on"},
-		"back with the newer image":  {"17", "17", "old-1", stack.UpgradeOptions{Back: true, Yes: true}, "set POSTSTACK_DEBIAN_SUITE"},
-		"an older version":           {"17", "15", "", stack.UpgradeOptions{}, "no version reads a dump of a newer one"},
-		"no image that can read it":  {"15", "17", "", stack.UpgradeOptions{}, "no image with PostgreSQL 15 is left"},
-		"one after the other":        {"15", "17", "old-1", stack.UpgradeOptions{}, "mage db:upgrade -dropOld"},
-		"the volume in use is none":  {"15", "15", "data", stack.UpgradeOptions{Back: true, Yes: true}, "no upgrade has left a volume"},
-		"the volume in use is whole": {"15", "15", "data", stack.UpgradeOptions{DropOld: true}, "no upgrade has left a volume"},
+		"two ways at once":          {"15", "17", "", stack.UpgradeOptions{Back: true, DropOld: true}, "give one of them"},
+		"nothing to go back to":     {"17", "17", "", back, "no upgrade has left a volume"},
+		"nothing to remove":         {"17", "17", "", drop, "no upgrade has left a volume"},
+		"nobody to ask":             {"17", "15", "old-1", stack.UpgradeOptions{Back: true}, "there is no terminal"},
+		"back with the newer image": {"17", "17", "old-1", back, "set POSTSTACK_DEBIAN_SUITE"},
+		"an older version":          {"17", "15", "", stack.UpgradeOptions{}, "no version reads a dump of a newer one"},
+		"no image that can read it": {"15", "17", "", stack.UpgradeOptions{}, "no image with PostgreSQL 15 is left"},
+		"one after the other":       {"15", "17", "old-1", stack.UpgradeOptions{}, "mage db:upgrade -dropOld"},
+		"back to what is in use":    {"15", "15", "data", back, "no upgrade has left a volume"},
+		"removing what is in use":   {"15", "15", "data", drop, "no upgrade has left a volume"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

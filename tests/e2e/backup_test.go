@@ -256,7 +256,11 @@ func (b *backedUp) killed(t *testing.T) {
 // scheduled runs the line of a crontab as cron does, with as good as no environment.
 func (b *backedUp) scheduled(t *testing.T) {
 	dir, table := t.TempDir(), filepath.Join(t.TempDir(), "crontab")
-	program := "#!/bin/sh\ncase $1 in -l) cat '" + table + "' 2>/dev/null || { echo 'no crontab for you' >&2; exit 1; } ;; *) cat >'" + table + "' ;; esac\n"
+	program := "#!/bin/sh\ntable='" + table + "'\n" + `case $1 in
+-l) cat "$table" 2>/dev/null || { echo 'no crontab for you' >&2; exit 1; } ;;
+*) cat >"$table" ;;
+esac
+`
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "crontab"), []byte(program), 0o755))
 	env := []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
 	lines := func() []string {

@@ -34,7 +34,8 @@ func TestAnotherMajor(t *testing.T) {
 		require.Zero(t, m.Mage(t, m.usual, "setup").Code)
 		m.name = "poststack-" + m.Stack(t)
 		m.exec(t, `insert into domains (name, serves_mail) values ('example.org', true);
-			insert into dns_zones (name, primary_ns, hostmaster) values ('example.org', 'ns1.example.org', 'hostmaster@example.org');
+			insert into dns_zones (name, primary_ns, hostmaster)
+			values ('example.org', 'ns1.example.org', 'hostmaster@example.org');
 			create extension pg_trgm; create sequence counted start 41; select nextval('counted');
 			select lo_from_bytea(4711, 'large'); create view domain_names as select d.name from domains d where d.name <> '';
 			create role "a group" nologin; create role reader login password 'r3ad' valid until '2099-01-01';
@@ -152,15 +153,16 @@ func (m *majors) complete(t *testing.T) {
 	t.Helper()
 	var found, memory, timeout string
 	conn := m.reader(t)
-	require.NoError(t, conn.QueryRow(t.Context(), `select name, current_setting('work_mem'), current_setting('statement_timeout')
-		from domains where name = 'example.org' and pg_has_role('pg_read_all_settings', 'member')`).Scan(&found, &memory, &timeout))
+	require.NoError(t, conn.QueryRow(t.Context(), `select name, current_setting('work_mem'),
+		current_setting('statement_timeout') from domains
+		where name = 'example.org' and pg_has_role('pg_read_all_settings', 'member')`).Scan(&found, &memory, &timeout))
 	assert.Equal(t, []string{"example.org", "7MB", "9min"}, []string{found, memory, timeout})
 	var next int
 	var large string
 	var public bool
-	require.NoError(t, connect(t, m.URL(t)).QueryRow(t.Context(), `select nextval('counted'), convert_from(lo_get(4711), 'UTF8'),
-		exists (select from pg_database, aclexplode(datacl) where datname = 'poststack' and grantee = 0 and privilege_type = 'CONNECT')`).
-		Scan(&next, &large, &public))
+	require.NoError(t, connect(t, m.URL(t)).QueryRow(t.Context(), `select nextval('counted'),
+		convert_from(lo_get(4711), 'UTF8'), exists (select from pg_database, aclexplode(datacl)
+		where datname = 'poststack' and grantee = 0 and privilege_type = 'CONNECT')`).Scan(&next, &large, &public))
 	assert.Equal(t, 42, next)
 	assert.Equal(t, "large", large)
 	assert.False(t, public)
@@ -181,7 +183,8 @@ func (m *majors) back(t *testing.T) {
 	m.complete(t)
 	conn := connect(t, m.URL(t))
 	var later bool
-	require.NoError(t, conn.QueryRow(t.Context(), `select exists (select from domains where name = 'later.example')`).Scan(&later))
+	require.NoError(t, conn.QueryRow(t.Context(), `select exists (select from domains where name = 'later.example')`).
+		Scan(&later))
 	assert.False(t, later)
 	require.NoError(t, conn.QueryRow(t.Context(), ask).Scan(&serial))
 	assert.Greater(t, serial, served, "secondary servers take only what is newer")
