@@ -1,6 +1,7 @@
 package container
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -93,4 +94,11 @@ func (s Service) fingerprint() string {
 	sum := hmac.New(sha256.New, []byte(s.Owner.Key.Reveal()))
 	sum.Write(text) // a hash never fails
 	return declaredVersion + hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// renewed tells whether the image of that name is another one than the container was made of: it was built anew, such
+// as for updates of Debian's.
+func renewed(ctx context.Context, e Engine, s Service, c engine.Container) bool {
+	img, err := e.ImageInspect(ctx, s.Spec.Image)
+	return err == nil && img.ID != c.Image // one that is not in the store replaces nothing
 }

@@ -101,13 +101,6 @@ func (s Service) outdated(c engine.Container) bool {
 	})
 }
 
-// renewed tells whether the image of that name is another one than the container was made of: it was built anew, such
-// as for updates of Debian's.
-func renewed(ctx context.Context, e Engine, s Service, c engine.Container) bool {
-	img, err := e.ImageInspect(ctx, s.Spec.Image)
-	return err == nil && img.ID != c.Image // one that is not in the store replaces nothing
-}
-
 // owns returns a [*ForeignError] unless the container is the service's own.
 func (s Service) owns(c engine.Container) error {
 	if c.Labels[LabelRole] != s.Role {

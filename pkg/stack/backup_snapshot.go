@@ -170,6 +170,22 @@ func (m snapshot) roles(ctx context.Context, ours bool, without []string) (text 
 	return text, nil
 }
 
+// makeRoles makes the roles that the dump grants to. One of another name than ours who owned the database owns it until
+// [trial.finish]: grants are compared as they were.
+func (t *trial) makeRoles(ctx context.Context, conn *pgx.Conn, owner string, r io.Reader) error {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if owner != t.target.User {
+		text = append(text, fmt.Sprintf("create role %s;\n", pgx.Identifier{owner}.Sanitize())...)
+	}
+	if _, err := conn.PgConn().Exec(ctx, string(text)).ReadAll(); err != nil {
+		return fmt.Errorf("make roles: %w", err)
+	}
+	return nil
+}
+
 // plain writes a text.
 func plain(text string) func(io.Writer) error {
 	return func(w io.Writer) error {

@@ -184,22 +184,6 @@ func (t *trial) loadFrom(ctx context.Context, in io.Reader, owner string) error 
 	return err
 }
 
-// makeRoles makes the roles that the dump grants to. One of another name than ours who owned the database owns it until
-// [trial.finish]: grants are compared as they were.
-func (t *trial) makeRoles(ctx context.Context, conn *pgx.Conn, owner string, r io.Reader) error {
-	text, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	if owner != t.target.User {
-		text = append(text, fmt.Sprintf("create role %s;\n", pgx.Identifier{owner}.Sanitize())...)
-	}
-	if _, err := conn.PgConn().Exec(ctx, string(text)).ReadAll(); err != nil {
-		return fmt.Errorf("make roles: %w", err)
-	}
-	return nil
-}
-
 // compare holds the restored database to the backup: the rows of each table, and the text of the schema where both were
 // written by the same version.
 func (t *trial) compare(ctx context.Context, conn *pgx.Conn, server *client, m backup.Manifest, schema []byte) error {
