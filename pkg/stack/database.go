@@ -90,8 +90,11 @@ func (s *Stack) haveOwn(
 		return found, "", false, err
 	}
 	s.sayFault(ctx, r, e, declared.Owner, found)
-	_, unknown := s.rememberedPort(ctx)
-	runner := service.Runner{Engine: e, Report: r, Remedy: ownPortRemedy, Movable: errors.Is(unknown, errNotSetUp)}
+	runner := service.Runner{Engine: e, Report: r, Remedy: ownPortRemedy}
+	if _, unknown := s.rememberedPort(ctx); errors.Is(unknown, errNotSetUp) {
+		runner.Movable = true
+		s.sayMoved(r, declared.Spec.Ports[0].Host)
+	}
 	c, change, err := runner.Have(ctx, declared, found)
 	return c, change, served, err
 }

@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/poststack/poststack/pkg/container"
@@ -21,9 +22,20 @@ type MajorError struct {
 }
 
 func (e *MajorError) Error() string {
+	remedy := fmt.Sprintf("take it to %s with mage db:upgrade, or go back", e.Wants)
+	if older(e.Wants, e.Has) {
+		remedy = "no version goes back by itself (mage db:upgrade -back does after an upgrade): go on"
+	}
 	return fmt.Sprintf("start database: volume %q was made by PostgreSQL %s, and image %q has %s, which cannot read it; "+
-		"all was left as it is; take it to %s with mage db:upgrade, or go back to the Debian suite that has %s "+
-		"(POSTSTACK_DEBIAN_SUITE)", e.Volume, e.Has, e.Image, e.Wants, e.Wants, e.Has)
+		"all was left as it is; %s to the Debian suite that has %s (POSTSTACK_DEBIAN_SUITE)",
+		e.Volume, e.Has, e.Image, e.Wants, remedy, e.Has)
+}
+
+// older tells whether one major version is before another.
+func older(one, other string) bool {
+	a, _ := strconv.Atoi(one)
+	b, _ := strconv.Atoi(other)
+	return a < b
 }
 
 // checkMajor refuses to replace a container by one of an image whose PostgreSQL cannot read the data. Where the

@@ -105,7 +105,17 @@ func (s *Stack) ownService(
 	if err != nil {
 		return declared, target, err
 	}
-	port, err := s.choosePort(ctx, r, place.port.Host)
+	password, err := s.havePassword(ctx, e)
+	if err == nil {
+		stack.Owner, err = s.makeOwner(e.Info().Kind)
+	}
+	if err == nil {
+		err = s.haveCertificate(r)
+	}
+	if err != nil {
+		return declared, target, err
+	}
+	port, err := s.choosePort(ctx, place.port.Host)
 	if err != nil {
 		return declared, target, err
 	}
@@ -197,7 +207,7 @@ func readPort(path string) (uint16, error) {
 }
 
 // choosePort is the remembered port, or else the first from the declared one that is free on 127.0.0.1.
-func (s *Stack) choosePort(ctx context.Context, r event.Reporter, declared uint16) (uint16, error) {
+func (s *Stack) choosePort(ctx context.Context, declared uint16) (uint16, error) {
 	port, err := s.rememberedPort(ctx)
 	if !errors.Is(err, errNotSetUp) {
 		return port, err
@@ -206,11 +216,18 @@ func (s *Stack) choosePort(ctx context.Context, r event.Reporter, declared uint1
 	if err != nil {
 		return 0, err
 	}
-	port, err = service.NextPort(engine.Port{HostIP: service.Loopback, Host: from})
-	if err == nil && port != from {
+	return service.NextPort(engine.Port{HostIP: service.Loopback, Host: from})
+}
+
+// sayMoved tells of a port that is chosen and is not the one that is declared, before anything has it.
+func (s *Stack) sayMoved(r event.Reporter, port uint16) {
+	place, err := s.declaredDatabase()
+	if err != nil {
+		return
+	}
+	if from, err := s.offset(place.port.Host); err == nil && port != from {
 		r.Notice(fmt.Sprintf("port %d is taken: this stack's database gets port %d", from, port))
 	}
-	return port, err
 }
 
 // offset is from where on a free port is looked for that is declared.

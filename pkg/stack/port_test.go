@@ -218,6 +218,9 @@ func TestStartDatabase_other_major(t *testing.T) {
 	var major *stack.MajorError
 	require.ErrorAs(t, err, &major)
 	assert.Equal(t, []string{"15", "17"}, []string{major.Has, major.Wants})
+	require.ErrorContains(t, err, "take it to 17 with mage db:upgrade")
+	major.Has, major.Wants = major.Wants, major.Has
+	require.ErrorContains(t, major, "mage db:upgrade -back")
 	assert.Equal(t, 5, stack.ExitStatus(err))
 	after, err := b.engine.ContainerInspect(t.Context(), containerName)
 	require.NoError(t, err)

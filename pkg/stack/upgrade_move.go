@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
@@ -95,11 +96,10 @@ func (up *upgrading) oldImage(ctx context.Context) (engine.Ref, error) {
 		return "", &UsageError{Reason: fmt.Sprintf("volume %s of PostgreSQL %s is still there from the upgrade before: "+
 			"remove it with mage db:upgrade -dropOld", up.services().Volume(up.kept.Volume), up.kept.Major)}
 	}
-	has, _ := strconv.Atoi(up.has)
-	if wants, _ := strconv.Atoi(up.wants); wants < has {
-		return "", &UsageError{Reason: fmt.Sprintf(
-			"the database is of PostgreSQL %d, and the image has %d: no version reads a dump of a newer one; "+
-				"set POSTSTACK_DEBIAN_SUITE to the suite that has %d", has, wants, has)}
+	if older(up.wants, up.has) {
+		return "", &UsageError{Reason: fmt.Sprintf("the database is of PostgreSQL %s, and the image has %s: "+
+			"no version reads a dump of a newer one; set POSTSTACK_DEBIAN_SUITE to the suite that has %s",
+			up.has, up.wants, up.has)}
 	}
 	found, err := up.engine.ImageList(ctx, image.LabelImage+"="+postgresImage)
 	if err != nil {
@@ -181,9 +181,11 @@ func (up *upgrading) refuse(ctx context.Context, from, to *trial) error {
 	var others []string
 	err := up.sessions.Use(ctx, from.target, func(ctx context.Context, conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, `select sum(pg_database_size(oid)), coalesce(array_agg(datname order by datname)
-			filter (where not datistemplate and datname not in ('postgres', current_database())), '{}')
-			from pg_database`).Scan(&size, &others)
+			filter (where not datistemplate and datname <> current_database()), '{}') from pg_database`).Scan(&size, &others)
 	})
+	if err == nil {
+		others, err = withTables(ctx, from.target, others)
+	}
 	if err != nil {
 		return err
 	}
@@ -207,6 +209,27 @@ func (up *upgrading) refuse(ctx context.Context, from, to *trial) error {
 		return fmt.Errorf("read how much room there is: %w: %s", err, strings.TrimSpace(res.Stderr))
 	}
 	return enough(size, free)
+}
+
+// withTables are those of some databases of a server that hold something. A new server has one that holds nothing.
+func withTables(ctx context.Context, target database.Target, names []string) (found []string, err error) {
+	for _, name := range names {
+		target.Database = name
+		conn, err := target.Connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var holds bool
+		err = conn.QueryRow(ctx, `select exists (select from pg_class where relnamespace not in (select oid from pg_namespace
+			where nspname ~ '^pg_' or nspname = 'information_schema'))`).Scan(&holds)
+		if err = errors.Join(err, conn.Close(ctx)); err != nil {
+			return nil, err
+		}
+		if holds {
+			found = append(found, name)
+		}
+	}
+	return found, nil
 }
 
 // maxLog is how much of its log PostgreSQL keeps beside what is being restored (max_wal_size).

@@ -312,10 +312,11 @@ func (b *backedUp) awaitCopy(t *testing.T) {
 
 // elsewhere restores into a stack that has never had a database, with another name and user.
 func (b *backedUp) elsewhere(t *testing.T) {
-	other := checkout.New(t, b.engine.Info().Kind)
+	other := b.Beside(t)
 	env := []string{"POSTSTACK_DATABASE_NAME=moved", "POSTSTACK_DATABASE_USER=mover"}
 	r := other.Mage(t, env, "db:restore", b.file, "-yes", "schema:status", "db:url")
 	require.Zero(t, r.Code)
+	assert.Equal(t, 1, strings.Count(r.Stderr, "is taken"), "it says once that it has another port")
 	lines := strings.Split(strings.TrimSpace(r.Stdout), "\n")
 	conn := connect(t, lines[len(lines)-1])
 	var n int

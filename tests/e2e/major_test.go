@@ -97,6 +97,11 @@ func (m *majors) refused(t *testing.T) {
 
 func (m *majors) others(t *testing.T) {
 	m.exec(t, `create database "some other"`)
+	to, err := url.Parse(m.URL(t))
+	require.NoError(t, err)
+	to.Path = "some other"
+	_, err = connect(t, to.String()).Exec(t.Context(), `create table t ()`)
+	require.NoError(t, err)
 	before := m.volumes(t)
 	r := m.Mage(t, nil, "db:upgrade")
 	assert.Equal(t, 2, r.Code)
@@ -104,7 +109,7 @@ func (m *majors) others(t *testing.T) {
 	assert.Contains(t, r.Stderr, "all is as it was")
 	assert.Equal(t, before, m.volumes(t))
 	assert.Equal(t, "15", m.server(t))
-	m.exec(t, `drop database "some other"`)
+	m.exec(t, `drop database "some other" with (force)`)
 }
 
 // cutShort ends one while it moves rows, by SIGTERM and by SIGKILL.
