@@ -113,7 +113,7 @@ func (m mailbox) tells() string {
 		fmt.Fprintf(&out, "%s %d\n", box, s.UidValidity)
 		all := new(imap.SeqSet)
 		all.AddRange(1, 0)
-		messages := make(chan *imap.Message, 100)
+		messages := make(chan *imap.Message, s.Messages+100) // more may come meanwhile, and nobody takes one before the end
 		require.NoError(m,
 			c.Fetch(all, []imap.FetchItem{imap.FetchUid, imap.FetchFlags, imap.FetchEnvelope, imap.FetchRFC822Size}, messages))
 		for message := range messages {
