@@ -74,8 +74,8 @@ func (s *Stack) ScheduleBackup(ctx context.Context, every string, o BackupOption
 		}
 		p, known := periods()[every]
 		if !known || o.Keep < 0 {
-			return ended{}, &UsageError{Reason: fmt.Sprintf("-schedule=%s -keep=%d: "+
-				"it is hourly, daily, weekly or off, and how many stay, from 1", every, o.Keep)}
+			return ended{}, badUsage("-schedule=%s -keep=%d: "+
+				"it is hourly, daily, weekly or off, and how many stay, from 1", every, o.Keep)
 		}
 		var err error
 		if o.To, err = filepath.Abs(cmp.Or(o.To, s.Config.BackupDir())); err != nil {
@@ -132,9 +132,9 @@ func (s *Stack) backupScript(o BackupOptions) (string, error) {
 			continue
 		}
 		if setting.Secret {
-			return "", &UsageError{Reason: fmt.Sprintf(
+			return "", badUsage(
 				"%s is set in the environment, which cron does not know, and is not for a script: write it to poststack.yaml (%s)",
-				setting.Env, setting.Key)}
+				setting.Env, setting.Key)
 		}
 		carry = append(carry, setting.Env)
 	}

@@ -105,16 +105,6 @@ func (s *Stack) ownService(
 	if err != nil {
 		return declared, target, err
 	}
-	password, err := s.havePassword(ctx, e)
-	if err == nil {
-		stack.Owner, err = s.makeOwner(e.Info().Kind)
-	}
-	if err == nil {
-		err = s.haveCertificate(r)
-	}
-	if err != nil {
-		return declared, target, err
-	}
 	port, err := s.choosePort(ctx, place.port.Host)
 	if err != nil {
 		return declared, target, err

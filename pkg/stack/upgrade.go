@@ -162,9 +162,9 @@ func (s *Stack) backToFormer(ctx context.Context, up *upgrading) (how ended, err
 		return how, errNothingKept
 	}
 	if up.wants != up.kept.Major {
-		return how, &UsageError{Reason: fmt.Sprintf("the former volume is of PostgreSQL %s, and the suite that is set "+
+		return how, badUsage("the former volume is of PostgreSQL %s, and the suite that is set "+
 			"has %s: set POSTSTACK_DEBIAN_SUITE to the one that has %s; nothing was changed",
-			up.kept.Major, up.wants, up.kept.Major)}
+			up.kept.Major, up.wants, up.kept.Major)
 	}
 	up.after = maps.Clone(up.before)
 	up.after[usualData] = up.kept.Volume

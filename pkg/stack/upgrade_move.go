@@ -93,13 +93,13 @@ func (up *upgrading) putBack(ctx context.Context, why error) error {
 // oldImage is an image that can read the data: that of the container that has served it, or another one in the store.
 func (up *upgrading) oldImage(ctx context.Context) (engine.Ref, error) {
 	if up.kept.Volume != "" {
-		return "", &UsageError{Reason: fmt.Sprintf("volume %s of PostgreSQL %s is still there from the upgrade before: "+
-			"remove it with mage db:upgrade -dropOld", up.services().Volume(up.kept.Volume), up.kept.Major)}
+		return "", badUsage("volume %s of PostgreSQL %s is still there from the upgrade before: "+
+			"remove it with mage db:upgrade -dropOld", up.services().Volume(up.kept.Volume), up.kept.Major)
 	}
 	if older(up.wants, up.has) {
-		return "", &UsageError{Reason: fmt.Sprintf("the database is of PostgreSQL %s, and the image has %s: "+
+		return "", badUsage("the database is of PostgreSQL %s, and the image has %s: "+
 			"no version reads a dump of a newer one; set POSTSTACK_DEBIAN_SUITE to the suite that has %s",
-			up.has, up.wants, up.has)}
+			up.has, up.wants, up.has)
 	}
 	found, err := up.engine.ImageList(ctx, image.LabelImage+"="+postgresImage)
 	if err != nil {
@@ -113,9 +113,9 @@ func (up *upgrading) oldImage(ctx context.Context) (engine.Ref, error) {
 			return engine.Ref(img.ID), nil
 		}
 	}
-	return "", &UsageError{Reason: fmt.Sprintf("no image with PostgreSQL %s is left, which alone reads volume %s: "+
+	return "", badUsage("no image with PostgreSQL %s is left, which alone reads volume %s: "+
 		"build it with mage build:postgres, with POSTSTACK_DEBIAN_SUITE set to the suite that has %s "+
-		"(bookworm has 15, trixie 17)", up.has, up.volumeName(up.engine.Info().Kind), up.has)}
+		"(bookworm has 15, trixie 17)", up.has, up.volumeName(up.engine.Info().Kind), up.has)
 }
 
 // trial is a server that nobody else knows.
@@ -190,8 +190,8 @@ func (up *upgrading) refuse(ctx context.Context, from, to *trial) error {
 		return err
 	}
 	if len(others) > 0 {
-		return &UsageError{Reason: fmt.Sprintf("the server has other databases, which would be left behind: %s; "+
-			"take them elsewhere (pg_dump), and remove them here", strings.Join(others, ", "))}
+		return badUsage("the server has other databases, which would be left behind: %s; "+
+			"take them elsewhere (pg_dump), and remove them here", strings.Join(others, ", "))
 	}
 	place, err := up.declaredDatabase()
 	if err != nil {
@@ -237,8 +237,8 @@ const maxLog = 1 << 30
 
 func enough(size, free int64) error {
 	if needed := size + min(size, maxLog); free < needed {
-		return &UsageError{Reason: fmt.Sprintf("the database takes %s, and a second one up to %s, of which %s are free: "+
-			"make room", units.HumanSize(float64(size)), units.HumanSize(float64(needed)), units.HumanSize(float64(free)))}
+		return badUsage("the database takes %s, and a second one up to %s, of which %s are free: "+
+			"make room", units.HumanSize(float64(size)), units.HumanSize(float64(needed)), units.HumanSize(float64(free)))
 	}
 	return nil
 }
