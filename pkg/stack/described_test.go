@@ -31,7 +31,8 @@ func TestData_described(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &s))
 	for name, value := range map[string]any{
 		"account": stack.AccountData{}, "alias": hosting.AliasRow{}, "backup": stack.BackupData{},
-		"restored": stack.RestoredData{}, "upgraded": stack.UpgradedData{}, "certificate": stack.CertificateData{}, "changeset": stack.ChangesetData{},
+		"restored": stack.RestoredData{}, "upgraded": stack.UpgradedData{},
+		"certificate": stack.CertificateData{}, "changeset": stack.ChangesetData{},
 		"checked_image": stack.ImageChecks{}, "demo": stack.DemoData{}, "doctor": stack.DoctorReport{},
 		"domain": stack.DomainData{}, "engines": []engine.Candidate{},
 		"image": stack.ImageData{}, "images": []image.Status{}, "logs": stack.LogsReport{},
