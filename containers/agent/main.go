@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -61,10 +62,7 @@ func run(args []string, stdout, stderr *os.File) int {
 }
 
 func load() (declaration.Declaration, error) {
-	path := os.Getenv("AGENT_DECLARATION")
-	if path == "" {
-		path = where
-	}
+	path := cmp.Or(os.Getenv("AGENT_DECLARATION"), where)
 	return declaration.Load(path, os.Getenv)
 }
 

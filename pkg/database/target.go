@@ -5,6 +5,7 @@
 package database
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -50,18 +51,9 @@ type Target struct {
 
 // withDefaults returns t with its zero values filled in.
 func (t Target) withDefaults() Target {
-	if t.Port == 0 {
-		t.Port = DefaultPort
-	}
-	if t.SSLMode == "" {
-		t.SSLMode = DefaultSSLMode
-	}
-	if t.Application == "" {
-		t.Application = ApplicationName
-	}
-	if t.ConnectTimeout == 0 {
-		t.ConnectTimeout = DefaultConnectTimeout
-	}
+	t.Port, t.SSLMode = cmp.Or(t.Port, DefaultPort), cmp.Or(t.SSLMode, DefaultSSLMode)
+	t.Application = cmp.Or(t.Application, ApplicationName)
+	t.ConnectTimeout = cmp.Or(t.ConnectTimeout, DefaultConnectTimeout)
 	return t
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -124,10 +125,7 @@ func confFiles(getenv func(string) string) []string {
 		return []string{own}
 	}
 	files := []string{"/usr/share/containers/containers.conf", "/etc/containers/containers.conf"}
-	home := getenv("XDG_CONFIG_HOME")
-	if home == "" {
-		home = filepath.Join(getenv("HOME"), ".config")
-	}
+	home := cmp.Or(getenv("XDG_CONFIG_HOME"), filepath.Join(getenv("HOME"), ".config"))
 	for _, dir := range []string{
 		"/etc/containers/containers.conf.d", filepath.Join(home, "containers", "containers.conf.d"),
 	} {

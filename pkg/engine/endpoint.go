@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -45,10 +46,7 @@ func dockerAddress(getenv func(string) string) (address, error) {
 	if host := getenv("DOCKER_HOST"); host != "" {
 		return address{url: host, source: "DOCKER_HOST", undo: "unset DOCKER_HOST"}, nil
 	}
-	dir := getenv("DOCKER_CONFIG")
-	if dir == "" {
-		dir = filepath.Join(getenv("HOME"), ".docker")
-	}
+	dir := cmp.Or(getenv("DOCKER_CONFIG"), filepath.Join(getenv("HOME"), ".docker"))
 	name, from, undo := getenv("DOCKER_CONTEXT"), "DOCKER_CONTEXT", "unset DOCKER_CONTEXT"
 	if name == "" {
 		file := filepath.Join(dir, "config.json")
@@ -100,18 +98,11 @@ func readJSON(file string, into any) error {
 // check refuses an endpoint that is not on this machine: ports are published on 127.0.0.1 of the engine's
 // machine, and directories are mounted from there, so neither would be ours.
 func (a address) check(getenv func(string) string) error {
-	undo := a.undo
-	if undo == "" {
-		undo = "unset DOCKER_TLS_VERIFY and DOCKER_TLS"
-	}
-	return mislead(undo, a.refuse(getenv))
+	return mislead(cmp.Or(a.undo, "unset DOCKER_TLS_VERIFY and DOCKER_TLS"), a.refuse(getenv))
 }
 
 func (a address) refuse(getenv func(string) string) error {
-	source := a.source
-	if source == "" {
-		source = "the default"
-	}
+	source := cmp.Or(a.source, "the default")
 	u, err := url.Parse(a.url)
 	if err != nil {
 		return fmt.Errorf("%s is not an address of an engine", source)

@@ -7,6 +7,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -74,9 +75,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 
 // complete checks o and fills in what is left to this package.
 func (o Options) complete() (Options, error) {
-	if o.Want == "" {
-		o.Want = "auto"
-	}
+	o.Want = cmp.Or(o.Want, "auto")
 	if !slices.Contains([]string{"auto", string(Podman), string(Docker)}, o.Want) {
 		return o, fmt.Errorf("open engine %q: it is none of auto, podman, docker", o.Want)
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,10 +89,7 @@ func (e *UnusableError) Error() string {
 	var parts, remedies []string
 	for _, r := range e.Rejected {
 		parts = append(parts, string(r.Kind)+": "+r.Reason)
-		remedy := r.Remedy
-		if remedy == "" {
-			remedy = "mage engine:install"
-		}
+		remedy := cmp.Or(r.Remedy, "mage engine:install")
 		if !slices.Contains(remedies, remedy) {
 			remedies = append(remedies, remedy)
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,13 +117,7 @@ func (e *Engine) connectPodman(ctx context.Context, o Options) error {
 
 // startPrivate points the API client at a service that starts with the first call.
 func (e *Engine) startPrivate(ctx context.Context, o Options) error {
-	dir := o.RuntimeDir
-	if dir == "" {
-		dir = o.Getenv("XDG_RUNTIME_DIR")
-	}
-	if dir == "" {
-		dir = os.TempDir()
-	}
+	dir := cmp.Or(o.RuntimeDir, o.Getenv("XDG_RUNTIME_DIR"), os.TempDir())
 	s, err := newService(ctx, e.cli, dir)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package hosting
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -123,10 +124,7 @@ func ParseNames(text string) ([]string, error) {
 func WantCertificate(
 	ctx context.Context, conn Conn, domain Domain, o CertificateOptions,
 ) (name string, asked bool, err error) {
-	name = o.Directory
-	if name == "" {
-		name = string(domain)
-	}
+	name = cmp.Or(o.Directory, string(domain))
 	err = inTransaction(ctx, conn, func(tx pgx.Tx) error {
 		id, err := domainID(ctx, tx, domain)
 		if err != nil {
@@ -163,10 +161,7 @@ func WantCertificate(
 func (o *CertificateOptions) complete(ctx context.Context, tx pgx.Tx, domain Domain, before *CertificateRow) error {
 	switch {
 	case len(o.Names) == 0 && before != nil:
-		o.Names = before.Names
-		if o.Challenge == "" {
-			o.Challenge = before.Challenge
-		}
+		o.Names, o.Challenge = before.Names, cmp.Or(o.Challenge, before.Challenge)
 	case len(o.Names) == 0:
 		o.Names = []string{string(domain)}
 	}

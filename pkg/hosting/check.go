@@ -115,12 +115,7 @@ func checkRecord(zone Domain, r Record, records []RecordRow) (problems []string)
 
 // named tells whether a record has that name.
 func named(records []RecordRow, name string) bool {
-	for _, r := range records {
-		if r.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(records, func(r RecordRow) bool { return r.Name == name })
 }
 
 // checkNeeds looks whether the domains with a zone here have what they need.

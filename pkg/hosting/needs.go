@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -215,10 +216,7 @@ func AddNeeds(ctx context.Context, conn Conn, n Needs) (added []Record, err erro
 }
 
 func contains(list []Record, r Record) bool {
-	for _, other := range list {
-		if other.Name == r.Name && other.Type == r.Type && other.Content == r.Content {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(other Record) bool {
+		return other.Name == r.Name && other.Type == r.Type && other.Content == r.Content
+	})
 }

@@ -1,17 +1,15 @@
 package hosting
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Remedy says what to do about what an authority has refused, or "" where its own words say it.
 func (c CertificateRow) Remedy() string {
 	text := strings.ToLower(c.LastError)
 	has := func(words ...string) bool {
-		for _, word := range words {
-			if strings.Contains(text, word) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
 	}
 	records := "mage dns:records " + string(c.Domain)
 	switch {

@@ -1,6 +1,7 @@
 package hosting
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -62,10 +63,7 @@ func AddZone(ctx context.Context, conn Conn, o ZoneOptions) error {
 
 func insertZone(ctx context.Context, tx pgx.Tx, o ZoneOptions) error {
 	servers := o.servers()
-	hostmaster := o.Hostmaster
-	if hostmaster == "" {
-		hostmaster = "hostmaster@" + string(o.Name)
-	}
+	hostmaster := cmp.Or(o.Hostmaster, "hostmaster@"+string(o.Name))
 	kind, primaries := "primary", []netip.Addr{}
 	if len(o.Primaries) > 0 {
 		kind, primaries = "secondary", o.Primaries

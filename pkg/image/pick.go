@@ -21,12 +21,7 @@ const maxArtifactBytes = 1 << 30
 
 // isArchive tells by its name whether files are to be looked for inside file.
 func isArchive(file string) bool {
-	for _, end := range []string{".tar.gz", ".tgz", ".zip"} {
-		if strings.HasSuffix(file, end) {
-			return true
-		}
-	}
-	return false
+	return strings.HasSuffix(file, ".tar.gz") || strings.HasSuffix(file, ".tgz") || strings.HasSuffix(file, ".zip")
 }
 
 // pick takes the wanted files out of an archive, or takes file itself when it is none, into the cache. name

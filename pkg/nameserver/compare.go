@@ -1,6 +1,7 @@
 package nameserver
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -76,10 +77,7 @@ func (c *check) tellLacking(g *group, lacking []row, rest []dns.RR, over string,
 		}
 	}
 	if len(lacking) == 0 && len(others) > 0 {
-		name := strings.TrimSuffix(strings.TrimSuffix(g.name, c.apex()), ".")
-		if name == "" {
-			name = "@"
-		}
+		name := cmp.Or(strings.TrimSuffix(strings.TrimSuffix(g.name, c.apex()), "."), "@")
 		c.add(hosting.Otherwise, name+" "+dns.TypeToString[g.kind], "%s is served %s, and in no row of the tables",
 			strings.Join(others, ", "), over)
 	}

@@ -1,6 +1,7 @@
 package present
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"os"
@@ -51,10 +52,7 @@ func withoutSecrets(reports []event.Report, secrets *secret.Set) []event.Report 
 // summary is the run in Markdown: how it ended, its phases, what was asked for, and what went wrong.
 func summary(d Document, reports []event.Report) string {
 	var b strings.Builder
-	mark := map[event.Outcome]string{event.Failed: "❌", event.Cancelled: "⚠️"}[d.Outcome]
-	if mark == "" {
-		mark = "✅"
-	}
+	mark := cmp.Or(map[event.Outcome]string{event.Failed: "❌", event.Cancelled: "⚠️"}[d.Outcome], "✅")
 	fmt.Fprintf(&b, "### %s %s: %s in %s\n\n", mark, markdown(d.Target), d.Outcome, Duration(seconds(d.Seconds)))
 	if len(d.Phases) > 0 {
 		rows := make([][]string, 0, len(d.Phases))

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -145,10 +146,7 @@ func (s *Stack) ready(ctx context.Context, e Engine, c engine.Container, target 
 	if !errors.As(err, &refused) || refused.Kind != database.Authentication {
 		return err
 	}
-	file := s.Config.Database.PasswordFile
-	if file == "" {
-		file = s.passwordFile()
-	}
+	file := cmp.Or(s.Config.Database.PasswordFile, s.passwordFile())
 	return fmt.Errorf("%w; it was changed in the database (alter role): write that one to %s, or any other, which the "+
 		"next db:start gives to the role", err, file)
 }
@@ -204,10 +202,7 @@ func (s *Stack) VerifyDatabase(ctx context.Context) error {
 
 // summary is a report in one line.
 func summary(r database.Report) string {
-	encrypted := r.TLS
-	if encrypted == "" {
-		encrypted = "no TLS"
-	}
+	encrypted := cmp.Or(r.TLS, "no TLS")
 	return fmt.Sprintf("PostgreSQL %s, %s, %s, latency %s, readable and writable",
 		r.Version, r.Encoding, encrypted, r.Latency.Round(10*time.Microsecond))
 }

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,10 +86,7 @@ func remedyOf(c engine.Candidate) string {
 func remedies(candidates []engine.Candidate) []string {
 	var out []string
 	for _, c := range candidates {
-		remedy := c.Remedy
-		if remedy == "" {
-			remedy = "mage engine:install"
-		}
+		remedy := cmp.Or(c.Remedy, "mage engine:install")
 		if !c.Works && !slices.Contains(out, remedy) {
 			out = append(out, remedy)
 		}

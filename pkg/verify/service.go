@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,12 +59,7 @@ func (v *verification) on(ctx context.Context, step string, env map[string]strin
 
 // hasService tells whether there is a check of the container itself.
 func (v *verification) hasService() bool {
-	for _, c := range v.Image.Runtime.Checks {
-		if c.Once == nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.Image.Runtime.Checks, func(c image.Check) bool { return c.Once == nil })
 }
 
 // rest are the checks of a container that is ready, in order; the last one ends it.
