@@ -103,8 +103,7 @@ func (s Server) wrong(name, reason, remedy string) *Error {
 
 // plain is an error of a file without the path, which is told already.
 func plain(err error) string {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err.Error()
 	}
 	return err.Error()

@@ -141,8 +141,7 @@ func (i *Issuer) certbot(ctx context.Context, argv []string, most time.Duration)
 	defer cancel()
 	output, err := i.procs.Run(ctx, process.Spec{Argv: argv, Env: i.environment(), Dir: i.Paths.State})
 	i.Log.Debug("certbot has ended", "arguments", argv, "output", output)
-	var exit *process.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*process.ExitError](err); ok {
 		if exit.Err != nil {
 			return fmt.Errorf("%w: %s", exit.Err, words(exit.Output))
 		}

@@ -85,8 +85,7 @@ func directory(ctx context.Context, address string, roots []byte) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var asked *url.Error
-	if errors.As(err, &asked) {
+	if asked, ok := errors.AsType[*url.Error](err); ok {
 		return asked.Err // what was asked is told by who asks
 	}
 	if err != nil {
