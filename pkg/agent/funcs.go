@@ -7,13 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"text/template"
 
 	"github.com/poststack/poststack/pkg/agent/declaration"
 	"github.com/poststack/poststack/pkg/agent/quote"
 	"github.com/poststack/poststack/pkg/agent/render"
+	"github.com/poststack/poststack/pkg/agent/rows"
 )
 
 // outputs parses the templates of a declaration. What they call is in [functions].
@@ -100,16 +100,10 @@ func setting(settings []any, key, name string) any {
 	return nil
 }
 
-// known tells whether a setting is one of these. One that is not, and is for this service alone, is refused: a name
-// with a slip in it would keep nobody out, and nobody would be told. One for all services may be another's.
+// known tells whether a setting is one of these.
 func known(row map[string]any, keys ...string) (bool, error) {
-	if slices.Contains(keys, fmt.Sprint(row["key"])) {
-		return true, nil
-	}
-	if row["service"] != nil {
-		return false, fmt.Errorf("%s has no setting of that name; known are %s", row["service"], strings.Join(keys, ", "))
-	}
-	return false, nil
+	service, _ := row["service"].(string)
+	return rows.KnownSetting(service, fmt.Sprint(row["key"]), keys...)
 }
 
 func exists(path string) bool {

@@ -121,9 +121,8 @@ func (s *settings) take(raw rows.Row) error {
 		}
 		s.rsa = kind == "rsa"
 	default:
-		if r.Service != "" { // one for all services may be another's
-			return fmt.Errorf("%s has no setting of that name; known are dns_propagation, new_keys, key_type", r.Service)
-		}
+		_, err := rows.KnownSetting(r.Service, raw.Key, "dns_propagation", "new_keys", "key_type")
+		return err
 	}
 	return nil
 }

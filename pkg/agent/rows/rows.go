@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/google/renameio/v2"
 )
@@ -85,4 +87,17 @@ func Load(path string) (Set, error) {
 		return nil, fmt.Errorf("read the kept rows in %s: %w", path, err)
 	}
 	return s, nil
+}
+
+// KnownSetting tells whether a setting is one of these. One that is not, and is for this service alone, is refused: a
+// name with a slip in it would keep nobody out, and nobody would be told. One for all services, which has none, may be
+// another's.
+func KnownSetting(service, key string, known ...string) (bool, error) {
+	if slices.Contains(known, key) {
+		return true, nil
+	}
+	if service != "" {
+		return false, fmt.Errorf("%s has no setting of that name; known are %s", service, strings.Join(known, ", "))
+	}
+	return false, nil
 }
