@@ -75,7 +75,8 @@ func (s *suite) publishedEverywhere(ctx context.Context, t *testing.T) {
 	}
 	s.start(ctx, t, spec)
 	reached := []string{"127.0.0.1"}
-	for _, far := range []string{"192.0.2.200:9", "[2001:db8::200]:9"} { // nothing is sent; the way there tells our address
+	// nothing is sent; the way there tells our address
+	for _, far := range []string{"192.0.2.200:9", "[2001:db8::200]:9"} {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "udp", far)
 		if err != nil {
 			continue // this machine has no such address

@@ -151,9 +151,9 @@ func setNetwork(out *client.ContainerCreateOptions, spec ContainerSpec) error {
 	return nil
 }
 
-// portMap refuses an empty HostIP: the engines would publish on every interface. That is what podman has to be told where
-// every interface is meant: of 0.0.0.0 it makes a rule for that address alone (netavark 1.4), which nobody calls. It then
-// publishes on addresses of both kinds, as far as the container's network has them.
+// portMap refuses an empty HostIP: the engines would publish on every interface. That is what podman has to be told
+// where every interface is meant: of 0.0.0.0 it makes a rule for that address alone (netavark 1.4), which nobody
+// calls. It then publishes on addresses of both kinds, as far as the container's network has them.
 func portMap(kind Kind, ports []Port) (network.PortMap, network.PortSet, error) {
 	bindings, exposed := network.PortMap{}, network.PortSet{}
 	for _, p := range ports {

@@ -216,7 +216,8 @@ func TestServices_on_IPv6(t *testing.T) {
 	require.NoError(t, listen("127.0.0.1"))
 	assert.False(t, network().IPv6)
 	require.ErrorContains(t, listen("127.0.0.2", "::"),
-		`give network "poststack-s" addresses of IPv6: container "poststack-s-app" runs in it: run mage down, then this again`)
+		`give network "poststack-s" addresses of IPv6: container "poststack-s-app" runs in it: run mage down, then `+
+			`this again`)
 	_, err := b.phase(t, (*stack.Stack).Down)
 	require.NoError(t, err)
 	require.NoError(t, listen("127.0.0.2", "::"))
