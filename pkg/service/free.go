@@ -1,0 +1,75 @@
+package service
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// echoTime is how long a connection to ourselves may take. The kernel needs no time for it; a process to which a busy
+// machine gives no processor for a while does.
+const echoTime = 2 * time.Second
+
+// PortFree tells whether nothing has the port of this machine's address or of all addresses. Being able to listen does
+// not say it all: an engine publishes ports by firewall rules too, and those of a container that died without the
+// engine noticing take every connection to an address where nobody is. So a connection must reach us, or a datagram.
+func PortFree(port engine.Port) bool {
+	if port.Protocol == engine.UDP {
+		return portFreeUDP(port)
+	}
+	l, err := listenOn(port)
+	if err != nil {
+		return false
+	}
+	defer l.Close()
+	out, err := net.DialTimeout("tcp", l.Addr().String(), echoTime) //nolint:noctx // bounded by its time
+	if err != nil {
+		return false
+	}
+	defer out.Close()
+	if err := l.SetDeadline(time.Now().Add(echoTime)); err != nil {
+		return false
+	}
+	in, err := l.Accept()
+	if err != nil {
+		return false
+	}
+	defer in.Close()
+	return in.RemoteAddr().String() == out.LocalAddr().String()
+}
+
+// absent tells whether nobody can listen on an address, as it is not this machine's.
+func absent(address string) bool {
+	l, err := listenOn(engine.Port{HostIP: address})
+	if err == nil {
+		_ = l.Close()
+	}
+	return errors.Is(err, syscall.EADDRNOTAVAIL)
+}
+
+func listenOn(port engine.Port) (*net.TCPListener, error) {
+	return net.ListenTCP("tcp", &net.TCPAddr{IP: net.ParseIP(port.HostIP), Port: int(port.Host)})
+}
+
+// portFreeUDP is [PortFree] for datagrams.
+func portFreeUDP(port engine.Port) bool {
+	in, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(port.HostIP), Port: int(port.Host)})
+	if err != nil {
+		return false
+	}
+	defer in.Close()
+	out, err := net.Dial("udp", in.LocalAddr().String()) //nolint:noctx // sends nothing yet
+	if err != nil {
+		return false
+	}
+	defer out.Close()
+	deadline := time.Now().Add(echoTime)
+	if _, err := out.Write([]byte{1}); err != nil || in.SetDeadline(deadline) != nil {
+		return false
+	}
+	_, from, err := in.ReadFromUDP(make([]byte, 1))
+	return err == nil && from.String() == out.LocalAddr().String()
+}
