@@ -76,5 +76,6 @@ func sourceText(t *testing.T) string {
 				return err
 			}))
 	}
-	return strings.NewReplacer(`\"`, `"`, `%%`, `%`).Replace(text.String())
+	whole := regexp.MustCompile(`" ?\+\n\t+"`).ReplaceAllString(text.String(), "") // what goes on in the next line
+	return strings.NewReplacer(`\"`, `"`, `%%`, `%`).Replace(whole)
 }
