@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -177,10 +178,10 @@ func (s *Stack) runningServer(e Engine, is ServiceStatus) *nameserver.Server {
 			if both := declared.Speaks("tcp") && declared.Speaks(engine.UDP); !both || declared.Port != p.Container {
 				continue
 			}
-			if p.Protocol == engine.UDP {
-				server.UDP = p.Address
+			if p.Protocol == engine.UDP { // the first one is of IPv4
+				server.UDP = cmp.Or(server.UDP, p.Address)
 			} else {
-				server.TCP = p.Address
+				server.TCP = cmp.Or(server.TCP, p.Address)
 			}
 		}
 	}
