@@ -217,6 +217,9 @@ func (r *restoring) startServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.ID == r.server.ID && c.State == engine.Running {
+		return nil
+	}
 	if c.ID == r.server.ID {
 		return r.startSame(ctx, c)
 	}

@@ -49,8 +49,10 @@ func (s *Stack) formerFile(kind engine.Kind) string {
 	return filepath.Join(s.Config.StateDir, "former."+string(kind))
 }
 
-// former reads it; the zero value is none.
-func (s *Stack) former(kind engine.Kind) (f former, err error) {
+// former reads it; the zero value is none. A volume that somebody has removed is none: an engine would make an empty
+// one of that name.
+func (s *Stack) former(ctx context.Context, e Engine) (f former, err error) {
+	kind := e.Info().Kind
 	text, err := os.ReadFile(s.formerFile(kind))
 	if errors.Is(err, os.ErrNotExist) {
 		return f, nil
@@ -65,10 +67,11 @@ func (s *Stack) former(kind engine.Kind) (f former, err error) {
 	if err != nil {
 		return f, fmt.Errorf("read which volume was kept: %w", err)
 	}
-	if f.Volume == volumeOf(stand, usualData) {
+	_, err = e.VolumeInspect(ctx, s.services().Volume(f.Volume))
+	if errors.Is(err, engine.ErrNotFound) || f.Volume == volumeOf(stand, usualData) {
 		return former{}, nil
 	}
-	return f, nil
+	return f, err
 }
 
 // keepFormer writes down which volume stays.
@@ -125,7 +128,7 @@ func (s *Stack) askBack(ctx context.Context, target string, yes bool) error {
 	if err != nil {
 		return s.failure(target, Database, err)
 	}
-	kept, err := s.former(e.Info().Kind)
+	kept, err := s.former(ctx, e)
 	if err == nil && kept.Volume == "" {
 		err = errNothingKept
 	}
@@ -153,6 +156,7 @@ func (s *Stack) dropFormer(ctx context.Context, up *upgrading) (ended, error) {
 		return ended{}, err
 	}
 	text := fmt.Sprintf("removed volume %s of PostgreSQL %s", volume, up.kept.Major)
+	up.kept = former{}
 	return ended{Outcome: event.Done, Text: text, Data: up.data(nil)}, forgetFile(s.formerFile(up.engine.Info().Kind))
 }
 
@@ -196,6 +200,7 @@ func (s *Stack) backToFormer(ctx context.Context, up *upgrading) (how ended, err
 	}
 	running, err := up.usedBy(ctx, up.engine)
 	since := up.kept.Since.Local().Format(time.DateTime)
+	up.kept = former{}
 	text := fmt.Sprintf("PostgreSQL %s again, with what it held at %s", up.wants, since)
 	return ended{Outcome: event.Done, Text: text, Data: up.data(running)}, err
 }
@@ -210,7 +215,7 @@ func (s *Stack) newUpgrade(ctx context.Context, e Engine, r event.Reporter) (up 
 	if up.before, err = s.restored(kind); err != nil {
 		return nil, err
 	}
-	if up.kept, err = s.former(kind); err != nil {
+	if up.kept, err = s.former(ctx, e); err != nil {
 		return nil, err
 	}
 	declared, target, err := s.ownService(ctx, e, r)

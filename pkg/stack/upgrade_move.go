@@ -37,10 +37,14 @@ type upgrading struct {
 
 // data is what was done.
 func (up *upgrading) data(running []string) UpgradedData {
-	return UpgradedData{
+	data := UpgradedData{
 		From: up.has, To: up.wants, Volume: up.volumeName(up.engine.Info().Kind), Tables: len(up.rows), Rows: rowsOf(up.rows),
 		Services: append([]string{}, running...),
 	}
+	if up.kept.Volume != "" {
+		data.Kept = up.services().Volume(up.kept.Volume)
+	}
+	return data
 }
 
 // upgrade fills a new volume from the old one and has it serve. Nobody writes to the old one meanwhile: the server that
@@ -61,14 +65,15 @@ func (s *Stack) upgrade(ctx context.Context, up *upgrading) (how ended, err erro
 		return how, err
 	}
 	defer func() { err = up.end(ctx, err) }()
-	if err := up.stopServer(ctx); err != nil {
-		return how, err
-	}
-	if err := up.move(ctx, old); err != nil {
-		return how, up.putBack(ctx, err)
+	err = up.stopServer(ctx)
+	if err == nil {
+		err = up.move(ctx, old)
 	}
 	former := former{Volume: volumeOf(up.before, usualData), Major: up.has, Since: time.Now()}
-	if err := up.keepFormer(up.engine.Info().Kind, former); err != nil {
+	if err == nil {
+		err = up.keepFormer(up.engine.Info().Kind, former)
+	}
+	if err != nil {
 		return how, up.putBack(ctx, err)
 	}
 	if err := up.swap(ctx); err != nil {
@@ -77,7 +82,6 @@ func (s *Stack) upgrade(ctx context.Context, up *upgrading) (how ended, err erro
 	up.kept = former
 	running, err := up.usedBy(ctx, up.engine)
 	data := up.data(running)
-	data.Kept = up.services().Volume(former.Volume)
 	text := fmt.Sprintf("PostgreSQL %s instead of %s: %d tables with %d rows, compared%s",
 		up.wants, up.has, data.Tables, data.Rows, up.keptText())
 	return ended{Outcome: event.Done, Text: text, Data: data}, err

@@ -57,6 +57,7 @@ func TestUpgrade_refuses(t *testing.T) {
 		"no image that can read it": {"15", "17", "", stack.UpgradeOptions{}, "no image with PostgreSQL 15 is left"},
 		"one after the other":       {"15", "17", "old-1", stack.UpgradeOptions{}, "mage db:upgrade -dropOld"},
 		"back to what is in use":    {"15", "15", "data", back, "no upgrade has left a volume"},
+		"back to what has gone":     {"17", "15", "gone-1", back, "no upgrade has left a volume"},
 		"removing what is in use":   {"15", "15", "data", drop, "no upgrade has left a volume"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +66,7 @@ func TestUpgrade_refuses(t *testing.T) {
 			if c.kept != "" {
 				path := filepath.Join(b.config.StateDir, "former."+string(b.engine.Info().Kind))
 				require.NoError(t, os.WriteFile(path, []byte(`{"volume": "`+c.kept+`", "major": "15"}`), 0o600))
+				require.NoError(t, b.engine.VolumeCreate(t.Context(), "poststack-s-old-1", nil))
 			}
 			before, err := b.engine.ContainerInspect(t.Context(), containerName)
 			require.NoError(t, err)
