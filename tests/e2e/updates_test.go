@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -25,7 +26,11 @@ func TestUpdates(t *testing.T) {
 			return before + old + "\nENV " + after
 		})
 		c.OK(t, "setup")
-		assert.Regexp(t, `(?m)^ *nginx +current .* \d+ updates?`, c.OK(t, "images", "-updates").Stdout)
+		waiting := c.OK(t, "images", "-updates").Stdout
+		assert.Regexp(t, `(?m)^ *nginx +current .* \d+ updates?`, waiting)
+		if !regexp.MustCompile(`(?ms)^ *base-debian .* none *$.*^ *java .* none *$`).MatchString(waiting) {
+			t.Skip("Debian has updates for what all images stand on: they would be built anew under other tests")
+		}
 		assert.Equal(t, "unchanged", outcome(c.OK(t, "build:all"), "build:nginx"))
 		r := c.OK(t, "build:all", "-renew")
 		assert.Regexp(t, `nginx: \d+ updates?`, r.Stderr)
