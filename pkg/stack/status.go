@@ -132,14 +132,12 @@ func (s *Stack) status(ctx context.Context) (StatusReport, error) {
 		Stack: s.Config.Stack, Containers: []ContainerStatus{},
 		Answers: "not running; start with: mage setup", Schema: "unknown",
 	}
-	var err error
-	if report.Backups, err = s.backupsStatus(time.Now()); err != nil {
-		return report, err
-	}
+	report.Backups, _ = s.backupsStatus(time.Now()) // the doctor tells what is wrong with them
 	if !s.External() || s.StartsServices() {
 		if err := s.containers(ctx, &report); err != nil {
 			return report, err
 		}
+		var err error
 		if report.Services, err = s.servicesStatus(ctx, ""); err != nil {
 			return report, err
 		}
