@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
@@ -49,8 +48,9 @@ func (s *Stack) CheckDNS(ctx context.Context, typed, server string) error {
 	case asked.why != "":
 		s.Sink.For(target).Warn(asked.why)
 	}
-	data := DNSCheckData{
-		Zones: append([]nameserver.Answered{}, served...), Problems: slices.Concat([]hosting.Problem{}, problems, more),
+	data := DNSCheckData{ // lists for machines, also without anything in them
+		Zones:    append([]nameserver.Answered{}, served...),
+		Problems: append(append([]hosting.Problem{}, problems...), more...),
 	}
 	if asked.server != nil {
 		data.Server = &NameServerData{Service: asked.service, UDP: asked.server.UDP, TCP: asked.server.TCP}
