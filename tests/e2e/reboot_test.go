@@ -2,12 +2,10 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,7 +16,6 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/event"
-	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/tests/checkout"
 )
@@ -104,12 +101,12 @@ func rebootDocker(t *testing.T) {
 		t.Skip("only root can start a second dockerd")
 	}
 	c := checkout.New(t, engine.Docker)
-	d := newDaemon(t)
-	d.start(t)
-	d.load(t, imagesOf(t, c, "base-debian", "postgres"))
+	d := checkout.NewDaemon(t)
+	d.Start(t)
+	d.Load(t, c.Images(t, "base-debian", "postgres"))
 	mage := func(args ...string) string {
 		t.Helper()
-		r := c.Mage(t, []string{"DOCKER_HOST=" + d.url()}, args...)
+		r := c.Mage(t, []string{"DOCKER_HOST=" + d.URL()}, args...)
 		require.Zero(t, r.Code, r.Stderr)
 		return r.Stdout
 	}
@@ -119,16 +116,16 @@ func rebootDocker(t *testing.T) {
 	_, err := connect(t, url).Exec(t.Context(), `create table kept as select 42 as answer`)
 	require.NoError(t, err)
 
-	d.end(t)
-	d.start(t)
+	d.End(t)
+	d.Start(t)
 	assertKept(t, url)
 	status := mage("status")
 	assert.Contains(t, status, "running")
 	assert.Contains(t, status, "comes back")
 
 	mage("down")
-	d.end(t)
-	d.start(t)
+	d.End(t)
+	d.Start(t)
 	assert.Contains(t, mage("status"), "exited", "what was stopped stays down")
 }
 
@@ -147,91 +144,4 @@ func assertKept(t *testing.T, url string) {
 		return conn.QueryRow(ctx, `select answer from kept`).Scan(&answer) == nil
 	}, time.Minute, 50*time.Millisecond)
 	assert.Equal(t, 42, answer)
-}
-
-// imagesOf are the tags of the checkout's images.
-func imagesOf(t *testing.T, c *checkout.Checkout, names ...string) []string {
-	t.Helper()
-	images, err := image.LoadCatalogue(filepath.Join(c.Dir, "containers"))
-	require.NoError(t, err)
-	var refs []string
-	for _, name := range names {
-		digest, err := images.Digest(name, checkout.Suite())
-		require.NoError(t, err)
-		refs = append(refs, string(image.DigestRef(name, digest)))
-	}
-	return refs
-}
-
-// daemon is a dockerd beside the machine's, with directories and a bridge of its own, and without firewall rules,
-// which it would share: ports are published by its proxy.
-type daemon struct {
-	dir, bridge string
-	process     *exec.Cmd
-}
-
-func newDaemon(t *testing.T) *daemon {
-	t.Helper()
-	d := &daemon{dir: t.TempDir(), bridge: fmt.Sprintf("pst%d", os.Getpid()%1e6)}
-	t.Cleanup(func() {
-		if d.process != nil {
-			d.end(t)
-		}
-		mustRun(t, "ip", "link", "del", d.bridge)
-	})
-	mustRun(t, "ip", "link", "add", d.bridge, "type", "bridge")
-	mustRun(t, "ip", "address", "add", fmt.Sprintf("10.213.%d.1/24", os.Getpid()%256), "dev", d.bridge)
-	mustRun(t, "ip", "link", "set", d.bridge, "up")
-	return d
-}
-
-// mustRun runs a program that must succeed, also while the test cleans up.
-func mustRun(t *testing.T, program string, args ...string) {
-	t.Helper()
-	out, err := exec.CommandContext(context.WithoutCancel(t.Context()), program, args...).CombinedOutput()
-	require.NoError(t, err, "%s %v: %s", program, args, out)
-}
-
-func (d *daemon) url() string { return "unix://" + filepath.Join(d.dir, "s") }
-
-func (d *daemon) command(ctx context.Context, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, "docker", append([]string{"--host", d.url()}, args...)...)
-}
-
-// start returns when it answers.
-func (d *daemon) start(t *testing.T) {
-	t.Helper()
-	log, err := os.OpenFile(filepath.Join(d.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	require.NoError(t, err)
-	defer log.Close()
-	d.process = exec.CommandContext(context.WithoutCancel(t.Context()), "dockerd", "--host", d.url(), "--pidfile",
-		filepath.Join(d.dir, "pid"),
-		"--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"),
-		"--bridge", d.bridge, "--iptables=false", "--ip6tables=false")
-	d.process.Stdout, d.process.Stderr = log, log
-	require.NoError(t, d.process.Start())
-	require.Eventually(t, func() bool { return d.command(t.Context(), "version").Run() == nil }, time.Minute,
-		50*time.Millisecond)
-}
-
-// end returns when it has ended, and its containers with it.
-func (d *daemon) end(t *testing.T) {
-	t.Helper()
-	require.NoError(t, d.process.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, d.process.Wait())
-	d.process = nil
-}
-
-// load copies images of the machine's docker.
-func (d *daemon) load(t *testing.T, refs []string) {
-	t.Helper()
-	save := exec.CommandContext(t.Context(), "docker", append([]string{"save"}, refs...)...)
-	load := d.command(t.Context(), "load")
-	var err error
-	load.Stdin, err = save.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, save.Start())
-	out, err := load.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.NoError(t, save.Wait())
 }

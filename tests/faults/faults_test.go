@@ -34,6 +34,7 @@ func faults() []fault {
 		fault{"the checkout is read-only", 1, 3, (*trial).readOnly},
 		fault{"the checkout's path has spaces, quotes and other letters", 1, 1, (*trial).oddPath},
 		fault{"a run may open few files", 1, 30, (*trial).fewFiles},
+		fault{"what a run speaks to is killed: podman's service, dockerd", 1, 20, (*trial).engineKilled},
 		fault{"a service is killed", 2, 30, (*trial).serviceKilled},
 		fault{"containers are ended by the engine's own command", 2, 20, (*trial).containerEnded},
 		fault{"the database is stopped while services serve", 1, 5, (*trial).postgresGone},

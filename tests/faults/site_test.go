@@ -2,7 +2,6 @@ package faults_test
 
 import (
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
-	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/tests/checkout"
 )
 
@@ -47,13 +45,8 @@ func newSite(t *testing.T, kind engine.Kind) *site {
 	t.Cleanup(func() { checkout.RemoveSlow(t, s.engine) })
 	s.OK(t, "build:all", "setup")
 	s.name, s.url = s.Stack(t), s.URL(t)
-	catalogue, err := image.LoadCatalogue(filepath.Join(s.Dir, "containers"))
-	require.NoError(t, err)
-	for _, name := range []string{"base-debian", "postgres", "liquibase", "nginx", "bind", "dovecot", checkout.SlowImage} {
-		digest, err := catalogue.Digest(name, checkout.Suite())
-		require.NoError(t, err)
-		s.good = append(s.good, image.DigestRef(name, digest)) // others may take the tag "latest" meanwhile
-	}
+	// Not the tag "latest", which others may take meanwhile.
+	s.good = s.Images(t, "base-debian", "postgres", "liquibase", "nginx", "bind", "dovecot", checkout.SlowImage)
 	s.fill(t)
 	return s
 }
