@@ -24,6 +24,11 @@ func open(ctx context.Context, o Options, kind Kind) (*Engine, error) {
 	if err := e.verify(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
+	if e.service != nil { // whose directory is there from now on, whatever is asked for
+		if err := e.Guard(); err != nil {
+			return nil, errors.Join(err, e.Close())
+		}
+	}
 	return e, nil
 }
 

@@ -30,6 +30,8 @@ func doomed(args []string) int {
 	e, err := engine.Open(ctx, engine.Options{Want: kind, Getenv: os.Getenv, CacheDir: cache})
 	if err == nil && work == "program" {
 		err = longProgram(ctx, e)
+	} else if err == nil && work == "ask" {
+		_, err = e.ContainerList(ctx, map[string]string{"test": "ask"})
 	} else if err == nil && work == "build" {
 		_, err = e.Build(ctx, engine.BuildSpec{Dir: args[4], Tags: []engine.Ref{image + "-built"}, Log: os.Stdout})
 	} else if err == nil {
@@ -164,6 +166,21 @@ func TestWatchdog(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestWatchdog_of_who_only_asks is about podman's service, which is there for that already.
+func TestWatchdog_of_who_only_asks(t *testing.T) {
+	needPodman(t)
+	c := startDoomed(t, engine.Podman, "none", "ready", "ask")
+	require.NoError(t, c.cmd.Process.Kill())
+	killed := time.Now()
+	left := func() []string {
+		dirs, _ := filepath.Glob(filepath.Join(c.temp, "poststack-*", "p*")) // the pattern is well-formed
+		return dirs
+	}
+	assert.Eventually(t, func() bool { return len(left()) == 0 }, time.Minute, 20*time.Millisecond)
+	assert.Less(t, time.Since(killed), 10*time.Second)
+	c.end(t)
 }
 
 // assertGone waits 10 seconds for a doomed process's things to go.
