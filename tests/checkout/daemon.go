@@ -49,20 +49,20 @@ func NewDaemon(t *testing.T) *Daemon {
 			d.End(t)
 		}
 		_ = syscall.Unmount(filepath.Join(dir, "data"), syscall.MNT_DETACH) // that of a daemon that was killed
-		mustRun(t, "ip", "link", "del", d.bridge)
+		ip(t, "link", "del", d.bridge)
 		assert.NoError(t, os.RemoveAll(dir))
 	})
-	mustRun(t, "ip", "link", "add", d.bridge, "type", "bridge")
-	mustRun(t, "ip", "address", "add", fmt.Sprintf("10.213.%d.1/24", os.Getpid()%256), "dev", d.bridge)
-	mustRun(t, "ip", "link", "set", d.bridge, "up")
+	ip(t, "link", "add", d.bridge, "type", "bridge")
+	ip(t, "address", "add", fmt.Sprintf("10.213.%d.1/24", os.Getpid()%256), "dev", d.bridge)
+	ip(t, "link", "set", d.bridge, "up")
 	return d
 }
 
-// mustRun runs a program that must succeed, also while the test cleans up.
-func mustRun(t *testing.T, program string, args ...string) {
+// ip runs the program of that name, which must succeed, also while the test cleans up.
+func ip(t *testing.T, args ...string) {
 	t.Helper()
-	out, err := exec.CommandContext(context.WithoutCancel(t.Context()), program, args...).CombinedOutput()
-	require.NoError(t, err, "%s %v: %s", program, args, out)
+	out, err := exec.CommandContext(context.WithoutCancel(t.Context()), "ip", args...).CombinedOutput()
+	require.NoError(t, err, "ip %v: %s", args, out)
 }
 
 // URL is for DOCKER_HOST.

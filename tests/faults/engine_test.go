@@ -42,8 +42,8 @@ func (x *trial) engineKilled() {
 	x.recovers(before)
 }
 
-// dockerdKilled kills a dockerd of its own while a run is at work there. Dockerd 20.10 starts no container again that it
-// has found running after such an end: the next start does, with all that was committed.
+// dockerdKilled kills a dockerd of its own while a run is at work there. Dockerd 20.10 starts no container again that
+// it has found running after such an end: the next start does, with all that was committed.
 func (x *trial) dockerdKilled() {
 	if os.Geteuid() != 0 {
 		x.Skip("only root can start a second dockerd")
