@@ -49,10 +49,11 @@ func faults() []fault {
 type trial struct {
 	*testing.T
 	*site
-	random *rand.Rand
-	number int // of this try, from 0
-	counts *counts
-	helped bool
+	random  *rand.Rand
+	number  int // of this try, from 0
+	earlier int // tries of the rows before
+	counts  *counts
+	helped  bool
 }
 
 // counts are what a row of the table tells.
@@ -98,6 +99,7 @@ func TestFaults(t *testing.T) {
 		seed, long := enginetest.Seed(t), os.Getenv("POSTSTACK_FAULTS_LONG") != ""
 		s := newSite(t, kind)
 		table.engines = append(table.engines, fmt.Sprintf("%s %s", kind, s.engine.Info().Version))
+		earlier := 0
 		for i, f := range faults() {
 			tries := f.few
 			if long {
@@ -109,12 +111,13 @@ func TestFaults(t *testing.T) {
 				for n := range tries {
 					row.tries++
 					t.Run(fmt.Sprint(n+1), func(t *testing.T) {
-						x := &trial{T: t, site: s, random: random, number: n, counts: row}
+						x := &trial{T: t, site: s, random: random, number: n, earlier: earlier, counts: row}
 						defer x.count()
 						f.try(x)
 					})
 				}
 			})
+			earlier += tries
 			if row.tries > 0 { // else it was not asked for
 				table.add(f.name, kind, *row)
 			}

@@ -52,9 +52,7 @@ func signalled(sig syscall.Signal) func(*checkout.Run) error {
 func interrupts() []fault {
 	ended := func(ways ...way) func(*trial) {
 		return func(x *trial) {
-			phases := phases()
-			x.moment++
-			x.interrupt(phases[x.moment%len(phases)], ways[x.random.IntN(len(ways))])
+			x.interrupt(x.phase(), ways[x.random.IntN(len(ways))])
 		}
 	}
 	return []fault{
@@ -85,9 +83,8 @@ func interrupts() []fault {
 
 // outOfTime gives a run less time than it may need.
 func (x *trial) outOfTime() {
-	x.moment++
 	limit := time.Second + time.Duration(x.random.Int64N(int64(4*time.Second)))
-	x.interrupt(phases()[x.moment%len(phases())], way{
+	x.interrupt(x.phase(), way{
 		launch: mage, options: []string{"-t", limit.String()}, status: 1,
 		tell: func(r *checkout.Run) error { r.Wait(x.T); return nil },
 	})
@@ -96,8 +93,7 @@ func (x *trial) outOfTime() {
 // killedWhole kills all processes of a run, as a machine does that ends a session or a unit: nobody is left to clean up
 // but the next command.
 func (x *trial) killedWhole() {
-	x.moment++
-	x.interrupt(phases()[x.moment%len(phases())], way{
+	x.interrupt(x.phase(), way{
 		launch: compiled, status: 137, swept: true,
 		tell: func(r *checkout.Run) error {
 			for _, p := range r.Processes() {

@@ -31,6 +31,12 @@ func phases() []func(*trial) stage {
 	return append(endless(), endings()...)
 }
 
+// phase is the one that the try has its turn in: by turns, whichever rows are asked for.
+func (x *trial) phase() func(*trial) stage {
+	all := phases()
+	return all[(x.earlier+x.number+1)%len(all)]
+}
+
 // endless are those that are made to last.
 func endless() []func(*trial) stage {
 	return []func(*trial) stage{

@@ -29,7 +29,6 @@ type site struct {
 	before []string // what was left by others
 	good   []engine.Ref
 	slow   int // how many slow changesets there have been
-	moment int // how many runs were ended
 }
 
 // newSite sets a checkout up, and has the services serve example.org.
