@@ -22,6 +22,7 @@ func elsewhere() map[string]string {
 		"psql": terminal, "shell": terminal,
 		"completion": "what it prints is a script", "engine:install": "it changes the machine",
 		"db:restore": "TestBackup reads its document, and that of db:backup",
+		"db:upgrade": "TestData_described of package stack holds what it gives to the schema",
 		"demo":       "TestDemo holds its document to the schema", "certificates:renew": issuer,
 		"certificates:revoke": issuer,
 		"build:all":           described, "db:url": described, "images": described, "schema:update": described,

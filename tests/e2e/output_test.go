@@ -228,7 +228,7 @@ func exitStatuses(t *testing.T, c *checkout.Checkout) {
 		want   int
 	}{
 		{name: "all is well", target: "setup", want: 0},
-		{name: "the log directory is a file", target: "status", file: "logs", want: 1},
+		{name: "the log directory is a file", target: "report", file: "logs", want: 1},
 		{name: "a setting is wrong", target: "setup", env: []string{"LOG_LEVEL=loud"}, want: 2},
 		{
 			name: "no engine works", target: "setup",
