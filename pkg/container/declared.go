@@ -99,6 +99,9 @@ func (s Service) fingerprint() string {
 // renewed tells whether the image of that name is another one than the container was made of: it was built anew, such
 // as for updates of Debian's.
 func renewed(ctx context.Context, e Engine, s Service, c engine.Container) bool {
+	if s.Image != "" {
+		return s.Image != c.Image
+	}
 	img, err := e.ImageInspect(ctx, s.Spec.Image)
 	return err == nil && img.ID != c.Image // one that is not in the store replaces nothing
 }

@@ -21,6 +21,8 @@ type Service struct {
 	// Unhashed names the environment variables that may change without the container being made anew, such
 	// as LOG_LEVEL: nobody wants a database restarted for a line more on the console.
 	Unhashed []string
+	// Image is the one that Spec names, where that is known: it is looked up otherwise.
+	Image engine.ImageID
 	// IPv6 says that the network has to have addresses of IPv6, too.
 	IPv6 bool
 	// Rehearsal comes before a running container is replaced.

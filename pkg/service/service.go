@@ -28,7 +28,8 @@ type Stack struct {
 // Run is what one run of a service is told.
 type Run struct {
 	Image  engine.Ref
-	Listen []string // addresses of this machine that ports are published on; none is [Loopback]
+	Known  engine.ImageID // of the image, where it has been looked up already
+	Listen []string       // addresses of this machine that ports are published on; none is [Loopback]
 	// port in the container → port of this machine; those that are not in it are not published
 	Ports       map[uint16]uint16
 	Secrets     map[string][]byte // by name
@@ -74,7 +75,7 @@ func (s Stack) Declare(of image.Definition, run Run) (container.Service, error) 
 	}
 	run.Login.put(&spec, d.Database)
 	return container.Service{
-		Owner: s.Owner, Role: of.Name, Unhashed: d.Lenient, Spec: spec, IPv6: s.IPv6,
+		Owner: s.Owner, Role: of.Name, Unhashed: d.Lenient, Spec: spec, Image: run.Known, IPv6: s.IPv6,
 		Rehearsal: container.Rehearsal{Command: d.Rehearse},
 	}, nil
 }

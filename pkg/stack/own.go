@@ -109,7 +109,9 @@ func (s *Stack) ownService(
 	if err != nil {
 		return declared, target, err
 	}
+	built, _ := s.known(postgresImage)
 	declared, err = stack.Declare(definition, service.Run{
+		Known: built.ID,
 		Image: ref, StopTimeout: s.Config.Timeout.Stop, KeepUp: true, Ports: map[uint16]uint16{place.port.Port: port},
 		Secrets: map[string][]byte{place.password.Name: []byte(password.Reveal())},
 	})

@@ -55,6 +55,8 @@ func (s *Stack) declare(
 		stack.IPv6, err = s.needsIPv6(e.Info())
 	}
 	if err == nil {
+		built, _ := s.known(name)
+		run.Known = built.ID
 		run.Image, err = s.imageRef(name)
 	}
 	if err != nil {
