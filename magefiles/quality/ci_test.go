@@ -125,8 +125,8 @@ func TestCIRun(t *testing.T) {
 			"- tool mage engine:install test",
 			"- tool mage engine:status",
 			"podman tool mage engine:install test:integration test:e2e",
-			"- tool mage test:faults",
-			"podman tool mage test:faults",
+			"- tool mage test:faults -seed=11",
+			"podman tool mage test:faults -seed=11",
 			"- tool mage test:race",
 			"- tool mage lint",
 		}, foreground(t, tools))
