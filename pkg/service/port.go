@@ -51,7 +51,7 @@ func IsIPv6(address string) bool { return net.ParseIP(address).To4() == nil }
 // PortError is a port of this machine that a service needs and another program holds.
 type PortError struct {
 	engine.Port
-	Holder string // who has it, as far as it can be told
+	Holder string // who has it, as far as it can be told; "" where the address is not this machine's
 	Remedy string // how to choose another
 	Err    error  // what the engine said, if it was asked
 }
@@ -60,7 +60,7 @@ type PortError struct {
 func (e *PortError) Unwrap() error { return e.Err }
 
 func (e *PortError) Error() string {
-	if absent(e.HostIP) {
+	if e.Holder == "" {
 		return fmt.Sprintf("publish port %d of %s: this machine has no such address (ip address lists those that it has)",
 			e.Host, e.HostIP)
 	}
