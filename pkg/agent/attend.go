@@ -13,8 +13,8 @@ import (
 const longestPause = time.Minute
 
 // attendance is what the agent does while the daemon runs: it passes signals on, and starts a daemon again that has
-// ended by itself. The container stays as it is meanwhile: podman, unlike docker, would not start it again, and its
-// address would change.
+// ended by itself. The container stays as it is meanwhile: if it ended, too, its engine would start it again at another
+// address, and podman gives up some day.
 type attendance struct {
 	*Agent
 	stop   context.CancelCauseFunc // ends everything but the daemon
