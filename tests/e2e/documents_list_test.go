@@ -15,11 +15,9 @@ type reason struct {
 	check func(*reader, command)
 }
 
-// notRun lists the commands that TestDocuments leaves out. That each target they name exists is checked by
-// TestDocuments_targets, also for these.
+// notRun lists the commands that TestDocuments leaves out beside those of the workshop. That each target they name
+// exists is checked by TestDocuments_targets, also for these.
 func notRun() map[string]reason {
-	tests := reason{"it runs the tests, this one among them", namesTests}
-	linters := reason{"it compiles the linters, which takes minutes; .ci/run runs it", nothing}
 	system := reason{"it changes the machine", nothing}
 	network := reason{"it needs the internet", nothing}
 	upgraded := reason{"it takes the images of two suites; TestAnotherMajor runs it", nothing}
@@ -27,15 +25,12 @@ func notRun() map[string]reason {
 	verified := reason{"TestVerifyRuntime runs all checks of all images at once", nothing}
 	name := reason{"it names a program and is nothing to type", nothing}
 	terminal := reason{"it waits for a person at a terminal", nothing}
-	measures := reason{"it measures for minutes to hours; TestBench measures the rows that take seconds", nothing}
 	hosting := reason{"it needs what others of its kind have added; TestHosting runs them in their order", nothing}
 	issuing := reason{"it needs an authority; TestCertbot has one, and TestHosting asks without one", nothing}
 	site := reason{"TestNginx serves a site", nothing}
 	adding := reason{"TestAddingAService follows the document", nothing}
 	other := reason{"it needs a program that is not part of a checkout", nothing}
 	return map[string]reason{
-		"mage engine:install test":                                               tests,
-		"go tool mage engine:install test":                                       tests,
 		"mage account:add ada@example.org -generate":                             hosting,
 		"mage account:disable ada@example.org":                                   hosting,
 		"mage account:enable ada@example.org":                                    hosting,
@@ -63,42 +58,12 @@ func notRun() map[string]reason {
 		"mage certificates:renew":                                                issuing,
 		"mage certificates:renew -of=example.org":                                issuing,
 		"mage certificates:revoke example.org -yes":                              issuing,
+		"mage certificates:status":                                               issuing,
 		"ACME_DIRECTORY=https://ca.example.org/acme/directory ACME_ROOT=root.pem " +
 			"mage setup": {"there is no such authority here; TestCertbot has one", nothing},
 		"podman exec poststack-STACK-bind sh -c 'dnssec-dsfromkey " +
 			"/var/lib/bind/keys/Kexample.org.*.key'": {"STACK stands for the reader's; bind signs no zone here", nothing},
-		"mage certificates:status":    issuing,
-		"mage check":                  tests,
-		"mage coverage":               tests,
-		"mage test":                   tests,
-		"mage test:browser":           tests,
-		"mage test:e2e":               tests,
-		"mage test:faults":            tests,
-		"mage test:integration":       tests,
-		"mage test:performance":       tests,
-		"mage test:race":              tests,
-		"mage test:unit":              tests,
-		".ci/run":                     tests,
-		"go test -short ./pkg/config": tests,
-		"go test -short -run 'TestParseURL_refuses' " +
-			"./pkg/database": tests,
-		"go test -count=1 -run 'TestSetup/docker' " +
-			"./tests/e2e": tests,
-		"POSTSTACK_TEST_ENGINES=podman go test -count=1 -run 'TestContract' " +
-			"./pkg/engine": tests,
-		"POSTSTACK_TEST_SUITE=trixie go test -count=1 -run 'TestNginx|TestApache|TestBind|TestDovecot|TestCertbot' " +
-			"./tests/integration": tests,
-		"POSTSTACK_TEST_SUITE=trixie go test -count=1 -run 'TestVerifyRuntime' ./tests/e2e": tests,
-		"POSTSTACK_TEST_SUITE=trixie go test -count=1 -run 'TestAnotherSuite' ./tests/e2e":  tests,
-		"mage bench":                      measures,
-		"mage bench -rows=size -rounds=1": measures,
-		"mage bench -peers -curves":       measures,
-		"mage bench -peers -check":        measures,
-		"mage bench -rows=setup -peers":   measures,
-		"POSTSTACK_TEST_ENGINES=podman,docker mage bench -peers -curves -keep": measures,
-		"mage lint":   linters,
-		"mage format": linters,
-		"mage reset":  terminal,
+		"mage reset": terminal,
 		"go install github.com/magefile/mage@latest": network,
 		"sudo usermod -aG docker USER":               system,
 		"docker context use default":                 system,
@@ -111,7 +76,6 @@ func notRun() map[string]reason {
 			"the service with that certificate is not part of the stack; tests/integration runs it", nothing,
 		},
 		"go tool":     name,
-		"go test":     name,
 		"docker exec": name,
 		"mage report -open": {
 			"it opens a browser on the machine of who runs the tests; TestReport runs it without a display", nothing,
@@ -191,6 +155,21 @@ func before() map[string]string {
 		"mage psql": "db:start", "mage db:backup -verify": "db:start", "mage db:backup -keep=7": "db:start",
 		"mage db:backup -all": "db:start", "psql \"$(mage db:url -passfile)\"": "db:start",
 	}
+}
+
+// workshop matches what runs the tests, this one among them, compiles the linters or measures: minutes to hours each,
+// whatever flags it is shown with.
+var workshop = regexp.MustCompile(
+	`\bgo test\b|^\.ci/run$|\bmage (engine:install )?(test(:\w+)?|check|coverage|lint|format|bench)( |$)`,
+)
+
+// leaves says whether a command is left out, and how it is looked at instead.
+func leaves(c command) (check func(*reader, command), left bool) {
+	if workshop.MatchString(c.text) {
+		return namesTests, true
+	}
+	listed, left := notRun()[c.text]
+	return listed.check, left
 }
 
 // nothing is left to check.
