@@ -48,6 +48,8 @@ func (s *Stack) startService(
 	}
 	if change == container.Kept { // it served before this run: whether it still does is asked beside what needs it
 		met()
+	} else {
+		r.Step(fmt.Sprintf("container %s %s; waiting until it answers", declared.Spec.Name, change))
 	}
 	err = s.awaitService(ctx, e, r, d, c, change == container.Kept && c.KeptUp)
 	return ServiceData{Service: name, State: string(change), Ports: portsOf(declared.Spec.Ports)}, err

@@ -65,6 +65,7 @@ func TestServices(t *testing.T) {
 	end := j.last(t, event.PhaseEnded)
 	assert.Equal(t, event.Done, end.Outcome)
 	assert.Regexp(t, `^app made; web made, 80 on 127\.0\.0\.1:\d+$`, end.Text)
+	assert.Equal(t, "container poststack-s-web made; waiting until it answers", j.last(t, event.Step).Text)
 	token := b.engine.Files("poststack-s-app")["/run/token"].Content
 	assert.Len(t, token, 32)
 	web, err := b.engine.ContainerInspect(t.Context(), "poststack-s-web")
