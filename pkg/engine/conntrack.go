@@ -2,27 +2,41 @@ package engine
 
 import (
 	"context"
-	"maps"
+	"errors"
 	"os"
-	"slices"
 	"strings"
+
+	"github.com/moby/moby/client"
 )
+
+// clearWay has nothing from earlier containers stand between a container's published ports and those who call them.
+//
+// Only root may do so, and only where the containers run. Elsewhere there is nothing to clear, as a program forwards
+// the ports of rootless podman, or it is out of reach; docker sees to it itself.
+func (e *Engine) clearWay(ctx context.Context, id ContainerID) error {
+	if e.info.Kind != Podman || e.info.Rootless || os.Geteuid() != 0 || !strings.HasPrefix(e.info.Endpoint, "unix://") {
+		return nil
+	}
+	res, err := e.api.ContainerInspect(ctx, string(id), client.ContainerInspectOptions{})
+	if err != nil {
+		return unlessAbsent(apiError(ctx, "inspect container", string(id), err))
+	}
+	c := containerOf(res.Container)
+	if len(c.Ports) == 0 {
+		return nil
+	}
+	var addresses []string
+	for _, ep := range res.Container.NetworkSettings.Networks {
+		addresses = append(addresses, ep.IPAddress.String(), ep.GlobalIPv6Address.String())
+	}
+	return errors.Join(e.dropLeftRules(ctx, c, addresses), forgetPaths(c, addresses))
+}
 
 // forgetPaths has the kernel forget where it sends datagrams that come to a container's published ports, unless that is
 // where the container is now. Linux keeps such a path for up to two minutes after the last datagram, and podman (4.3)
 // gives a container another address at each start: who goes on asking from the same port, such as a secondary name
-// server with a query-source, would never be answered again. Docker sees to that itself.
-//
-// Only root may do so, and only where the containers run. Elsewhere there is nothing to forget, as a program forwards
-// the ports of rootless podman, or it is out of reach; so that nothing can be done is no error.
-func (e *Engine) forgetPaths(ctx context.Context, id ContainerID) error {
-	if e.info.Kind != Podman || e.info.Rootless || os.Geteuid() != 0 || !strings.HasPrefix(e.info.Endpoint, "unix://") {
-		return nil
-	}
-	c, err := e.ContainerInspect(ctx, string(id))
-	if err != nil {
-		return unlessAbsent(err)
-	}
+// server with a query-source, would never be answered again. That nothing can be done is no error.
+func forgetPaths(c Container, addresses []string) error {
 	var ports []uint16
 	for _, p := range c.Ports {
 		if p.Protocol == UDP {
@@ -32,5 +46,5 @@ func (e *Engine) forgetPaths(ctx context.Context, id ContainerID) error {
 	if len(ports) == 0 {
 		return nil
 	}
-	return forget(ports, slices.Collect(maps.Values(c.Addresses)))
+	return forget(ports, addresses)
 }

@@ -26,7 +26,7 @@ func (e *Engine) ContainerStart(ctx context.Context, id ContainerID) error {
 	defer cancel()
 	_, err := e.api.ContainerStart(ctx, string(id), client.ContainerStartOptions{})
 	if err == nil {
-		err = e.forgetPaths(ctx, id)
+		err = e.clearWay(ctx, id)
 	}
 	return apiError(ctx, "start container", string(id), err)
 }

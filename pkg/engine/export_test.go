@@ -37,6 +37,11 @@ func ParseBuild(
 	return p.finish(), live, log, failure
 }
 
+// LeftRules are the rules of a table to remove, for a container at addresses; what is called gone has vanished.
+func LeftRules(table string, c Container, addresses []string, gone ContainerID) []string {
+	return leftRules(table, c, addresses, func(id ContainerID) bool { return id == gone })
+}
+
 type writerFunc func([]byte)
 
 func (f writerFunc) Write(b []byte) (int, error) {

@@ -1,0 +1,44 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+func TestLeftRules(t *testing.T) {
+	t.Parallel()
+	own, gone, other := strings.Repeat("a", 64), strings.Repeat("b", 64), strings.Repeat("c", 64)
+	jump := func(ports, id, to string) string {
+		return "-A NETAVARK-HOSTPORT-DNAT -p tcp -m tcp --dport " + ports +
+			` -m comment --comment "dnat name: net id: ` + id + `" -j NETAVARK-DN-` + to + "\n"
+	}
+	lead := func(port, to string) string {
+		return "-A NETAVARK-DN-1 -d 127.0.0.1/32 -p tcp -m tcp --dport " + port + " -j DNAT --to-destination " + to + "\n"
+	}
+	mine := jump("80", own, "1") + lead("80", "10.89.0.2:8080") + lead("80", "[fd00::2]:8080")
+	for name, c := range map[string]struct {
+		table string
+		want  []string
+	}{
+		"its own":                   {mine, nil},
+		"of one that has gone":      {mine + jump("80", gone, "2"), []string{jump("80", gone, "2")}},
+		"of a range":                {mine + jump("79:81", gone, "2"), []string{jump("79:81", gone, "2")}},
+		"of another port":           {mine + jump("81", gone, "2") + lead("81", "10.89.0.9:80"), nil},
+		"of UDP":                    {mine + strings.ReplaceAll(jump("80", gone, "1"), "tcp", "udp"), nil},
+		"of one that is there":      {mine + jump("80", other, "1") + lead("80", "10.89.0.3:80"), nil},
+		"where it was, and is not":  {mine + lead("80", "10.89.0.9:8080"), []string{lead("80", "10.89.0.9:8080")}},
+		"of another kind of tables": {"table is incompatible, use 'nft' tool.\n-A INPUT -p tcp --dport 80 -j DROP", nil},
+	} {
+		got := engine.LeftRules(c.table, engine.Container{
+			ID: engine.ContainerID(own), Ports: []engine.Port{{Container: 8080, Host: 80, HostIP: "127.0.0.1"}},
+		}, []string{"10.89.0.2", "fd00::2"}, engine.ContainerID(gone))
+		for i := range got {
+			got[i] = "-A " + got[i] + "\n"
+		}
+		assert.Equal(t, c.want, got, name)
+	}
+}
