@@ -53,13 +53,14 @@ func InOrder(
 }
 
 // Await waits until every health check of a service answers in its container: first what a connection asks, then what
-// takes a process in the container, which is dear to ask of one that does not listen yet.
-func (r Runner) Await(ctx context.Context, d image.Service, id engine.ContainerID) error {
+// takes a process in the container, which is dear to ask of one that does not listen yet. c is the container as it was
+// just now.
+func (r Runner) Await(ctx context.Context, d image.Service, c engine.Container) error {
 	place := Place{
-		Inspect: func(ctx context.Context) (engine.Container, error) { return r.Engine.ContainerInspect(ctx, string(id)) },
-		Alive:   Alive(r.Engine, id),
+		Inspect: func(context.Context) (engine.Container, error) { return c, nil },
+		Alive:   Alive(r.Engine, c.ID),
 		Exec: func(ctx context.Context, user string, command []string) (engine.ExecResult, error) {
-			return r.Engine.ContainerExec(ctx, id, engine.ExecSpec{Command: command, User: user})
+			return r.Engine.ContainerExec(ctx, c.ID, engine.ExecSpec{Command: command, User: user})
 		},
 	}
 	var connections, processes []image.Check

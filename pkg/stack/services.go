@@ -61,7 +61,7 @@ func (s *Stack) awaitService(
 ) error {
 	ctx, cancel := within(ctx, s.Config.Timeout.Start, "start", "POSTSTACK_TIMEOUT_START")
 	defer cancel()
-	err := service.Runner{Engine: e, Report: r}.Await(ctx, *d.Service, c.ID)
+	err := service.Runner{Engine: e, Report: r}.Await(ctx, *d.Service, c)
 	if d.Service.Restart != image.NeverRestart {
 		return s.keepUp(ctx, r, e, c.Name, kept, err)
 	}
@@ -119,7 +119,7 @@ func (s *Stack) reloadService(
 	if err := runner.Reload(ctx, *d.Service.Reload, c.ID); err != nil {
 		return ServiceData{}, err
 	}
-	return ServiceData{Service: name, State: "reloaded", Ports: portsOf(c.Ports)}, runner.Await(ctx, *d.Service, c.ID)
+	return ServiceData{Service: name, State: "reloaded", Ports: portsOf(c.Ports)}, runner.Await(ctx, *d.Service, c)
 }
 
 // runningService is a service and its container; without an ID if it does not run, which is refused for one that was
