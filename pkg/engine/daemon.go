@@ -20,6 +20,9 @@ import (
 // daemonStart bounds the start of dockerd; measured: 1 to 3 s.
 const daemonStart = 60 * time.Second
 
+// answerTime bounds a sign of life; measured: 1 to 50 ms.
+const answerTime = 5 * time.Second
+
 // daemonPid is the file with the process of a dockerd that we have started.
 const daemonPid = "dockerd.pid"
 
@@ -112,11 +115,20 @@ func (o InstallOptions) awaitDocker(ctx context.Context, url string, p *runner.P
 	defer cancel()
 	defer trace.Start(ctx, trace.Wait, "wait for dockerd").End()
 	var ended <-chan struct{}
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
 	if p != nil {
 		ended = p.Done()
+		go func() { // what has died may have left somebody who takes calls and says nothing
+			select {
+			case <-ended:
+				stop()
+			case <-asking.Done():
+			}
+		}()
 	}
 	for {
-		err := answers(ctx, url)
+		err := answers(asking, url)
 		if err == nil {
 			return nil
 		}
@@ -130,8 +142,10 @@ func (o InstallOptions) awaitDocker(ctx context.Context, url string, p *runner.P
 	}
 }
 
-// answers tells whether a docker answers there.
+// answers tells whether a docker answers there, in time.
 func answers(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	api, err := newClient(url)
 	if err != nil {
 		return err

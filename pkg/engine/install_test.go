@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -222,6 +224,17 @@ func TestInstall_daemon(t *testing.T) {
 		err := engine.Install(t.Context(), o)
 		require.ErrorContains(t, err, "Devices cgroup isn't mounted")
 		require.ErrorContains(t, err, filepath.Join(o.StateDir, "dockerd.log"))
+	})
+	t.Run("a dockerd that ends is quoted where somebody takes its calls and says nothing", func(t *testing.T) {
+		t.Parallel()
+		o, socket := daemonHost(t, &host{}, false)
+		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(socket), "broken"), nil, 0o600))
+		mute, err := net.Listen("unix", socket)
+		require.NoError(t, err)
+		defer mute.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		require.ErrorContains(t, engine.Install(ctx, o), "dockerd ended: ")
 	})
 	t.Run("with systemd its unit is enabled", func(t *testing.T) {
 		t.Parallel()
