@@ -78,7 +78,7 @@ type Rejection struct {
 
 // reject tells why an engine is passed over.
 func (o Options) reject(kind Kind, err error) Rejection {
-	return Rejection{Kind: kind, Reason: o.withSettings(kind, o.Secrets.Redact(oneLine(err))), Remedy: remedyFor(err)}
+	return Rejection{Kind: kind, Reason: o.withSettings(kind, o.Secrets.Redact(oneLine(err))), Remedy: o.remedyFor(err)}
 }
 
 // UnusableError tells that no engine can be used. Error lists every candidate with its reason and the remedy.

@@ -52,7 +52,7 @@ func (e *Engine) establish(ctx context.Context) (facts, error) {
 		if ctx.Err() != nil {
 			return facts{}, err
 		}
-		if e.service == nil && remedyFor(err) == "" {
+		if e.service == nil && e.opts.remedyFor(err) == "" {
 			return facts{}, mislead("it answers, so mend its own settings; the daemon's log tells more", err)
 		}
 		if e.service == nil {

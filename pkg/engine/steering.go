@@ -2,6 +2,8 @@ package engine
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -74,9 +76,17 @@ func mislead(remedy string, err error) error {
 }
 
 // remedyFor is what cures err; "" is installing an engine.
-func remedyFor(err error) string {
+func (o Options) remedyFor(err error) string {
 	if setting, ok := errors.AsType[*settingError](err); ok {
 		return setting.remedy
+	}
+	file, ok := errors.AsType[*fs.PathError](err)
+	if ok && file.Op != "fork/exec" { // a directory that cannot be used is no engine's fault
+		setting := "HOME, XDG_RUNTIME_DIR or TMPDIR, whichever it is in,"
+		if within(file.Path, o.CacheDir) || within(o.CacheDir, file.Path) {
+			setting = "POSTSTACK_CACHE_DIR"
+		}
+		return fmt.Sprintf("let this user use %s, with room in it, or set %s to another directory", file.Path, setting)
 	}
 	return ""
 }

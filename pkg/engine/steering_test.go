@@ -126,6 +126,38 @@ func TestOpen_disguised(t *testing.T) {
 	}
 }
 
+func TestOpen_what_cannot_be_used(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for setting, change := range map[string]func(*engine.Options){
+		"POSTSTACK_CACHE_DIR": func(o *engine.Options) { o.CacheDir = filepath.Join(file, "cache") },
+		"XDG_RUNTIME_DIR":     func(o *engine.Options) { o.RuntimeDir = file },
+		"HOME": func(o *engine.Options) {
+			getenv := o.Getenv
+			o.Getenv = func(k string) string {
+				if k == "HOME" {
+					return file
+				}
+				return getenv(k)
+			}
+		},
+	} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			o := options(t, nil, "podman")
+			o.Want, o.Runner = "podman", runner.Func(func(context.Context, runner.Command) (runner.Result, error) {
+				return runner.Result{Stdout: `{"Client": {"Version": "4.3.1"}}`}, nil
+			})
+			change(&o)
+			_, err := engine.Open(t.Context(), o)
+			require.ErrorContains(t, err, "remedy: let this user use "+file)
+			require.ErrorContains(t, err, setting)
+			assert.NotContains(t, err.Error(), "engine:install")
+		})
+	}
+}
+
 func TestUnsteered(t *testing.T) {
 	t.Parallel()
 	got := engine.Unsteered([]string{
