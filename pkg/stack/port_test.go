@@ -92,6 +92,32 @@ func TestStartDatabase_port_choice(t *testing.T) {
 	assert.Equal(t, b.config.Database.Port, spec.Ports[0].Host, "a port that is set wins")
 }
 
+func TestStartDatabase_port_file_that_was_lost(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	b.config.Database.Port = 0
+	held := first(t)
+	serve(t, b.engine)
+	_, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	before, err := b.engine.ContainerInspect(t.Context(), containerName)
+	require.NoError(t, err)
+	had := read(t, b.state(t, "port.docker"))
+	require.NotEqual(t, fmt.Sprint(held), had)
+	require.NoError(t, os.Remove(b.state(t, "port.docker")))
+
+	s, ctx, _ := b.open(t)
+	target, err := s.Target(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, had, fmt.Sprint(target.Port), "it answers where it runs")
+	_, err = b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	after, err := b.engine.ContainerInspect(t.Context(), containerName)
+	require.NoError(t, err)
+	assert.Equal(t, before.ID, after.ID, "it stays")
+	assert.Equal(t, had, read(t, b.state(t, "port.docker")), "it is remembered again")
+}
+
 func TestStartDatabase_port_offset(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).built(t, "postgres")
