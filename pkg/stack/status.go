@@ -29,6 +29,7 @@ type StatusReport struct {
 	Certificates *CertificatesStatus `json:"certificates,omitempty"`
 	Backups      *BackupsStatus      `json:"backups,omitempty"` // that cron makes; nil if it makes none
 	VolumeBytes  int64               `json:"volume_bytes"`      // of the data volume; 0 if there is none
+	Former       *FormerStatus       `json:"former,omitempty"`  // what an upgrade has left; nil if there is none
 	Reboot       *RebootStatus       `json:"reboot,omitempty"`  // of the containers that run; nil if none does
 }
 
@@ -109,6 +110,9 @@ func (s *Stack) Status(ctx context.Context) error {
 	}
 	if report.VolumeBytes > 0 {
 		row("data", units.HumanSize(float64(report.VolumeBytes)), s.volumeName(s.engineOnce.value.Info().Kind))
+	}
+	if f := report.Former; f != nil {
+		row("former data", units.HumanSize(float64(f.Bytes)), f.text())
 	}
 	s.Sink.Result(table)
 	return nil
@@ -210,12 +214,12 @@ func (s *Stack) containers(ctx context.Context, report *StatusReport) error {
 		at := s.afterReboot(ctx, e, running)
 		report.Reboot = &RebootStatus{ComeBack: at.Returns, Why: at.Why, Remedy: at.Remedy}
 	}
-	used, err := e.VolumeUsage(ctx, s.volumeName(e.Info().Kind))
+	report.VolumeBytes, err = e.VolumeUsage(ctx, s.volumeName(e.Info().Kind))
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return err
 	}
-	report.VolumeBytes = used
-	return nil
+	report.Former, err = s.formerStatus(ctx, e)
+	return err
 }
 
 // starter is how a container of the stack is started.

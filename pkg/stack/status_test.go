@@ -54,6 +54,31 @@ func TestStatus(t *testing.T) {
 		assert.NotContains(t, report.Database, read(t, b.state(t, "password")))
 		assert.Len(t, report.Containers, 1)
 	})
+	t.Run("of a container that was killed", func(t *testing.T) {
+		t.Parallel()
+		b := running(t)
+		b.engine.Exit(containerName, 137)
+		report, rows := status(t, b)
+		assert.Equal(t, "exited with status 137", report.Containers[0].Fault)
+		assert.Contains(t, rows[containerName][1], "it exited with status 137: mage db:start recreates it")
+		assert.Contains(t, report.Answers, "mage setup")
+	})
+	t.Run("of what an upgrade has left", func(t *testing.T) {
+		t.Parallel()
+		b := running(t)
+		b.engine.SetVolumeUsage(volumeName, 48e6)
+		_, rows := status(t, b)
+		assert.NotContains(t, rows, "former data")
+		write(t, b.state(t, "former.docker"), `{"volume": "data-15", "major": "15", "since": "2026-01-02T03:04:05Z"}`)
+		require.NoError(t, b.engine.VolumeCreate(t.Context(), volumeName+"-15", nil))
+		b.engine.SetVolumeUsage(volumeName+"-15", 12e6)
+		report, rows := status(t, b)
+		require.NotNil(t, report.Former)
+		assert.Equal(t, stack.FormerStatus{Volume: volumeName + "-15", Major: "15", Bytes: 12e6}, *report.Former)
+		assert.Equal(t, []string{
+			"12MB", volumeName + "-15, of PostgreSQL 15; mage db:upgrade -dropOld removes it",
+		}, rows["former data"])
+	})
 	t.Run("of a database that refuses", func(t *testing.T) {
 		t.Parallel()
 		b := running(t)
