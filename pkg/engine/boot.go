@@ -30,7 +30,7 @@ const bootMarks = "at-boot"
 //
 // Podman's own podman-restart.service with the policy "always" is no way. Measured with 4.3: it starts those as well
 // that were stopped, the policy stays what it was when the container was made, and a program that ends at once is
-// started again five times a second, without an end.
+// started again several times a second, without an end.
 type Boot struct {
 	Dir    string // the one that all stacks of this user have their state directories in
 	System System // the zero value is this one

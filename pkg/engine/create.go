@@ -69,8 +69,8 @@ func (e *Engine) removeAfter(ctx context.Context, id ContainerID) error {
 	return e.ContainerRemove(ctx, id)
 }
 
-// podmanRestarts is how often podman starts a container again whose program fails. It does so at once (3 times a second
-// where the program fails at once, with 4.3), and counts from the last start by somebody.
+// podmanRestarts is how often podman starts a container again whose program fails. It does so at once (2 to 5 times a
+// second where the program fails at once, with 4.3), and counts from the last start by somebody.
 const podmanRestarts = 50
 
 func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOptions, error) {

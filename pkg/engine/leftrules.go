@@ -13,8 +13,8 @@ import (
 )
 
 // dropLeftRules removes the rules of the firewall that lead ports of a container, which runs at addresses, to one that
-// does not exist any more. Podman's netavark (1.4) leaves them when containers die at the same moment, and who calls the
-// port comes to nobody. Rules of a container that podman knows, or that still has a monitor, are somebody's and
+// does not exist any more. Podman's netavark (1.4) leaves them when containers die at the same moment, and who calls
+// the port comes to nobody. Rules of a container that podman knows, or that still has a monitor, are somebody's and
 // stay.
 func (e *Engine) dropLeftRules(ctx context.Context, c Container, addresses []string) error {
 	for _, program := range []string{"iptables", "ip6tables"} { // as netavark does
