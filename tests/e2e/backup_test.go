@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -96,13 +97,15 @@ func (b *backedUp) volumes(t *testing.T) (names []string) {
 	return names
 }
 
-// disposable are containers of a run that goes on, or that left them.
+// disposable are containers of a run that goes on, or that left them, with a data volume of the stack.
 func (b *backedUp) disposable(t *testing.T) []engine.Container {
 	t.Helper()
 	found, err := b.engine.ContainerList(t.Context(),
 		map[string]string{container.LabelDisposable: "true", container.LabelRole: "postgres"})
 	require.NoError(t, err)
-	return found
+	return slices.DeleteFunc(found, func(c engine.Container) bool {
+		return !slices.ContainsFunc(c.Mounts, func(m engine.Mount) bool { return strings.HasPrefix(m.Volume, b.name+"-data") })
+	})
 }
 
 func (b *backedUp) restored(t *testing.T) {
