@@ -128,13 +128,20 @@ func (s scene) lastTry() (at time.Time, failed bool) {
 	}
 }
 
-// heldUntil is how long the authority is to be left alone.
+// heldUntil is how long the authority is to be left alone. A try that is yet to come was made while the clock was wrong.
 func (s scene) heldUntil() time.Time {
 	tried, failed := s.lastTry()
+	came := s.have.leaf != nil && s.have.came.After(tried)
 	switch {
+	case tried.After(s.now.Add(betweenTries)):
+		return time.Time{}
 	case failed:
 		return tried.Add(betweenTries)
-	case s.wanted(), s.have.leaf != nil && s.have.came.After(tried):
+	case s.wanted():
+		return time.Time{}
+	case came && s.now.After(s.have.leaf.NotAfter): // the clock is wrong, and the next would seem to have ended as well
+		return tried.Add(betweenTries)
+	case came:
 		return time.Time{}
 	default:
 		return tried.Add(unfinished)
@@ -146,9 +153,10 @@ func (s scene) revocation() (action, time.Time) {
 	if s.row.RevokedAt != nil && s.have.leaf == nil && s.served == "" {
 		return nothing, time.Time{}
 	}
-	tried, failed := s.lastTry()
-	if held := tried.Add(betweenTries); failed && held.After(s.now) {
-		return nothing, held
+	if _, failed := s.lastTry(); failed {
+		if held := s.heldUntil(); held.After(s.now) {
+			return nothing, held
+		}
 	}
 	if s.memory.wait.After(s.now) {
 		return nothing, s.memory.wait

@@ -108,6 +108,22 @@ func TestNext(t *testing.T) {
 		"refused, and an old one is not deployed": {
 			day, 89 * day, func(s *scene) { s.row.TriedAt, s.row.LastError, s.served = ago(time.Minute), "no", "" }, hand, 0,
 		},
+		"refused while the clock was a year ahead": {
+			60 * day, 29 * day, func(s *scene) { s.row.TriedAt, s.row.LastError = ago(-365*day), "no" }, order, 0,
+		},
+		"cut off while the clock was a year ahead": {
+			60 * day, 29 * day, func(s *scene) { s.row.TriedAt = ago(-365 * day) }, order, 0,
+		},
+		"issued while the clock was a year ahead": {day, 89 * day, func(s *scene) {
+			s.row.TriedAt, s.have.came = ago(-365*day), *ago(-365*day - time.Second)
+		}, nothing, 59 * day},
+		"issued a moment ago, and the clock is a year ahead": {366 * day, -276 * day, func(s *scene) {
+			s.row.TriedAt, s.have.came = ago(time.Minute), *ago(time.Second)
+		}, nothing, 59 * time.Minute},
+		"the clock is a year behind": {-365 * day, 455 * day, nil, nothing, 425 * day},
+		"revoked while the clock was a year ahead": {day, 89 * day, func(s *scene) {
+			s.row.Status, s.row.TriedAt, s.row.LastError = statusRevoked, ago(-365*day), "away"
+		}, revoke, 0},
 		"revoked": {day, 89 * day, func(s *scene) { s.row.Status = statusRevoked }, revoke, 0},
 		"revoked, and done": {day, 89 * day, func(s *scene) {
 			s.row.Status, s.row.RevokedAt, s.have, s.served = statusRevoked, ago(0), lineage{}, ""
