@@ -67,6 +67,7 @@ func TestAuthority_Renew(t *testing.T) {
 	}{
 		"nothing has changed":               {want: certificate.Renewed{}},
 		"it is valid for more than 30 days": {at: 3600 * day},
+		"the clock is a year ahead":         {at: 365 * day},
 		"the authority is about to end":     {at: 3630 * day, want: certificate.Renewed{Authority: true, Server: true}},
 		"both have ended":                   {at: 3700 * day, want: certificate.Renewed{Authority: true, Server: true}},
 		"the names are others": {
@@ -102,6 +103,23 @@ func TestAuthority_Renew(t *testing.T) {
 			assert.Equal(t, tc.want.Authority, string(first.Roots) != string(second.Roots), "who trusts it need not change")
 		})
 	}
+	t.Run("a clock that is a year behind changes nothing", func(t *testing.T) {
+		t.Parallel()
+		before := os.DirFS(a.Dir)
+		kept := filepath.Join(t.TempDir(), "tls")
+		require.NoError(t, os.CopyFS(kept, before))
+		again := a
+		again.Dir = kept
+		_, err := again.Renew(now.Add(-365 * day))
+		require.ErrorContains(t, err, "check the clock of this machine")
+		for _, name := range []string{"authority.pem", "privkey.pem", "root.pem", "fullchain.pem"} {
+			had, err := os.ReadFile(filepath.Join(a.Dir, name))
+			require.NoError(t, err)
+			has, err := os.ReadFile(filepath.Join(kept, name))
+			require.NoError(t, err)
+			assert.Equal(t, had, has, name)
+		}
+	})
 	t.Run("an authority that cannot be read is not replaced", func(t *testing.T) {
 		t.Parallel()
 		broken := local(t)

@@ -153,9 +153,10 @@ func (s Server) judgeKey() error {
 // minRSA is the shortest RSA key that OpenSSL takes at the security level of Debian.
 const minRSA = 2048
 
+func date(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
 // judge refuses a certificate that clients would not believe.
 func (s Server) judge(now time.Time) error {
-	date := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 	switch {
 	case now.After(s.Leaf.NotAfter):
 		return s.wrong(ChainFile, "it ended on "+date(s.Leaf.NotAfter), "renew it")
