@@ -58,8 +58,8 @@ func (e *Engine) cacheKey(ctx context.Context) (string, error) {
 		for _, p := range []string{"crun", "runc", "conmon", "fuse-overlayfs"} {
 			parts = append(parts, fingerprint(e.opts.look(p)))
 		}
-		files := append(confFiles(e.opts.Getenv), e.opts.Getenv("CONTAINERS_CONF_OVERRIDE"), "/etc/containers/storage.conf")
-		for _, f := range files {
+		files := append(confFiles(e.opts.Getenv), e.opts.Getenv("CONTAINERS_CONF_OVERRIDE"))
+		for _, f := range append(files, storageFiles(e.opts.Getenv)...) {
 			parts = append(parts, fingerprint(f))
 		}
 	}

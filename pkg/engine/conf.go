@@ -125,7 +125,7 @@ func confFiles(getenv func(string) string) []string {
 		return []string{own}
 	}
 	files := []string{"/usr/share/containers/containers.conf", "/etc/containers/containers.conf"}
-	home := cmp.Or(getenv("XDG_CONFIG_HOME"), filepath.Join(getenv("HOME"), ".config"))
+	home := configHome(getenv)
 	for _, dir := range []string{
 		"/etc/containers/containers.conf.d", filepath.Join(home, "containers", "containers.conf.d"),
 	} {
@@ -137,4 +137,21 @@ func confFiles(getenv func(string) string) []string {
 		files = append(files, parts...)
 	}
 	return files
+}
+
+// storageFiles lists what podman reads about where and how it stores: CONTAINERS_STORAGE_CONF alone if it is set.
+// Source: containers-storage.conf(5).
+func storageFiles(getenv func(string) string) []string {
+	if own := getenv("CONTAINERS_STORAGE_CONF"); own != "" {
+		return []string{own}
+	}
+	return []string{
+		"/usr/share/containers/storage.conf", "/etc/containers/storage.conf",
+		filepath.Join(configHome(getenv), "containers", "storage.conf"),
+	}
+}
+
+// configHome is where a user's own settings are.
+func configHome(getenv func(string) string) string {
+	return cmp.Or(getenv("XDG_CONFIG_HOME"), filepath.Join(getenv("HOME"), ".config"))
 }

@@ -129,6 +129,9 @@ func Recall(o Options, key string) (string, bool) {
 	return f.Version, ok
 }
 
+// StorageFiles are those whose change makes podman be probed anew.
+func StorageFiles(getenv func(string) string) []string { return storageFiles(getenv) }
+
 // RequestName is how a trace names a request.
 func RequestName(name string) string { return requestName(name) }
 

@@ -232,6 +232,16 @@ func TestAtLeast(t *testing.T) {
 	assert.False(t, engine.AtLeast("", 4, 5))
 }
 
+func TestStorageFiles(t *testing.T) {
+	t.Parallel()
+	o := options(t, map[string]string{"HOME": "/home/ada"})
+	assert.Contains(t, engine.StorageFiles(o.Getenv), "/home/ada/.config/containers/storage.conf")
+	o = options(t, map[string]string{"HOME": "/home/ada", "XDG_CONFIG_HOME": "/config"})
+	assert.Contains(t, engine.StorageFiles(o.Getenv), "/config/containers/storage.conf")
+	o = options(t, map[string]string{"CONTAINERS_STORAGE_CONF": "/other.conf"})
+	assert.Equal(t, []string{"/other.conf"}, engine.StorageFiles(o.Getenv))
+}
+
 func TestRemember(t *testing.T) {
 	t.Parallel()
 	o := options(t, nil)

@@ -131,6 +131,7 @@ func notRun() map[string]reason {
 		"apt-get install postgresql-client":                       system,
 		"sudo loginctl enable-linger NAME":                        system,
 		"sudo systemctl enable docker":                            system,
+		"podman system reset":                                     system,
 		"podman has no daemon, and its unit is not enabled":       name,
 		"podman has no daemon, and no unit starts its containers": name,
 		"podman has no daemon, and systemd does not run here":     name,
