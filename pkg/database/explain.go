@@ -100,7 +100,7 @@ func (t Target) classify(err error) *ConnectError {
 	case errors.Is(err, errForeign):
 		return t.failure(Foreign, "what answers there is not PostgreSQL", "check host and port", errForeign)
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE):
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, pgconn.ErrConnClosed): // it broke off before, in a query
 		return t.failure(Dropped, "the connection was closed without an answer",
 			"wait until the server has started, and check that it is PostgreSQL", io.ErrUnexpectedEOF)
 	}

@@ -3,9 +3,12 @@ package integration_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +40,7 @@ func TestDatabase(t *testing.T) {
 			for name, test := range map[string]func(*testing.T, database.Target, *pgx.Conn){
 				"verify reports what it is and leaves nothing behind": verifyReports,
 				"each failure has its own kind":                       failuresDiffer,
+				"a connection that breaks off is told as such":        breaksOff,
 				"a missing schema is named in every spelling":         schemaIsNamed,
 				"a lock names its holder and ends with it":            lockNamesHolder,
 				"a session is used again while it is good":            sessionsAreUsedAgain,
@@ -197,6 +201,55 @@ func failuresDiffer(t *testing.T, owner database.Target, admin *pgx.Conn) {
 			}
 		})
 	}
+}
+
+// breaksOff resets the connection once the server has said so much: in the login, or in the midst of a query.
+func breaksOff(t *testing.T, owner database.Target, _ *pgx.Conn) {
+	most := 0
+	for after := 1; ; after += 1 + after/4 {
+		target, said := resetting(t, owner, after)
+		_, err := verifyDatabase(t.Context(), target)
+		if err == nil {
+			assert.Greater(t, most, 1000, "it was cut off in the midst of queries, too")
+			return
+		}
+		var failure *database.ConnectError
+		require.ErrorAs(t, err, &failure, "after %d bytes", after)
+		assert.Equal(t, database.Dropped, failure.Kind, "after %d bytes: %v", after, err)
+		most = max(most, said())
+	}
+}
+
+// resetting is the server behind a proxy that resets each connection once so many bytes have come from the server; said
+// is how many have.
+func resetting(t *testing.T, server database.Target, after int) (proxied database.Target, said func() int) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	address := net.JoinHostPort(server.Host, fmt.Sprint(server.Port))
+	var passed atomic.Int64
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				upstream, err := net.Dial("tcp", address)
+				if err == nil {
+					go func() { _, _ = io.Copy(upstream, client) }()
+					n, _ := io.CopyN(client, upstream, int64(after))
+					passed.Add(n)
+					_ = upstream.Close()
+				}
+				_ = client.(*net.TCPConn).SetLinger(0) // a reset, not an end
+				_ = client.Close()
+			}()
+		}
+	}()
+	proxied = server.WithHost("127.0.0.1", uint16(l.Addr().(*net.TCPAddr).Port))
+	return proxied, func() int { return int(passed.Load()) }
 }
 
 func schemaIsNamed(t *testing.T, owner database.Target, admin *pgx.Conn) {
