@@ -134,8 +134,12 @@ func (b *build) supervise(ctx context.Context, command runner.Command) error {
 	})
 	_, err := b.engine.cli.runner.Run(detached, command)
 	close(finished)
-	if !stop() {
+	ended := !stop()
+	if ended {
 		<-cleaned
+	}
+	exit, ok := errors.AsType[*runner.ExitError](err)
+	if ended || ok && exit.Code < 0 { // or somebody has killed it, such as a machine without memory
 		b.removeLeftovers(context.WithoutCancel(ctx))
 	}
 	return err
