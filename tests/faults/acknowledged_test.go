@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -59,6 +60,55 @@ func (x *trial) returns(service string, killed time.Time, serves func() bool) {
 
 // postgresKilled kills the database while clients write, at a moment of chance.
 func (x *trial) postgresKilled() {
+	x.whileWritten(func() {
+		time.Sleep(time.Duration(x.random.Int64N(int64(time.Second)))) // the moment is what is tried here
+		x.kill("postgres")
+	})
+}
+
+// postgresOutOfMemory has a client of the database ask for more memory than its container may have, while others write:
+// the kernel kills what has the most of it.
+func (x *trial) postgresOutOfMemory() {
+	x.whileWritten(func() {
+		events := x.limitMemory("postgres", 256<<20)
+		_, err := checkout.Connect(x.T, x.url).Exec(x.Context(),
+			`select array_agg(repeat(md5(n::text), 1000000)) from generate_series(1, 20) n`) // 640 MB
+		require.Error(x, err)
+		x.Logf("the one that asks for memory: %v", err)
+		if group, err := os.ReadFile(events); err == nil { // else all of the container was killed
+			require.Regexp(x, `(?m)^oom_kill [1-9]`, string(group), "the kernel has killed")
+		}
+	})
+}
+
+// limitMemory leaves a service that runs so much memory, in bytes, for this try. The kernel counts in a file whom it
+// kills for it.
+func (x *trial) limitMemory(service string, most int64) (events string) {
+	x.Helper()
+	pid := engineOutput(x.T, x.kind, "inspect", "--format", "{{.State.Pid}}", x.container(x.T, service).Name)
+	text, err := os.ReadFile(filepath.Join("/proc", pid, "cgroup"))
+	require.NoError(x, err)
+	for line := range strings.Lines(string(text)) {
+		part := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		dir, limit, unlimited, events := filepath.Join("/sys/fs/cgroup", part[2]), "memory.max", "max", "memory.events"
+		if part[1] == "memory" { // version 1
+			dir, limit = filepath.Join("/sys/fs/cgroup/memory", part[2]), "memory.limit_in_bytes"
+			unlimited, events = "-1", "memory.oom_control"
+		}
+		file := filepath.Join(dir, limit)
+		if err := os.WriteFile(file, []byte(strconv.FormatInt(most, 10)), 0o644); err != nil {
+			continue // that of another controller
+		}
+		x.Cleanup(func() { _ = os.WriteFile(file, []byte(unlimited), 0o644) }) // it may go with its container
+		return filepath.Join(dir, events)
+	}
+	require.Fail(x, "no group of the service has memory", "%s", text)
+	return ""
+}
+
+// whileWritten has clients write while the database breaks off.
+func (x *trial) whileWritten(breaks func()) {
+	x.Helper()
 	before := x.state(x.T)
 	x.sql(x.T, "create table if not exists written (name text primary key)")
 	x.sql(x.T, "truncate written")
@@ -69,8 +119,7 @@ func (x *trial) postgresKilled() {
 		conn := checkout.Connect(x.T, x.url)
 		writers.Go(func() { x.writes(conn, fmt.Sprint(writer), &answered) })
 	}
-	time.Sleep(time.Duration(x.random.Int64N(int64(time.Second)))) // the moment is what is tried here
-	x.kill("postgres")
+	breaks()
 	killed := time.Now()
 	writers.Wait()
 	for _, service := range []string{"nginx", "bind"} {

@@ -21,6 +21,8 @@ type fault struct {
 	try       func(*trial)
 }
 
+const killedBuilder = "podman's build of an image is killed"
+
 const killedEngine = "what a run speaks to is killed: podman's service, dockerd"
 
 // faults are all of them, in the order of the table.
@@ -36,6 +38,8 @@ func faults() []fault {
 		fault{"the checkout is read-only", 1, 3, (*trial).readOnly},
 		fault{"the checkout's path has spaces, quotes and other letters", 1, 1, (*trial).oddPath},
 		fault{"a run may open few files", 1, 30, (*trial).fewFiles},
+		fault{"the engine's disk is full while an image is built", 1, 3, (*trial).buildFull},
+		fault{killedBuilder, 1, 10, (*trial).builderKilled},
 		fault{killedEngine, 1, 20, (*trial).engineKilled},
 		fault{"a service is killed", 2, 30, (*trial).serviceKilled},
 		fault{"containers are ended by the engine's own command", 2, 20, (*trial).containerEnded},
@@ -43,6 +47,8 @@ func faults() []fault {
 		fault{"rows that cannot be served", 1, 5, (*trial).badRows},
 		fault{"the disk of the database is full", 1, 3, (*trial).dataFull},
 		fault{"PostgreSQL is killed while clients write", 2, 20, (*trial).postgresKilled},
+		fault{"PostgreSQL runs out of memory while clients write", 1, 10, (*trial).postgresOutOfMemory},
+		fault{"the disk of the mail is full", 1, 3, (*trial).mailFull},
 		fault{"dovecot is killed while mail comes", 2, 50, (*trial).dovecotKilled},
 	)
 }
@@ -105,6 +111,8 @@ func TestFaults(t *testing.T) {
 		for i, f := range faults() {
 			tries := f.few
 			switch {
+			case kind == engine.Docker && f.name == killedBuilder:
+				tries = 0 // its builder is dockerd itself
 			case long:
 				tries = f.many
 			case kind == engine.Docker && f.name == killedEngine:
