@@ -43,8 +43,8 @@ type Renewed struct {
 }
 
 // Renew has an authority that is valid for more than [RenewBefore], and a certificate that is as long: it makes what
-// is missing or about to end. The authority stays as it is while it can. One that cannot be read, or is yet to begin, is
-// an error: to make another behind the back of those who trust it is for people to decide.
+// is missing or about to end. The authority stays as it is while it can. One that cannot be read, or is yet to begin,
+// is an error: to make another behind the back of those who trust it is for people to decide.
 func (a Authority) Renew(now time.Time) (Renewed, error) {
 	if err := os.MkdirAll(a.Dir, 0o700); err != nil {
 		return Renewed{}, fmt.Errorf("keep a local authority: %w", err)

@@ -108,12 +108,7 @@ func (s *Stack) Status(ctx context.Context) error {
 	if b := report.Backups; b != nil {
 		row("backups", b.text()[0], b.text()[1])
 	}
-	if report.VolumeBytes > 0 {
-		row("data", units.HumanSize(float64(report.VolumeBytes)), s.volumeName(s.engineOnce.value.Info().Kind))
-	}
-	if f := report.Former; f != nil {
-		row("former data", units.HumanSize(float64(f.Bytes)), f.text())
-	}
+	s.dataRows(report, row)
 	s.Sink.Result(table)
 	return nil
 }

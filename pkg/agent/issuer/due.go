@@ -128,7 +128,8 @@ func (s scene) lastTry() (at time.Time, failed bool) {
 	}
 }
 
-// heldUntil is how long the authority is to be left alone. A try that is yet to come was made while the clock was wrong.
+// heldUntil is how long the authority is to be left alone. A try that is yet to come was made while the clock was
+// wrong.
 func (s scene) heldUntil() time.Time {
 	tried, failed := s.lastTry()
 	came := s.have.leaf != nil && s.have.came.After(tried)
