@@ -38,8 +38,6 @@ func faults() []fault {
 		fault{"the checkout is read-only", 1, 3, (*trial).readOnly},
 		fault{"the checkout's path has spaces, quotes and other letters", 1, 1, (*trial).oddPath},
 		fault{"a run may open few files", 1, 30, (*trial).fewFiles},
-		fault{"the engine's disk is full while an image is built", 1, 3, (*trial).buildFull},
-		fault{killedBuilder, 1, 10, (*trial).builderKilled},
 		fault{killedEngine, 1, 20, (*trial).engineKilled},
 		fault{"a service is killed", 2, 30, (*trial).serviceKilled},
 		fault{"containers are ended by the engine's own command", 2, 20, (*trial).containerEnded},
@@ -47,9 +45,11 @@ func faults() []fault {
 		fault{"rows that cannot be served", 1, 5, (*trial).badRows},
 		fault{"the disk of the database is full", 1, 3, (*trial).dataFull},
 		fault{"PostgreSQL is killed while clients write", 2, 20, (*trial).postgresKilled},
+		fault{"dovecot is killed while mail comes", 2, 50, (*trial).dovecotKilled},
+		fault{"the engine's disk is full while an image is built", 1, 3, (*trial).buildFull},
+		fault{killedBuilder, 1, 10, (*trial).builderKilled},
 		fault{"PostgreSQL runs out of memory while clients write", 1, 10, (*trial).postgresOutOfMemory},
 		fault{"the disk of the mail is full", 1, 3, (*trial).mailFull},
-		fault{"dovecot is killed while mail comes", 2, 50, (*trial).dovecotKilled},
 	)
 }
 
