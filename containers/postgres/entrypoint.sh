@@ -60,6 +60,7 @@ prepare() {
     check_version
     apply_password
   fi
+  settle_rights
   keep_login
 }
 

@@ -4,6 +4,7 @@
 # shellcheck disable=SC2034 # used by another part
 INIT_SCRIPTS=/docker-entrypoint-initdb.d
 PASSWORD_RECORD=poststack_password
+ELEVATED_RECORD=poststack_elevated
 
 # initialise SERVER_ARGUMENT...: makes the database; see directory.sh for how it stays whole.
 initialise() {
@@ -41,9 +42,10 @@ make_cluster() {
   local -a args=() extra=()
   initdb_arguments extra
   [[ -n ${POSTGRES_PASSWORD-} ]] || auth=trust
-  args=(--pgdata="$dir" --username="$POSTGRES_USER" --encoding=UTF8 --locale=C.UTF-8 --data-checksums
+  [[ -z ${POSTGRES_SUPERUSER-} ]] || auth=reject # keep_inside has the rules
+  args=(--pgdata="$dir" --username="${POSTGRES_SUPERUSER:-$POSTGRES_USER}" --encoding=UTF8 --locale=C.UTF-8 --data-checksums
     --auth-local="$auth" --auth-host="$auth" --no-sync --no-instructions)
-  if [[ -n ${POSTGRES_PASSWORD-} ]]; then
+  if [[ $auth == scram-sha-256 ]]; then
     known_user initdb "${args[@]}" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") "${extra[@]}" >/dev/null || return
   else
     known_user initdb "${args[@]}" "${extra[@]}" >/dev/null || return
@@ -52,7 +54,20 @@ make_cluster() {
     note "POSTGRES_INITDB_ARGS lead initdb away from this: $POSTGRES_INITDB_ARGS"
     return 1
   fi
-  printf '\nhost all all all %s\n' "$POSTGRES_HOST_AUTH_METHOD" >>"$dir/pg_hba.conf"
+  if [[ -n ${POSTGRES_SUPERUSER-} ]]; then
+    keep_inside "$dir"
+  else
+    printf '\nhost all all all %s\n' "$POSTGRES_HOST_AUTH_METHOD" >>"$dir/pg_hba.conf"
+  fi
+}
+
+# keep_inside DIR: the superuser signs in over the socket alone, as the user who runs the server, and has no password.
+keep_inside() {
+  local dir=$1 super
+  super=$(quote_name "$POSTGRES_SUPERUSER")
+  printf '%s\n' "local all $super peer map=inside" "host all $super all reject" "local all all scram-sha-256" \
+    "host all all all $POSTGRES_HOST_AUTH_METHOD" >"$dir/pg_hba.conf"
+  printf 'inside postgres %s\n' "$super" >"$dir/pg_ident.conf"
 }
 
 # initdb_arguments ARRAY: splits POSTGRES_INITDB_ARGS at blanks outside quotes into ARRAY. Nothing is expanded.
@@ -67,9 +82,13 @@ initdb_arguments() {
 # starting. Without a server: single-user mode takes a third of the time of a start and a stop. Nobody needs the copy in
 # the log, which takes half of the time; before PostgreSQL 15 there was no other way than file_copy.
 finish_cluster() {
-  local sql='' strategy=''
+  local sql='' strategy='' name user
+  name=$(quote_name "$POSTGRES_DB") user=$(quote_name "$POSTGRES_USER")
   (($(server_version) < 15)) || strategy=' STRATEGY file_copy'
-  [[ $POSTGRES_DB == postgres || $POSTGRES_DB == template1 ]] || sql="CREATE DATABASE $(quote_name "$POSTGRES_DB")$strategy;"$'\n\n'
+  [[ -z ${POSTGRES_SUPERUSER-} ]] ||
+    sql="CREATE ROLE $user LOGIN CREATEROLE${POSTGRES_PASSWORD:+ PASSWORD $(quote_text "$POSTGRES_PASSWORD")};"$'\n\n'
+  [[ $POSTGRES_DB == postgres || $POSTGRES_DB == template1 ]] || sql+="CREATE DATABASE $name$strategy;"$'\n\n'
+  [[ -z ${POSTGRES_SUPERUSER-} ]] || sql+="ALTER DATABASE $name OWNER TO $user;"$'\n\n'
   [[ $POSTGRES_HOST_AUTH_METHOD == scram-sha-256 ]] || sql+=$CHECK_RULES
   [[ -z $sql ]] || single_user "$1" postgres -c fsync=off -c shared_buffers=16MB <<<"${sql%$'\n\n'}"
 }
@@ -154,6 +173,34 @@ set_password() {
   single_user "$PGDATA" postgres \
     <<<"ALTER ROLE $(quote_name "$POSTGRES_USER") PASSWORD $(quote_text "$POSTGRES_PASSWORD");"
 }
+
+# settle_rights: POSTGRES_ELEVATED makes the user a superuser until a start without it, which is what the mark is for: it
+# is there before the rights are. A user who is the bootstrap superuser stays what it is.
+settle_rights() {
+  local mark=$PGDATA/$ELEVATED_RECORD sql=$LOWER
+  [[ ! -e $PGDATA/standby.signal && ! -e $PGDATA/recovery.signal ]] || return 0
+  if [[ -n ${POSTGRES_ELEVATED-} ]]; then
+    sql="ALTER ROLE $(quote_name "$POSTGRES_USER") SUPERUSER;"
+    : >"$mark"
+    sync -- "$PGDATA"
+  elif [[ ! -e $mark ]]; then
+    return 0
+  fi
+  run single_user "$PGDATA" postgres <<<"${sql//USERNAME/$(quote_text "$POSTGRES_USER")}" ||
+    die 78 "cannot settle what role \"$POSTGRES_USER\" may do, see above"
+  [[ -n ${POSTGRES_ELEVATED-} ]] || rm -f -- "$mark"
+}
+
+# From PostgreSQL 16 on a role administers those alone that it is given: all that a superuser has made meanwhile.
+# shellcheck disable=SC2016 # SQL
+LOWER='DO $$ DECLARE name text; BEGIN
+IF 10 = (SELECT oid FROM pg_roles WHERE rolname = USERNAME) THEN RETURN; END IF;
+EXECUTE format('"'ALTER ROLE %I NOSUPERUSER'"', USERNAME);
+IF current_setting('"'server_version_num'"')::int < 160000 THEN RETURN; END IF;
+FOR name IN SELECT rolname FROM pg_roles WHERE NOT rolsuper AND rolname <> USERNAME AND rolname !~ '"'^pg_'"'
+AND NOT pg_has_role(rolname, USERNAME, '"'MEMBER'"') LOOP
+EXECUTE format('"'GRANT %I TO %I WITH ADMIN TRUE, INHERIT FALSE, SET FALSE'"', name, USERNAME); END LOOP;
+END $$;'
 
 # server_version prints the major version: Debian has it in the path of the program, which takes 12 ms to say it.
 server_version() {

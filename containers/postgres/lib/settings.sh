@@ -57,11 +57,14 @@ load_settings() {
   POSTGRES_HOST_AUTH_METHOD=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}
   identifier POSTGRES_USER
   identifier POSTGRES_DB
+  POSTGRES_SUPERUSER=${POSTGRES_SUPERUSER-}
+  one_line POSTGRES_SUPERUSER
+  identifier POSTGRES_SUPERUSER
   directories
   [[ -z $POSTGRES_INITDB_ARGS ]] || xargs printf '%s' <<<"$POSTGRES_INITDB_ARGS" >/dev/null 2>&1 ||
     die 64 "POSTGRES_INITDB_ARGS has an open quote: $POSTGRES_INITDB_ARGS"
   log_arguments
-  [[ $(data_state) != none ]] || require_password
+  [[ $(data_state) != none ]] || require_users
 }
 
 USUAL_DATA=/var/lib/postgresql/data
@@ -93,8 +96,11 @@ log_arguments() {
   LOG_ARGS=(-c "log_min_messages=$level")
 }
 
-# require_password refuses a new database that nobody, or everybody, could log in to.
-require_password() {
+# require_users refuses a new database that nobody, or everybody, could log in to, or whose user is the superuser that is
+# to stay inside.
+require_users() {
+  [[ $POSTGRES_USER != "$POSTGRES_SUPERUSER" ]] ||
+    die 64 "POSTGRES_USER and POSTGRES_SUPERUSER are both $POSTGRES_USER: a new database needs a user of another name"
   [[ -z ${POSTGRES_PASSWORD-} ]] || return 0
   [[ $POSTGRES_HOST_AUTH_METHOD == trust ]] ||
     die 64 "a new database needs a password: set POSTGRES_PASSWORD_FILE or POSTGRES_PASSWORD"
