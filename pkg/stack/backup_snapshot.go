@@ -6,6 +6,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -49,11 +51,14 @@ func (m snapshot) header(ctx context.Context) (h backup.Header, err error) {
 	return h, err
 }
 
-// countRows counts the rows of each table, apart from those of extensions, whose content pg_dump leaves out.
+// tablesSQL are the tables, apart from those of extensions, whose content pg_dump leaves out.
+const tablesSQL = ` from pg_class c join pg_namespace n on n.oid = c.relnamespace
+	where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+	and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')`
+
+// countRows counts the rows of each table.
 func countRows(ctx context.Context, tx pgx.Tx) (map[string]int64, error) {
-	rows, err := tx.Query(ctx, `select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind = 'r' and c.relpersistence <> 't' and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
-		and not exists (select from pg_depend where classid = 'pg_class'::regclass and objid = c.oid and deptype = 'e')`)
+	rows, err := tx.Query(ctx, `select n.nspname, c.relname`+tablesSQL)
 	if err != nil {
 		return nil, err
 	}
@@ -101,22 +106,22 @@ func rowsDiffer(want, got map[string]int64) string {
 
 // rolesSQL makes the roles of a database, its settings and the grants on it anew. Roles are not in a dump, and what a
 // dump grants to them needs them. They are those that the database refers to, on a server of our own all of them;
-// without the one that owns it, and without the logins of services, which each stack makes for itself. Their
+// without the one that owns it, whose memberships are there on our own, and without the logins of services, which each stack makes for itself. Their
 // passwords are there where the server shows them. A role that exists is left as it is.
 const rolesSQL = `with own as (select oid as id, datacl from pg_database where datname = current_database()),
 wanted as (
-  select r.* from %s r where rolname !~ '^pg_' and rolname <> current_user and rolname <> all ($1)
+  select r.* from %s r where rolname !~ '^pg_' and oid <> 10 and rolname <> $3 and rolname <> all ($1)
   and ($2 or exists (
     select from pg_shdepend, own where dbid = own.id and refclassid = 'pg_authid'::regclass and refobjid = r.oid))
 ),
 setting as (
-  select case when s.setrole = 0 then 'database %%2$I' when r.rolname = current_user then 'role %%1$I'
+  select case when s.setrole = 0 then 'database %%2$I' when r.rolname = $3 then 'role %%1$I'
       else 'role ' || replace(quote_ident(r.rolname), '%%', '%%%%') end
     || case when s.setrole <> 0 and s.setdatabase <> 0 then ' in database %%2$I' else '' end as of,
     split_part(c, '=', 1) as name, substr(c, strpos(c, '=') + 1) as value
   from pg_db_role_setting s cross join own left join pg_roles r on r.oid = s.setrole, unnest(s.setconfig) c
   where s.setdatabase in (0, own.id)
-  and (s.setrole = 0 or r.rolname = current_user or r.rolname in (select rolname from wanted))
+  and (s.setrole = 0 or r.rolname = $3 or r.rolname in (select rolname from wanted))
 )
 select coalesce(string_agg(line, E'\n' order by place, line) || E'\n', '') from (
   select 1 as place, format('do $make$ begin if not exists (select from pg_roles where rolname = %%1$L) '
@@ -130,10 +135,11 @@ select coalesce(string_agg(line, E'\n' order by place, line) || E'\n', '') from 
     || coalesce(' valid until ' || quote_literal(rolvaliduntil), '')) as line
   from wanted
   union all
-  select 2, format('grant %%I to %%I%%s;', g.rolname, m.rolname,
-    case when admin_option then ' with admin option' else '' end)
-  from pg_auth_members a join pg_roles g on g.oid = a.roleid join wanted m on m.oid = a.member
-  where g.rolname ~ '^pg_' or g.oid in (select oid from wanted)
+  select 2, format('grant %%I to %%s%%s;', g.rolname, case when m.rolname = $3 then 'current_user'
+      else quote_ident(m.rolname) end, case when admin_option then ' with admin option' else '' end)
+  from pg_auth_members a join pg_roles g on g.oid = a.roleid join pg_roles m on m.oid = a.member
+  where (g.rolname ~ '^pg_' or g.oid in (select oid from wanted)) and (m.oid in (select oid from wanted)
+  or m.rolname = $3 and $2 and (to_jsonb(a) -> 'set_option') is distinct from 'false')
   union all
   select 3, format('do $make$ begin execute format(%%L, current_user, current_database()); end $make$;',
     'alter ' || of || ' set ' || name || ' to '
@@ -154,8 +160,21 @@ select coalesce(string_agg(line, E'\n' order by place, line) || E'\n', '') from 
   where grantee = 0 or w.oid is not null
 ) lines`
 
-// roles is that for this database.
-func (m snapshot) roles(ctx context.Context, ours bool, without []string) (text string, err error) {
+// rolesQuery is that for a database of owner.
+func rolesQuery(from, owner string, ours bool, without []string) string {
+	quoted := make([]string, len(without))
+	for i, name := range without {
+		quoted[i] = quoteText(name)
+	}
+	return strings.NewReplacer("$1", "array["+strings.Join(quoted, ",")+"]::text[]", "$2", strconv.FormatBool(ours),
+		"$3", quoteText(owner)).Replace(fmt.Sprintf(rolesSQL, from))
+}
+
+// quoteText writes a string as SQL has it.
+func quoteText(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+// roles is what that gives.
+func (m snapshot) roles(ctx context.Context, owner string, ours bool, without []string) (text string, err error) {
 	var super bool
 	if err := m.tx.QueryRow(ctx, `select rolsuper from pg_roles where rolname = current_user`).Scan(&super); err != nil {
 		return "", err
@@ -164,7 +183,7 @@ func (m snapshot) roles(ctx context.Context, ours bool, without []string) (text 
 	if super { // who alone may see passwords
 		from = "pg_authid"
 	}
-	if err := m.tx.QueryRow(ctx, fmt.Sprintf(rolesSQL, from), without, ours).Scan(&text); err != nil {
+	if err := m.tx.QueryRow(ctx, rolesQuery(from, owner, ours, without)).Scan(&text); err != nil {
 		return "", fmt.Errorf("read roles: %w", err)
 	}
 	return text, nil

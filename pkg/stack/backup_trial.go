@@ -126,6 +126,7 @@ func (t *trial) spec() (spec engine.ContainerSpec, err error) {
 	declared, err := t.services().Declare(definition, run)
 	spec = declared.Spec
 	spec.Name, spec.Network, spec.Aliases = "", "", nil
+	spec.Env["POSTGRES_ELEVATED"] = "yes" // whatever it holds can be read and made; the next start without it ends that
 	spec.Labels = container.DisposableLabels()
 	spec.Labels[container.LabelRole] = postgresImage
 	spec.Mounts = []engine.Mount{{Volume: t.volume, Target: place.data.Path}}

@@ -82,13 +82,12 @@ func (s *Stack) makeLogin(ctx context.Context, admin, login database.Target, rol
 		if !group {
 			return fmt.Errorf("there is no role %q: the schema makes it (mage schema:update)", role)
 		}
-		how := "create"
+		how := "create" // without an attribute beside those that are named
 		if there {
-			how = "alter"
+			how = "alter" // only superusers may name some of the others here
 		}
 		for _, statement := range []string{
-			fmt.Sprintf("%s role %s login nosuperuser nocreatedb nocreaterole noreplication connection limit %d password '%s'",
-				how, name, loginConnections, verifier.Reveal()),
+			fmt.Sprintf("%s role %s login connection limit %d password '%s'", how, name, loginConnections, verifier.Reveal()),
 			fmt.Sprintf("grant %s to %s", member, name),
 		} {
 			if _, err := conn.Exec(ctx, statement); err != nil {

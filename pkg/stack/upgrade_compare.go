@@ -17,11 +17,12 @@ const factsSQL = `with own as (
   select d.*, to_jsonb(d) as j from pg_database d where datname = current_database()
 )
 select 'role ' || quote_ident(rolname), concat_ws(' ', rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin,
-    rolreplication, rolbypassrls, rolconnlimit, rolvaliduntil, case when rolname <> current_user then rolpassword end)
-  from pg_authid where rolname !~ '^pg_'
+    rolreplication, rolbypassrls, rolconnlimit, rolvaliduntil, rolpassword)
+  from pg_authid where rolname !~ '^pg_' and rolname <> current_user and oid <> 10
 union all
-select format('membership of %I in %I', m.rolname, g.rolname), admin_option::text from pg_auth_members
+select format('membership of %I in %I', m.rolname, g.rolname), admin_option::text from pg_auth_members a
   join pg_roles g on g.oid = roleid join pg_roles m on m.oid = member where m.rolname !~ '^pg_'
+  and (m.rolname <> current_user or (to_jsonb(a) -> 'set_option') is distinct from 'false')
 union all
 select 'settings of ' || coalesce('role ' || quote_ident(r.rolname), 'the database')
     || case when setdatabase > 0 and setrole > 0 then ' in the database' else '' end, c
