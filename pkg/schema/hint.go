@@ -15,6 +15,10 @@ func (p *run) hint(e Event, outside bool) string {
 	case e.SQLState == "42601" && strings.Contains(e.Cause, `"$1"`):
 		return `The database driver takes "?" for a parameter. Write "??", or a function such as jsonb_exists instead of ` +
 			`the operator.`
+	case e.SQLState == "42501" && p.m.Own:
+		return "The stack's user owns its database and may make roles, and is no superuser. What needs one, such as an " +
+			"extension that is not trusted, a superuser makes once: mage shell postgres, and there psql -U superuser -d " +
+			p.m.Target.Database + "; see docs/database.md."
 	case outside || p.m.Each:
 		return ""
 	case e.SQLState == "55P04":

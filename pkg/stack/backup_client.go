@@ -17,6 +17,7 @@ import (
 type client struct {
 	inside
 	dbname string
+	super  bool // it asks as a superuser whom only programs in that container can be
 }
 
 // client starts a disposable container of an image for programs that ask target. The password goes in as a file.

@@ -105,9 +105,9 @@ func rowsDiffer(want, got map[string]int64) string {
 }
 
 // rolesSQL makes the roles of a database, its settings and the grants on it anew. Roles are not in a dump, and what a
-// dump grants to them needs them. They are those that the database refers to, on a server of our own all of them;
-// without the one that owns it, whose memberships are there on our own, and without the logins of services, which each stack makes for itself. Their
-// passwords are there where the server shows them. A role that exists is left as it is.
+// dump grants to them needs them. They are those that the database refers to, on a server of our own all of them and
+// what their owner is a member of; without that owner, and without the logins of services, which each stack makes for
+// itself. Their passwords are there where the server shows them. A role that exists is left as it is.
 const rolesSQL = `with own as (select oid as id, datacl from pg_database where datname = current_database()),
 wanted as (
   select r.* from %s r where rolname !~ '^pg_' and oid <> 10 and rolname <> $3 and rolname <> all ($1)

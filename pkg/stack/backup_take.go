@@ -123,43 +123,21 @@ func (b *taking) make(ctx context.Context) (made taken, err error) {
 // write writes the database into out, as it is at one moment.
 func (b *taking) write(ctx context.Context, out io.Writer) (made taken, err error) {
 	err = b.sessions.Use(ctx, b.target, func(ctx context.Context, conn *pgx.Conn) (err error) {
-		var from reader
-		super, err := b.superuser(ctx, conn)
-		if err == nil && super != nil {
-			from = super
-		} else if err == nil {
-			var c *client
-			if c, err = b.client(ctx, b.engine, b.image, b.target); err == nil {
-				defer func() { err = errors.Join(err, removeIdle(ctx, c.engine, c.id)) }()
-				from = c
-			}
-		}
+		c, done, err := b.programs(ctx, conn)
 		if err != nil {
 			return err
 		}
+		defer func() { err = errors.Join(err, done()) }()
 		return atOneMoment(ctx, conn, func(moment snapshot) (err error) {
-			made, err = b.members(ctx, from, moment, out)
+			made, err = b.members(ctx, c, moment, out)
 			return err
 		})
 	})
 	return made, err
 }
 
-// reader is who reads the database: as its user, or as more than that.
-type reader interface {
-	run(ctx context.Context, out io.Writer, program ...string) error
-	roles(ctx context.Context, m snapshot, owner string, ours bool, without []string) (string, error)
-	count(ctx context.Context, m snapshot) (map[string]int64, error)
-}
-
-func (c *client) roles(ctx context.Context, m snapshot, owner string, ours bool, without []string) (string, error) {
-	return m.roles(ctx, owner, ours, without)
-}
-
-func (c *client) count(ctx context.Context, m snapshot) (map[string]int64, error) { return countRows(ctx, m.tx) }
-
 // members writes the members. The rows are counted while they are dumped.
-func (b *taking) members(ctx context.Context, from reader, moment snapshot, out io.Writer) (made taken, err error) {
+func (b *taking) members(ctx context.Context, c *client, moment snapshot, out io.Writer) (made taken, err error) {
 	if made.header, err = moment.header(ctx); err != nil {
 		return made, err
 	}
@@ -167,12 +145,12 @@ func (b *taking) members(ctx context.Context, from reader, moment snapshot, out 
 	for _, v := range b.volumes {
 		made.header.Volumes = append(made.header.Volumes, v.Name)
 	}
-	roles, err := from.roles(ctx, moment, made.header.User, !b.External(), b.without)
+	roles, err := c.roles(ctx, moment, made.header.User, !b.External(), b.without)
 	if err != nil {
 		return made, err
 	}
 	var text bytes.Buffer
-	if err := from.run(ctx, &text, "pg_dump", "--schema-only", "--snapshot="+moment.id); err != nil {
+	if err := c.run(ctx, &text, "pg_dump", "--schema-only", "--snapshot="+moment.id); err != nil {
 		return made, err
 	}
 	schema := backup.Schema(text.Bytes())
@@ -189,12 +167,12 @@ func (b *taking) members(ctx context.Context, from reader, moment snapshot, out 
 	}
 	group, both := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		made.rows, err = from.count(both, moment)
+		made.rows, err = c.count(both, moment)
 		return err
 	})
 	group.Go(func() error {
 		return w.Member(dumpMember, func(out io.Writer) error {
-			return from.run(both, out, "pg_dump", "--format=custom", "--snapshot="+moment.id)
+			return c.run(both, out, "pg_dump", "--format=custom", "--snapshot="+moment.id)
 		})
 	})
 	if err := group.Wait(); err != nil {

@@ -132,7 +132,21 @@ func (s *Stack) checkDatabase(ctx context.Context) []doctor.Finding {
 		out = append(out, doctor.Clock(before.Sub(now), "the database"))
 	}
 	out = append(out, checkCollations(ctx, conn)...)
+	out = append(out, s.checkSuperusers(ctx, conn)...)
 	return append(out, s.checkChangelogLock(ctx, conn, target)...)
+}
+
+// checkSuperusers looks for those that may sign in from outside.
+func (s *Stack) checkSuperusers(ctx context.Context, conn *pgx.Conn) []doctor.Finding {
+	names, err := s.outerSuperusers(ctx, conn)
+	switch {
+	case err != nil:
+		return []doctor.Finding{unanswered(ctx, "mage verify:db", err)}
+	case len(names) == 0:
+		return nil
+	}
+	return []doctor.Finding{finding(doctor.Warning, s.superuserRemedy(names),
+		"signs in over the network and is a superuser: %s", strings.Join(names, ", "))}
 }
 
 // checkCollations looks for text that was sorted by another version of the server's libraries.

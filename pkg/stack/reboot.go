@@ -126,3 +126,15 @@ func (s *Stack) checkReboot(ctx context.Context) []doctor.Finding {
 		return []doctor.Finding{finding(doctor.Warning, at.Remedy, "what runs stays down: %s", at.Why)}
 	}
 }
+
+// text is it in words; empty for nil.
+func (r *RebootStatus) text() [2]string {
+	switch {
+	case r == nil:
+		return [2]string{}
+	case r.ComeBack:
+		return [2]string{"comes back", r.Why}
+	default:
+		return [2]string{"stays down", r.Why + "; remedy: " + r.Remedy}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/docker/go-units"
@@ -23,6 +24,7 @@ type StatusReport struct {
 	Foreign     []string           `json:"foreign,omitempty"`     // containers of another owner's stack of the same name
 	Database    string             `json:"database"`              // URL without the password; "" if there is none yet
 	Answers     string             `json:"answers"`               // "yes", or why not
+	Superusers  []string           `json:"superusers,omitempty"`  // of the own database, that sign in over the network
 	Schema      string             `json:"schema"`                // its state, or why it is unknown
 	Certificate *CertificateStatus `json:"certificate,omitempty"` // that the own database serves, if it is to have one
 	// Certificates are those of the domains; nil if there is none.
@@ -98,6 +100,9 @@ func (s *Stack) Status(ctx context.Context) error {
 		row("after a reboot", text[0], text[1])
 	}
 	row("database", report.Answers, report.Database)
+	if names := report.Superusers; len(names) > 0 {
+		row("superuser", strings.Join(names, ", "), "signs in over the network; remedy: "+s.superuserRemedy(names))
+	}
 	row("schema", report.Schema, s.Config.Schema.Changelog)
 	if c := report.Certificate; c != nil {
 		row("certificate", c.String(), cmp.Or(c.Problem, c.From))
@@ -111,18 +116,6 @@ func (s *Stack) Status(ctx context.Context) error {
 	s.dataRows(report, row)
 	s.Sink.Result(table)
 	return nil
-}
-
-// text is it in words; empty for nil.
-func (r *RebootStatus) text() [2]string {
-	switch {
-	case r == nil:
-		return [2]string{}
-	case r.ComeBack:
-		return [2]string{"comes back", r.Why}
-	default:
-		return [2]string{"stays down", r.Why + "; remedy: " + r.Remedy}
-	}
 }
 
 // status asks the engine and the database.
@@ -160,7 +153,7 @@ func (s *Stack) status(ctx context.Context) (StatusReport, error) {
 		running = running || c.Name == s.containerName() && c.State == engine.Running && c.Port != 0
 	}
 	if running {
-		report.Answers, report.Schema = s.answers(ctx, target)
+		s.answers(ctx, target, &report)
 		report.Certificate, _ = s.certificateStatus(ctx, target) // Answers tells why there is none
 		if report.Answers == "yes" {
 			report.Certificates = s.certificatesStatus(ctx, target)
@@ -225,21 +218,23 @@ func (s *Stack) starter(name string) string {
 	return "mage services:start"
 }
 
-// answers asks the database for a sign of life and for its schema.
-func (s *Stack) answers(ctx context.Context, target database.Target) (answers, state string) {
+// answers asks the database for a sign of life, for who rules it, and for its schema.
+func (s *Stack) answers(ctx context.Context, target database.Target, report *StatusReport) {
 	limited, cancel := context.WithTimeout(ctx, s.Config.Timeout.Connect)
 	defer cancel()
 	conn, err := target.Connect(limited)
+	if refused, ok := errors.AsType[*database.ConnectError](err); ok {
+		report.Answers = refused.Reason
+		return
+	}
 	if err != nil {
-		if refused, ok := errors.AsType[*database.ConnectError](err); ok {
-			return refused.Reason, "unknown"
-		}
-		return err.Error(), "unknown"
+		report.Answers = err.Error()
+		return
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	state, err = s.schemaState(limited, target)
-	if err != nil {
-		return "yes", err.Error()
+	report.Answers = "yes"
+	report.Superusers, _ = s.outerSuperusers(limited, conn) // the doctor tells why they are unknown
+	if report.Schema, err = s.schemaState(limited, target); err != nil {
+		report.Schema = err.Error()
 	}
-	return "yes", state
 }

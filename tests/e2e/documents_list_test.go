@@ -154,6 +154,7 @@ func endsWith() map[string]int {
 func before() map[string]string {
 	return map[string]string{
 		"mage psql": "db:start", "mage db:backup -verify": "db:start", "mage db:backup -keep=7": "db:start",
+		`echo 'psql -U superuser -d poststack -c "create extension file_fdw"' | mage shell postgres`: "setup",
 		"mage db:backup -all": "db:start", "psql \"$(mage db:url -passfile)\"": "db:start",
 	}
 }

@@ -96,7 +96,7 @@ func (m *majors) refused(t *testing.T) {
 }
 
 func (m *majors) others(t *testing.T) {
-	m.exec(t, `create database "some other"`)
+	(&ruled{*m.backedUp}).rule(t, `create database "some other" owner poststack`)
 	to, err := url.Parse(m.URL(t))
 	require.NoError(t, err)
 	to.Path = "some other"

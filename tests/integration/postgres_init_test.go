@@ -244,3 +244,32 @@ func tlsState(conn *pgx.Conn) (tls.ConnectionState, bool) {
 	}
 	return c.ConnectionState(), true
 }
+
+// innerSuperuser has the user be a superuser for a while, too, which a lost machine does not make longer.
+func innerSuperuser(p *postgres) {
+	code, log := p.with(map[string]string{"POSTGRES_SUPERUSER": "app"}).fail()
+	assert.Equal(p, 64, code)
+	assert.Contains(p, said(log), "are both app")
+	conn := p.with(map[string]string{"POSTGRES_SUPERUSER": "chief"}).start()
+	const is = "show is_superuser"
+	assert.Equal(p, "off", p.query(conn, is))
+	assert.Equal(p, "on", p.inside("psql", "-U", "chief", "-d", "app", "-Atc", is))
+	assert.Equal(p, "off", p.inside("psql", "-U", "app", "-Atc", is))
+	exec(p.T, conn, "create role early")
+	p.stop()
+
+	conn = p.with(map[string]string{"POSTGRES_ELEVATED": "yes"}).start()
+	assert.Equal(p, "on", p.query(conn, is))
+	exec(p.T, conn, "create role other", "create role boss superuser", "create role above in role app")
+	p.kill()
+	delete(p.spec.Env, "POSTGRES_ELEVATED")
+	conn = p.start()
+	assert.Equal(p, "off", p.query(conn, is))
+	exec(p.T, conn, "alter role other connection limit 1", "drop role other", "drop role early")
+	_, err := conn.Exec(p.Context(), "alter role boss nosuperuser")
+	assert.ErrorContains(p, err, "42501")
+	p.stop()
+
+	p.with(map[string]string{"POSTGRES_SUPERUSER": "another"}).start()
+	assert.Equal(p, "on", p.inside("psql", "-U", "chief", "-d", "app", "-Atc", is), "it is for a new database")
+}

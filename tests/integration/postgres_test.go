@@ -292,5 +292,6 @@ func entrypointTests() map[string]func(*postgres) {
 		"password files are read as people save them": passwordFiles,
 		"a password may hold every hard character":    hardCharacters,
 		"what init scripts leave must start":          whatScriptsLeave,
+		"a superuser of another name stays inside":    innerSuperuser,
 	}
 }

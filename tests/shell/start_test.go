@@ -1,6 +1,7 @@
 package shell_test
 
 import (
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -46,6 +47,45 @@ func TestStart_New(t *testing.T) {
 	assert.Equal(t, "foreign", s.read("volume/lost+found/x"))
 	assert.NotContains(t, got.stdout, "p'w", "the server's environment has no password")
 	assert.NotContains(t, s.read("volume/data/poststack_password"), "p'w")
+}
+
+// A superuser of another name gets no password, and rules of its own before all others, whatever those are.
+func TestStart_Superuser(t *testing.T) {
+	s := newStage(t)
+	env := app("POSTGRES_SUPERUSER", `the "chief"`, "POSTGRES_DB", "mail", "POSTGRES_HOST_AUTH_METHOD", "md5")
+	got := s.script("entrypoint.sh", env)
+	require.Zero(t, got.code, got.stderr)
+	calls := s.calls()
+	assert.Contains(t, line(calls, "initdb"), `<--username=the "chief"> `)
+	assert.Empty(t, line(calls, "password"))
+	assert.Contains(t, calls, `single <CREATE ROLE "app" LOGIN CREATEROLE PASSWORD 'p''w"\$HOME';
+
+CREATE DATABASE "mail" STRATEGY file_copy;
+
+ALTER DATABASE "mail" OWNER TO "app";`)
+	assert.Equal(t, `local all "the ""chief""" peer map=inside
+host all "the ""chief""" all reject
+local all all scram-sha-256
+host all all all md5
+`, s.read("volume/data/pg_hba.conf"))
+	assert.Equal(t, "inside postgres \"the \"\"chief\"\"\"\n", s.read("volume/data/pg_ident.conf"))
+	assert.Contains(t, s.read("run/.pgpass"), ":app:")
+
+	require.Zero(t, s.script("entrypoint.sh", env).code)
+	assert.Empty(t, s.calls(), "nothing is settled at a usual start")
+	env["POSTGRES_ELEVATED"] = "yes"
+	got = s.script("entrypoint.sh", maps.Clone(env))
+	require.Zero(t, got.code, got.stderr)
+	assert.Contains(t, s.calls(), `single <ALTER ROLE "app" SUPERUSER;`)
+	assert.FileExists(t, s.path("volume/data/poststack_elevated"))
+	delete(env, "POSTGRES_ELEVATED")
+	env["SINGLE_FAILS"] = "1"
+	assert.Equal(t, 78, s.script("entrypoint.sh", maps.Clone(env)).code)
+	assert.FileExists(t, s.path("volume/data/poststack_elevated"), "the next start tries again")
+	delete(env, "SINGLE_FAILS")
+	require.Zero(t, s.script("entrypoint.sh", env).code)
+	assert.Contains(t, s.calls(), `NOSUPERUSER`)
+	assert.NoFileExists(t, s.path("volume/data/poststack_elevated"))
 }
 
 func TestStart_Trust(t *testing.T) {

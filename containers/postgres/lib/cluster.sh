@@ -186,7 +186,7 @@ settle_rights() {
   elif [[ ! -e $mark ]]; then
     return 0
   fi
-  run single_user "$PGDATA" postgres <<<"${sql//USERNAME/$(quote_text "$POSTGRES_USER")}" ||
+  run single_user "$PGDATA" postgres <<<"${sql//USERNAME/"$(quote_text "$POSTGRES_USER")"}" ||
     die 78 "cannot settle what role \"$POSTGRES_USER\" may do, see above"
   [[ -n ${POSTGRES_ELEVATED-} ]] || rm -f -- "$mark"
 }
