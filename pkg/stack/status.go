@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/docker/go-units"
@@ -99,11 +98,7 @@ func (s *Stack) Status(ctx context.Context) error {
 	if text := report.Reboot.text(); text[0] != "" {
 		row("after a reboot", text[0], text[1])
 	}
-	row("database", report.Answers, report.Database)
-	if names := report.Superusers; len(names) > 0 {
-		row("superuser", strings.Join(names, ", "), "signs in over the network; remedy: "+s.superuserRemedy(names))
-	}
-	row("schema", report.Schema, s.Config.Schema.Changelog)
+	s.databaseRows(report, row)
 	if c := report.Certificate; c != nil {
 		row("certificate", c.String(), cmp.Or(c.Problem, c.From))
 	}

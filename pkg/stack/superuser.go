@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -34,6 +35,15 @@ func (s *Stack) superuserRemedy(names []string) string {
 	return "mage shell postgres, and there psql -U superuser: alter role NAME nosuperuser"
 }
 
+// databaseRows tells of the database, and of those, if there are any.
+func (s *Stack) databaseRows(report StatusReport, row func(what, state, more string)) {
+	row("database", report.Answers, report.Database)
+	if names := report.Superusers; len(names) > 0 {
+		row("superuser", strings.Join(names, ", "), "signs in over the network; remedy: "+s.superuserRemedy(names))
+	}
+	row("schema", report.Schema, s.Config.Schema.Changelog)
+}
+
 // programs are those that read the database, and what to do when they have. They read our own as its superuser, who
 // signs in inside the container alone; as the target's user what is not our own, a trial, and a database that was made
 // when that user was the superuser.
@@ -56,7 +66,7 @@ func (b *taking) programs(ctx context.Context, conn *pgx.Conn) (c *client, done 
 func (c *client) ask(ctx context.Context, m snapshot, query string) (string, error) {
 	var out bytes.Buffer
 	err := c.run(ctx, &out, "psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1",
-		"--command=begin isolation level repeatable read read only",
+		"--command=begin read only, isolation level repeatable read",
 		"--command=set transaction snapshot "+quoteText(m.id), "--command="+query)
 	return out.String(), err
 }

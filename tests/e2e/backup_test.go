@@ -117,7 +117,8 @@ func (b *backedUp) restored(t *testing.T) {
 
 	before := b.volumes(t)
 	conn := connect(t, b.URL(t))
-	_, err = conn.Exec(t.Context(), `drop table "odd ""name"; drop owned by "a reader"; drop role "a reader";
+	_, err = conn.Exec(t.Context(), `drop table "odd ""name"; grant "a reader" to current_user;
+		drop owned by "a reader"; drop role "a reader";
 		create table later (); select lo_unlink(4711)`)
 	require.NoError(t, err)
 	var served int64
