@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,9 +98,6 @@ func (s *Stack) Status(ctx context.Context) error {
 		row("after a reboot", text[0], text[1])
 	}
 	s.databaseRows(report, row)
-	if c := report.Certificate; c != nil {
-		row("certificate", c.String(), cmp.Or(c.Problem, c.From))
-	}
 	if c := report.Certificates; c != nil {
 		row("certificates", c.String(), c.more())
 	}

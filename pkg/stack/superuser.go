@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,6 +43,9 @@ func (s *Stack) databaseRows(report StatusReport, row func(what, state, more str
 		row("superuser", strings.Join(names, ", "), "signs in over the network; remedy: "+s.superuserRemedy(names))
 	}
 	row("schema", report.Schema, s.Config.Schema.Changelog)
+	if c := report.Certificate; c != nil {
+		row("certificate", c.String(), cmp.Or(c.Problem, c.From))
+	}
 }
 
 // programs are those that read the database, and what to do when they have. They read our own as its superuser, who
