@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/poststack/poststack/pkg/container"
-	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 )
 
@@ -80,6 +79,10 @@ func (s *Stack) remove(ctx context.Context, e Engine, b belongings) error {
 			return err
 		}
 	}
+	// From here on nobody misses the data: an engine may have removed a volume without being able to say so.
+	if err := os.RemoveAll(s.portFileOf(e.Info().Kind)); err != nil {
+		return fmt.Errorf("forget the port: %w", err)
+	}
 	for _, v := range b.volumes {
 		if err := e.VolumeRemove(ctx, v.Name); err != nil {
 			return err
@@ -88,19 +91,19 @@ func (s *Stack) remove(ctx context.Context, e Engine, b belongings) error {
 	return nil
 }
 
-// forget deletes the port, and the password that was generated, with the owner and the key. While the stack's database
-// on the other engine may still use them, they stay; so does a password file of the user's.
+// forget deletes the password that was generated, with the owner and the key. While the stack's database on the other
+// engine may still use them, they stay; so does a password file of the user's.
 func (s *Stack) forget(ctx context.Context) error {
-	port, err := s.portFile(ctx)
+	e, err := s.engine(ctx)
 	if err != nil {
 		return err
 	}
-	kind := engine.Kind(filepath.Ext(port)[1:])
+	kind := e.Info().Kind
 	paths := []string{
-		port, s.dataFile(kind), s.journalFile(kind), s.formerFile(kind), s.passFile(),
+		s.dataFile(kind), s.journalFile(kind), s.formerFile(kind), s.passFile(),
 		filepath.Join(s.servicesDir(), string(kind)),
 	}
-	if others, err := filepath.Glob(filepath.Join(s.Config.StateDir, "port.*")); err == nil && len(others) <= 1 {
+	if others, err := filepath.Glob(filepath.Join(s.Config.StateDir, "port.*")); err == nil && len(others) == 0 {
 		paths = append(paths, s.passwordFile(), s.ownerFile(), s.keyFile(), s.servicesDir(), s.authorityDir())
 	}
 	var problems []error

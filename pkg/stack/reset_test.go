@@ -3,6 +3,7 @@ package stack_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strconv"
 	"testing"
@@ -68,6 +69,28 @@ func assertUntouched(t *testing.T, b *bench, names []string) {
 		_, err = b.engine.NetworkInspect(t.Context(), name)
 		assert.NoError(t, err)
 	}
+}
+
+// An engine whose program is killed may have removed the volume before it could say so.
+func TestReset_cut_short(t *testing.T) {
+	t.Parallel()
+	b := running(t)
+	volumes, err := b.engine.VolumeList(t.Context(), map[string]string{container.LabelStack: "s"})
+	require.NoError(t, err)
+	require.NotEmpty(t, volumes)
+	before := b.engine.OnCall
+	b.engine.OnCall = func(method, name string) error {
+		if method != "VolumeRemove" {
+			return before(method, name)
+		}
+		b.engine.OnCall = before
+		assert.NoError(t, b.engine.VolumeRemove(t.Context(), name))
+		return io.ErrUnexpectedEOF
+	}
+	_, err = b.phase(t, reset(true))
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	_, err = b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err, "the data was to go: a new database takes its place")
 }
 
 func TestDown(t *testing.T) {
