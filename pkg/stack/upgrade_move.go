@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,7 +95,7 @@ func (up *upgrading) putBack(ctx context.Context, why error) error {
 	return errors.Join(fmt.Errorf("%w; all is as it was", why), up.startServer(ctx))
 }
 
-// oldImage is an image that can read the data: that of the container that has served it, or another one in the store.
+// oldImage is an image that reads the data: the container's, or the newest, which knows how a trial is prepared.
 func (up *upgrading) oldImage(ctx context.Context) (engine.Ref, error) {
 	if up.kept.Volume != "" {
 		return "", badUsage("volume %s of PostgreSQL %s is still there from the upgrade before: "+
@@ -109,6 +110,7 @@ func (up *upgrading) oldImage(ctx context.Context) (engine.Ref, error) {
 	if err != nil {
 		return "", err
 	}
+	slices.SortFunc(found, func(a, b engine.Image) int { return b.Created.Compare(a.Created) })
 	if up.server.ID != "" {
 		found = append([]engine.Image{{ID: up.server.Image}}, found...)
 	}
