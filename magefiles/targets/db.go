@@ -32,11 +32,14 @@ func (DB) Url(ctx context.Context, passfile *bool) error { //nolint:revive // ma
 // compressed and has checksums, and is encrypted where the settings name recipients. With -verify it is restored on
 // trial and compared; with -keep=7 older backups of this database that Poststack has made there are deleted
 // afterwards, all but the newest 7; -to=DIR is another directory than that of the settings. With -schedule=daily (or
-// hourly, weekly) cron does so from now on, and -schedule=off ends that. The image of PostgreSQL is built for it only
-// with DATABASE_URL set. Settings: DATABASE_URL, POSTSTACK_BACKUP_DIR, POSTSTACK_BACKUP_RECIPIENTS,
-// POSTSTACK_BACKUP_IDENTITY. Example: mage db:backup -verify
-func (DB) Backup(ctx context.Context, to *string, all, verify *bool, keep *int, schedule *string) error {
-	o := stack.BackupOptions{To: orZero(to), All: orZero(all), Verify: orZero(verify), Keep: orZero(keep)}
+// hourly, weekly) cron does so from now on, and -schedule=off ends that. With -base the archive gets a base backup,
+// too. The image of PostgreSQL is built for it only with DATABASE_URL set. Settings: DATABASE_URL,
+// POSTSTACK_BACKUP_DIR, POSTSTACK_BACKUP_RECIPIENTS, POSTSTACK_BACKUP_IDENTITY, POSTSTACK_DATABASE_ARCHIVE. Example:
+// mage db:backup -verify
+func (DB) Backup(ctx context.Context, to *string, all, verify, base *bool, keep *int, schedule *string) error {
+	o := stack.BackupOptions{
+		To: orZero(to), All: orZero(all), Verify: orZero(verify), Base: orZero(base), Keep: orZero(keep),
+	}
 	if every := orZero(schedule); every != "" {
 		return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return schedulesBackup(ctx, s, every, o) })
 	}
@@ -70,6 +73,18 @@ func (DB) Restore(ctx context.Context, file string, all, yes *bool) error {
 	o := stack.RestoreOptions{All: orZero(all), Yes: orZero(yes)}
 	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
 		return s.Restore(ctx, file, o)
+	}, own(Build.Postgres))
+}
+
+// Pitr takes Poststack's own database back to a time, from its archive, after a question; -yes asks nothing. TIME is
+// such as 2026-11-30T12:00:00+01:00, or "2026-11-30 12:00:00" in the zone of this machine. A new volume is filled from
+// the base backup before it and from the log up to it, while the present database serves; only then does it take its
+// place, and services that run use it. What was written since stays in the archive, and a later recovery brings it
+// back. Settings: POSTSTACK_DATABASE_ARCHIVE, POSTSTACK_DATABASE_ARCHIVE_DAYS. Example: mage db:pitr
+// 2026-11-30T12:00:00Z
+func (DB) Pitr(ctx context.Context, time string, yes *bool) error {
+	return phase(ctx, func(s *stack.Stack, ctx context.Context) error {
+		return s.RecoverTo(ctx, time, orZero(yes))
 	}, own(Build.Postgres))
 }
 

@@ -66,6 +66,10 @@ type Database struct {
 	Port         uint16 // on 127.0.0.1; 0 is the first free one from 5432, remembered
 	PasswordFile string // absolute; empty: generated, in StateDir
 	TLS          string // TLSOff, TLSOwn, or the absolute directory of a certificate; "" is TLSOff
+	// Archive is where the log and base backups go: the absolute path of a directory or, if it ends in .conf, of a file
+	// with pgBackRest's settings of a repository; "" is nowhere.
+	Archive     string
+	ArchiveDays int // how far back the archive goes
 }
 
 // Values of [Database.TLS] that are no directories.

@@ -69,7 +69,8 @@ func TestLoad_Defaults(t *testing.T) {
 	assert.Equal(t, "/etc/certs", cfg.CertPath)
 	assert.Equal(t, "bookworm", cfg.DebianSuite)
 	assert.Empty(t, cfg.ArtifactDir)
-	assert.Equal(t, config.Database{Name: "poststack", User: "poststack", TLS: config.TLSOff}, cfg.Database)
+	assert.Equal(t,
+		config.Database{Name: "poststack", User: "poststack", TLS: config.TLSOff, ArchiveDays: 14}, cfg.Database)
 	assert.Equal(t, config.Schema{Changelog: "changelogs/db.changelog-root.yaml", Transaction: "all"}, cfg.Schema)
 	assert.Equal(t, config.Timeout{
 		Build: 45 * time.Minute, Pull: 30 * time.Second, Start: time.Minute,

@@ -142,6 +142,17 @@ func databaseOptions() []option {
 			Help: "Certificate of Poststack's own server, see database.md: one of a local authority, or the fullchain.pem " +
 				"and privkey.pem of a directory",
 		}, set: tlsSource},
+		{Setting: Setting{
+			Key: "database.archive", Env: "POSTSTACK_DATABASE_ARCHIVE",
+			Allowed: "a directory, or a file whose name ends in .conf, absolute or relative to the checkout",
+			Help: "Where Poststack's own server keeps its log and base backups, see backup.md: a directory, or what the file " +
+				"says, such as an S3 bucket; without it nowhere",
+		}, set: localPath(func(c *Config) *string { return &c.Database.Archive })},
+		{Setting: Setting{
+			Key: "database.archive_days", Env: "POSTSTACK_DATABASE_ARCHIVE_DAYS", Default: "14",
+			Allowed: "a whole number from 1 to 3650",
+			Help:    "Days that the archive goes back at least, with older base backups as far as these need them",
+		}, set: whole(func(c *Config, n int) { c.Database.ArchiveDays = n }, 1, 3650)},
 	}
 }
 

@@ -18,6 +18,7 @@ type BackupOptions struct {
 	To     string // directory; "" is the one of the settings
 	All    bool   // volumes of services too
 	Verify bool   // restore it on trial
+	Base   bool   // a base backup in the archive, too
 	Keep   int    // of the stack's backups of this database there; 0 keeps all
 }
 
@@ -33,6 +34,7 @@ type BackupData struct {
 	Encrypted bool      `json:"encrypted"`
 	Volumes   []string  `json:"volumes"`           // of services, that are in it beside the database
 	Checked   string    `json:"checked,omitempty"` // "whole", or why not; empty if it was not read
+	Base      string    `json:"base,omitempty"`    // the base backup that the archive has got beside it
 }
 
 // backupName is the name of a file that is made here.
@@ -45,6 +47,10 @@ func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
 	return s.run(ctx, "db:backup", Database, func(ctx context.Context, r event.Reporter) (ended, error) {
 		if o.Keep < 0 {
 			return ended{}, badUsage("-keep=%d: it is how many backups stay, from 1", o.Keep)
+		}
+		if o.Base && (s.External() || s.Config.Database.Archive == "") {
+			return ended{}, badUsage("-base needs the archive of Poststack's own database: set database.archive " +
+				"(POSTSTACK_DATABASE_ARCHIVE)")
 		}
 		b, err := s.newBackup(ctx, r, o)
 		if err != nil {
@@ -73,6 +79,15 @@ func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
 		data := backupData(made.path, made.bytes, made.header)
 		if o.Verify {
 			data.Checked = wholeBackup
+		}
+		if o.Base {
+			r.Step("making a base backup in the archive")
+			base, err := archived{s, b.engine}.base(ctx, b.server, b.target)
+			if err != nil {
+				return ended{}, fmt.Errorf("%w; %s is whole", err, made.path)
+			}
+			data.Base = base.Label
+			text += fmt.Sprintf("; base backup %s (%s)", base.Label, base.Type)
 		}
 		return ended{Outcome: event.Done, Text: text, Data: data}, nil
 	})

@@ -37,21 +37,10 @@ type restoring struct {
 // do fills new volumes, and has what they hold serve in the place of the present ones. It returns the services that
 // use it.
 func (r *restoring) do(ctx context.Context) (running []string, err error) {
-	kind := r.engine.Info().Kind
-	declared, target, err := r.ownService(ctx, r.engine, r.report)
+	t, owner, err := r.prepare(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if r.before, err = r.restored(kind); err != nil {
-		return nil, err
-	}
-	if r.server, err = container.Find(ctx, r.engine, r.containerName()); err != nil {
-		return nil, err
-	}
-	if err := r.findUsers(ctx); err != nil {
-		return nil, err
-	}
-	t := &trial{Stack: r.Stack, report: r.report, engine: r.engine, image: declared.Spec.Image, password: target.Password}
 	if t.keys, err = r.keys(); err != nil {
 		return nil, err
 	}
@@ -59,18 +48,38 @@ func (r *restoring) do(ctx context.Context) (running []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.begin(kind, change); err != nil {
+	if err := r.begin(r.engine.Info().Kind, change); err != nil {
 		return nil, err
 	}
 	defer func() { err = r.end(ctx, err) }()
 	t.volume = r.services().Volume(change.New[usualData])
-	if err := r.fill(ctx, t, declared.Owner); err != nil {
+	if err := r.fill(ctx, t, owner); err != nil {
 		return nil, fmt.Errorf("restore %q: %w; all is as it was", r.path, err)
 	}
 	if err := r.swap(ctx); err != nil {
 		return nil, err
 	}
 	return r.usedBy(ctx, r.engine)
+}
+
+// prepare finds what there is, and declares the server that nobody else reaches.
+func (r *restoring) prepare(ctx context.Context) (t *trial, owner container.Owner, err error) {
+	declared, target, err := r.ownService(ctx, r.engine, r.report)
+	if err != nil {
+		return nil, owner, err
+	}
+	if r.before, err = r.restored(r.engine.Info().Kind); err != nil {
+		return nil, owner, err
+	}
+	if r.server, err = container.Find(ctx, r.engine, r.containerName()); err != nil {
+		return nil, owner, err
+	}
+	if err := r.findUsers(ctx); err != nil {
+		return nil, owner, err
+	}
+	return &trial{
+		Stack: r.Stack, report: r.report, engine: r.engine, image: declared.Spec.Image, password: target.Password,
+	}, declared.Owner, nil
 }
 
 // end has the present volumes stay, or the former ones go. That can take its time, and nothing is undone for it.

@@ -32,6 +32,7 @@ type trial struct {
 	keys     keys
 	take     func(ctx context.Context, member string, r io.Reader) error // of volumes; nil leaves them
 
+	archive  bool // it keeps its log for an archive
 	sameDump bool // the text of the schema is of the image's own pg_dump
 
 	c      engine.Container
@@ -66,7 +67,7 @@ func (t *trial) dropVolume(ctx context.Context) error {
 
 // with has the server running while do lasts. It is stopped in order if do went well.
 func (t *trial) with(ctx context.Context, do func(context.Context) error) (err error) {
-	spec, err := t.spec()
+	spec, err := t.spec(ctx)
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (t *trial) stop(ctx context.Context, id engine.ContainerID) error {
 }
 
 // spec is the own database's container, apart from what others would see of it.
-func (t *trial) spec() (spec engine.ContainerSpec, err error) {
+func (t *trial) spec(ctx context.Context) (spec engine.ContainerSpec, err error) {
 	definition, err := t.definition(postgresImage)
 	if err != nil {
 		return spec, err
@@ -131,6 +132,11 @@ func (t *trial) spec() (spec engine.ContainerSpec, err error) {
 	spec.Labels[container.LabelRole] = postgresImage
 	spec.Mounts = []engine.Mount{{Volume: t.volume, Target: place.data.Path}}
 	spec.Ports = []engine.Port{{Container: place.port.Port, HostIP: service.Loopback}}
+	if t.archive {
+		if err := (archived{t.Stack, t.engine}).put(ctx, &spec, false); err != nil {
+			return spec, err
+		}
+	}
 	t.target = database.Target{
 		Host: service.Loopback, User: t.Config.Database.User, Password: t.password, Database: t.Config.Database.Name,
 		SSLMode: "disable", ConnectTimeout: database.DefaultConnectTimeout,

@@ -72,6 +72,7 @@ func (s *Stack) startOwn(ctx context.Context, e Engine, r event.Reporter) (ended
 	if change == container.Kept {
 		return sayRenewed(text, renewed), nil
 	}
+	s.opened(ctx, e, r, c.ID, target)
 	return ended{Outcome: event.Done, Text: fmt.Sprintf("%s, %s", text, change)}, nil
 }
 

@@ -111,6 +111,9 @@ func (s *Stack) ownService(
 	if mount, on := s.certificateMount(); on {
 		declared.Spec.Mounts = append(declared.Spec.Mounts, mount)
 	}
+	if err == nil {
+		err = archived{s, e}.put(ctx, &declared.Spec, true)
+	}
 	target, withoutTLS := s.ownTarget(port, password)
 	return declared, target, cmp.Or(err, withoutTLS)
 }

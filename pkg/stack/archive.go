@@ -1,0 +1,259 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/service"
+)
+
+// Where the image's pgBackRest looks.
+const (
+	archivePath = "/var/lib/pgbackrest"
+	archiveConf = "/etc/pgbackrest.conf"
+	archiveRoot = "/run/secrets/archive-root.pem"
+)
+
+// archived is pgBackRest's archive of a database: the stack's on one engine.
+type archived struct {
+	*Stack
+	engine Engine
+}
+
+// stanza is what the archive calls the database. A stack has another one on each engine.
+func (a archived) stanza() string { return a.Config.Stack + "-" + string(a.engine.Info().Kind) }
+
+// inDirectory tells that the archive is a directory of this machine.
+func (s *Stack) inDirectory() bool { return !strings.HasSuffix(s.Config.Database.Archive, ".conf") }
+
+// put gives a server's container what it needs for the archive, if one is set. A server that does not push keeps its
+// log for the one that will.
+func (a archived) put(ctx context.Context, spec *engine.ContainerSpec, pushes bool) error {
+	if a.Config.Database.Archive == "" {
+		return nil
+	}
+	place, err := a.declaredDatabase()
+	if err != nil {
+		return err
+	}
+	uid, gid := place.password.IDs()
+	file := func(path string, content string) engine.File {
+		return engine.File{Path: path, Mode: 0o400, UID: uid, GID: gid, Content: []byte(content)}
+	}
+	repository := "repo1-path=" + archivePath + "\n"
+	if a.inDirectory() {
+		mount := engine.Mount{Bind: a.Config.Database.Archive, Target: archivePath}
+		if err := a.handOver(ctx, spec.Image, mount, fmt.Sprintf("%d:%d", uid, gid)); err != nil {
+			return err
+		}
+		spec.Mounts = append(spec.Mounts, mount)
+	} else {
+		var root string
+		if repository, root, err = a.repository(); err != nil {
+			return err
+		}
+		if root != "" {
+			spec.Files = append(spec.Files, file(archiveRoot, root))
+		}
+	}
+	spec.Files = append(spec.Files, file(archiveConf, fmt.Sprintf("[global]\n%srepo1-retention-full-type=time\n"+
+		"repo1-retention-full=%d\nrepo1-bundle=y\ncompress-type=zst\nstart-fast=y\nlog-level-file=off\n"+
+		"log-level-console=off\n\n[%s]\npg1-path=%s\n", repository, a.Config.Database.ArchiveDays, a.stanza(),
+		path.Join(place.data.Path, "data"))))
+	command := ""
+	if pushes {
+		command = "pgbackrest --stanza=" + a.stanza() + " archive-push %p"
+	}
+	spec.Command = []string{
+		"postgres", "-c", "archive_mode=on", "-c", "archive_timeout=60", "-c", "archive_command=" + command,
+	}
+	return nil
+}
+
+// handOver makes the directory and gives it to the server's user, as one that is empty. Only a container can everywhere.
+func (a archived) handOver(ctx context.Context, ref engine.Ref, mount engine.Mount, owner string) error {
+	if err := os.MkdirAll(mount.Bind, 0o700); err != nil {
+		return badUsage("database.archive: %v", err)
+	}
+	if held, err := os.ReadDir(mount.Bind); err != nil || len(held) > 0 {
+		return nil //nolint:nilerr // who may not look into it has given it away already
+	}
+	id, err := startIdle(ctx, a.engine, postgresImage,
+		engine.ContainerSpec{Image: ref, User: "root", Mounts: []engine.Mount{mount}})
+	if err != nil {
+		return err
+	}
+	res, err := a.engine.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"chown", owner, mount.Target}})
+	if err == nil && res.Code != 0 {
+		err = badUsage("database.archive: give %s to the server's user: %s", mount.Bind, service.Ending(res))
+	}
+	return errors.Join(err, removeIdle(ctx, a.engine, id))
+}
+
+// repository reads the user's file, and the certificate that it names.
+func (s *Stack) repository() (settings, root string, err error) {
+	path := s.Config.Database.Archive
+	refuse := func(format string, args ...any) (string, string, error) {
+		return "", "", badUsage("database.archive: %s", fmt.Sprintf(format, args...))
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return refuse("%v", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return refuse("others may read %s, which can hold keys: chmod 600 it", path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return refuse("%v", err)
+	}
+	option := regexp.MustCompile(`^(repo1-[a-z0-9-]+) *= *(\S.*)$`)
+	for i, line := range strings.Split(string(text), "\n") {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		m := option.FindStringSubmatch(line)
+		if m == nil || strings.HasPrefix(m[1], "repo1-retention") || m[1] == "repo1-bundle" {
+			return refuse("%s:%d is no setting such as repo1-s3-bucket=NAME; how long it reaches back is database.archive_days",
+				path, i+1)
+		}
+		name, value := m[1], m[2]
+		switch {
+		case strings.HasSuffix(name, "-key") || strings.HasSuffix(name, "-secret") || strings.HasSuffix(name, "-pass") ||
+			strings.HasSuffix(name, "-token"):
+			s.Secrets.Add(value)
+		case name == "repo1-storage-ca-file":
+			content, err := os.ReadFile(value)
+			if err != nil || !filepath.IsAbs(value) {
+				return refuse("%s:%d names no file by its absolute path that can be read: %s", path, i+1, value)
+			}
+			root, value = string(content), archiveRoot
+		}
+		settings += name + "=" + value + "\n"
+	}
+	return settings, root, nil
+}
+
+// run has pgBackRest do something in a container of the server's.
+func (a archived) run(ctx context.Context, id engine.ContainerID, args ...string) (engine.ExecResult, error) {
+	res, err := a.engine.ContainerExec(ctx, id, engine.ExecSpec{
+		Command: append([]string{"pgbackrest", "--stanza=" + a.stanza()}, args...),
+		Env:     map[string]string{"PGPASSFILE": "/run/postgresql/.pgpass"}, // of an entrypoint that makes one
+	})
+	if err == nil && res.Code != 0 {
+		err = fmt.Errorf("run pgbackrest %s: %s", args[len(args)-1], strings.Join(strings.Fields(res.Stderr), " "))
+	}
+	return res, err
+}
+
+// serverUser is the option that says who may make base backups.
+func (a archived) serverUser(ctx context.Context, target database.Target) (option string, err error) {
+	err = a.sessions.Use(ctx, target, func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, `select '--pg1-user=' || rolname from pg_roles where oid = 10`).Scan(&option)
+	})
+	return option, err
+}
+
+// open has the archive take the log of the server that runs: the volume may be a new one, whose database it does not
+// know.
+func (a archived) open(ctx context.Context, id engine.ContainerID, target database.Target) error {
+	const otherDatabase = 28 // pgBackRest's exit status
+	user, err := a.serverUser(ctx, target)
+	if err != nil {
+		return err
+	}
+	res, err := a.run(ctx, id, user, "stanza-create")
+	if res.Code == otherDatabase {
+		_, err = a.run(ctx, id, user, "stanza-upgrade")
+	}
+	return err
+}
+
+// opened opens the archive for a server that has just started, if one is set. It serves without.
+func (s *Stack) opened(
+	ctx context.Context, e Engine, r event.Reporter, id engine.ContainerID, target database.Target,
+) {
+	if s.Config.Database.Archive == "" {
+		return
+	}
+	if err := (archived{s, e}).open(ctx, id, target); err != nil && ctx.Err() == nil {
+		r.Warn(fmt.Sprintf("the archive takes nothing: %v; mage db:backup -base tries again", err))
+	}
+}
+
+// baseBackup is one in an archive.
+type baseBackup struct {
+	Label string `json:"label"`
+	Type  string `json:"type"` // "full", or "diff"
+	Time  struct {
+		Stop int64 `json:"stop"`
+	} `json:"timestamp"`
+}
+
+func (b baseBackup) stop() time.Time { return time.Unix(b.Time.Stop, 0) }
+
+// bases are the base backups, the oldest first.
+func (a archived) bases(ctx context.Context, id engine.ContainerID) ([]baseBackup, error) {
+	res, err := a.run(ctx, id, "--output=json", "info")
+	var stanzas []struct {
+		Backup []baseBackup `json:"backup"`
+		Status struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+		} `json:"status"`
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(res.Stdout), &stanzas)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list base backups: %w", err)
+	}
+	const fine, noBackup = 0, 2
+	if len(stanzas) != 1 || stanzas[0].Status.Code != fine && stanzas[0].Status.Code != noBackup {
+		return nil, fmt.Errorf("list base backups: %s has none of %s", a.Config.Database.Archive, a.stanza())
+	}
+	return stanzas[0].Backup, nil
+}
+
+// fullEvery is how old a full base backup gets before another one is made: what is between holds the differences.
+const fullEvery = 7 * 24 * time.Hour
+
+// base makes a base backup of the server that runs, and removes what is older than it need be.
+func (a archived) base(ctx context.Context, id engine.ContainerID, target database.Target) (baseBackup, error) {
+	err := a.open(ctx, id, target)
+	var had []baseBackup
+	if err == nil {
+		had, err = a.bases(ctx, id)
+	}
+	kind := "full"
+	for _, b := range had {
+		if b.Type == kind && time.Since(b.stop()) < fullEvery {
+			kind = "diff"
+			break
+		}
+	}
+	user, unknown := a.serverUser(ctx, target)
+	if err = errors.Join(err, unknown); err == nil {
+		_, err = a.run(ctx, id, user, "--type="+kind, "backup")
+	}
+	if err == nil {
+		had, err = a.bases(ctx, id)
+	}
+	if err != nil || len(had) == 0 {
+		return baseBackup{}, fmt.Errorf("make base backup: %w", err)
+	}
+	return had[len(had)-1], nil
+}
