@@ -171,7 +171,7 @@ func (r *recovering) inside(
 	if err != nil {
 		return err
 	}
-	spec.Ports = nil
+	spec.Ports, spec.StopTimeout = nil, 0
 	if volume == "" {
 		spec.Mounts = spec.Mounts[1:]
 	}
