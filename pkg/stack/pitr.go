@@ -1,20 +1,12 @@
 package stack
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
-	"github.com/poststack/poststack/pkg/backup"
-	"github.com/poststack/poststack/pkg/container"
-	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
-	"github.com/poststack/poststack/pkg/hosting"
 )
 
 // RecoveredData is what a point-in-time recovery did, as a value for machines.
@@ -89,13 +81,6 @@ func (s *Stack) RecoverTo(ctx context.Context, text string, yes bool) error {
 	})
 }
 
-// recovering is a recovery under way: a restore from an archive.
-type recovering struct {
-	restoring
-	archive archived
-	data    RecoveredData
-}
-
 func (r *recovering) told() ended {
 	d := r.data
 	text := fmt.Sprintf("database %q is as it was at %s, from base backup %s: %d tables with %d rows",
@@ -107,165 +92,4 @@ func (r *recovering) told() ended {
 		text += "; used by " + strings.Join(d.Services, ", ")
 	}
 	return ended{Outcome: event.Done, Text: text, Data: d}
-}
-
-func (r *recovering) do(ctx context.Context) (err error) {
-	t, owner, err := r.prepare(ctx)
-	if err != nil {
-		return err
-	}
-	t.archive = true
-	if err := r.chooseBase(ctx, t); err != nil {
-		return err
-	}
-	if _, err := r.push(ctx); err != nil {
-		r.report.Warn(fmt.Sprintf("the archive may lack what was written last: %v", err))
-	}
-	defer func() { err = r.end(ctx, err) }()
-	if err := r.fill(ctx, t, owner); err != nil {
-		return fmt.Errorf("recover %s: %w; all is as it was", r.data.Time.Format(time.RFC3339Nano), err)
-	}
-	if r.data.Before, err = r.push(ctx); err != nil {
-		r.report.Warn(fmt.Sprintf("the archive may lack what was written last: %v", err))
-		r.data.Before = nil
-	}
-	if err := r.swap(ctx); err != nil {
-		return err
-	}
-	if err := r.anew(ctx); err != nil {
-		r.report.Warn(fmt.Sprintf("%v; until there is one, no recovery reaches what is written from now on: "+
-			"mage db:backup -base", err))
-	}
-	r.data.Services, err = r.usedBy(ctx, r.engine)
-	return err
-}
-
-// chooseBase finds the base backup, and refuses a time before the first one.
-func (r *recovering) chooseBase(ctx context.Context, t *trial) error {
-	return r.inside(ctx, t, "", func(id engine.ContainerID) error {
-		bases, err := r.archive.bases(ctx, id)
-		if err != nil {
-			return badUsage("%v; nothing was changed", err)
-		}
-		for _, b := range bases {
-			if b.stop().Before(r.data.Time) {
-				r.data.Base = b.Label
-			}
-		}
-		switch {
-		case len(bases) == 0:
-			return badUsage("the archive has no base backup yet: mage db:backup -base makes one; nothing was changed")
-		case r.data.Base == "":
-			return badUsage("%s is before the oldest base backup, which is of %s; nothing was changed",
-				r.data.Time.Format(time.RFC3339), bases[0].stop().Format(time.RFC3339))
-		}
-		return nil
-	})
-}
-
-// inside has a container of the server's image that has the archive and waits, with a volume if one is named.
-func (r *recovering) inside(
-	ctx context.Context, t *trial, volume string, do func(engine.ContainerID) error,
-) (err error) {
-	spec, err := t.spec(ctx)
-	if err != nil {
-		return err
-	}
-	spec.Ports, spec.StopTimeout = nil, 0
-	if volume == "" {
-		spec.Mounts = spec.Mounts[1:]
-	}
-	id, err := startIdle(ctx, r.engine, postgresImage, spec)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, removeIdle(ctx, r.engine, id)) }()
-	return do(id)
-}
-
-// push has the archive take all that was committed until the time it returns. A recovery ends at the first commit after
-// its time, so it commits one. Without a server that runs there is none.
-func (r *recovering) push(ctx context.Context) (*time.Time, error) {
-	if r.server.State != engine.Running {
-		return nil, nil //nolint:nilnil // see above
-	}
-	target, err := r.Target(ctx)
-	if err != nil {
-		return nil, err
-	}
-	user, err := r.archive.serverUser(ctx, target)
-	if err != nil {
-		return nil, err
-	}
-	var now time.Time
-	err = r.sessions.Use(ctx, target, func(ctx context.Context, conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, `select clock_timestamp() from pg_current_xact_id()`).Scan(&now)
-	})
-	if err == nil {
-		_, err = r.archive.run(ctx, r.server.ID, user, "check")
-	}
-	return &now, err
-}
-
-// fill makes the volume, and has in it what the archive has.
-func (r *recovering) fill(ctx context.Context, t *trial, owner container.Owner) error {
-	change, err := r.plan(ctx)
-	if err == nil {
-		err = r.begin(r.engine.Info().Kind, change)
-	}
-	if err != nil {
-		return err
-	}
-	t.volume = r.services().Volume(change.New[usualData])
-	if err := r.engine.VolumeCreate(ctx, t.volume, owner.Labels(postgresImage)); err != nil {
-		return err
-	}
-	r.report.Step("recovering into volume " + t.volume + " from base backup " + r.data.Base)
-	err = r.inside(ctx, t, t.volume, func(id engine.ContainerID) error {
-		in := inside{r.Stack, r.engine, id}
-		return in.read(ctx, strings.NewReader(""), "recover", r.archive.stanza(), r.data.Base,
-			r.data.Time.UTC().Format("2006-01-02 15:04:05.999999+00"))
-	})
-	if err != nil {
-		return err
-	}
-	return t.with(ctx, func(ctx context.Context) error { return r.look(ctx, t) })
-}
-
-// look has the recovered database take the logins of today, and tells what it holds.
-func (r *recovering) look(ctx context.Context, t *trial) error {
-	if err := r.keepLogins(ctx, r.report, t.target); err != nil {
-		return err
-	}
-	server := &client{inside: inside{r.Stack, r.engine, t.c.ID}, dbname: localName(t.target)}
-	var schema bytes.Buffer
-	if err := server.run(ctx, &schema, "pg_dump", "--schema-only"); err != nil {
-		return err
-	}
-	r.data.Database, r.data.Schema = t.target.Database, backup.Fingerprint(backup.Schema(schema.Bytes()))
-	return r.sessions.Use(ctx, t.target, func(ctx context.Context, conn *pgx.Conn) error {
-		err := atOneMoment(ctx, conn, func(moment snapshot) error {
-			rows, err := countRows(ctx, moment.tx)
-			r.data.Tables, r.data.Rows = len(rows), rowsOf(rows)
-			return err
-		})
-		if err == nil {
-			err = hosting.RaiseRestoredSerials(ctx, conn)
-		}
-		return err
-	})
-}
-
-// anew makes a base backup of what serves now: a recovery to a later time begins there.
-func (r *recovering) anew(ctx context.Context) error {
-	c, err := r.runningDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	target, err := r.Target(ctx)
-	if err == nil {
-		r.report.Step("making a base backup of what was recovered")
-		_, err = r.archive.base(ctx, c.ID, target)
-	}
-	return err
 }

@@ -28,6 +28,7 @@ type StatusReport struct {
 	// Certificates are those of the domains; nil if there is none.
 	Certificates *CertificatesStatus `json:"certificates,omitempty"`
 	Backups      *BackupsStatus      `json:"backups,omitempty"` // that cron makes; nil if it makes none
+	Archive      *ArchiveStatus      `json:"archive,omitempty"` // of the own database; nil if none is set
 	VolumeBytes  int64               `json:"volume_bytes"`      // of the data volume; 0 if there is none
 	Former       *FormerStatus       `json:"former,omitempty"`  // what an upgrade has left; nil if there is none
 	Reboot       *RebootStatus       `json:"reboot,omitempty"`  // of the containers that run; nil if none does
@@ -104,6 +105,10 @@ func (s *Stack) Status(ctx context.Context) error {
 	if b := report.Backups; b != nil {
 		row("backups", b.text()[0], b.text()[1])
 	}
+	if a := report.Archive; a != nil {
+		state, more := a.text()
+		row("archive", state, more)
+	}
 	s.dataRows(report, row)
 	s.Sink.Result(table)
 	return nil
@@ -148,6 +153,7 @@ func (s *Stack) status(ctx context.Context) (StatusReport, error) {
 		report.Certificate, _ = s.certificateStatus(ctx, target) // Answers tells why there is none
 		if report.Answers == "yes" {
 			report.Certificates = s.certificatesStatus(ctx, target)
+			report.Archive = s.archiveStatus(ctx, target)
 		}
 	}
 	return report, nil

@@ -1,0 +1,76 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/engine"
+)
+
+// baseBackup is one in an archive.
+type baseBackup struct {
+	Label string `json:"label"`
+	Type  string `json:"type"` // "full", or "diff"
+	Time  struct {
+		Stop int64 `json:"stop"`
+	} `json:"timestamp"`
+}
+
+func (b baseBackup) stop() time.Time { return time.Unix(b.Time.Stop, 0) }
+
+// bases are the base backups, the oldest first.
+func (a archived) bases(ctx context.Context, id engine.ContainerID) ([]baseBackup, error) {
+	res, err := a.run(ctx, id, "--output=json", "info")
+	var stanzas []struct {
+		Backup []baseBackup `json:"backup"`
+		Status struct {
+			Code    int    `json:"code"`
+			Message string `json:"message"`
+		} `json:"status"`
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(res.Stdout), &stanzas)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list base backups: %w", err)
+	}
+	const fine, noBackup = 0, 2
+	if len(stanzas) != 1 || stanzas[0].Status.Code != fine && stanzas[0].Status.Code != noBackup {
+		return nil, fmt.Errorf("list base backups: %s has none of %s", a.Config.Database.Archive, a.stanza())
+	}
+	return stanzas[0].Backup, nil
+}
+
+// fullEvery is how old a full base backup gets before another one is made: what is between holds the differences.
+const fullEvery = 7 * 24 * time.Hour
+
+// base makes a base backup of the server that runs, and removes what is older than it need be.
+func (a archived) base(ctx context.Context, id engine.ContainerID, target database.Target) (baseBackup, error) {
+	err := a.open(ctx, id, target)
+	var had []baseBackup
+	if err == nil {
+		had, err = a.bases(ctx, id)
+	}
+	kind := "full"
+	for _, b := range had {
+		if b.Type == kind && time.Since(b.stop()) < fullEvery {
+			kind = "diff"
+			break
+		}
+	}
+	user, unknown := a.serverUser(ctx, target)
+	if err = errors.Join(err, unknown); err == nil {
+		_, err = a.run(ctx, id, user, "--type="+kind, "backup")
+	}
+	if err == nil {
+		had, err = a.bases(ctx, id)
+	}
+	if err != nil || len(had) == 0 {
+		return baseBackup{}, fmt.Errorf("make base backup: %w", err)
+	}
+	return had[len(had)-1], nil
+}

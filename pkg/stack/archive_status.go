@@ -1,0 +1,95 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
+	"github.com/poststack/poststack/pkg/doctor"
+)
+
+// ArchiveStatus tells what the archive of the own database has, as server and archive say.
+type ArchiveStatus struct {
+	Place   string     `json:"place"`
+	Log     string     `json:"log"`               // the last part of the log that it has; "" if none since the server's start
+	At      *time.Time `json:"at"`                // when it got that
+	Base    *time.Time `json:"base"`              // the last base backup; null if there is none
+	Problem string     `json:"problem,omitempty"` // why a recovery would not reach what is written now
+	Remedy  string     `json:"remedy,omitempty"`
+}
+
+// archiverSQL tells what the server has archived, and what it could not.
+const archiverSQL = `select current_setting('archive_mode') = 'on', coalesce(last_archived_wal, ''), last_archived_time,
+	coalesce(last_failed_wal, ''), coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false)
+	from pg_stat_archiver`
+
+// archiveStatus asks the server that runs, and the archive; nil if none is set.
+func (s *Stack) archiveStatus(ctx context.Context, target database.Target) *ArchiveStatus {
+	if s.External() || s.Config.Database.Archive == "" {
+		return nil
+	}
+	out := &ArchiveStatus{Place: s.Config.Database.Archive}
+	var on, failing bool
+	var failed string
+	err := s.sessions.Use(ctx, target, func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, archiverSQL).Scan(&on, &out.Log, &out.At, &failed, &failing)
+	})
+	e, none := s.engine(ctx)
+	if err == nil && on && none == nil {
+		c, _ := container.Find(ctx, e, s.containerName()) // without it, the archive tells why it cannot be asked
+		var bases []baseBackup
+		if bases, err = (archived{s, e}).bases(ctx, c.ID); len(bases) > 0 {
+			last := bases[len(bases)-1].stop()
+			out.Base = &last
+		}
+	}
+	switch {
+	case err == nil && !on:
+		out.Problem, out.Remedy = "the server was started without it", "mage db:start"
+	case failing:
+		out.Problem, out.Remedy = "it did not take "+failed, "mage logs -of=postgres, which says why"
+	case err != nil:
+		out.Problem, out.Remedy = err.Error(), "mage db:backup -base"
+	case out.Base == nil:
+		out.Problem, out.Remedy = "it has no base backup yet", "mage db:backup -base"
+	}
+	return out
+}
+
+// text is it in words: how it is, and more.
+func (a *ArchiveStatus) text() (state, more string) {
+	state, more = "takes the log", a.Place
+	if a.At != nil {
+		more = fmt.Sprintf("%s of %s, in %s", a.Log, a.At.Local().Format(time.DateTime), a.Place)
+	}
+	if a.Base != nil {
+		more += ", base backup of " + a.Base.Local().Format(time.DateTime)
+	}
+	if a.Problem != "" {
+		return "behind", a.Problem + "; " + more + "; remedy: " + a.Remedy
+	}
+	return state, more
+}
+
+// checkArchive tells whether the archive takes what it is to.
+func (s *Stack) checkArchive(ctx context.Context) []doctor.Finding {
+	if s.External() || s.Config.Database.Archive == "" {
+		return []doctor.Finding{finding(doctor.OK, "", "none; with database.archive a recovery reaches any time")}
+	}
+	if _, err := s.runningDatabase(ctx); err != nil {
+		return []doctor.Finding{finding(doctor.OK, "", "not asked: the database is not running")}
+	}
+	target, err := s.Target(ctx)
+	if err != nil {
+		return []doctor.Finding{unanswered(ctx, "mage verify:db", err)}
+	}
+	status := s.archiveStatus(ctx, target)
+	if _, more := status.text(); status.Problem == "" {
+		return []doctor.Finding{finding(doctor.OK, "", "%s", more)}
+	}
+	return []doctor.Finding{finding(doctor.Warning, status.Remedy, "%s", status.Problem)}
+}
