@@ -17,3 +17,10 @@ var Enough = enough //nolint:gochecknoglobals // a name for tests
 
 // BackupsStatusAt is how the backups of cron are at a moment.
 var BackupsStatusAt = (*Stack).backupsStatus //nolint:gochecknoglobals // a name for tests
+
+// Repository reads what a file says of an archive.
+func Repository(file string) (settings, root string, err error) {
+	s := &Stack{}
+	s.Config.Database.Archive = file
+	return s.repository()
+}
