@@ -3,17 +3,20 @@
 # that a database of its own, which a server goes on with. Nothing is written to the archive.
 set -Eeuo pipefail
 
+# fails LOG: says why the server ended, and how far the archive goes.
+fails() { grep -oE '(last completed transaction was at|FATAL:|PANIC:) .*' "$1" >&2 || cat "$1" >&2; }
+
 main() {
   local stanza=$1 backup=$2 at=$3 log server
   local -a status=()
   pgbackrest --stanza="$stanza" --set="$backup" --type=time --target="$at" --target-action=promote \
-    --target-timeline=current restore
+    --target-timeline=current --log-level-stderr=error restore
   log=$(mktemp)
   # It is to keep its log for the archive, and to say when it is ready and not before.
   postgres -D "$PGDATA" -c archive_mode=on -c archive_command= -c hot_standby=off -c listen_addresses= 2>"$log" &
   server=$!
   until [[ ${status[7]-} == ready* ]]; do
-    kill -0 "$server" 2>/dev/null || { grep -E 'FATAL|PANIC|last completed transaction' "$log" >&2 || cat "$log" >&2; return 70; }
+    kill -0 "$server" 2>/dev/null || { fails "$log"; return 70; }
     sleep 0.1
     [[ ! -r $PGDATA/postmaster.pid ]] || mapfile -t status <"$PGDATA/postmaster.pid"
   done

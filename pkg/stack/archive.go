@@ -147,12 +147,17 @@ func (s *Stack) repository() (settings, root string, err error) {
 
 // run has pgBackRest do something in a container of the server's.
 func (a archived) run(ctx context.Context, id engine.ContainerID, args ...string) (engine.ExecResult, error) {
+	return a.exec(ctx, id, append([]string{"pgbackrest", "--stanza=" + a.stanza()}, args...)...)
+}
+
+// exec runs a program there. How it fails is all that it says.
+func (a archived) exec(ctx context.Context, id engine.ContainerID, program ...string) (engine.ExecResult, error) {
 	res, err := a.engine.ContainerExec(ctx, id, engine.ExecSpec{
-		Command: append([]string{"pgbackrest", "--stanza=" + a.stanza()}, args...),
+		Command: program,
 		Env:     map[string]string{"PGPASSFILE": "/run/postgresql/.pgpass"}, // of an entrypoint that makes one
 	})
 	if err == nil && res.Code != 0 {
-		err = fmt.Errorf("run pgbackrest %s: %s", args[len(args)-1], strings.Join(strings.Fields(res.Stderr), " "))
+		err = fmt.Errorf("run %s: %s", program[0], strings.Join(strings.Fields(res.Stderr), " "))
 	}
 	return res, err
 }

@@ -30,6 +30,7 @@ type restoring struct {
 	before, after volumes                     // that stand for others
 	server        engine.Container            // of the present database, as it was found; the zero value is none
 	stopped       bool                        // it was, before the swap
+	last          *time.Time                  // the archive has it as it was then; nil if there is none
 	users         map[string]engine.Container // of services that run on volumes that are replaced
 	unmatched     []UnmatchedData
 }
@@ -211,7 +212,7 @@ func (r *restoring) stopServer(ctx context.Context) error {
 	if r.server.ID == "" || r.stopped {
 		return nil
 	}
-	r.stopped = true
+	r.stopped, r.last = true, r.mark(ctx)
 	r.report.Step("stopping " + r.server.Name)
 	return container.Stop(ctx, r.engine, r.server, r.Config.Timeout.Stop)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,20 +31,17 @@ func (r *recovering) do(ctx context.Context) (err error) {
 	if err := r.chooseBase(ctx, t); err != nil {
 		return err
 	}
-	if _, err := r.push(ctx); err != nil {
+	if err := r.push(ctx); err != nil {
 		r.report.Warn(fmt.Sprintf("the archive may lack what was written last: %v", err))
 	}
 	defer func() { err = r.end(ctx, err) }()
 	if err := r.fill(ctx, t, owner); err != nil {
 		return fmt.Errorf("recover %s: %w; all is as it was", r.data.Time.Format(time.RFC3339Nano), err)
 	}
-	if r.data.Before, err = r.push(ctx); err != nil {
-		r.report.Warn(fmt.Sprintf("the archive may lack what was written last: %v", err))
-		r.data.Before = nil
-	}
 	if err := r.swap(ctx); err != nil {
 		return err
 	}
+	r.data.Before = r.last
 	if err := r.anew(ctx); err != nil {
 		r.report.Warn(fmt.Sprintf("%v; until there is one, no recovery reaches what is written from now on: "+
 			"mage db:backup -base", err))
@@ -97,28 +93,40 @@ func (r *recovering) inside(
 	return do(id)
 }
 
-// push has the archive take all that was committed until the time it returns. A recovery ends at the first commit after
-// its time, so it commits one. Without a server that runs there is none.
-func (r *recovering) push(ctx context.Context) (*time.Time, error) {
-	if r.server.State != engine.Running {
-		return nil, nil //nolint:nilnil // see above
+// push has the archive take what was committed.
+func (r *recovering) push(ctx context.Context) error {
+	if r.mark(ctx) == nil {
+		return nil // there is no server that would
 	}
 	target, err := r.Target(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	user, err := r.archive.serverUser(ctx, target)
+	if err == nil {
+		_, err = r.archive.run(ctx, r.server.ID, user, "check")
+	}
+	return err
+}
+
+// mark commits something, and tells when: a recovery ends at the first commit after its time, and this is one for all
+// that was committed before. Without a server that answers and has an archive it is nil.
+func (r *restoring) mark(ctx context.Context) *time.Time {
+	if r.server.State != engine.Running || r.Config.Database.Archive == "" {
+		return nil
+	}
+	target, err := r.Target(ctx)
 	if err != nil {
-		return nil, err
+		return nil
 	}
 	var now time.Time
 	err = r.sessions.Use(ctx, target, func(ctx context.Context, conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, `select clock_timestamp() from pg_current_xact_id()`).Scan(&now)
 	})
-	if err == nil {
-		_, err = r.archive.run(ctx, r.server.ID, user, "check")
+	if err != nil {
+		return nil
 	}
-	return &now, err
+	return &now
 }
 
 // fill makes the volume, and has in it what the archive has.
@@ -136,9 +144,9 @@ func (r *recovering) fill(ctx context.Context, t *trial, owner container.Owner) 
 	}
 	r.report.Step("recovering into volume " + t.volume + " from base backup " + r.data.Base)
 	err = r.inside(ctx, t, t.volume, func(id engine.ContainerID) error {
-		in := inside{r.Stack, r.engine, id}
-		return in.read(ctx, strings.NewReader(""), "recover", r.archive.stanza(), r.data.Base,
+		_, err := r.archive.exec(ctx, id, "recover", r.archive.stanza(), r.data.Base,
 			r.data.Time.UTC().Format("2006-01-02 15:04:05.999999+00"))
+		return err
 	})
 	if err != nil {
 		return err

@@ -142,6 +142,11 @@ func (p *recovered) restores(t *testing.T, file string) {
 	p.OK(t, "db:backup", "-base")
 	p.OK(t, "db:pitr", before, "-yes")
 	assert.Equal(t, "AC", p.kept(t))
+	p.OK(t, "down")
+	r := p.Mage(t, nil, "db:pitr", now(), "-yes")
+	assert.Equal(t, 5, r.Code, "nothing was committed since, and nobody is there to do so")
+	assert.Regexp(t, "last completed transaction was at log time .* all is as it was", lastLine(r))
+	p.OK(t, "db:start")
 }
 
 // fails takes the archive away, as a disk that has gone does.
@@ -181,8 +186,8 @@ func TestPITR_s3(t *testing.T) {
 		recovery := p.OK(t, "db:pitr", between, "-yes")
 		assert.Equal(t, "A", p.kept(t))
 		places := seen()
-		for place, text := range madeOn(t, kind, p.Stack(t)) {
-			places[place] = text
+		for _, what := range []string{"inspect", "logs"} {
+			places[what] = engineOutput(t, kind, what, "poststack-"+p.Stack(t)+"-postgres")
 		}
 		places["what was printed"] = said.Stdout + said.Stderr + recovery.Stdout + recovery.Stderr
 		for place, text := range places {
