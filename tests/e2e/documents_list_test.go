@@ -21,6 +21,7 @@ func notRun() map[string]reason {
 	system := reason{"it changes the machine", nothing}
 	network := reason{"it needs the internet", nothing}
 	upgraded := reason{"it takes the images of two suites; TestAnotherMajor runs it", nothing}
+	archived := reason{"it takes an archive; TestPITR has one", nothing}
 	scheduled := reason{"it changes the user's crontab; TestBackup has another one", nothing}
 	verified := reason{"TestVerifyRuntime runs all checks of all images at once", nothing}
 	name := reason{"it names a program and is nothing to type", nothing}
@@ -97,17 +98,19 @@ func notRun() map[string]reason {
 		"mage services:restart -of=nginx": {
 			"nginx is not chosen there; TestNginx restarts it", nothing,
 		},
-		"mage services:status -of=nginx": {"likewise", nothing},
-		"mage services:reload -of=web":   {"likewise", nothing},
-		"mage verify:base":               verified,
-		"mage verify:postgres":           verified,
-		"mage verify:apache":             verified,
-		"mage verify:bind":               verified,
-		"mage verify:dovecot":            verified,
-		"mage verify:certbot":            verified,
-		"mage verify:nginx":              verified,
-		"mage verify:pebble":             verified,
-		"mage verify:liquibase":          verified,
+		"mage services:status -of=nginx":       {"likewise", nothing},
+		"mage services:reload -of=web":         {"likewise", nothing},
+		"mage verify:base":                     verified,
+		"mage verify:postgres":                 verified,
+		"mage verify:apache":                   verified,
+		"mage verify:bind":                     verified,
+		"mage verify:dovecot":                  verified,
+		"mage verify:certbot":                  verified,
+		"mage verify:nginx":                    verified,
+		"mage verify:pebble":                   verified,
+		"mage verify:liquibase":                verified,
+		"mage db:backup -base":                 archived,
+		"mage db:pitr \"2026-11-30 12:00:00\"": archived,
 		"mage db:restore FILE": {
 			"FILE stands for the reader's; TestBackup restores one", nothing,
 		},
