@@ -153,8 +153,17 @@ func (p *recovered) restores(t *testing.T, file string) {
 func (p *recovered) fails(t *testing.T, archive string) {
 	in := filepath.Join(archive, "archive")
 	require.NoError(t, os.Rename(in, in+".away"))
-	p.write(t, "insert into kept values ('E')", "select pg_switch_wal()")
+	p.write(t, "insert into kept values ('E')")
 	conn := connect(t, p.URL(t))
+	var super string
+	require.NoError(t, conn.QueryRow(t.Context(), `select rolname from pg_roles where oid = 10`).Scan(&super))
+	c, err := p.engine.ContainerInspect(t.Context(), p.name+"-postgres")
+	require.NoError(t, err)
+	res, err := p.engine.ContainerExec(t.Context(), c.ID, engine.ExecSpec{
+		Command: []string{"psql", "--username=" + super, "--dbname=postgres", "--command=select pg_switch_wal()"},
+	})
+	require.NoError(t, err)
+	require.Zero(t, res.Code, res.Stderr)
 	require.Eventually(t, func() bool {
 		var failed int
 		require.NoError(t, conn.QueryRow(t.Context(), `select failed_count from pg_stat_archiver`).Scan(&failed))
