@@ -69,8 +69,22 @@ func (a archived) base(ctx context.Context, id engine.ContainerID, target databa
 	if err == nil {
 		had, err = a.bases(ctx, id)
 	}
-	if err != nil || len(had) == 0 {
+	if err == nil && len(had) == 0 {
+		err = errors.New("the archive does not have it")
+	}
+	if err != nil {
 		return baseBackup{}, fmt.Errorf("make base backup: %w", err)
 	}
 	return had[len(had)-1], nil
+}
+
+// base makes a base backup beside a file that is whole, and says so.
+func (b *taking) base(ctx context.Context, data *BackupData) (text string, err error) {
+	b.report.Step("making a base backup in the archive")
+	made, err := archived{b.Stack, b.engine}.base(ctx, b.server, b.target)
+	if err != nil {
+		return "", fmt.Errorf("%w; %s is whole", err, data.File)
+	}
+	data.Base = made.Label
+	return fmt.Sprintf("; base backup %s (%s)", made.Label, made.Type), nil
 }

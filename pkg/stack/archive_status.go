@@ -75,6 +75,18 @@ func (a *ArchiveStatus) text() (state, more string) {
 	return state, more
 }
 
+// keptRows tell of what is kept elsewhere.
+func (r StatusReport) keptRows() (rows [][]string) {
+	if b := r.Backups; b != nil {
+		rows = append(rows, []string{"backups", b.text()[0], b.text()[1]})
+	}
+	if a := r.Archive; a != nil {
+		state, more := a.text()
+		rows = append(rows, []string{"archive", state, more})
+	}
+	return rows
+}
+
 // checkArchive tells whether the archive takes what it is to.
 func (s *Stack) checkArchive(ctx context.Context) []doctor.Finding {
 	if s.External() || s.Config.Database.Archive == "" {

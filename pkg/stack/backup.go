@@ -48,10 +48,6 @@ func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
 		if o.Keep < 0 {
 			return ended{}, badUsage("-keep=%d: it is how many backups stay, from 1", o.Keep)
 		}
-		if o.Base && (s.External() || s.Config.Database.Archive == "") {
-			return ended{}, badUsage("-base needs the archive of Poststack's own database: set database.archive " +
-				"(POSTSTACK_DATABASE_ARCHIVE)")
-		}
 		b, err := s.newBackup(ctx, r, o)
 		if err != nil {
 			return ended{}, err
@@ -81,13 +77,11 @@ func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
 			data.Checked = wholeBackup
 		}
 		if o.Base {
-			r.Step("making a base backup in the archive")
-			base, err := archived{s, b.engine}.base(ctx, b.server, b.target)
+			more, err := b.base(ctx, &data)
 			if err != nil {
-				return ended{}, fmt.Errorf("%w; %s is whole", err, made.path)
+				return ended{}, err
 			}
-			data.Base = base.Label
-			text += fmt.Sprintf("; base backup %s (%s)", base.Label, base.Type)
+			text += more
 		}
 		return ended{Outcome: event.Done, Text: text, Data: data}, nil
 	})

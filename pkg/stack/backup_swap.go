@@ -63,26 +63,6 @@ func (r *restoring) do(ctx context.Context) (running []string, err error) {
 	return r.usedBy(ctx, r.engine)
 }
 
-// prepare finds what there is, and declares the server that nobody else reaches.
-func (r *restoring) prepare(ctx context.Context) (t *trial, owner container.Owner, err error) {
-	declared, target, err := r.ownService(ctx, r.engine, r.report)
-	if err != nil {
-		return nil, owner, err
-	}
-	if r.before, err = r.restored(r.engine.Info().Kind); err != nil {
-		return nil, owner, err
-	}
-	if r.server, err = container.Find(ctx, r.engine, r.containerName()); err != nil {
-		return nil, owner, err
-	}
-	if err := r.findUsers(ctx); err != nil {
-		return nil, owner, err
-	}
-	return &trial{
-		Stack: r.Stack, report: r.report, engine: r.engine, image: declared.Spec.Image, password: target.Password,
-	}, declared.Owner, nil
-}
-
 // end has the present volumes stay, or the former ones go. That can take its time, and nothing is undone for it.
 func (r *restoring) end(ctx context.Context, err error) error {
 	if err != nil {

@@ -45,6 +45,10 @@ func (s *Stack) newBackup(ctx context.Context, r event.Reporter, o BackupOptions
 	if b.dir, err = filepath.Abs(b.dir); err != nil {
 		return nil, &UsageError{Reason: err.Error()}
 	}
+	if o.Base && (s.External() || s.Config.Database.Archive == "") {
+		return nil, badUsage("-base needs the archive of Poststack's own database: set database.archive " +
+			"(POSTSTACK_DATABASE_ARCHIVE)")
+	}
 	if b.keys, err = s.keys(); err != nil {
 		return nil, err
 	}

@@ -6,10 +6,31 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
 )
+
+// prepare finds what there is, and declares the server that nobody else reaches.
+func (r *restoring) prepare(ctx context.Context) (t *trial, owner container.Owner, err error) {
+	declared, target, err := r.ownService(ctx, r.engine, r.report)
+	if err != nil {
+		return nil, owner, err
+	}
+	if r.before, err = r.restored(r.engine.Info().Kind); err != nil {
+		return nil, owner, err
+	}
+	if r.server, err = container.Find(ctx, r.engine, r.containerName()); err != nil {
+		return nil, owner, err
+	}
+	if err := r.findUsers(ctx); err != nil {
+		return nil, owner, err
+	}
+	return &trial{
+		Stack: r.Stack, report: r.report, engine: r.engine, image: declared.Spec.Image, password: target.Password,
+	}, declared.Owner, nil
+}
 
 // findUsers finds the services that run on volumes that are replaced. They are made anew on others, which needs their
 // images.

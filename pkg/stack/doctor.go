@@ -107,8 +107,7 @@ func (s *Stack) checks() []doctor.Check {
 		doctor.Check{Name: "leftovers", Look: s.checkLeftovers},
 		doctor.Check{Name: "database", Look: s.checkDatabaseAndTables},
 		doctor.Check{Name: "certificate", Look: s.checkCertificate},
-		doctor.Check{Name: "backups", Look: s.checkBackups},
-		doctor.Check{Name: "archive", Look: s.checkArchive},
+		doctor.Check{Name: "backups", Look: s.checkBackups}, doctor.Check{Name: "archive", Look: s.checkArchive},
 	)
 }
 

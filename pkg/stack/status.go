@@ -102,13 +102,7 @@ func (s *Stack) Status(ctx context.Context) error {
 	if c := report.Certificates; c != nil {
 		row("certificates", c.String(), c.more())
 	}
-	if b := report.Backups; b != nil {
-		row("backups", b.text()[0], b.text()[1])
-	}
-	if a := report.Archive; a != nil {
-		state, more := a.text()
-		row("archive", state, more)
-	}
+	table.Rows = append(table.Rows, report.keptRows()...)
 	s.dataRows(report, row)
 	s.Sink.Result(table)
 	return nil
