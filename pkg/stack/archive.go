@@ -21,7 +21,7 @@ import (
 // Where the image's pgBackRest looks.
 const (
 	archivePath = "/var/lib/pgbackrest"
-	archiveConf = "/etc/pgbackrest.conf"
+	archiveConf = "/run/secrets/pgbackrest.conf"
 	archiveRoot = "/run/secrets/archive-root.pem"
 )
 
@@ -71,6 +71,7 @@ func (a archived) put(ctx context.Context, spec *engine.ContainerSpec, pushes bo
 		"repo1-retention-full=%d\nrepo1-bundle=y\ncompress-type=zst\nstart-fast=y\nlog-level-file=off\n"+
 		"log-level-console=off\n\n[%s]\npg1-path=%s\n", repository, a.Config.Database.ArchiveDays, a.stanza(),
 		path.Join(place.data.Path, "data"))))
+	spec.Env["PGBACKREST_CONFIG"] = archiveConf
 	command := ""
 	if pushes {
 		command = "pgbackrest --stanza=" + a.stanza() + " archive-push %p"
