@@ -4,7 +4,10 @@
 set -Eeuo pipefail
 
 # fails LOG: says why the server ended, and how far the archive goes.
-fails() { grep -oE '(last completed transaction was at|FATAL:|PANIC:) .*' "$1" >&2 || cat "$1" >&2; }
+fails() {
+  grep -oE '(last completed transaction was at|FATAL:|PANIC:) .*' "$1" >&2 || cat "$1" >&2
+  ! grep -q 'recovery ended before' "$1" || echo "(the archive has no commit after that time: name an earlier one)" >&2
+}
 
 main() {
   local stanza=$1 backup=$2 at=$3 log server
