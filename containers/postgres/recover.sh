@@ -19,7 +19,10 @@ main() {
   postgres -D "$PGDATA" -c archive_mode=on -c archive_command= -c hot_standby=off -c listen_addresses= 2>"$log" &
   server=$!
   until [[ ${status[7]-} == ready* ]]; do
-    kill -0 "$server" 2>/dev/null || { fails "$log"; return 70; }
+    kill -0 "$server" 2>/dev/null || {
+      fails "$log"
+      return 70
+    }
     sleep 0.1
     [[ ! -r $PGDATA/postmaster.pid ]] || mapfile -t status <"$PGDATA/postmaster.pid"
   done

@@ -82,7 +82,7 @@ func (a archived) put(ctx context.Context, spec *engine.ContainerSpec, pushes bo
 	return nil
 }
 
-// handOver makes the directory and gives it to the server's user, as one that is empty. Only a container can everywhere.
+// handOver makes the directory and gives it to the server's user, as one that is empty. A container can on each engine.
 func (a archived) handOver(ctx context.Context, ref engine.Ref, mount engine.Mount, owner string) error {
 	if err := os.MkdirAll(mount.Bind, 0o700); err != nil {
 		return badUsage("database.archive: %v", err)

@@ -15,7 +15,7 @@ import (
 // ArchiveStatus tells what the archive of the own database has, as server and archive say.
 type ArchiveStatus struct {
 	Place   string     `json:"place"`
-	Log     string     `json:"log"`               // the last part of the log that it has; "" if none since the server's start
+	Log     string     `json:"log"`               // the last part of the log that it has; "" if none
 	At      *time.Time `json:"at"`                // when it got that
 	Base    *time.Time `json:"base"`              // the last base backup; null if there is none
 	Problem string     `json:"problem,omitempty"` // why a recovery would not reach what is written now
@@ -75,8 +75,11 @@ func (a *ArchiveStatus) text() (state, more string) {
 	return state, more
 }
 
-// keptRows tell of what is kept elsewhere.
+// keptRows tell of certificates, and of what is kept elsewhere.
 func (r StatusReport) keptRows() (rows [][]string) {
+	if c := r.Certificates; c != nil {
+		rows = append(rows, []string{"certificates", c.String(), c.more()})
+	}
 	if b := r.Backups; b != nil {
 		rows = append(rows, []string{"backups", b.text()[0], b.text()[1]})
 	}

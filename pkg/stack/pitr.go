@@ -40,8 +40,8 @@ func ParseTime(text string) (time.Time, error) {
 		"in the zone of this machine; nothing was changed", text)
 }
 
-// RecoverTo has the own database as it was at a time, from the archive, after a question unless yes is set. It is filled
-// into a volume of its own while the present one serves, and takes its place by what a restore does.
+// RecoverTo has the own database as it was at a time, from the archive, after a question unless yes is set. It is
+// filled into a volume of its own while the present one serves, and takes its place by what a restore does.
 func (s *Stack) RecoverTo(ctx context.Context, text string, yes bool) error {
 	const target = "db:pitr"
 	at, err := ParseTime(text)
@@ -57,8 +57,8 @@ func (s *Stack) RecoverTo(ctx context.Context, text string, yes bool) error {
 		return s.refused(target, err)
 	}
 	if !yes {
-		err := s.question(ctx, target, fmt.Sprintf("database %q goes back to what it held at %s: what was written since goes "+
-			"with the archive alone; go on? (yes/no)", s.Config.Database.Name, at.Format(time.RFC3339)), "nothing was changed")
+		err := s.question(ctx, target, fmt.Sprintf("database %q goes back to what it held at %s: what was written since "+
+			"is in the archive alone then; go on? (yes/no)", s.Config.Database.Name, at.Format(time.RFC3339)), "nothing was changed")
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"crypto/tls"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -213,13 +212,13 @@ func bucket(t *testing.T) string {
 	require.NoError(t, backend.CreateBucket("archive"))
 	host := outerAddress(t)
 	dir := t.TempDir()
-	authority := certificate.Authority{Dir: dir, Name: "tests", Server: certificate.Names{DNS: []string{host}}} // it compares names
+	names := certificate.Names{DNS: []string{host}} // pgBackRest compares names alone
+	authority := certificate.Authority{Dir: dir, Name: "tests", Server: names}
 	_, err := authority.Renew(time.Now())
 	require.NoError(t, err)
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, certificate.ChainFile), filepath.Join(dir, certificate.KeyFile))
 	require.NoError(t, err)
-	var handler http.Handler = gofakes3.New(backend).Server()
-	server := httptest.NewUnstartedServer(handler)
+	server := httptest.NewUnstartedServer(gofakes3.New(backend).Server())
 	require.NoError(t, server.Listener.Close())
 	server.Listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(host, "0"))
 	require.NoError(t, err)
