@@ -148,8 +148,11 @@ func (s *Stack) backupScript(o BackupOptions) (string, error) {
 		name string
 		set  bool
 	}{
-		{"-all", o.All}, {"-verify", o.Verify}, {"-base", o.Base},
-		{"-keep=" + strconv.Itoa(o.Keep), o.Keep > 0}, {"-to=" + o.To, true},
+		{"-all", o.All},
+		{"-verify", o.Verify},
+		{"-base", o.Base},
+		{"-keep=" + strconv.Itoa(o.Keep), o.Keep > 0},
+		{"-to=" + o.To, true},
 	} {
 		if f.set {
 			flags += " " + quoted(f.name)

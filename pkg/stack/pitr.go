@@ -58,7 +58,8 @@ func (s *Stack) RecoverTo(ctx context.Context, text string, yes bool) error {
 	}
 	if !yes {
 		err := s.question(ctx, target, fmt.Sprintf("database %q goes back to what it held at %s: what was written since "+
-			"is in the archive alone then; go on? (yes/no)", s.Config.Database.Name, at.Format(time.RFC3339)), "nothing was changed")
+			"is in the archive alone then; go on? (yes/no)", s.Config.Database.Name, at.Format(time.RFC3339)),
+			"nothing was changed")
 		if err != nil {
 			return err
 		}
