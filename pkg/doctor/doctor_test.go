@@ -75,12 +75,15 @@ func TestLimits(t *testing.T) {
 func TestCgroups(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	look := func(runc bool) doctor.State { return doctor.Cgroups(root, runc).Look(t.Context())[0].State }
+	uid := 0
+	look := func(runc bool) doctor.State { return doctor.Cgroups(root, runc, uid).Look(t.Context())[0].State }
 	assert.Equal(t, doctor.Problem, look(true), "none are mounted")
 	dir := filepath.Join(root, "sys", "fs", "cgroup")
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "memory"), 0o755))
 	assert.Equal(t, doctor.OK, look(true))
 	assert.Equal(t, doctor.Warning, look(false))
+	uid = 1000
+	assert.Equal(t, doctor.Warning, look(true), "nothing limits rootless containers")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "cgroup.controllers"), nil, 0o644))
 	assert.Equal(t, doctor.OK, look(false), "version 2")
 }

@@ -61,8 +61,9 @@ func Limits(limit func(resource int) (hard uint64, err error)) Check {
 }
 
 // Cgroups checks what the kernel offers to limit containers with. root is "/" but in tests; runc tells whether
-// that runtime is installed, which podman needs where version 1 is mounted: crun refuses a mixture.
-func Cgroups(root string, runc bool) Check {
+// that runtime is installed, which podman needs where version 1 is mounted: crun refuses a mixture. There only root may
+// limit containers: podman(1) leaves the limits of other users' out.
+func Cgroups(root string, runc bool, uid int) Check {
 	return Check{Name: "cgroups", Look: func(context.Context) []Finding {
 		dir := filepath.Join(root, "sys/fs/cgroup")
 		if _, err := os.Stat(filepath.Join(dir, "cgroup.controllers")); err == nil {
@@ -74,6 +75,10 @@ func Cgroups(root string, runc bool) Check {
 		}
 		if !runc {
 			return []Finding{warn("apt-get install runc", "version 1, for which podman needs runc, which is not installed")}
+		}
+		if uid != 0 {
+			return []Finding{warn("boot with cgroups of version 2",
+				"version 1, in which rootless containers have no limits of memory and processes")}
 		}
 		return []Finding{well("version 1; podman uses runc")}
 	}}

@@ -10,6 +10,7 @@ import (
 
 // API is everything an engine does. The contract suite runs on it; nothing else should ask for all of it.
 type API interface {
+	Info() engine.Info
 	ImageInspect(ctx context.Context, ref engine.Ref) (engine.Image, error)
 	ImageList(ctx context.Context, label string) ([]engine.Image, error)
 	ImageTag(ctx context.Context, id engine.ImageID, ref engine.Ref) error

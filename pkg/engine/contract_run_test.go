@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -95,9 +96,11 @@ func (s *suite) insideCases() []testCase {
 				_, out := s.output(ctx, t, spec)
 				line := out[max(0, strings.Index(out, " /scratch tmpfs ")):]
 				line, _, _ = strings.Cut(line, "\n")
-				for _, option := range []string{
-					"rw", "noexec", "nosuid", "nodev", "size=1024k", "mode=750", "uid=1234", "gid=567",
-				} {
+				options := []string{"rw", "noexec", "nosuid", "nodev", "size=1024k", "mode=750"}
+				if !s.Info().Rootless { // the kernel tells the IDs as this machine has them
+					options = append(options, "uid=1234", "gid=567")
+				}
+				for _, option := range options {
 					assert.Contains(t, strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == ',' }), option, out)
 				}
 			},
@@ -128,6 +131,10 @@ func (s *suite) confined(ctx context.Context, t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, res.Stdout, "CapBnd:\t0000000000000400\n")
 	assert.Contains(t, res.Stdout, "NoNewPrivs:\t1\n")
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err != nil && s.Info().Rootless {
+		t.Log("only root may limit containers with cgroups of version 1: limits are not looked at")
+		return
+	}
 	for _, limit := range []struct{ want, v1, v2 string }{
 		{"77\n", "pids/pids.max", "pids.max"}, {"67108864\n", "memory/memory.limit_in_bytes", "memory.max"},
 	} {

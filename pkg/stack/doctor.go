@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -77,7 +78,7 @@ func (s *Stack) checks() []doctor.Check {
 		{Name: "engine", Look: s.checkEngines},
 		{Name: "storage", Look: s.checkStorage},
 		doctor.Limits(nil),
-		doctor.Cgroups("/", runner.Look("runc", s.Getenv("PATH")) != ""),
+		doctor.Cgroups("/", runner.Look("runc", s.Getenv("PATH")) != "", os.Getuid()),
 		{Name: "disk space", Look: s.checkSpace},
 		{Name: "port", Look: s.checkOwnPort},
 	}

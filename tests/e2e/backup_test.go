@@ -104,7 +104,9 @@ func (b *backedUp) disposable(t *testing.T) []engine.Container {
 		map[string]string{container.LabelDisposable: "true", container.LabelRole: "postgres"})
 	require.NoError(t, err)
 	return slices.DeleteFunc(found, func(c engine.Container) bool {
-		return !slices.ContainsFunc(c.Mounts, func(m engine.Mount) bool { return strings.HasPrefix(m.Volume, b.name+"-data") })
+		return !slices.ContainsFunc(c.Mounts, func(m engine.Mount) bool {
+			return strings.HasPrefix(m.Volume, b.name+"-data")
+		})
 	})
 }
 
