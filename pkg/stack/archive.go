@@ -120,6 +120,7 @@ func (s *Stack) repository() (settings, root string, err error) {
 		return refuse("%v", err)
 	}
 	option := regexp.MustCompile(`^(repo1-[a-z0-9-]+) *= *(\S.*)$`)
+	remote := false
 	for i, line := range strings.Split(string(text), "\n") {
 		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 			continue
@@ -134,6 +135,8 @@ func (s *Stack) repository() (settings, root string, err error) {
 		case strings.HasSuffix(name, "-key") || strings.HasSuffix(name, "-secret") || strings.HasSuffix(name, "-pass") ||
 			strings.HasSuffix(name, "-token"):
 			s.Secrets.Add(value)
+		case name == "repo1-type":
+			remote = value != "posix" && value != "cifs"
 		case name == "repo1-storage-ca-file":
 			content, err := os.ReadFile(value)
 			if err != nil || !filepath.IsAbs(value) {
@@ -142,6 +145,9 @@ func (s *Stack) repository() (settings, root string, err error) {
 			root, value = string(content), archiveRoot
 		}
 		settings += name + "=" + value + "\n"
+	}
+	if !remote { // pgBackRest's default is a directory, which would be the container's own
+		return refuse("%s needs a repo1-type such as s3; for an archive in a directory, set database.archive to that", path)
 	}
 	return settings, root, nil
 }

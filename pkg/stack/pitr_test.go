@@ -54,6 +54,8 @@ func TestStack_Repository(t *testing.T) {
 	for text, want := range map[string]string{
 		"[global]\n": ":1 is no setting",
 		"repo1-type=s3\nrepo1-retention-full=3\n":  ":2 is no setting",
+		"repo1-s3-bucket=mine\n":                   "needs a repo1-type such as s3",
+		"repo1-type=posix\n":                       "set database.archive to that",
 		"pg1-path=/tmp\n":                          ":1 is no setting",
 		"repo1-storage-ca-file=ca.pem\n":           ":1 names no file by its absolute path",
 		"repo1-s3-key=hunter-2\nrepo1-s3-secret\n": ":2 is no setting",
