@@ -113,12 +113,9 @@ func (s *Stack) useVolumes(kind engine.Kind, v volumes) error {
 // begin writes down that volumes are going to be filled.
 func (s *Stack) begin(kind engine.Kind, j journal) error {
 	session.SweepTemp(s.Config.StateDir, "volume") // of runs that were killed together with their watchdogs
-	text, err := json.Marshal(j)
+	err := os.MkdirAll(s.Config.StateDir, 0o700)
 	if err == nil {
-		err = os.MkdirAll(s.Config.StateDir, 0o700)
-	}
-	if err == nil {
-		err = keep("restore", s.journalFile(kind), string(text))
+		err = s.write(kind, j)
 	}
 	var unfinished strings.Builder
 	for _, name := range j.New {
@@ -131,6 +128,15 @@ func (s *Stack) begin(kind engine.Kind, j journal) error {
 		return err
 	}
 	return syncDir(s.Config.StateDir)
+}
+
+// write keeps a journal.
+func (s *Stack) write(kind engine.Kind, j journal) error {
+	text, err := json.Marshal(j)
+	if err != nil {
+		return err
+	}
+	return keep("restore", s.journalFile(kind), string(text))
 }
 
 // settle ends what a restore that died has begun: of its volumes those that are not in use are removed. It is called

@@ -19,6 +19,7 @@ import (
 type recovering struct {
 	restoring
 	archive archived
+	former  volumes // that are replaced
 	data    RecoveredData
 }
 
@@ -39,6 +40,9 @@ func (r *recovering) do(ctx context.Context) (err error) {
 		return fmt.Errorf("recover %s: %w; all is as it was", r.data.Time.Format(time.RFC3339Nano), err)
 	}
 	if err := r.swap(ctx); err != nil {
+		return err
+	}
+	if err := r.release(ctx, *t); err != nil {
 		return err
 	}
 	r.data.Before = r.last
@@ -132,6 +136,7 @@ func (r *restoring) mark(ctx context.Context) *time.Time {
 // fill makes the volume, and has in it what the archive has.
 func (r *recovering) fill(ctx context.Context, t *trial, owner container.Owner) error {
 	change, err := r.plan(ctx)
+	r.spare(&change)
 	if err == nil {
 		err = r.begin(r.engine.Info().Kind, change)
 	}
