@@ -173,6 +173,7 @@ func (r *restoring) swap(ctx context.Context) error {
 		err = r.inOrder(ctx, serviceWork{do: r.startService})
 	}
 	if err == nil {
+		r.anew(ctx)
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*(r.Config.Timeout.Stop+r.Config.Timeout.Start))

@@ -46,10 +46,6 @@ func (r *recovering) do(ctx context.Context) (err error) {
 		return err
 	}
 	r.data.Before = r.last
-	if err := r.anew(ctx); err != nil {
-		r.report.Warn(fmt.Sprintf("%v; until there is one, no recovery reaches what is written from now on: "+
-			"mage db:backup -base", err))
-	}
 	r.data.Services, err = r.usedBy(ctx, r.engine)
 	return err
 }
@@ -183,16 +179,21 @@ func (r *recovering) look(ctx context.Context, t *trial) error {
 	})
 }
 
-// anew makes a base backup of what serves now: a recovery to a later time begins there.
-func (r *recovering) anew(ctx context.Context) error {
+// anew makes a base backup of what serves now, if there is an archive: a recovery to a later time begins there.
+func (r *restoring) anew(ctx context.Context) {
+	if r.Config.Database.Archive == "" {
+		return
+	}
+	r.report.Step("making a base backup of what serves now")
 	c, err := r.runningDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	target, err := r.Target(ctx)
 	if err == nil {
-		r.report.Step("making a base backup of what was recovered")
-		_, err = r.archive.base(ctx, c.ID, target)
+		target, unknown := r.Target(ctx)
+		if err = unknown; err == nil {
+			_, err = archived{r.Stack, r.engine}.base(ctx, c.ID, target)
+		}
 	}
-	return err
+	if err != nil {
+		r.report.Warn(fmt.Sprintf("%v; until there is one, no recovery reaches what is written from now on: "+
+			"mage db:backup -base", err))
+	}
 }

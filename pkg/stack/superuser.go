@@ -33,7 +33,8 @@ func (s *Stack) superuserRemedy(names []string) string {
 	if slices.Contains(names, s.Config.Database.User) {
 		return "mage db:backup, then mage db:restore of that file: the user of a new volume is none"
 	}
-	return "mage shell postgres, and there psql -U superuser: alter role NAME nosuperuser"
+	return fmt.Sprintf("mage shell postgres, and there psql -U superuser -d %s: alter role NAME nosuperuser",
+		s.Config.Database.Name)
 }
 
 // databaseRows tells of the database, and of those, if there are any.

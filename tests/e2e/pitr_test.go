@@ -50,6 +50,7 @@ func TestPITR(t *testing.T) {
 		p.write(t, "insert into kept values ('B')")
 		t.Run("one that is killed leaves the database", func(t *testing.T) { p.killed(t, between) })
 		t.Run("it goes back, and on, and where it came from", func(t *testing.T) { p.goesBack(t, between) })
+		t.Run("what a server that crashed has kept to itself stays", p.crashed)
 		t.Run("a restore begins another database, and the archive has both", func(t *testing.T) { p.restores(t, made.File) })
 		t.Run("an archive that takes nothing is told of", func(t *testing.T) { p.fails(t, archive) })
 	})
@@ -114,6 +115,27 @@ func (p *recovered) killed(t *testing.T, at string) {
 	assert.Equal(t, before, p.volumes(t))
 }
 
+func (p *recovered) crashed(t *testing.T) {
+	before := p.volumes(t)
+	at := p.moment(t)
+	p.write(t, "insert into kept values ('E')")
+	p.switchLog(t)
+	require.Eventually(t, func() bool {
+		var pushed bool
+		conn := connect(t, p.URL(t))
+		require.NoError(t, conn.QueryRow(t.Context(),
+			`select coalesce(last_archived_time > $1::timestamptz, false) from pg_stat_archiver`, at).Scan(&pushed))
+		return pushed
+	}, time.Minute, 100*time.Millisecond)
+	engineOutput(t, p.engine.Info().Kind, "kill", p.name+"-postgres")
+	r := p.Mage(t, nil, "db:pitr", at, "-yes")
+	require.Zero(t, r.Code, r.Stderr)
+	assert.Contains(t, r.Stderr, "stays, since the archive may lack what was written last")
+	assert.NotContains(t, p.kept(t), "E")
+	assert.Subset(t, p.volumes(t), before)
+	require.NoError(t, p.engine.VolumeRemove(t.Context(), before[0]))
+}
+
 func (p *recovered) goesBack(t *testing.T, between string) {
 	to := func(at string) stack.RecoveredData {
 		return document[stack.RecoveredData](t, p.Mage(t, asked(), "db:pitr", at, "-yes"))
@@ -137,8 +159,7 @@ func (p *recovered) goesBack(t *testing.T, between string) {
 
 func (p *recovered) restores(t *testing.T, file string) {
 	before := p.moment(t)
-	p.OK(t, "db:restore", file, "-yes")
-	p.OK(t, "db:backup", "-base")
+	p.OK(t, "db:restore", file, "-yes") // which ends with a base backup
 	p.OK(t, "db:pitr", before, "-yes")
 	assert.Equal(t, "AC", p.kept(t))
 	p.write(t, "create table last ()")
@@ -149,11 +170,9 @@ func (p *recovered) restores(t *testing.T, file string) {
 	p.OK(t, "db:start")
 }
 
-// fails takes the archive away, as a disk that has gone does.
-func (p *recovered) fails(t *testing.T, archive string) {
-	in := filepath.Join(archive, "archive")
-	require.NoError(t, os.Rename(in, in+".away"))
-	p.write(t, "insert into kept values ('E')")
+// switchLog has the server end the present file of its log, so that it is one for the archive.
+func (p *recovered) switchLog(t *testing.T) {
+	t.Helper()
 	conn := connect(t, p.URL(t))
 	var super string
 	require.NoError(t, conn.QueryRow(t.Context(), `select rolname from pg_roles where oid = 10`).Scan(&super))
@@ -164,6 +183,15 @@ func (p *recovered) fails(t *testing.T, archive string) {
 	})
 	require.NoError(t, err)
 	require.Zero(t, res.Code, res.Stderr)
+}
+
+// fails takes the archive away, as a disk that has gone does.
+func (p *recovered) fails(t *testing.T, archive string) {
+	in := filepath.Join(archive, "archive")
+	require.NoError(t, os.Rename(in, in+".away"))
+	p.write(t, "insert into kept values ('E')")
+	p.switchLog(t)
+	conn := connect(t, p.URL(t))
 	require.Eventually(t, func() bool {
 		var failed int
 		require.NoError(t, conn.QueryRow(t.Context(), `select failed_count from pg_stat_archiver`).Scan(&failed))
