@@ -97,6 +97,11 @@ func (r *ruled) restored(t *testing.T) {
 	for _, target := range []string{"status", "doctor"} {
 		assert.NotContains(t, r.OK(t, target).Stdout, "superuser")
 	}
+	_, err := connect(t, r.URL(t)).Exec(t.Context(), `create role joined; grant joined to current_user`)
+	require.NoError(t, err)
+	r.OK(t, "db:restore", document[stack.BackupData](t, r.Mage(t, asked(), "db:backup")).File, "-yes")
+	_, err = connect(t, r.URL(t)).Exec(t.Context(), `set role joined`)
+	assert.NoError(t, err, "the user is a member as before")
 }
 
 func (r *ruled) inside(t *testing.T) {

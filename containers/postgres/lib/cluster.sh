@@ -191,15 +191,19 @@ settle_rights() {
   [[ -n ${POSTGRES_ELEVATED-} ]] || rm -f -- "$mark"
 }
 
-# From PostgreSQL 16 on a role administers those alone that it is given: all that a superuser has made meanwhile.
+# From PostgreSQL 16 on a role administers those alone that it is given: all that a superuser has made meanwhile. One that
+# it was a member of before keeps what it may do as a member.
 # shellcheck disable=SC2016 # SQL
-LOWER='DO $$ DECLARE name text; BEGIN
+LOWER='DO $$ DECLARE name text; was boolean; BEGIN
 IF 10 = (SELECT oid FROM pg_roles WHERE rolname = USERNAME) THEN RETURN; END IF;
 EXECUTE format('"'ALTER ROLE %I NOSUPERUSER'"', USERNAME);
 IF current_setting('"'server_version_num'"')::int < 160000 THEN RETURN; END IF;
-FOR name IN SELECT rolname FROM pg_roles WHERE NOT rolsuper AND rolname <> USERNAME AND rolname !~ '"'^pg_'"'
+FOR name, was IN SELECT r.rolname, EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member
+WHERE u.rolname = USERNAME AND m.roleid = r.oid AND m.grantor = 10) FROM pg_roles r
+WHERE NOT rolsuper AND rolname <> USERNAME AND rolname !~ '"'^pg_'"'
 AND NOT pg_has_role(rolname, USERNAME, '"'MEMBER'"') LOOP
-EXECUTE format('"'GRANT %I TO %I WITH ADMIN TRUE, INHERIT FALSE, SET FALSE'"', name, USERNAME); END LOOP;
+EXECUTE format('"'GRANT %I TO %I WITH ADMIN TRUE'"', name, USERNAME)
+|| CASE WHEN was THEN '"''"' ELSE '"', INHERIT FALSE, SET FALSE'"' END; END LOOP;
 END $$;'
 
 # server_version prints the major version: Debian has it in the path of the program, which takes 12 ms to say it.
