@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/doctor"
 )
@@ -27,25 +26,39 @@ const archiverSQL = `select current_setting('archive_mode') = 'on', coalesce(las
 	coalesce(last_failed_wal, ''), coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false)
 	from pg_stat_archiver`
 
+// lastBase is when the last base backup was made, as the archive tells; nil if it has none.
+func (s *Stack) lastBase(ctx context.Context) (*time.Time, error) {
+	e, err := s.engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.runningDatabase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bases, err := archived{s, e}.bases(ctx, c.ID)
+	if err != nil || len(bases) == 0 {
+		return nil, err
+	}
+	last := bases[len(bases)-1].stop()
+	return &last, nil
+}
+
 // archiveStatus asks the server that runs, and the archive; nil if none is set.
 func (s *Stack) archiveStatus(ctx context.Context, target database.Target) *ArchiveStatus {
 	if s.External() || s.Config.Database.Archive == "" {
 		return nil
 	}
+	ctx, cancel := within(ctx, s.Config.Timeout.Connect, "ask the archive", "POSTSTACK_TIMEOUT_CONNECT")
+	defer cancel()
 	out := &ArchiveStatus{Place: s.Config.Database.Archive}
 	var on, failing bool
 	var failed string
 	err := s.sessions.Use(ctx, target, func(ctx context.Context, conn *pgx.Conn) error {
 		return conn.QueryRow(ctx, archiverSQL).Scan(&on, &out.Log, &out.At, &failed, &failing)
 	})
-	e, none := s.engine(ctx)
-	if err == nil && on && none == nil {
-		c, _ := container.Find(ctx, e, s.containerName()) // without it, the archive tells why it cannot be asked
-		var bases []baseBackup
-		if bases, err = (archived{s, e}).bases(ctx, c.ID); len(bases) > 0 {
-			last := bases[len(bases)-1].stop()
-			out.Base = &last
-		}
+	if err == nil && on {
+		out.Base, err = s.lastBase(ctx)
 	}
 	switch {
 	case err == nil && !on:

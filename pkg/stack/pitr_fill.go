@@ -55,7 +55,7 @@ func (r *recovering) chooseBase(ctx context.Context, t *trial) error {
 	return r.inside(ctx, t, "", func(id engine.ContainerID) error {
 		bases, err := r.archive.bases(ctx, id)
 		if err != nil {
-			return badUsage("%v; nothing was changed", err)
+			return fmt.Errorf("%w; nothing was changed", err)
 		}
 		for _, b := range bases {
 			if b.stop().Before(r.data.Time) {
