@@ -17,7 +17,9 @@ func (e *Engine) clearWay(ctx context.Context, id ContainerID) error {
 	if e.info.Kind != Podman || e.info.Rootless || os.Geteuid() != 0 || !strings.HasPrefix(e.info.Endpoint, "unix://") {
 		return nil
 	}
-	res, err := e.api.ContainerInspect(ctx, string(id), client.ContainerInspectOptions{})
+	res, err := AskAgain(ctx, func() (client.ContainerInspectResult, error) {
+		return e.api.ContainerInspect(ctx, string(id), client.ContainerInspectOptions{})
+	})
 	if err != nil {
 		return unlessAbsent(apiError(ctx, "inspect container", string(id), err))
 	}
