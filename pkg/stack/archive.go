@@ -172,24 +172,23 @@ func (a archived) exec(ctx context.Context, id engine.ContainerID, program ...st
 // serverUser is the option that says who may make base backups.
 func (a archived) serverUser(ctx context.Context, target database.Target) (option string, err error) {
 	err = a.sessions.Use(ctx, target, func(ctx context.Context, conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, `select '--pg1-user=' || rolname from pg_roles where oid = 10`).Scan(&option)
+		return conn.QueryRow(ctx, bootstrapSQL).Scan(&option)
 	})
-	return option, err
+	return "--pg1-user=" + option, err
 }
 
 // open has the archive take the log of the server that runs: the volume may be a new one, whose database it does not
-// know.
-func (a archived) open(ctx context.Context, id engine.ContainerID, target database.Target) error {
+// know. It returns [archived.serverUser].
+func (a archived) open(ctx context.Context, id engine.ContainerID, target database.Target) (user string, err error) {
 	const otherDatabase = 28 // pgBackRest's exit status
-	user, err := a.serverUser(ctx, target)
-	if err != nil {
-		return err
+	if user, err = a.serverUser(ctx, target); err != nil {
+		return "", err
 	}
 	res, err := a.run(ctx, id, user, "stanza-create")
 	if res.Code == otherDatabase {
 		_, err = a.run(ctx, id, user, "stanza-upgrade")
 	}
-	return err
+	return user, err
 }
 
 // opened opens the archive for a server that has just started, if one is set. It serves without.
@@ -199,7 +198,7 @@ func (s *Stack) opened(
 	if s.Config.Database.Archive == "" {
 		return
 	}
-	if err := (archived{s, e}).open(ctx, id, target); err != nil && ctx.Err() == nil {
+	if _, err := (archived{s, e}).open(ctx, id, target); err != nil && ctx.Err() == nil {
 		r.Warn(fmt.Sprintf("the archive takes nothing: %v; mage db:backup -base tries again", err))
 	}
 }

@@ -28,8 +28,7 @@ func (a archived) bases(ctx context.Context, id engine.ContainerID) ([]baseBacku
 	var stanzas []struct {
 		Backup []baseBackup `json:"backup"`
 		Status struct {
-			Code    int    `json:"code"`
-			Message string `json:"message"`
+			Code int `json:"code"`
 		} `json:"status"`
 	}
 	if err == nil {
@@ -50,7 +49,7 @@ const fullEvery = 7 * 24 * time.Hour
 
 // base makes a base backup of the server that runs, and removes what is older than it need be.
 func (a archived) base(ctx context.Context, id engine.ContainerID, target database.Target) (baseBackup, error) {
-	err := a.open(ctx, id, target)
+	user, err := a.open(ctx, id, target)
 	var had []baseBackup
 	if err == nil {
 		had, err = a.bases(ctx, id)
@@ -62,8 +61,7 @@ func (a archived) base(ctx context.Context, id engine.ContainerID, target databa
 			break
 		}
 	}
-	user, unknown := a.serverUser(ctx, target)
-	if err = errors.Join(err, unknown); err == nil {
+	if err == nil {
 		_, err = a.run(ctx, id, user, "--type="+kind, "backup")
 	}
 	if err == nil {

@@ -88,25 +88,11 @@ func (a *ArchiveStatus) text() (state, more string) {
 	return state, more
 }
 
-// keptRows tell of certificates, and of what is kept elsewhere.
-func (r StatusReport) keptRows() (rows [][]string) {
-	if c := r.Certificates; c != nil {
-		rows = append(rows, []string{"certificates", c.String(), c.more()})
-	}
-	if b := r.Backups; b != nil {
-		rows = append(rows, []string{"backups", b.text()[0], b.text()[1]})
-	}
-	if a := r.Archive; a != nil {
-		state, more := a.text()
-		rows = append(rows, []string{"archive", state, more})
-	}
-	return rows
-}
-
 // checkArchive tells whether the archive takes what it is to.
 func (s *Stack) checkArchive(ctx context.Context) []doctor.Finding {
 	if s.External() || s.Config.Database.Archive == "" {
-		return []doctor.Finding{finding(doctor.OK, "", "none; with database.archive a recovery reaches any time")}
+		return []doctor.Finding{finding(doctor.OK, "", "none; with database.archive set, Poststack's own database keeps "+
+			"one, and mage db:pitr takes it back to any moment since then")}
 	}
 	if _, err := s.runningDatabase(ctx); err != nil {
 		return []doctor.Finding{finding(doctor.OK, "", "not asked: the database is not running")}

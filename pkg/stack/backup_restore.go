@@ -60,11 +60,8 @@ func (s *Stack) Restore(ctx context.Context, file string, o RestoreOptions) erro
 		}
 	}
 	return s.run(ctx, target, Database, func(ctx context.Context, r event.Reporter) (ended, error) {
-		e, err := s.engine(ctx)
+		e, err := s.settledEngine(ctx, r)
 		if err != nil {
-			return ended{}, err
-		}
-		if err := s.settle(ctx, e, r); err != nil {
 			return ended{}, err
 		}
 		restore := &restoring{Stack: s, report: r, engine: e, path: path, volumes: volumes}

@@ -139,6 +139,15 @@ func (s *Stack) write(kind engine.Kind, j journal) error {
 	return keep("restore", s.journalFile(kind), string(text))
 }
 
+// settledEngine is the engine, on which nothing is left of a restore that died.
+func (s *Stack) settledEngine(ctx context.Context, r event.Reporter) (Engine, error) {
+	e, err := s.engine(ctx)
+	if err == nil {
+		err = s.settle(ctx, e, r)
+	}
+	return e, err
+}
+
 // settle ends what a restore that died has begun: of its volumes those that are not in use are removed. It is called
 // while nothing else works on the stack, and where the old ones are the losers only once the new ones have served.
 func (s *Stack) settle(ctx context.Context, e Engine, r event.Reporter) error {

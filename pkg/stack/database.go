@@ -56,7 +56,7 @@ func (s *Stack) startOwn(ctx context.Context, e Engine, r event.Reporter) (ended
 		return ended{}, err
 	}
 	target.Port = declared.Spec.Ports[0].Host
-	if err := s.rememberPort(ctx, target.Port); err != nil {
+	if err := s.rememberPort(kind, target.Port); err != nil {
 		return ended{}, err
 	}
 	if volumes.made {

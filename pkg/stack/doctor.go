@@ -70,10 +70,6 @@ func (s *Stack) checks() []doctor.Check {
 	if network.Mirrors == nil {
 		network.Mirrors = image.Mirrors(image.Suite(cfg.DebianSuite))
 	}
-	password := doctor.Secret{What: "password", Path: s.passwordFile(), Mode: 0o600, Ours: true}
-	if cfg.Database.PasswordFile != "" {
-		password = doctor.Secret{What: "password file", Path: cfg.Database.PasswordFile, Mode: 0o600}
-	}
 	all := []doctor.Check{
 		{Name: "engine", Look: s.checkEngines},
 		{Name: "storage", Look: s.checkStorage},
@@ -85,15 +81,7 @@ func (s *Stack) checks() []doctor.Check {
 	all = append(all, network.Checks()...)
 	return append(all,
 		doctor.Check{Name: "artifacts", Look: s.checkArtifacts},
-		doctor.Permissions([]doctor.Secret{
-			password,
-			{What: "state directory", Path: cfg.StateDir, Mode: 0o700, Ours: true},
-			{What: "key of labels", Path: s.keyFile(), Mode: 0o600, Ours: true},
-			{What: "local authority", Path: filepath.Join(s.authorityDir(), certificate.AuthorityFile), Mode: 0o600, Ours: true},
-			{
-				What: "key of the certificate", Path: filepath.Join(s.authorityDir(), certificate.KeyFile), Mode: 0o600, Ours: true,
-			},
-		}, []doctor.Place{
+		doctor.Permissions(s.secretFiles(), []doctor.Place{
 			{What: "checkout", Path: cfg.Root},
 			{What: "logs", Path: cfg.LogDir()},
 			{What: "container logs", Path: filepath.Join(cfg.LogDir(), "containers")},
@@ -108,8 +96,25 @@ func (s *Stack) checks() []doctor.Check {
 		doctor.Check{Name: "leftovers", Look: s.checkLeftovers},
 		doctor.Check{Name: "database", Look: s.checkDatabaseAndTables},
 		doctor.Check{Name: "certificate", Look: s.checkCertificate},
-		doctor.Check{Name: "backups", Look: s.checkBackups}, doctor.Check{Name: "archive", Look: s.checkArchive},
+		doctor.Check{Name: "backups", Look: s.checkBackups},
+		doctor.Check{Name: "archive", Look: s.checkArchive},
 	)
+}
+
+// secretFiles are those that others may not read.
+func (s *Stack) secretFiles() []doctor.Secret {
+	password := doctor.Secret{What: "password", Path: s.passwordFile(), Mode: 0o600, Ours: true}
+	if file := s.Config.Database.PasswordFile; file != "" {
+		password = doctor.Secret{What: "password file", Path: file, Mode: 0o600}
+	}
+	tls := s.authorityDir()
+	return []doctor.Secret{
+		password,
+		{What: "state directory", Path: s.Config.StateDir, Mode: 0o700, Ours: true},
+		{What: "key of labels", Path: s.keyFile(), Mode: 0o600, Ours: true},
+		{What: "local authority", Path: filepath.Join(tls, certificate.AuthorityFile), Mode: 0o600, Ours: true},
+		{What: "key of the certificate", Path: filepath.Join(tls, certificate.KeyFile), Mode: 0o600, Ours: true},
+	}
 }
 
 // finding is a line of the doctor's; without a remedy it is well.

@@ -16,16 +16,8 @@ import (
 	"github.com/poststack/poststack/pkg/service"
 )
 
-// portFile remembers the port of the own database on the engine in use: with both engines, a checkout has two
-// databases, which may run side by side.
-func (s *Stack) portFile(ctx context.Context) (string, error) {
-	e, err := s.engine(ctx)
-	if err != nil {
-		return "", err
-	}
-	return s.portFileOf(e.Info().Kind), nil
-}
-
+// portFileOf remembers the port of the own database on an engine: with both engines, a checkout has two databases,
+// which may run side by side.
 func (s *Stack) portFileOf(kind engine.Kind) string {
 	return filepath.Join(s.Config.StateDir, "port."+string(kind))
 }
@@ -105,11 +97,8 @@ func (s *Stack) offset(declared uint16) (uint16, error) {
 
 // rememberPort keeps the port once a container has it, also one that was set: a URL that people have written down
 // stays right, and the file tells on which engine the stack has its data.
-func (s *Stack) rememberPort(ctx context.Context, port uint16) error {
-	path, err := s.portFile(ctx)
-	if err != nil {
-		return err
-	}
+func (s *Stack) rememberPort(kind engine.Kind, port uint16) error {
+	path := s.portFileOf(kind)
 	text := strconv.Itoa(int(port))
 	if had, err := os.ReadFile(path); err == nil && string(had) == text {
 		return nil

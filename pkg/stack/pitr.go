@@ -58,23 +58,18 @@ func (s *Stack) RecoverTo(ctx context.Context, text string, yes bool) error {
 	}
 	if !yes {
 		err := s.question(ctx, target, fmt.Sprintf("database %q goes back to what it held at %s: what was written since "+
-			"is in the archive alone then; go on? (yes/no)", s.Config.Database.Name, at.Format(time.RFC3339)),
+			"will then be in the archive only; go on? (yes/no)", s.Config.Database.Name, at.Format(time.RFC3339)),
 			"nothing was changed")
 		if err != nil {
 			return err
 		}
 	}
 	return s.run(ctx, target, Database, func(ctx context.Context, r event.Reporter) (ended, error) {
-		e, err := s.engine(ctx)
-		if err == nil {
-			err = s.settle(ctx, e, r)
-		}
+		e, err := s.settledEngine(ctx, r)
 		if err != nil {
 			return ended{}, err
 		}
-		recovery := &recovering{
-			restoring: restoring{Stack: s, report: r, engine: e}, archive: archived{s, e}, data: RecoveredData{Time: at},
-		}
+		recovery := &recovering{restoring: restoring{Stack: s, report: r, engine: e}, data: RecoveredData{Time: at}}
 		if err := recovery.do(ctx); err != nil {
 			return ended{}, err
 		}

@@ -18,9 +18,8 @@ import (
 // recovering is a recovery under way: a restore from an archive.
 type recovering struct {
 	restoring
-	archive archived
-	former  volumes // that are replaced
-	data    RecoveredData
+	former volumes // that are replaced
+	data   RecoveredData
 }
 
 func (r *recovering) do(ctx context.Context) (err error) {
@@ -50,10 +49,13 @@ func (r *recovering) do(ctx context.Context) (err error) {
 	return err
 }
 
+// archive is that of the database.
+func (r *restoring) archive() archived { return archived{r.Stack, r.engine} }
+
 // chooseBase finds the base backup, and refuses a time before the first one.
 func (r *recovering) chooseBase(ctx context.Context, t *trial) error {
 	return r.inside(ctx, t, "", func(id engine.ContainerID) error {
-		bases, err := r.archive.bases(ctx, id)
+		bases, err := r.archive().bases(ctx, id)
 		if err != nil {
 			return fmt.Errorf("%w; nothing was changed", err)
 		}
@@ -102,9 +104,9 @@ func (r *recovering) push(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	user, err := r.archive.serverUser(ctx, target)
+	user, err := r.archive().serverUser(ctx, target)
 	if err == nil {
-		_, err = r.archive.run(ctx, r.server.ID, user, "check")
+		_, err = r.archive().run(ctx, r.server.ID, user, "check")
 	}
 	return err
 }
@@ -145,7 +147,7 @@ func (r *recovering) fill(ctx context.Context, t *trial, owner container.Owner) 
 	}
 	r.report.Step("recovering into volume " + t.volume + " from base backup " + r.data.Base)
 	err = r.inside(ctx, t, t.volume, func(id engine.ContainerID) error {
-		_, err := r.archive.exec(ctx, id, "recover", r.archive.stanza(), r.data.Base,
+		_, err := r.archive().exec(ctx, id, "recover", r.archive().stanza(), r.data.Base,
 			r.data.Time.UTC().Format("2006-01-02 15:04:05.999999+00"))
 		return err
 	})
@@ -189,7 +191,7 @@ func (r *restoring) anew(ctx context.Context) {
 	if err == nil {
 		target, unknown := r.Target(ctx)
 		if err = unknown; err == nil {
-			_, err = archived{r.Stack, r.engine}.base(ctx, c.ID, target)
+			_, err = r.archive().base(ctx, c.ID, target)
 		}
 	}
 	if err != nil {

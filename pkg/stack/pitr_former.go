@@ -31,7 +31,7 @@ func (r *recovering) release(ctx context.Context, t trial) error {
 	kind := r.engine.Info().Kind
 	t.volume = r.services().Volume(name)
 	err := r.inside(ctx, &t, t.volume, func(id engine.ContainerID) error {
-		_, err := r.archive.exec(ctx, id, "bash", "-c", allArchived)
+		_, err := r.archive().exec(ctx, id, "bash", "-c", allArchived)
 		return err
 	})
 	if err == nil {

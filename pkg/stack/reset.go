@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 )
 
@@ -47,7 +48,7 @@ func (s *Stack) Reset(ctx context.Context, yes bool) error {
 		if err := s.remove(ctx, e, found); err != nil {
 			return ended{}, err
 		}
-		if err := s.forget(ctx); err != nil {
+		if err := s.forget(e.Info().Kind); err != nil {
 			return ended{}, err
 		}
 		if len(names) == 0 {
@@ -93,12 +94,7 @@ func (s *Stack) remove(ctx context.Context, e Engine, b belongings) error {
 
 // forget deletes the password that was generated, with the owner and the key. While the stack's database on the other
 // engine may still use them, they stay; so does a password file of the user's.
-func (s *Stack) forget(ctx context.Context) error {
-	e, err := s.engine(ctx)
-	if err != nil {
-		return err
-	}
-	kind := e.Info().Kind
+func (s *Stack) forget(kind engine.Kind) error {
 	paths := []string{
 		s.dataFile(kind), s.journalFile(kind), s.formerFile(kind), s.passFile(),
 		filepath.Join(s.servicesDir(), string(kind)),

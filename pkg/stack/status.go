@@ -99,8 +99,6 @@ func (s *Stack) Status(ctx context.Context) error {
 		row("after a reboot", text[0], text[1])
 	}
 	s.databaseRows(report, row)
-	table.Rows = append(table.Rows, report.keptRows()...)
-	s.dataRows(report, row)
 	s.Sink.Result(table)
 	return nil
 }

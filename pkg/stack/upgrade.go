@@ -104,10 +104,7 @@ func (s *Stack) Upgrade(ctx context.Context, o UpgradeOptions) error {
 		}
 	}
 	return s.run(ctx, target, Database, func(ctx context.Context, r event.Reporter) (ended, error) {
-		e, err := s.engine(ctx)
-		if err == nil {
-			err = s.settle(ctx, e, r)
-		}
+		e, err := s.settledEngine(ctx, r)
 		if err != nil {
 			return ended{}, err
 		}

@@ -3,9 +3,6 @@ package stack
 import (
 	"context"
 	"errors"
-	"fmt"
-
-	"github.com/docker/go-units"
 
 	"github.com/poststack/poststack/pkg/engine"
 )
@@ -15,17 +12,6 @@ type FormerStatus struct {
 	Volume string `json:"volume"`
 	Major  string `json:"major"` // version of PostgreSQL
 	Bytes  int64  `json:"bytes"`
-}
-
-// dataRows are those of the volumes that have, or had, the database.
-func (s *Stack) dataRows(report StatusReport, row func(what, state, more string)) {
-	if report.VolumeBytes > 0 {
-		row("data", units.HumanSize(float64(report.VolumeBytes)), s.volumeName(s.engineOnce.value.Info().Kind))
-	}
-	if f := report.Former; f != nil {
-		row("former data", units.HumanSize(float64(f.Bytes)),
-			fmt.Sprintf("%s, of PostgreSQL %s; mage db:upgrade -dropOld removes it", f.Volume, f.Major))
-	}
 }
 
 // formerStatus is nil where no upgrade has left a volume, or what it has left cannot be read: db:upgrade says why.
