@@ -159,7 +159,7 @@ apply_password() {
   note "$why: role \"$POSTGRES_USER\" now has $password"
 }
 
-# keep_login: psql and pg_dump in the container (`exec NAME psql`, see client.sh) then need not ask the superuser's
+# keep_login: psql and pg_dump in the container (`exec NAME psql`, see client.sh) then need not ask the user's
 # password, which whoever may read this file could read anyway. It is for the local socket and loopback only.
 keep_login() {
   local file=$RUN_DIR/.pgpass user=${POSTGRES_USER//\\/\\\\} password=${POSTGRES_PASSWORD-}
