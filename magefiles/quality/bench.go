@@ -32,9 +32,6 @@ func (p Project) Bench(ctx context.Context, o BenchOptions) error {
 		const needed = "measure -rounds=%d -rows=%q: a positive number and a regular expression are needed"
 		return &OptionError{fmt.Sprintf(needed, o.Rounds, o.Rows)}
 	}
-	if o.Keep && o.Rows != "" {
-		return &OptionError{"measure -keep -rows: only a complete result is kept; leave one of the two out"}
-	}
 	if err := p.runBench(ctx, []string{
 		"DATABASE_URL=", "POSTSTACK_BENCH_ROUNDS=" + strconv.Itoa(o.Rounds), "POSTSTACK_BENCH_ROWS=" + o.Rows,
 		"POSTSTACK_BENCH_PEERS=" + flagText(o.Peers), "POSTSTACK_BENCH_CHECK=" + flagText(o.Check),

@@ -33,7 +33,7 @@ func TestBench(t *testing.T) {
 func TestBench_refuses(t *testing.T) {
 	t.Parallel()
 	p, _ := project(checkout(t, nil), &fake{}, nil)
-	for _, o := range []quality.BenchOptions{{Rows: "("}, {Rounds: -1}, {Keep: true, Rows: "size"}} {
+	for _, o := range []quality.BenchOptions{{Rows: "("}, {Rounds: -1}} {
 		var bad *quality.OptionError
 		require.ErrorAs(t, p.Bench(t.Context(), o), &bad)
 		assert.Equal(t, 2, bad.ExitStatus())

@@ -20,8 +20,9 @@ import (
 // report prints the table, writes the result and its chart, tells what got worse, and keeps what is to be kept.
 func report(t *testing.T, r Result, o options) {
 	t.Helper()
-	kept, _, err := Read(filepath.Join(root(), keptResult))
+	runs, err := readKept(root())
 	require.NoError(t, err)
+	kept := runs.all()
 	require.NoError(t, os.MkdirAll(filepath.Join(root(), filepath.Dir(latestResult)), 0o755))
 	if len(r.Rows) > 0 {
 		show(Header(), r.Table())
@@ -32,7 +33,7 @@ func report(t *testing.T, r Result, o options) {
 	if len(r.Curves) > 0 {
 		show(CurveHeader(), r.CurveTable())
 	}
-	require.NoError(t, r.Write(filepath.Join(root(), latestResult)))
+	require.NoError(t, write(filepath.Join(root(), latestResult), r))
 	svg, err := r.Chart(kept)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(root(), latestChart), []byte(svg), 0o644))

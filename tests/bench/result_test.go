@@ -2,10 +2,7 @@ package bench_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -31,24 +28,9 @@ type Machine struct {
 	Load       float64  `json:"load"`    // average of the minute before: an idle machine has about 0
 }
 
-// Read reads a result; ok is false if there is no such file.
-func Read(path string) (r Result, ok bool, err error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Result{}, false, nil
-	}
-	if err != nil {
-		return Result{}, false, fmt.Errorf("read benchmarks: %w", err)
-	}
-	if err := json.Unmarshal(data, &r); err != nil {
-		return Result{}, false, fmt.Errorf("read benchmarks %q: %w", path, err)
-	}
-	return r, true, nil
-}
-
-// Write keeps r as path, whole or not at all.
-func (r Result) Write(path string) error {
-	data, err := json.MarshalIndent(r, "", "  ")
+// write keeps a result, or several, as path, whole or not at all.
+func write(path string, result any) error {
+	data, err := json.MarshalIndent(result, "", "  ")
 	if err != nil {
 		return fmt.Errorf("write benchmarks: %w", err)
 	}

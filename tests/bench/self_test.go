@@ -6,7 +6,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -196,20 +195,6 @@ func TestRegressions(t *testing.T) {
 	found := Regressions(before, now)
 	require.Len(t, found, 1)
 	assert.Equal(t, "worse on docker: 0.304, was 0.203", found[0].String())
-}
-
-func TestResult_Write(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "latest.json")
-	_, ok, err := Read(path)
-	require.NoError(t, err)
-	assert.False(t, ok, "nothing is kept yet")
-	want := Result{Revision: "abc", Rounds: 8, Rows: []Measured{measured(t, "work", 0.2)}}
-	require.NoError(t, want.Write(path))
-	got, ok, err := Read(path)
-	require.NoError(t, err)
-	assert.True(t, ok)
-	assert.Equal(t, want, got)
 }
 
 func TestResult_Table(t *testing.T) {
