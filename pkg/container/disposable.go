@@ -31,7 +31,8 @@ type DisposableSpec struct {
 	Command  []string
 	Env      map[string]string
 	Groups   []int             // beside the user's own
-	Ports    []uint16          // published on free ports of 127.0.0.1
+	Ports    []uint16          // of TCP, published on free ports of 127.0.0.1
+	UDP      []uint16          // likewise
 	Volumes  map[string]string // volume → path
 	Locked   map[string]string // the same, mounted read-only
 	Tmpfs    []engine.Tmpfs
@@ -63,10 +64,12 @@ func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Dispo
 		Repository: name, Tag: tag, Cmd: spec.Command, Env: environment(spec.Env),
 		Labels: DisposableLabels(), PortBindings: map[docker.Port][]docker.PortBinding{},
 	}
-	for _, port := range spec.Ports {
-		key := docker.Port(fmt.Sprintf("%d/tcp", port))
-		options.ExposedPorts = append(options.ExposedPorts, string(key))
-		options.PortBindings[key] = []docker.PortBinding{{HostIP: "127.0.0.1", HostPort: "0"}}
+	for protocol, ports := range map[string][]uint16{"tcp": spec.Ports, "udp": spec.UDP} {
+		for _, port := range ports {
+			key := docker.Port(fmt.Sprintf("%d/%s", port, protocol))
+			options.ExposedPorts = append(options.ExposedPorts, string(key))
+			options.PortBindings[key] = []docker.PortBinding{{HostIP: "127.0.0.1", HostPort: "0"}}
+		}
 	}
 	for volume, target := range spec.Volumes {
 		options.Mounts = append(options.Mounts, volume+":"+target)

@@ -8,10 +8,15 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // closedWithin is how soon an engine's proxy closes a connection that it could not pass on.
 const closedWithin = 50 * time.Millisecond
+
+// answerTime is how long an answer of a name server may take: on one machine it is there at once, or lost.
+const answerTime = time.Second
 
 // TCP asks whether address ("host:port") takes connections, and keeps them for a moment: on a published port an
 // engine's proxy takes them although nobody listens in the container, and closes them at once.
@@ -50,6 +55,25 @@ func HTTP(url string, client *http.Client) Prober {
 		}
 		if resp.StatusCode < 200 || resp.StatusCode > 399 {
 			return fmt.Errorf("status is %s", resp.Status)
+		}
+		return nil
+	}}
+}
+
+// DNS asks the name server at two addresses, of UDP and of TCP, for the SOA record of a zone. An answer over UDP that
+// is lost counts as none.
+func DNS(udp, tcp, zone string) Prober {
+	return prober{"DNS " + udp, func(ctx context.Context) error {
+		for network, address := range map[string]string{"udp": udp, "tcp": tcp} {
+			question := new(dns.Msg).SetQuestion(dns.Fqdn(zone), dns.TypeSOA)
+			client := dns.Client{Net: network, Timeout: answerTime}
+			answer, _, err := client.ExchangeContext(ctx, question, address)
+			if err != nil {
+				return err
+			}
+			if len(answer.Answer) == 0 {
+				return fmt.Errorf("there is no SOA record of %s over %s: %s", zone, network, dns.RcodeToString[answer.Rcode])
+			}
 		}
 		return nil
 	}}

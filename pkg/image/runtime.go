@@ -46,6 +46,7 @@ type Check struct {
 	// Health: asked again and again until the answer is yes, or the ready deadline is over.
 	TCP  *PortCheck `yaml:"tcp"`
 	HTTP *HTTPCheck `yaml:"http"`
+	DNS  *DNSCheck  `yaml:"dns"`
 	SQL  *SQLCheck  `yaml:"sql"`
 	Exec *ExecCheck `yaml:"exec"`
 
@@ -71,6 +72,12 @@ type HTTPCheck struct {
 	Port uint16 `yaml:"port"`
 	Path string `yaml:"path"`
 	TLS  bool   `yaml:"tls"` // with the certificate that was made for the check, as localhost
+}
+
+// DNSCheck is a name server that has the zone, over UDP and over TCP.
+type DNSCheck struct {
+	Port uint16 `yaml:"port"`
+	Zone string `yaml:"zone"`
 }
 
 // SQLCheck is a PostgreSQL server that lets one log in, with the password made for the check, and answers a query.
@@ -158,7 +165,9 @@ func (c *Check) UnmarshalYAML(n *yaml.Node) error {
 }
 
 // Health tells whether the check is asked until the answer is yes.
-func (c Check) Health() bool { return c.TCP != nil || c.HTTP != nil || c.SQL != nil || c.Exec != nil }
+func (c Check) Health() bool {
+	return c.TCP != nil || c.HTTP != nil || c.DNS != nil || c.SQL != nil || c.Exec != nil
+}
 
 // Port is the port that a health check asks on, or 0.
 func (c Check) Port() uint16 {
@@ -167,6 +176,8 @@ func (c Check) Port() uint16 {
 		return c.TCP.Port
 	case c.HTTP != nil:
 		return c.HTTP.Port
+	case c.DNS != nil:
+		return c.DNS.Port
 	case c.SQL != nil:
 		return c.SQL.Port
 	}

@@ -106,6 +106,9 @@ func TestLoadCatalogue_refuses_a_runtime(t *testing.T) {
 		"a missing port to listen on": {
 			"runtime:\n  checks:\n    - listening: {}", "image.yaml:4: runtime.checks: listening: port is missing",
 		},
+		"a name server without a zone": {
+			"runtime:\n  checks:\n    - dns: { port: 53 }", "image.yaml:4: runtime.checks: dns: zone is missing",
+		},
 		"a page that is none": {
 			"runtime:\n  checks:\n    - http: { port: 80, path: up }",
 			`image.yaml:4: runtime.checks: http: path "up" must begin with /`,
@@ -218,13 +221,17 @@ func TestLoadCatalogue_refuses_a_runtime(t *testing.T) {
 			"}", `image.yaml:4: service.environment: A: ${port.80} is no port of service.ports with a host`},
 		"a health check of another kind": {
 			"service:\n  health:\n    - listening: { port: 80 }",
-			`image.yaml:4: service.health: listening: only tcp, http and exec tell`,
+			`image.yaml:4: service.health: listening: only tcp, http, dns and exec tell`,
 		},
 		"a health check with a password": {"service:\n  ports: [{port: 1, host: 1}]\n" +
 			"  health: [{ sql: { port: 1, user: a, database: b } }]", `image.yaml:4: service.health: sql: it needs a password`},
 		"a health check that nobody reaches": {
 			"service:\n  health: [{ tcp: { port: 80 } }]",
 			`image.yaml:3: service.health: tcp: port 80 is not published by service.ports`,
+		},
+		"a name server that nobody reaches over UDP": {
+			"service:\n  ports: [{ port: 53, host: 53 }]\n  health: [{ dns: { port: 53, zone: a.example } }]",
+			`image.yaml:4: service.health: dns: port 53 is not published by service.ports over tcp and udp`,
 		},
 		"two ways to reload": {
 			"service:\n  reload: { signal: SIGHUP, run: [x] }", `image.yaml:3: service.reload: it is either a signal`,

@@ -133,6 +133,9 @@ func (v checkValidator) health(c Check) {
 	if c.HTTP != nil && !strings.HasPrefix(c.HTTP.Path, "/") {
 		v.add("path %q must begin with /", c.HTTP.Path)
 	}
+	if c.DNS != nil {
+		v.text("zone", c.DNS.Zone)
+	}
 	if c.SQL != nil {
 		v.text("user", c.SQL.User)
 		v.text("database", c.SQL.Database)

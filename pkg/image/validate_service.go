@@ -186,6 +186,12 @@ func (s *Service) validateLimits(at func(...any) checkValidator) {
 	}
 }
 
+// publishes tells whether a port of the container is published over the protocol.
+func (s *Service) publishes(port uint16, protocol string) bool {
+	return slices.ContainsFunc(s.Ports,
+		func(p ServicePort) bool { return p.Port == port && p.Host != 0 && p.Speaks(protocol) })
+}
+
 // validateHealth notes what is wrong with how the service is asked and told.
 func (s *Service) validateHealth(n *yaml.Node, at func(...any) checkValidator) {
 	for i, c := range s.Health {
@@ -194,11 +200,12 @@ func (s *Service) validateHealth(n *yaml.Node, at func(...any) checkValidator) {
 		v.check(c, child(child(n, "health"), i))
 		switch {
 		case !c.Health():
-			v.add("only tcp, http and exec tell whether a service is healthy")
+			v.add("only tcp, http, dns and exec tell whether a service is healthy")
 		case c.SQL != nil || c.HTTP != nil && c.HTTP.TLS:
 			v.add("it needs a password or a certificate that was made for a check: use exec")
-		case c.Exec == nil && !slices.ContainsFunc(s.Ports,
-			func(p ServicePort) bool { return p.Port == c.Port() && p.Host != 0 && p.Speaks("tcp") }):
+		case c.DNS != nil && (!s.publishes(c.Port(), "tcp") || !s.publishes(c.Port(), "udp")):
+			v.add("port %d is not published by service.ports over tcp and udp", c.Port())
+		case c.Exec == nil && !s.publishes(c.Port(), "tcp"):
 			v.add("port %d is not published by service.ports", c.Port())
 		}
 	}

@@ -44,23 +44,24 @@ func (p Place) Prober(ctx context.Context, c image.Check) (health.Prober, error)
 			return err
 		}), nil
 	}
-	port, err := p.published(ctx, c.Port())
+	port, err := p.published(ctx, c.Port(), "")
 	if err != nil {
 		return nil, err
 	}
-	host := port.HostIP
-	if ip := net.ParseIP(host); ip.IsUnspecified() {
-		host = Loopback
-	}
-	address := net.JoinHostPort(host, strconv.Itoa(int(port.Host)))
-	switch {
+	switch address := reached(port); {
+	case c.DNS != nil:
+		udp, err := p.published(ctx, c.Port(), engine.UDP)
+		if err != nil {
+			return nil, err
+		}
+		return health.DNS(reached(udp), address, c.DNS.Zone), nil
 	case c.TCP != nil:
 		return health.TCP(address), nil
 	case c.HTTP != nil:
 		return p.http(address, *c.HTTP), nil
 	}
 	target := database.Target{
-		Host: host, Port: port.Host, User: c.SQL.User, Database: c.SQL.Database, Password: p.Password,
+		Host: hostOf(port), Port: port.Host, User: c.SQL.User, Database: c.SQL.Database, Password: p.Password,
 		Application: "poststack verify", ConnectTimeout: answerTime,
 	}
 	if c.SQL.TLS {
@@ -69,14 +70,25 @@ func (p Place) Prober(ctx context.Context, c image.Check) (health.Prober, error)
 	return health.SQL(target.Redacted(), target.Connect), nil
 }
 
-// published is where a port of the container is on this machine.
-func (p Place) published(ctx context.Context, port uint16) (engine.Port, error) {
+// hostOf is the address at which this machine reaches a published port.
+func hostOf(p engine.Port) string {
+	if ip := net.ParseIP(p.HostIP); ip.IsUnspecified() {
+		return Loopback
+	}
+	return p.HostIP
+}
+
+// reached is where this machine reaches a published port.
+func reached(p engine.Port) string { return net.JoinHostPort(hostOf(p), strconv.Itoa(int(p.Host))) }
+
+// published is where a port of the container is on this machine. The protocol is that of [engine.Port].
+func (p Place) published(ctx context.Context, port uint16, protocol string) (engine.Port, error) {
 	c, err := p.Inspect(ctx)
 	if err != nil {
 		return engine.Port{}, err
 	}
 	for _, known := range c.Ports {
-		if known.Container == port && known.Protocol != engine.UDP && known.Host != 0 {
+		if known.Container == port && known.Protocol == protocol && known.Host != 0 {
 			return known, nil
 		}
 	}
@@ -106,6 +118,8 @@ func CheckName(c image.Check) string {
 		return fmt.Sprintf("https %d %s", c.HTTP.Port, c.HTTP.Path)
 	case c.HTTP != nil:
 		return fmt.Sprintf("http %d %s", c.HTTP.Port, c.HTTP.Path)
+	case c.DNS != nil:
+		return fmt.Sprintf("dns %d %s", c.DNS.Port, c.DNS.Zone)
 	case c.SQL != nil:
 		return fmt.Sprintf("sql %d %s/%s", c.SQL.Port, c.SQL.User, c.SQL.Database)
 	}

@@ -130,7 +130,8 @@ func (s *scene) serve(ctx context.Context, env map[string]string) error {
 		run = *s.Image.Service
 	}
 	spec := container.DisposableSpec{
-		Command: declared.Command, Env: map[string]string{}, Ports: s.ports(), Network: s.name, Locked: s.locked,
+		Command: declared.Command, Env: map[string]string{}, Ports: s.ports(false), UDP: s.ports(true),
+		Network: s.name, Locked: s.locked,
 		Volumes: map[string]string{}, ReadOnly: run.ReadOnly, Groups: run.Groups, Confinement: s.Image.Service.Confinement(),
 	}
 	maps.Copy(spec.Env, run.Environment)
@@ -171,12 +172,12 @@ func (s *scene) start(ctx context.Context, spec container.DisposableSpec) error 
 	return nil
 }
 
-// ports are those that health checks ask on.
-func (s *scene) ports() []uint16 {
+// ports are those that health checks ask on, or of them those over UDP, too.
+func (s *scene) ports(udp bool) []uint16 {
 	var ports []uint16
 	seen := map[uint16]bool{0: true}
 	for _, c := range s.Image.Runtime.Checks {
-		if p := c.Port(); !seen[p] {
+		if p := c.Port(); !seen[p] && (!udp || c.DNS != nil) {
 			seen[p] = true
 			ports = append(ports, p)
 		}
