@@ -36,8 +36,9 @@ func (e *Engine) Build(ctx context.Context, spec BuildSpec) (BuildOutput, error)
 	if err := e.haveBases(ctx, bases(file, spec.Args)); err != nil {
 		return BuildOutput{}, fmt.Errorf("build image %q: %w", name, err)
 	}
-	b := &build{engine: e, spec: spec, file: file}
-	out, err := b.run(ctx)
+	out, err := PastRemovedImages(ctx, func() (BuildOutput, error) {
+		return (&build{engine: e, spec: spec, file: file}).run(ctx)
+	})
 	if ctx.Err() != nil {
 		return BuildOutput{}, apiError(ctx, "build image", name, ctx.Err())
 	}

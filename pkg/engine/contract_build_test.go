@@ -1,9 +1,13 @@
 package engine_test
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,6 +47,7 @@ func (s *suite) buildCases() []testCase {
 			assert.Contains(t, strings.ToLower(err.Error()), "fetch")
 		}},
 		{"the image shows the argument that was given last", s.changedArgument},
+		{"images may be removed while another is built", s.removedMeanwhile},
 		{"stages are built and copied from", func(ctx context.Context, t *testing.T) {
 			spec := s.build(t, "stages", "COPY marker /built", "FROM ${BASE_IMAGE}",
 				"COPY --from=0 /built /copied", `RUN ["/program", "cat", "/copied"]`)
@@ -53,6 +58,33 @@ func (s *suite) buildCases() []testCase {
 			assert.Contains(t, log.String(), s.name)
 		}},
 	}
+}
+
+// removedMeanwhile builds an image of some steps, for each of which a builder may look through all images for one that
+// has it.
+func (s *suite) removedMeanwhile(ctx context.Context, t *testing.T) {
+	var empty bytes.Buffer
+	require.NoError(t, tar.NewWriter(&empty).Close())
+	others := make(chan error, 1)
+	building, built := context.WithCancel(ctx)
+	go func() {
+		var err error
+		for n := 0; building.Err() == nil && err == nil; n++ {
+			ref := s.ref(fmt.Sprintf("passing%d", n))
+			_, err = s.ImageImport(ctx, bytes.NewReader(empty.Bytes()), ref, []string{"ENV N=" + strconv.Itoa(n)})
+			if err == nil {
+				err = s.ImageRemove(ctx, ref)
+			}
+		}
+		others <- err
+	}()
+	for n := range 3 {
+		spec := s.build(t, "meanwhile", fmt.Sprintf("ENV N=%d", n), "COPY marker /a", "COPY marker /b", "COPY marker /c")
+		_, err := s.Build(ctx, spec)
+		assert.NoError(t, err)
+	}
+	built()
+	require.NoError(t, <-others)
 }
 
 func (s *suite) buildTwice(ctx context.Context, t *testing.T) {

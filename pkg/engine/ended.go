@@ -16,6 +16,22 @@ func EndedMeanwhile(err error) bool {
 		strings.Contains(err.Error(), "no such network interface"))
 }
 
+// PastRemovedImages asks podman something for which it reads every image that it has, and a few times again where one
+// of them was removed meanwhile: it then fails to list images, and to look for a build's steps among them. Source:
+// imagebuildah/stage_executor.go, intermediateImageExists, of buildah 1.28, measured with podman 4.3.1.
+func PastRemovedImages[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	const tries = 5
+	answer, err := ask()
+	for try := 1; try < tries && err != nil && ctx.Err() == nil && imageVanished(err); try++ {
+		answer, err = ask()
+	}
+	return answer, err
+}
+
+func imageVanished(err error) bool {
+	return strings.Contains(err.Error(), "image not known") || strings.Contains(err.Error(), "layer not known")
+}
+
 // AskAgain asks podman, and for a second again where something has [EndedMeanwhile].
 func AskAgain[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	return backoff.Retry(ctx, func() (T, error) {

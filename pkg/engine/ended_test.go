@@ -11,6 +11,31 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 )
 
+func TestPastRemovedImages(t *testing.T) {
+	t.Parallel()
+	gone := &engine.BuildError{Step: engine.Step{Number: 6, Text: "COPY a /"}, Tail: []string{
+		"Error: checking if cached image exists from a previous build: getting top layer info: layer not known",
+	}}
+	n := 0
+	times := func(failures int, err error) func() (int, error) {
+		n = 0
+		return func() (int, error) {
+			if n++; n <= failures {
+				return 0, err
+			}
+			return n, nil
+		}
+	}
+	answer, err := engine.PastRemovedImages(t.Context(), times(3, gone))
+	require.NoError(t, err)
+	assert.Equal(t, 4, answer)
+	_, err = engine.PastRemovedImages(t.Context(), times(100, gone))
+	require.ErrorIs(t, err, gone)
+	assert.Equal(t, 5, n)
+	_, err = engine.PastRemovedImages(t.Context(), times(1, engine.ErrNotFound))
+	require.ErrorIs(t, err, engine.ErrNotFound, "any other failure")
+}
+
 func TestAskAgain(t *testing.T) {
 	t.Parallel()
 	ended := errors.New("Error response from daemon: read /proc/31099/cgroup: no such process")

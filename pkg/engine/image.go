@@ -30,20 +30,12 @@ func (e *Engine) ImageInspect(ctx context.Context, ref Ref) (Image, error) {
 	return out, nil
 }
 
-// listTries is how often images are listed at most: podman 4.3 fails with "image not known" when one of them
-// vanishes meanwhile.
-const listTries = 3
-
 // ImageList lists the images that carry a label: "key" or "key=value". Env, User,
 // StopSignal and Layers are not filled in: the engines do not list them.
 func (e *Engine) ImageList(ctx context.Context, label string) ([]Image, error) {
-	list := func() (client.ImageListResult, error) {
+	res, err := PastRemovedImages(ctx, func() (client.ImageListResult, error) {
 		return e.api.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", label)})
-	}
-	res, err := list()
-	for try := 1; try < listTries && err != nil && strings.Contains(err.Error(), "image not known"); try++ {
-		res, err = list()
-	}
+	})
 	if err != nil {
 		return nil, apiError(ctx, "list images with label", label, err)
 	}

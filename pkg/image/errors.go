@@ -31,7 +31,11 @@ func (e *BuildError) Error() string {
 	}
 	var failed *runner.ExitError
 	if e.Step.Text != "" && errors.As(e.Err, &failed) && !errors.Is(e.Err, context.Canceled) {
-		return fmt.Sprintf("%sexit status %d", text, failed.Code) // the command line is long, and in the log
+		text += fmt.Sprintf("exit status %d", failed.Code)                      // the command line is long, and in the log
+		if n := len(e.Tail); n > 0 && !strings.HasPrefix(e.Step.Text, "RUN ") { // what was printed is the builder's verdict
+			text += ": " + strings.TrimPrefix(e.Tail[n-1], "Error: ")
+		}
+		return text
 	}
 	return text + e.Err.Error()
 }
