@@ -6,6 +6,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// ExplainState explains what the server has said to another program, such as Liquibase.
+func (t Target) ExplainState(state, message string) *ConnectError {
+	return t.explainSQL(&pgconn.PgError{Code: state, Message: message})
+}
+
 // explainSQL explains what the server itself said, by its SQLSTATE (PostgreSQL manual, appendix A).
 func (t Target) explainSQL(pg *pgconn.PgError) *ConnectError {
 	say := func(kind Kind, reason, remedy string) *ConnectError {

@@ -8,6 +8,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/poststack/poststack/pkg/database"
 )
 
 // run is one run of Liquibase: what it was told, and what it has reported so far.
@@ -155,6 +157,9 @@ func (p *run) failure(out Output) *Error {
 		}
 	case Connection:
 		failed.Hint = "Check the connection with: mage verify:db"
+	}
+	if told := p.m.Target.ExplainState(e.SQLState, e.Cause); e.ID == "" && told.Kind != database.Other {
+		failed.Cause, failed.Hint = told.Reason, told.Remedy // what is wrong is the server, and no changeset
 	}
 	return failed
 }

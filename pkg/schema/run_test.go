@@ -100,7 +100,7 @@ func TestRunFails(t *testing.T) {
 			"",
 		},
 		"no database": {
-			recorded{"database", failed, nil}, schema.Connection, `FATAL: database "nodb" does not exist`, "verify:db",
+			recorded{"database", failed, nil}, schema.Connection, `the server has no database "" (SQLSTATE 3D000)`, "create it",
 		},
 		"a lock": {
 			recorded{"lock", failed, nil},

@@ -8,12 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/schema"
+	"github.com/poststack/poststack/pkg/secret"
 )
 
 func schemaLocks() []schemaTest {
@@ -22,6 +25,7 @@ func schemaLocks() []schemaTest {
 		{name: "a living migration is waited for", run: livingMigration},
 		{name: "a living Liquibase of someone else keeps its lock", run: foreignLiquibase},
 		{name: "a pooler in transaction mode is refused", run: pooled},
+		{name: "a standby is refused", run: standby},
 		{name: "a migration that is killed leaves nothing", run: killed},
 		{name: "a migration that is cancelled leaves nothing", run: cancelled},
 	}
@@ -160,6 +164,34 @@ func pooled(t *testing.T, s *site) {
 		assert.Contains(t, failed.Hint, "pool_mode=session")
 	}
 	assert.Equal(t, before, x.snapshot())
+}
+
+// standby is a server that follows another one, and only reads: changes are refused, and how it stands is told.
+func standby(t *testing.T, s *site) {
+	p := newPostgres(t, s.engine)
+	at := func(conn *pgx.Conn) *trial {
+		x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))},
+			func(o *schema.Options) {
+				o.Target = database.Target{
+					Host: "127.0.0.1", Port: p.port(), User: "app", Database: "app", Password: secret.Value(p.password),
+					SSLMode: "disable",
+				}
+			})
+		x.conn = conn
+		return x
+	}
+	at(p.start()).update()
+	p.inside("sh", "-c", `touch "$PGDATA/standby.signal"`)
+	x := at(p.start())
+	require.Equal(t, []string{"true"}, x.column("select pg_is_in_recovery()::text"))
+	assert.Empty(t, x.update().Applied, "there is nothing to change")
+	x.write("parts/002.sql", sql(set("2", "create table b (id int);")))
+	failed := x.fails()
+	assert.Contains(t, failed.Error(), "the server takes no changes")
+	assert.Contains(t, failed.Hint, "use the primary server")
+	state, err := x.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, schema.Outdated, state.Kind)
 }
 
 // slow is a changelog whose second changeset takes long.

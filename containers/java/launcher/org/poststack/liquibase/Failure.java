@@ -55,7 +55,7 @@ final class Failure {
       locate(event, sql);
       return event;
     }
-    if (find(thrown, LockException.class) != null || thrown instanceof Session.BusyException) {
+    if (find(thrown, LockException.class) != null && sql == null || thrown instanceof Session.BusyException) {
       return plain("lock", last(thrown));
     }
     if (sql != null) {
