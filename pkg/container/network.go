@@ -16,7 +16,10 @@ func (s Service) prepareNetwork(ctx context.Context, e Engine, o engine.NetworkO
 	}
 	found, err := e.NetworkInspect(ctx, name)
 	if errors.Is(err, engine.ErrNotFound) {
-		return e.NetworkCreate(ctx, name, o)
+		if err := e.NetworkCreate(ctx, name, o); !errors.Is(err, engine.ErrConflict) {
+			return err
+		}
+		found, err = e.NetworkInspect(ctx, name) // somebody else was first
 	}
 	if err == nil {
 		err = s.Owner.Check("network", name, found.Labels)

@@ -117,17 +117,30 @@ func TestEnsure_of_an_earlier_release(t *testing.T) {
 // TestEnsure_somebody_was_first is two owners who make their stacks at once: the engines make no second volume.
 func TestEnsure_somebody_was_first(t *testing.T) {
 	t.Parallel()
-	e := newEngine()
-	e.OnCall = func(method, name string) error {
-		if method != "VolumeCreate" {
-			return nil
-		}
-		e.OnCall = nil
-		return e.VolumeCreate(context.Background(), name, container.Owner{Stack: "s", ID: "THEIRS"}.Labels("postgres"))
+	theirs := container.Owner{Stack: "s", ID: "THEIRS"}.Labels("postgres")
+	for at, first := range map[string]func(e *enginetest.Fake, name string) error{
+		"VolumeCreate": func(e *enginetest.Fake, name string) error {
+			return e.VolumeCreate(context.Background(), name, theirs)
+		},
+		"NetworkCreate": func(e *enginetest.Fake, name string) error {
+			return e.NetworkCreate(context.Background(), name, engine.NetworkOptions{Labels: theirs})
+		},
+	} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			e := newEngine()
+			e.OnCall = func(method, name string) error {
+				if method != at {
+					return nil
+				}
+				e.OnCall = nil
+				return first(e, name)
+			}
+			_, _, err := ensureFound(t.Context(), e, service())
+			require.ErrorAs(t, err, new(*container.ForeignError))
+			assert.Zero(t, called(e, "ContainerCreate"))
+		})
 	}
-	_, _, err := ensureFound(t.Context(), e, service())
-	require.ErrorAs(t, err, new(*container.ForeignError))
-	assert.Zero(t, called(e, "ContainerCreate"))
 }
 
 func TestEnsure_container_with_a_fault(t *testing.T) {

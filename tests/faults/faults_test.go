@@ -32,6 +32,7 @@ func faults() []fault {
 		fault{"eight set-ups of a new stack at once", 1, 3, func(x *trial) { x.atOnce(8) }},
 		fault{"the one of four set-ups that works is killed", 1, 10, (*trial).holderKilled},
 		fault{"two checkouts are set up at once", 1, 3, (*trial).twoCheckouts},
+		fault{"two users set up one stack at once", 1, 10, (*trial).twoUsers},
 		fault{"the disk of the logs is full", 1, 3, (*trial).logsFull},
 		fault{"the disk of the state directory is full", 1, 3, (*trial).stateFull},
 		fault{"the disk of the cache is full", 1, 3, (*trial).cacheFull},

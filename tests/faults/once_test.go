@@ -71,6 +71,37 @@ func (x *trial) twoCheckouts() {
 	x.keeps(before)
 }
 
+// twoUsers sets up a new stack as two users with state directories of their own: it is the one's, and the other is
+// told.
+func (x *trial) twoUsers() {
+	before := x.state(x.T)
+	one := x.bare.With("POSTSTACK_STACK=" + x.name + "-users")
+	users := []*checkout.Checkout{one, one.With("POSTSTACK_STATE_DIR=" + x.TempDir())}
+	x.Cleanup(func() {
+		for _, c := range users {
+			_ = c.Compiled(nil, "reset", "-yes").Run() // the other has nothing to reset, and is told so
+		}
+	})
+	var runs []*checkout.Run
+	for _, c := range users {
+		runs = append(runs, checkout.Begin(x.T, c.Compiled(nil, "setup"), false))
+	}
+	var owners []*checkout.Checkout
+	for i, r := range runs {
+		if r.Wait(x.T) == 0 {
+			owners = append(owners, users[i])
+			continue
+		}
+		assert.Contains(x, r.Output(), "of another owner")
+	}
+	if len(owners) != 1 {
+		x.help("%d of two users have the stack:\n%s\n%s", len(owners), runs[0].Output(), runs[1].Output())
+		return
+	}
+	x.goesOn(owners[0], "setup")
+	x.keeps(before)
+}
+
 // atOnce sets a new stack up several times at once: one works, the others wait, say for whom, and find nothing to do.
 func (x *trial) atOnce(n int) {
 	first := x.bare.With("POSTSTACK_STACK=" + x.name + "-once")
