@@ -6,7 +6,10 @@ set -Eeuo pipefail
 # fails LOG: says why the server ended, and how far the archive goes.
 fails() {
   grep -oE '(last completed transaction was at|FATAL:|PANIC:) .*' "$1" >&2 || cat "$1" >&2
-  ! grep -q 'recovery ended before' "$1" || echo "(the archive has no commit after that time: name an earlier one)" >&2
+  ! grep -q 'recovery ended before' "$1" ||
+    echo "(no commit after that time follows this base backup: name an earlier one, or one after the next base backup)" >&2
+  ! grep -q 'before consistent recovery point' "$1" ||
+    echo "(the base backup was being made until then: name a later time)" >&2
 }
 
 main() {

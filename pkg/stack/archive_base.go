@@ -16,8 +16,12 @@ type baseBackup struct {
 	Label string `json:"label"`
 	Type  string `json:"type"` // "full", or "diff"
 	Time  struct {
-		Stop int64 `json:"stop"`
+		Stop int64 `json:"stop"` // in seconds, cut off
 	} `json:"timestamp"`
+	Database struct {
+		ID int `json:"id"`
+	} `json:"database"`
+	major string // of PostgreSQL
 }
 
 func (b baseBackup) stop() time.Time { return time.Unix(b.Time.Stop, 0) }
@@ -26,7 +30,11 @@ func (b baseBackup) stop() time.Time { return time.Unix(b.Time.Stop, 0) }
 func (a archived) bases(ctx context.Context, id engine.ContainerID) ([]baseBackup, error) {
 	res, err := a.run(ctx, id, "--output=json", "info")
 	var stanzas []struct {
-		Backup []baseBackup `json:"backup"`
+		Backup    []baseBackup `json:"backup"`
+		Databases []struct {
+			ID      int    `json:"id"`
+			Version string `json:"version"`
+		} `json:"db"`
 		Status struct {
 			Code int `json:"code"`
 		} `json:"status"`
@@ -41,7 +49,15 @@ func (a archived) bases(ctx context.Context, id engine.ContainerID) ([]baseBacku
 	if len(stanzas) != 1 || stanzas[0].Status.Code != fine && stanzas[0].Status.Code != noBackup {
 		return nil, fmt.Errorf("list base backups: %s has none of %s", a.Config.Database.Archive, a.stanza())
 	}
-	return stanzas[0].Backup, nil
+	list := stanzas[0].Backup
+	for i := range list {
+		for _, d := range stanzas[0].Databases {
+			if d.ID == list[i].Database.ID {
+				list[i].major = d.Version
+			}
+		}
+	}
+	return list, nil
 }
 
 // fullEvery is how old a full base backup gets before another one is made: what is between holds the differences.

@@ -59,17 +59,30 @@ func (r *recovering) chooseBase(ctx context.Context, t *trial) error {
 		if err != nil {
 			return fmt.Errorf("%w; nothing was changed", err)
 		}
+		img, err := r.engine.ImageInspect(ctx, t.image)
+		if err != nil {
+			return err
+		}
+		major, err := r.majorOf(ctx, r.engine, img.ID)
+		if err != nil {
+			return err
+		}
+		var base baseBackup
 		for _, b := range bases {
 			if b.stop().Before(r.data.Time) {
-				r.data.Base = b.Label
+				base = b
 			}
 		}
+		r.data.Base = base.Label
 		switch {
 		case len(bases) == 0:
 			return badUsage("the archive has no base backup yet: mage db:backup -base makes one; nothing was changed")
 		case r.data.Base == "":
 			return badUsage("%s is before the oldest base backup, which is of %s; nothing was changed",
 				r.data.Time.Format(time.RFC3339), bases[0].stop().Format(time.RFC3339))
+		case base.major != major:
+			return badUsage("what the archive has of %s is of PostgreSQL %s, which %s, the image's, cannot read; "+
+				"nothing was changed", r.data.Time.Format(time.RFC3339), base.major, major)
 		}
 		return nil
 	})

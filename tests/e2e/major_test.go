@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/url"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -28,7 +29,9 @@ func TestAnotherMajor(t *testing.T) {
 			backedUp: &backedUp{Checkout: checkout.New(t, kind), engine: enginetest.Open(t, kind)},
 			usual:    []string{"POSTSTACK_DEBIAN_SUITE=" + string(usualSuite)},
 		}
-		m.Write(t, "poststack.yaml", func(string) string { return "services: [nginx]\n" })
+		archive := filepath.Join(t.TempDir(), "archive")
+		m.Write(t, "poststack.yaml",
+			func(string) string { return "services: [nginx]\ndatabase: {archive: " + archive + "}\n" })
 		m.OK(t, "install")
 		require.Zero(t, m.Mage(t, m.usual, "setup").Code)
 		m.name = "poststack-" + m.Stack(t)
@@ -50,7 +53,8 @@ func TestAnotherMajor(t *testing.T) {
 			t.Run("all comes along", m.upgraded) &&
 			t.Run("it goes back", m.back) &&
 			t.Run("the former volume goes when it is told to", m.again) &&
-			t.Run("a backup of the former major is restored", m.restoredBackup)
+			t.Run("a backup of the former major is restored", m.restoredBackup) &&
+			t.Run("the archive leads to moments of this major alone", m.recovered)
 	})
 }
 
@@ -58,6 +62,7 @@ func TestAnotherMajor(t *testing.T) {
 type majors struct {
 	*backedUp
 	usual []string // environment with the former suite
+	early string   // a moment of the former major, of which the archive has a base backup
 }
 
 func (m *majors) exec(t *testing.T, sql string) {
@@ -84,7 +89,8 @@ func (m *majors) reader(t *testing.T) *pgx.Conn {
 }
 
 func (m *majors) refused(t *testing.T) {
-	m.file = document[stack.BackupData](t, m.Mage(t, append(asked(), m.usual...), "db:backup")).File
+	m.file = document[stack.BackupData](t, m.Mage(t, append(asked(), m.usual...), "db:backup", "-base")).File
+	m.early = now()
 	conn := connect(t, m.URL(t))
 	r := m.Mage(t, nil, "db:start")
 	assert.Equal(t, 5, r.Code)
@@ -218,4 +224,16 @@ func (m *majors) restoredBackup(t *testing.T) {
 	m.complete(t)
 	assert.Equal(t, "unchanged", outcome(m.OK(t, "schema:update"), "schema:update"))
 	assert.Len(t, m.volumes(t), 1)
+}
+
+// recovered goes to a moment of the former major, which is refused, and to one of this.
+func (m *majors) recovered(t *testing.T) {
+	p := &recovered{*m.backedUp}
+	p.refuses(t, m.early, "is of PostgreSQL 15, which 17")
+	p.write(t, "create table kept (what text)", "insert into kept values ('A')")
+	between := p.moment(t)
+	p.write(t, "insert into kept values ('B')")
+	p.OK(t, "db:pitr", between, "-yes")
+	assert.Equal(t, "A", p.kept(t))
+	assert.Equal(t, "17", m.server(t))
 }
