@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/poststack/poststack/pkg/engine"
 )
 
@@ -14,13 +16,7 @@ func (s Service) prepareNetwork(ctx context.Context, e Engine, o engine.NetworkO
 	if name == "" {
 		return nil
 	}
-	found, err := e.NetworkInspect(ctx, name)
-	if errors.Is(err, engine.ErrNotFound) {
-		if err := e.NetworkCreate(ctx, name, o); !errors.Is(err, engine.ErrConflict) {
-			return err
-		}
-		found, err = e.NetworkInspect(ctx, name) // somebody else was first
-	}
+	found, err := haveNetwork(ctx, e, name, o)
 	if err == nil {
 		err = s.Owner.Check("network", name, found.Labels)
 	}
@@ -31,6 +27,38 @@ func (s Service) prepareNetwork(ctx context.Context, e Engine, o engine.NetworkO
 		return fmt.Errorf("give network %q addresses of IPv6: %w", name, err)
 	}
 	return e.NetworkCreate(ctx, name, o)
+}
+
+// checkNetwork refuses to use a foreign network, before anything is made.
+func (s Service) checkNetwork(ctx context.Context, e Engine) error {
+	if s.Spec.Network == "" {
+		return nil
+	}
+	found, err := e.NetworkInspect(ctx, s.Spec.Network)
+	if errors.Is(err, engine.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = s.Owner.Check("network", s.Spec.Network, found.Labels)
+	}
+	return err
+}
+
+// haveNetwork makes a network where there is none, and says what there is. Of two that make one at once, both may have
+// to try again.
+func haveNetwork(ctx context.Context, e Engine, name string, o engine.NetworkOptions) (engine.Network, error) {
+	const tries = 5
+	return backoff.Retry(ctx, func() (engine.Network, error) {
+		found, err := e.NetworkInspect(ctx, name)
+		if errors.Is(err, engine.ErrNotFound) {
+			found = engine.Network{Name: name, Labels: o.Labels, IPv6: o.IPv6}
+			err = e.NetworkCreate(ctx, name, o)
+		}
+		if err != nil && !errors.Is(err, engine.ErrConflict) {
+			err = backoff.Permanent(err)
+		}
+		return found, err
+	}, backoff.WithMaxTries(tries))
 }
 
 // networkLacks tells whether the network has to be made anew. One that cannot be asked for is looked at later.

@@ -192,10 +192,11 @@ func launch(ctx context.Context, e Engine, s Service) (engine.Container, error) 
 // cleanupTime is how long removing something may take after the work itself was cancelled.
 const cleanupTime = 15 * time.Second
 
-// prepare makes the network and the volumes of the service, and refuses to use foreign ones.
+// prepare makes the volumes and the network of the service, and refuses to use foreign ones. The volumes come first: of
+// two owners who make the same stack at once, the engine lets one have them, while both may make a network.
 func prepare(ctx context.Context, e Engine, s Service) error {
 	labels := s.Owner.Labels(s.Role)
-	if err := s.prepareNetwork(ctx, e, engine.NetworkOptions{Labels: labels, IPv6: s.IPv6}); err != nil {
+	if err := s.checkNetwork(ctx, e); err != nil {
 		return err
 	}
 	for _, m := range s.Spec.Mounts {
@@ -206,7 +207,7 @@ func prepare(ctx context.Context, e Engine, s Service) error {
 			return err
 		}
 	}
-	return nil
+	return s.prepareNetwork(ctx, e, engine.NetworkOptions{Labels: labels, IPv6: s.IPv6})
 }
 
 // prepareVolume makes a volume. Its owner is asked for afterwards, too: the engines make nothing where somebody else

@@ -5,8 +5,11 @@ import (
 	"io"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +27,7 @@ func (s *suite) networkCases() []testCase {
 		{"a host port that a process holds is ErrPortInUse, and free again later", s.heldPort},
 		{"a host port that another container holds is ErrPortInUse", s.takenPort},
 		{"rules of the firewall that a container has left lead nobody astray", s.leftRules},
+		{"of networks of one name that are made at once there is one at most", s.networksAtOnce},
 		{"containers of a network find each other by name and alias", s.names},
 		{"a container on the host's network reaches the host's loopback", s.hostNetwork},
 		{"a container on another's network reaches its loopback", s.networkOf},
@@ -37,6 +41,31 @@ func (s *suite) networkCases() []testCase {
 			_, err = s.ContainerCreate(ctx, spec)
 			require.Error(t, err)
 		}},
+	}
+}
+
+func (s *suite) networksAtOnce(ctx context.Context, t *testing.T) {
+	for range 5 {
+		name := s.fresh()
+		var made atomic.Int32
+		var wait sync.WaitGroup
+		for range 2 {
+			wait.Go(func() {
+				err := s.NetworkCreate(ctx, name, engine.NetworkOptions{Labels: s.labels})
+				if err == nil {
+					made.Add(1)
+					return
+				}
+				assert.ErrorIs(t, err, engine.ErrConflict)
+			})
+		}
+		wait.Wait()
+		list, err := s.NetworkList(ctx, s.labels)
+		require.NoError(t, err)
+		list = slices.DeleteFunc(list, func(n engine.Network) bool { return n.Name != name })
+		assert.Len(t, list, int(made.Load()))
+		assert.LessOrEqual(t, len(list), 1)
+		require.NoError(t, s.NetworkRemove(ctx, name))
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ import (
 )
 
 // NetworkCreate makes a bridge network on which containers find each other by name and alias. A name that
-// is taken is [ErrConflict]: docker itself would make a second network of that name.
+// is taken, also at the same moment, is [ErrConflict]: docker itself would make a second network of that name.
 func (e *Engine) NetworkCreate(ctx context.Context, name string, o NetworkOptions) error {
 	if _, err := e.NetworkInspect(ctx, name); err == nil {
 		return fmt.Errorf("create network %q: %w", name, ErrConflict)
@@ -25,8 +26,33 @@ func (e *Engine) NetworkCreate(ctx context.Context, name string, o NetworkOption
 	if o.IPv6 {
 		options.EnableIPv6 = &o.IPv6
 	}
-	_, err := AskAgain(ctx, func() (client.NetworkCreateResult, error) { return e.api.NetworkCreate(ctx, name, options) })
-	return apiError(ctx, "create network", name, err)
+	made, err := AskAgain(ctx,
+		func() (client.NetworkCreateResult, error) { return e.api.NetworkCreate(ctx, name, options) })
+	if err != nil || e.info.Kind == Podman {
+		return apiError(ctx, "create network", name, err)
+	}
+	return e.takeBackSecond(ctx, name, made.ID)
+}
+
+// takeBackSecond removes a network that docker has just made where there is another one of its name, which somebody
+// has made at the same moment: no container could use either.
+func (e *Engine) takeBackSecond(ctx context.Context, name, id string) error {
+	res, err := e.api.NetworkList(ctx, client.NetworkListOptions{Filters: client.Filters{}.Add("name", name)})
+	if err != nil {
+		return apiError(ctx, "list networks named", name, err)
+	}
+	same := 0
+	for _, n := range res.Items { // the filter also finds what the name is a part of
+		if n.Name == name {
+			same++
+		}
+	}
+	if same < 2 {
+		return nil
+	}
+	_, err = e.api.NetworkRemove(ctx, id, client.NetworkRemoveOptions{})
+	return errors.Join(fmt.Errorf("create network %q: %w", name, ErrConflict),
+		unlessAbsent(apiError(ctx, "remove network", id, err)))
 }
 
 // NetworkInspect describes a network. An unknown one is [ErrNotFound].
