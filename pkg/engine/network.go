@@ -55,9 +55,13 @@ func (e *Engine) takeBackSecond(ctx context.Context, name, id string) error {
 		unlessAbsent(apiError(ctx, "remove network", id, err)))
 }
 
-// NetworkInspect describes a network. An unknown one is [ErrNotFound].
+// NetworkInspect describes a network. An unknown one is [ErrNotFound], and two that docker has at the moment are
+// [ErrConflict].
 func (e *Engine) NetworkInspect(ctx context.Context, name string) (Network, error) {
 	res, err := e.api.NetworkInspect(ctx, name, client.NetworkInspectOptions{})
+	if err != nil && strings.Contains(err.Error(), "is ambiguous") {
+		return Network{}, fmt.Errorf("inspect network %q: %w: %w", name, ErrConflict, err)
+	}
 	if err == nil && res.Network.Name != name {
 		// Both engines also find a network by the beginning of its ID.
 		return Network{}, fmt.Errorf("inspect network %q: %w", name, ErrNotFound)
