@@ -30,14 +30,17 @@ func (e *BuildError) Error() string {
 		text += stepName(e.Step) + ": "
 	}
 	var failed *runner.ExitError
-	if e.Step.Text != "" && errors.As(e.Err, &failed) && !errors.Is(e.Err, context.Canceled) {
-		text += fmt.Sprintf("exit status %d", failed.Code)                      // the command line is long, and in the log
-		if n := len(e.Tail); n > 0 && !strings.HasPrefix(e.Step.Text, "RUN ") { // what was printed is the builder's verdict
-			text += ": " + strings.TrimPrefix(e.Tail[n-1], "Error: ")
-		}
-		return text
+	if e.Step.Text == "" || !errors.As(e.Err, &failed) || errors.Is(e.Err, context.Canceled) {
+		return text + e.Err.Error()
 	}
-	return text + e.Err.Error()
+	if failed.Code < 0 {
+		return text + "the builder was killed"
+	}
+	text += fmt.Sprintf("exit status %d", failed.Code) // the command line is long, and in the log
+	if n := len(e.Tail); n > 0 && !strings.HasPrefix(e.Step.Text, "RUN ") {
+		text += ": " + strings.TrimPrefix(e.Tail[n-1], "Error: ") // what was printed is the builder's verdict
+	}
+	return text
 }
 
 // Details are the last lines that the failed step printed.
