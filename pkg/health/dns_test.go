@@ -10,7 +10,8 @@ import (
 	"github.com/poststack/poststack/pkg/health"
 )
 
-// nameServer has the zone good.example over both protocols, half.example over UDP alone, and refuses all others.
+// nameServer has the zone good.example over both protocols, half.example over UDP alone, and refuses all others. Of
+// busy.example it gives no answer over UDP but that it is cut off.
 func nameServer(t *testing.T) (udp, tcp string) {
 	t.Helper()
 	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -21,11 +22,14 @@ func nameServer(t *testing.T) (udp, tcp string) {
 		return func(w dns.ResponseWriter, asked *dns.Msg) {
 			m := new(dns.Msg).SetReply(asked)
 			name := asked.Question[0].Name
-			if name == "good.example." || name == "half.example." && !overTCP {
+			switch {
+			case name == "busy.example." && !overTCP:
+				m.Truncated = true
+			case name == "good.example.", name == "busy.example.", name == "half.example." && !overTCP:
 				m.Answer = []dns.RR{&dns.SOA{
 					Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeSOA, Class: dns.ClassINET}, Ns: "localhost.", Mbox: "a.b.",
 				}}
-			} else {
+			default:
 				m.Rcode = dns.RcodeRefused
 			}
 			_ = w.WriteMsg(m)
@@ -45,6 +49,7 @@ func TestDNS(t *testing.T) {
 	t.Parallel()
 	udp, tcp := nameServer(t)
 	require.NoError(t, health.DNS(udp, tcp, "good.example").Probe(t.Context()))
+	require.NoError(t, health.DNS(udp, tcp, "busy.example").Probe(t.Context()))
 	require.EqualError(t, health.DNS(udp, tcp, "half.example").Probe(t.Context()),
 		"there is no SOA record of half.example over tcp: REFUSED")
 	require.ErrorContains(t, health.DNS(udp, tcp, "other.example").Probe(t.Context()), "no SOA record of other.example")

@@ -61,7 +61,7 @@ func HTTP(url string, client *http.Client) Prober {
 }
 
 // DNS asks the name server at two addresses, of UDP and of TCP, for the SOA record of a zone. An answer over UDP that
-// is lost counts as none.
+// is lost counts as none, and one that is cut off as one: a server that limits its answers sends who asks to TCP so.
 func DNS(udp, tcp, zone string) Prober {
 	return prober{"DNS " + udp, func(ctx context.Context) error {
 		for network, address := range map[string]string{"udp": udp, "tcp": tcp} {
@@ -71,7 +71,7 @@ func DNS(udp, tcp, zone string) Prober {
 			if err != nil {
 				return err
 			}
-			if len(answer.Answer) == 0 {
+			if len(answer.Answer) == 0 && (network == "tcp" || !answer.Truncated) {
 				return fmt.Errorf("there is no SOA record of %s over %s: %s", zone, network, dns.RcodeToString[answer.Rcode])
 			}
 		}
