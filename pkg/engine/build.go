@@ -36,9 +36,12 @@ func (e *Engine) Build(ctx context.Context, spec BuildSpec) (BuildOutput, error)
 	if err := e.haveBases(ctx, bases(file, spec.Args)); err != nil {
 		return BuildOutput{}, fmt.Errorf("build image %q: %w", name, err)
 	}
-	out, err := PastRemovedImages(ctx, func() (BuildOutput, error) {
-		return (&build{engine: e, spec: spec, file: file}).run(ctx)
-	})
+	run := func() (BuildOutput, error) { return (&build{engine: e, spec: spec, file: file}).run(ctx) }
+	out, err := PastRemovedImages(ctx, run)
+	if err != nil && imageVanished(err) && ctx.Err() == nil {
+		spec.NoCache = true // others go on removing images: then no step is looked for among them
+		out, err = run()
+	}
 	if ctx.Err() != nil {
 		return BuildOutput{}, apiError(ctx, "build image", name, ctx.Err())
 	}

@@ -78,7 +78,7 @@ func (s *suite) removedMeanwhile(ctx context.Context, t *testing.T) {
 		}
 		others <- err
 	}()
-	for n := range 3 {
+	for n := range 2 {
 		spec := s.build(t, "meanwhile", fmt.Sprintf("ENV N=%d", n), "COPY marker /a", "COPY marker /b", "COPY marker /c")
 		_, err := s.Build(ctx, spec)
 		assert.NoError(t, err)

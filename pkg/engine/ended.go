@@ -16,16 +16,11 @@ func EndedMeanwhile(err error) bool {
 		strings.Contains(err.Error(), "no such network interface"))
 }
 
-// PastRemovedImages asks podman something for which it reads every image that it has, and a few times again where one
-// of them was removed meanwhile: it then fails to list images, and to look for a build's steps among them. Source:
+// PastRemovedImages asks podman something for which it reads every image that it has, and for five seconds again where
+// one of them was removed meanwhile: it then fails to list images, and to look for a build's steps among them. Source:
 // imagebuildah/stage_executor.go, intermediateImageExists, of buildah 1.28, measured with podman 4.3.1.
 func PastRemovedImages[T any](ctx context.Context, ask func() (T, error)) (T, error) {
-	const tries = 5
-	answer, err := ask()
-	for try := 1; try < tries && err != nil && ctx.Err() == nil && imageVanished(err); try++ {
-		answer, err = ask()
-	}
-	return answer, err
+	return again(ctx, ask, imageVanished, 5*time.Second)
 }
 
 func imageVanished(err error) bool {
@@ -34,11 +29,18 @@ func imageVanished(err error) bool {
 
 // AskAgain asks podman, and for a second again where something has [EndedMeanwhile].
 func AskAgain[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	return again(ctx, ask, EndedMeanwhile, time.Second)
+}
+
+// again asks until the failure is none that passes, for that long at most.
+func again[T any](
+	ctx context.Context, ask func() (T, error), passes func(error) bool, most time.Duration,
+) (T, error) {
 	return backoff.Retry(ctx, func() (T, error) {
 		answer, err := ask()
-		if err != nil && !EndedMeanwhile(err) {
+		if err != nil && !passes(err) {
 			err = backoff.Permanent(err)
 		}
 		return answer, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(20*time.Millisecond)), backoff.WithMaxElapsedTime(time.Second))
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(20*time.Millisecond)), backoff.WithMaxElapsedTime(most))
 }

@@ -16,9 +16,8 @@ func TestPastRemovedImages(t *testing.T) {
 	gone := &engine.BuildError{Step: engine.Step{Number: 6, Text: "COPY a /"}, Tail: []string{
 		"Error: checking if cached image exists from a previous build: getting top layer info: layer not known",
 	}}
-	n := 0
 	times := func(failures int, err error) func() (int, error) {
-		n = 0
+		n := 0
 		return func() (int, error) {
 			if n++; n <= failures {
 				return 0, err
@@ -26,12 +25,9 @@ func TestPastRemovedImages(t *testing.T) {
 			return n, nil
 		}
 	}
-	answer, err := engine.PastRemovedImages(t.Context(), times(3, gone))
+	answer, err := engine.PastRemovedImages(t.Context(), times(20, gone))
 	require.NoError(t, err)
-	assert.Equal(t, 4, answer)
-	_, err = engine.PastRemovedImages(t.Context(), times(100, gone))
-	require.ErrorIs(t, err, gone)
-	assert.Equal(t, 5, n)
+	assert.Equal(t, 21, answer)
 	_, err = engine.PastRemovedImages(t.Context(), times(1, engine.ErrNotFound))
 	require.ErrorIs(t, err, engine.ErrNotFound, "any other failure")
 }
