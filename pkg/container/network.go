@@ -16,10 +16,7 @@ func (s Service) prepareNetwork(ctx context.Context, e Engine, o engine.NetworkO
 	if name == "" {
 		return nil
 	}
-	found, err := haveNetwork(ctx, e, name, o)
-	if err == nil {
-		err = s.Owner.Check("network", name, found.Labels)
-	}
+	found, err := s.haveNetwork(ctx, e, o)
 	if err != nil || found.IPv6 || !o.IPv6 {
 		return err
 	}
@@ -29,30 +26,37 @@ func (s Service) prepareNetwork(ctx context.Context, e Engine, o engine.NetworkO
 	return e.NetworkCreate(ctx, name, o)
 }
 
-// checkNetwork refuses to use a foreign network, before anything is made.
+// checkNetwork refuses to use a foreign network, before anything is made. One that somebody makes at this moment is
+// looked at when ours is made.
 func (s Service) checkNetwork(ctx context.Context, e Engine) error {
 	if s.Spec.Network == "" {
 		return nil
 	}
-	found, err := e.NetworkInspect(ctx, s.Spec.Network)
-	if errors.Is(err, engine.ErrNotFound) {
+	_, err := s.ownNetwork(ctx, e)
+	if errors.Is(err, engine.ErrNotFound) || errors.Is(err, engine.ErrConflict) {
 		return nil
-	}
-	if err == nil {
-		err = s.Owner.Check("network", s.Spec.Network, found.Labels)
 	}
 	return err
 }
 
-// haveNetwork makes a network where there is none, and says what there is. Of two that make one at once, both may have
-// to try again.
-func haveNetwork(ctx context.Context, e Engine, name string, o engine.NetworkOptions) (engine.Network, error) {
+// ownNetwork is the service's network, if it is not a foreign one.
+func (s Service) ownNetwork(ctx context.Context, e Engine) (engine.Network, error) {
+	found, err := e.NetworkInspect(ctx, s.Spec.Network)
+	if err == nil {
+		err = s.Owner.Check("network", s.Spec.Network, found.Labels)
+	}
+	return found, err
+}
+
+// haveNetwork makes the network where there is none, and says what there is. Of two that make one at once, both may
+// have to try again.
+func (s Service) haveNetwork(ctx context.Context, e Engine, o engine.NetworkOptions) (engine.Network, error) {
 	const tries = 5
 	return backoff.Retry(ctx, func() (engine.Network, error) {
-		found, err := e.NetworkInspect(ctx, name)
+		found, err := s.ownNetwork(ctx, e)
 		if errors.Is(err, engine.ErrNotFound) {
-			found = engine.Network{Name: name, Labels: o.Labels, IPv6: o.IPv6}
-			err = e.NetworkCreate(ctx, name, o)
+			found = engine.Network{Name: s.Spec.Network, Labels: o.Labels, IPv6: o.IPv6}
+			err = e.NetworkCreate(ctx, s.Spec.Network, o)
 		}
 		if err != nil && !errors.Is(err, engine.ErrConflict) {
 			err = backoff.Permanent(err)

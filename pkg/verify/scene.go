@@ -129,9 +129,9 @@ func (s *scene) serve(ctx context.Context, env map[string]string) error {
 	if s.Image.Service != nil {
 		run = *s.Image.Service
 	}
+	tcp, udp := s.ports()
 	spec := container.DisposableSpec{
-		Command: declared.Command, Env: map[string]string{}, Ports: s.ports(false), UDP: s.ports(true),
-		Network: s.name, Locked: s.locked,
+		Command: declared.Command, Env: map[string]string{}, Ports: tcp, UDP: udp, Network: s.name, Locked: s.locked,
 		Volumes: map[string]string{}, ReadOnly: run.ReadOnly, Groups: run.Groups, Confinement: s.Image.Service.Confinement(),
 	}
 	maps.Copy(spec.Env, run.Environment)
@@ -172,17 +172,18 @@ func (s *scene) start(ctx context.Context, spec container.DisposableSpec) error 
 	return nil
 }
 
-// ports are those that health checks ask on, or of them those over UDP, too.
-func (s *scene) ports(udp bool) []uint16 {
-	var ports []uint16
-	seen := map[uint16]bool{0: true}
+// ports are those that health checks ask on: all of them over TCP, and some over UDP, too.
+func (s *scene) ports() (tcp, udp []uint16) {
 	for _, c := range s.Image.Runtime.Checks {
-		if p := c.Port(); !seen[p] && (!udp || c.DNS != nil) {
-			seen[p] = true
-			ports = append(ports, p)
+		p := c.Port()
+		if p != 0 && !slices.Contains(tcp, p) {
+			tcp = append(tcp, p)
+		}
+		if c.DNS != nil && !slices.Contains(udp, p) {
+			udp = append(udp, p)
 		}
 	}
-	return ports
+	return tcp, udp
 }
 
 // close removes everything, also when ctx has ended.
