@@ -19,7 +19,7 @@ type BenchOptions struct {
 	Peers  bool   // also measure peers that have to be fetched and built first, which takes minutes
 	Curves bool   // also measure how the cost grows with the work
 	Check  bool   // fail when a ratio got worse than the kept one
-	Keep   bool   // keep this result as the one that later runs are held against
+	Keep   bool   // keep this result among those that later runs are held against
 }
 
 // Bench measures Poststack against what people use for the same work, by turns, on each engine under test. It

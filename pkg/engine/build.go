@@ -37,7 +37,7 @@ func (e *Engine) Build(ctx context.Context, spec BuildSpec) (BuildOutput, error)
 		return BuildOutput{}, fmt.Errorf("build image %q: %w", name, err)
 	}
 	run := func() (BuildOutput, error) { return (&build{engine: e, spec: spec, file: file}).run(ctx) }
-	out, err := PastRemovedImages(ctx, run)
+	out, err := pastRemovedImages(ctx, run)
 	if err != nil && imageVanished(err) && ctx.Err() == nil {
 		spec.NoCache = true // others go on removing images: then no step is looked for among them
 		out, err = run()

@@ -16,10 +16,10 @@ func EndedMeanwhile(err error) bool {
 		strings.Contains(err.Error(), "no such network interface"))
 }
 
-// PastRemovedImages asks podman something for which it reads every image that it has, and for five seconds again where
+// pastRemovedImages asks podman something for which it reads every image that it has, and for five seconds again where
 // one of them was removed meanwhile: it then fails to list images, and to look for a build's steps among them. Source:
 // imagebuildah/stage_executor.go, intermediateImageExists, of buildah 1.28, measured with podman 4.3.1.
-func PastRemovedImages[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+func pastRemovedImages[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	return again(ctx, ask, imageVanished, 5*time.Second)
 }
 

@@ -165,3 +165,8 @@ func EndMonitor(ctx context.Context, name string) error {
 
 // Children are the processes that a process has started.
 func Children(parent int) []int { return children(parent) }
+
+// PastRemovedImages is pastRemovedImages.
+func PastRemovedImages[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	return pastRemovedImages(ctx, ask)
+}

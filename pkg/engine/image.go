@@ -33,7 +33,7 @@ func (e *Engine) ImageInspect(ctx context.Context, ref Ref) (Image, error) {
 // ImageList lists the images that carry a label: "key" or "key=value". Env, User,
 // StopSignal and Layers are not filled in: the engines do not list them.
 func (e *Engine) ImageList(ctx context.Context, label string) ([]Image, error) {
-	res, err := PastRemovedImages(ctx, func() (client.ImageListResult, error) {
+	res, err := pastRemovedImages(ctx, func() (client.ImageListResult, error) {
 		return e.api.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", label)})
 	})
 	if err != nil {

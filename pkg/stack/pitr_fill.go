@@ -81,7 +81,7 @@ func (r *recovering) chooseBase(ctx context.Context, t *trial) error {
 			return badUsage("%s is before the oldest base backup, which is of %s; nothing was changed",
 				r.data.Time.Format(time.RFC3339), bases[0].stop().Format(time.RFC3339))
 		case base.major != major:
-			return badUsage("what the archive has of %s is of PostgreSQL %s, which %s, the image's, cannot read; "+
+			return badUsage("the base backup before %s is of PostgreSQL %s, and the image has %s, which cannot read it; "+
 				"nothing was changed", r.data.Time.Format(time.RFC3339), base.major, major)
 		}
 		return nil

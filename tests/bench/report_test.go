@@ -20,9 +20,9 @@ import (
 // report prints the table, writes the result and its chart, tells what got worse, and keeps what is to be kept.
 func report(t *testing.T, r Result, o options) {
 	t.Helper()
-	runs, err := readKept(root())
+	before, err := readKept(root())
 	require.NoError(t, err)
-	kept := runs.all()
+	kept := before.all()
 	require.NoError(t, os.MkdirAll(filepath.Join(root(), filepath.Dir(latestResult)), 0o755))
 	if len(r.Rows) > 0 {
 		show(Header(), r.Table())

@@ -229,7 +229,7 @@ func (m *majors) restoredBackup(t *testing.T) {
 // recovered goes to a moment of the former major, which is refused, and to one of this.
 func (m *majors) recovered(t *testing.T) {
 	p := &recovered{*m.backedUp}
-	p.refuses(t, m.early, "is of PostgreSQL 15, which 17")
+	p.refuses(t, m.early, "is of PostgreSQL 15, and the image has 17, which cannot read it")
 	p.write(t, "create table kept (what text)", "insert into kept values ('A')")
 	between := p.moment(t)
 	p.write(t, "insert into kept values ('B')")
