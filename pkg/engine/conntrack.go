@@ -3,18 +3,13 @@ package engine
 import (
 	"context"
 	"errors"
-	"os"
-	"strings"
 
 	"github.com/moby/moby/client"
 )
 
 // clearWay has nothing from earlier containers stand between a container's published ports and those who call them.
-//
-// Only root may do so, and only where the containers run. Elsewhere there is nothing to clear, as a program forwards
-// the ports of rootless podman, or it is out of reach; docker sees to it itself.
 func (e *Engine) clearWay(ctx context.Context, id ContainerID) error {
-	if e.info.Kind != Podman || e.info.Rootless || os.Geteuid() != 0 || !strings.HasPrefix(e.info.Endpoint, "unix://") {
+	if !e.hasRules() {
 		return nil
 	}
 	res, err := AskAgain(ctx, func() (client.ContainerInspectResult, error) {
@@ -27,11 +22,7 @@ func (e *Engine) clearWay(ctx context.Context, id ContainerID) error {
 	if len(c.Ports) == 0 {
 		return nil
 	}
-	var addresses []string
-	for _, ep := range res.Container.NetworkSettings.Networks {
-		addresses = append(addresses, ep.IPAddress.String(), ep.GlobalIPv6Address.String())
-	}
-	return errors.Join(e.dropLeftRules(ctx, c, addresses), forgetPaths(c, addresses))
+	return errors.Join(e.PortsClear(ctx, c.Ports), forgetPaths(c, addressesOf(res)))
 }
 
 // forgetPaths has the kernel forget where it sends datagrams that come to a container's published ports, unless that is

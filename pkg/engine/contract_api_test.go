@@ -34,6 +34,7 @@ type API interface {
 	ContainerCopyTo(ctx context.Context, id engine.ContainerID, files []engine.File) error
 	ContainerFile(ctx context.Context, id engine.ContainerID, path string) ([]byte, error)
 	ContainerOnPort(ctx context.Context, port uint16) (string, error)
+	PortsClear(ctx context.Context, ports []engine.Port) error
 	VolumeCreate(ctx context.Context, name string, labels map[string]string) error
 	VolumeInspect(ctx context.Context, name string) (engine.Volume, error)
 	VolumeList(ctx context.Context, labels map[string]string) ([]engine.Volume, error)

@@ -4,10 +4,8 @@ import (
 	"context"
 	"io"
 	"net"
-	"os/exec"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -195,61 +193,6 @@ func (s *suite) takenPort(ctx context.Context, t *testing.T) {
 	spec.Name, spec.Ports = s.fresh(), c.Ports
 	second := s.create(ctx, t, spec)
 	require.ErrorIs(t, s.ContainerStart(ctx, second), engine.ErrPortInUse)
-}
-
-// leftRules has the rules of a container's published port stand when it has gone, as podman's netavark (1.4) may leave
-// them: the next one on the port, in the same network or another one, is reached all the same. It keeps its own.
-func (s *suite) leftRules(ctx context.Context, t *testing.T) {
-	e, ok := s.API.(*engine.Engine)
-	require.True(t, ok)
-	if info := e.Info(); info.Kind != engine.Podman || info.Rootless {
-		t.Skip("docker looks after its rules, and rootless podman has none here")
-	}
-	table := func(program, stdin string, args ...string) string {
-		cmd := exec.CommandContext(ctx, program, append([]string{"-w"}, args...)...)
-		cmd.Stdin = strings.NewReader(stdin)
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s: %s", program, out)
-		return string(out)
-	}
-	spec := s.spec("serve", "7000", "first")
-	spec.Network, spec.Ports = s.network(ctx, t), []engine.Port{{Container: 7000, HostIP: "127.0.0.1"}}
-	first := s.start(ctx, t, spec)
-	c, err := s.ContainerInspect(ctx, string(first))
-	require.NoError(t, err)
-	port := "--dport " + strconv.Itoa(int(c.Ports[0].Host)) + " "
-	var chain string
-	var rules []string
-	for line := range strings.Lines(table("iptables", "", "-t", "nat", "-S")) {
-		if strings.Contains(line, port) {
-			rules = append(rules, line)
-		}
-		if _, target, found := strings.Cut(line, string(first)+`" -j `); found {
-			chain = strings.TrimSpace(target)
-		}
-	}
-	require.NotEmpty(t, chain, "netavark says whose a rule is")
-	t.Cleanup(func() {
-		for _, rule := range rules {
-			cmd := exec.Command("iptables-restore", "-w", "--noflush")
-			cmd.Stdin = strings.NewReader("*nat\n" + strings.Replace(rule, "-A ", "-D ", 1) + "COMMIT\n")
-			_ = cmd.Run() // it may have been removed
-		}
-	})
-	leave := func() {
-		require.NoError(t, s.ContainerRemove(ctx, first))
-		table("iptables-restore", "*nat\n:"+chain+" - [0:0]\n"+strings.Join(rules, "")+"COMMIT\n", "--noflush")
-	}
-	leave()
-	spec.Ports = c.Ports
-	for _, network := range []string{s.network(ctx, t), spec.Network} {
-		spec.Name, spec.Network, spec.Command = s.fresh(), network, []string{"serve", "7000", network}
-		id := s.start(ctx, t, spec)
-		assert.Equal(t, network, dial(ctx, t, net.JoinHostPort("127.0.0.1", strconv.Itoa(int(c.Ports[0].Host)))))
-		assert.NotContains(t, table("iptables", "", "-t", "nat", "-S"), string(first), "what it left has gone")
-		require.NoError(t, s.ContainerRemove(ctx, id))
-		leave()
-	}
 }
 
 func (s *suite) names(ctx context.Context, t *testing.T) {

@@ -37,9 +37,13 @@ func ParseBuild(
 	return p.finish(), live, log, failure
 }
 
-// LeftRules are the rules of a table to remove, for a container at addresses; what is called gone has vanished.
-func LeftRules(table string, c Container, addresses []string, gone ContainerID) []string {
-	return leftRules(table, c, addresses, func(id ContainerID) bool { return id == gone })
+// LeftRules are the rules of a table to remove for a port. Containers run where addresses has them; of those it has
+// without one it is not known, and all others have ended.
+func LeftRules(table string, port Port, addresses map[ContainerID][]string) []string {
+	return leftRules(table, []Port{port}, func(id ContainerID) rulesOwner {
+		at, there := addresses[id]
+		return rulesOwner{ended: !there, addresses: at}
+	})
 }
 
 type writerFunc func([]byte)

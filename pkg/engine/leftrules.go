@@ -4,44 +4,110 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/moby/moby/client"
 
 	"github.com/poststack/poststack/pkg/runner"
 )
 
-// dropLeftRules removes the rules of the firewall that lead ports of a container, which runs at addresses, to one that
-// does not exist any more. Podman's netavark (1.4) leaves them when containers die at the same moment, and who calls
-// the port comes to nobody. Rules of a container that podman knows, or that still has a monitor, are somebody's and
-// stay.
-func (e *Engine) dropLeftRules(ctx context.Context, c Container, addresses []string) error {
-	for _, program := range []string{"iptables", "ip6tables"} { // as netavark does
-		table, err := e.opts.Runner.Run(ctx, runner.Command{Program: program, Args: []string{"-w", "-t", "nat", "-S"}})
-		if err != nil {
-			continue // there is none, or netavark uses another one
+// PortsClear removes the rules of the firewall that lead ports of this machine to containers that do not run, or to
+// where a container was before. Podman's netavark (1.4) leaves them when containers end at the same moment, and who
+// calls the port comes to nobody. Rules of a container that runs stay; one that podman is busy with is waited for.
+//
+// Only root has such rules, and only where the containers run: a program forwards the ports of rootless podman, and
+// docker sees to its own.
+func (e *Engine) PortsClear(ctx context.Context, ports []Port) error {
+	if !e.hasRules() || len(ports) == 0 {
+		return nil
+	}
+	for end := time.Now().Add(lostGrace); ; {
+		busy := false
+		for _, program := range []string{"iptables", "ip6tables"} { // as netavark does
+			err := e.dropLeftRules(ctx, program, ports, func(id ContainerID) rulesOwner {
+				owner := e.ownerOfRules(ctx, id)
+				busy = busy || owner.busy
+				return owner
+			})
+			if err != nil {
+				return fmt.Errorf("remove rules of the firewall that containers have left: %w", err)
+			}
 		}
-		left := leftRules(table.Stdout, c, addresses, func(id ContainerID) bool { return e.vanished(ctx, id) })
-		if len(left) == 0 {
-			continue
+		if !busy || time.Now().After(end) {
+			return nil
 		}
-		// All of them, or none: one of them may have gone meanwhile.
-		_, err = e.opts.Runner.Run(ctx, runner.Command{
-			Program: program + "-restore", Args: []string{"-w", "--noflush"},
-			Stdin: strings.NewReader("*nat\n-D " + strings.Join(left, "\n-D ") + "\nCOMMIT\n"),
-		})
-		if err != nil {
-			return fmt.Errorf("remove rules of the firewall that containers have left: %w", err)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(lostPoll):
 		}
 	}
-	return nil
 }
 
-// vanished tells whether nothing is left of a container, also in another store than ours.
-func (e *Engine) vanished(ctx context.Context, id ContainerID) bool {
-	_, err := e.ContainerInspect(ctx, string(id))
-	return errors.Is(err, ErrNotFound) && !slices.ContainsFunc(monitors(), func(m monitor) bool { return m.id == id })
+func (e *Engine) dropLeftRules(
+	ctx context.Context, program string, ports []Port, ownerOf func(ContainerID) rulesOwner,
+) error {
+	table, err := e.opts.Runner.Run(ctx, runner.Command{Program: program, Args: []string{"-w", "-t", "nat", "-S"}})
+	if err != nil {
+		return nil //nolint:nilerr // there is none, or netavark uses another one
+	}
+	left := leftRules(table.Stdout, ports, ownerOf)
+	if len(left) == 0 {
+		return nil
+	}
+	// All of them, or none: one of them may have gone meanwhile.
+	_, err = e.opts.Runner.Run(ctx, runner.Command{
+		Program: program + "-restore", Args: []string{"-w", "--noflush"},
+		Stdin: strings.NewReader("*nat\n-D " + strings.Join(left, "\n-D ") + "\nCOMMIT\n"),
+	})
+	return err
+}
+
+// hasRules tells whether published ports are rules of this machine's firewall, which we may change.
+func (e *Engine) hasRules() bool {
+	return e.info.Kind == Podman && !e.info.Rootless && os.Geteuid() == 0 &&
+		strings.HasPrefix(e.info.Endpoint, "unix://")
+}
+
+// rulesOwner is a container that rules name.
+type rulesOwner struct {
+	ended     bool
+	busy      bool // it may end or start at this moment
+	addresses []string // those of one that runs; none if they are unknown
+}
+
+// ownerOfRules asks for a container, also for one of another store than ours: podman may have a process for it before
+// and after it calls it running.
+func (e *Engine) ownerOfRules(ctx context.Context, id ContainerID) rulesOwner {
+	attended := attended(id) // first: one that ends after that is still called running, or has ended
+	res, err := AskAgain(ctx, func() (client.ContainerInspectResult, error) {
+		return e.api.ContainerInspect(ctx, string(id), client.ContainerInspectOptions{})
+	})
+	if err != nil {
+		err = apiError(ctx, "inspect container", string(id), err)
+		return rulesOwner{ended: errors.Is(err, ErrNotFound) && !attended, busy: attended}
+	}
+	switch containerOf(res.Container).State {
+	case Running:
+		return rulesOwner{addresses: addressesOf(res)}
+	case Created, Exited:
+		return rulesOwner{ended: !attended, busy: attended}
+	default:
+		return rulesOwner{}
+	}
+}
+
+// addressesOf are those of a container, in its networks.
+func addressesOf(res client.ContainerInspectResult) (addresses []string) {
+	for _, ep := range res.Container.NetworkSettings.Networks {
+		addresses = append(addresses, ep.IPAddress.String(), ep.GlobalIPv6Address.String())
+	}
+	return addresses
 }
 
 // portRule is a rule of netavark's for a published port, or a range of them.
@@ -53,26 +119,34 @@ type portRule struct {
 	address               string      // or that it leads to
 }
 
-// leftRules picks those to remove from what iptables -S says.
-func leftRules(
-	table string, c Container, addresses []string, vanished func(ContainerID) bool,
-) (left []string) {
+// leftRules picks those to remove from what iptables -S says: the jumps of containers that have ended, and in the
+// chains that rules of these ports jump to what leads elsewhere than to a container that runs.
+func leftRules(table string, ports []Port, ownerOf func(ContainerID) rulesOwner) (left []string) {
 	rules := portRules(table)
-	for _, p := range c.Ports {
-		chain, others := "", false
+	owners := map[ContainerID]rulesOwner{}
+	for _, r := range rules {
+		if _, known := owners[r.owner]; r.owner != "" && !known && slices.ContainsFunc(ports, r.covers) {
+			owners[r.owner] = ownerOf(r.owner)
+		}
+	}
+	for _, p := range ports {
+		var chains, addresses []string
+		unknown := false
 		for _, r := range rules {
-			switch {
-			case !r.covers(p) || r.owner == "":
-			case r.owner == c.ID:
-				chain = r.target
-			case vanished(r.owner):
-				left = append(left, r.text)
-			default:
-				others = true // another address of this machine has the same port
+			if !r.covers(p) || r.owner == "" {
+				continue
 			}
+			chains = append(chains, r.target)
+			owner := owners[r.owner]
+			if owner.ended {
+				left = append(left, r.text)
+			}
+			addresses = append(addresses, owner.addresses...)
+			unknown = unknown || !owner.ended && owner.addresses == nil
 		}
 		for _, r := range rules {
-			if !others && r.covers(p) && r.address != "" && r.chain == chain && !slices.Contains(addresses, r.address) {
+			if r.covers(p) && r.address != "" && !unknown &&
+				slices.Contains(chains, r.chain) && !slices.Contains(addresses, r.address) {
 				left = append(left, r.text)
 			}
 		}

@@ -11,7 +11,8 @@ import (
 
 func TestLeftRules(t *testing.T) {
 	t.Parallel()
-	own, gone, other := strings.Repeat("a", 64), strings.Repeat("b", 64), strings.Repeat("c", 64)
+	own, gone := strings.Repeat("a", 64), strings.Repeat("b", 64)
+	other, third := strings.Repeat("c", 64), strings.Repeat("d", 64)
 	jump := func(ports, id, to string) string {
 		return "-A NETAVARK-HOSTPORT-DNAT -p tcp -m tcp --dport " + ports +
 			` -m comment --comment "dnat name: net id: ` + id + `" -j NETAVARK-DN-` + to + "\n"
@@ -24,18 +25,25 @@ func TestLeftRules(t *testing.T) {
 		table string
 		want  []string
 	}{
-		"its own":                   {mine, nil},
-		"of one that has gone":      {mine + jump("80", gone, "2"), []string{jump("80", gone, "2")}},
-		"of a range":                {mine + jump("79:81", gone, "2"), []string{jump("79:81", gone, "2")}},
-		"of another port":           {mine + jump("81", gone, "2") + lead("81", "10.89.0.9:80"), nil},
-		"of UDP":                    {mine + strings.ReplaceAll(jump("80", gone, "1"), "tcp", "udp"), nil},
-		"of one that is there":      {mine + jump("80", other, "1") + lead("80", "10.89.0.3:80"), nil},
-		"where it was, and is not":  {mine + lead("80", "10.89.0.9:8080"), []string{lead("80", "10.89.0.9:8080")}},
+		"its own":                  {mine, nil},
+		"of one that has gone":     {mine + jump("80", gone, "2"), []string{jump("80", gone, "2")}},
+		"of a range":               {mine + jump("79:81", gone, "2"), []string{jump("79:81", gone, "2")}},
+		"of another port":          {mine + jump("81", gone, "2") + lead("81", "10.89.0.9:80"), nil},
+		"of UDP":                   {mine + strings.ReplaceAll(jump("80", gone, "1"), "tcp", "udp"), nil},
+		"of one that may start":    {mine + jump("80", other, "1") + lead("80", "10.89.0.3:80"), nil},
+		"of another that runs":     {mine + jump("80", third, "1") + lead("80", "10.89.0.4:80"), nil},
+		"where it was, and is not": {mine + lead("80", "10.89.0.9:8080"), []string{lead("80", "10.89.0.9:8080")}},
+		"of nobody that runs": {
+			jump("80", gone, "1") + lead("80", "10.89.0.9:80"),
+			[]string{lead("80", "10.89.0.9:80"), jump("80", gone, "1")},
+		},
 		"of another kind of tables": {"table is incompatible, use 'nft' tool.\n-A INPUT -p tcp --dport 80 -j DROP", nil},
 	} {
-		got := engine.LeftRules(c.table, engine.Container{
-			ID: engine.ContainerID(own), Ports: []engine.Port{{Container: 8080, Host: 80, HostIP: "127.0.0.1"}},
-		}, []string{"10.89.0.2", "fd00::2"}, engine.ContainerID(gone))
+		got := engine.LeftRules(c.table, engine.Port{Container: 8080, Host: 80, HostIP: "127.0.0.1"},
+			map[engine.ContainerID][]string{
+				engine.ContainerID(own): {"10.89.0.2", "fd00::2"}, engine.ContainerID(other): nil,
+				engine.ContainerID(third): {"10.89.0.4"},
+			})
 		for i := range got {
 			got[i] = "-A " + got[i] + "\n"
 		}

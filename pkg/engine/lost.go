@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -83,23 +86,16 @@ func (e *Engine) endRemoved(ctx context.Context, id ContainerID) error {
 // Source: conmon(8), -c is the container's ID, -n its name, and -u what is watched: the container, or a session of
 // exec.
 func monitors() (found []monitor) {
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well-formed
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		argv := bytes.Split(text, []byte{0})
-		if err != nil || filepath.Base(string(argv[0])) != "conmon" {
-			continue
-		}
-		m, of := monitor{}, ""
-		m.pid, _ = strconv.Atoi(filepath.Base(filepath.Dir(file)))
+	for pid, argv := range processes("conmon") {
+		m, of := monitor{pid: pid}, ""
 		for i, arg := range argv[:len(argv)-1] {
-			switch string(arg) {
+			switch arg {
 			case "-c":
 				m.id = ContainerID(argv[i+1])
 			case "-n":
-				m.name = string(argv[i+1])
+				m.name = argv[i+1]
 			case "-u":
-				of = string(argv[i+1])
+				of = argv[i+1]
 			}
 		}
 		if m.pid > 1 && m.id != "" && of == string(m.id) {
@@ -107,6 +103,35 @@ func monitors() (found []monitor) {
 		}
 	}
 	return found
+}
+
+// attended tells whether a process of podman's is at work for a container: its monitor, or the one that clears up after
+// it and starts it again.
+func attended(id ContainerID) bool {
+	for _, argv := range processes("podman") {
+		if slices.Contains(argv, string(id)) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(monitors(), func(m monitor) bool { return m.id == id })
+}
+
+// processes are those of this machine that run a program: their process IDs and arguments.
+func processes(program string) iter.Seq2[int, []string] {
+	return func(yield func(int, []string) bool) {
+		files, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well-formed
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			argv := strings.Split(string(text), "\x00")
+			if err != nil || filepath.Base(argv[0]) != program {
+				continue
+			}
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file))) // it is digits
+			if !yield(pid, argv) {
+				return
+			}
+		}
+	}
 }
 
 // end ends the container's program, at first in order, and with it the monitor.

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"net"
 	"syscall"
@@ -12,6 +13,34 @@ import (
 // echoTime is how long a connection to ourselves may take. The kernel needs no time for it; a process to which a busy
 // machine gives no processor for a while does.
 const echoTime = 2 * time.Second
+
+// Free is [PortFree], once the engine has cleared away what containers that have ended left on the port.
+func Free(ctx context.Context, e Engine, port engine.Port) (bool, error) {
+	if PortFree(port) {
+		return true, nil
+	}
+	if err := e.PortsClear(ctx, []engine.Port{port}); err != nil {
+		return false, err
+	}
+	return PortFree(port), nil
+}
+
+// answered tells whether connections to published ports are answered: podman may have started the container again by
+// itself, and have left rules that lead to where it was before.
+func answered(ctx context.Context, ports []engine.Port) bool {
+	for _, p := range ports {
+		if p.Protocol == engine.UDP {
+			continue
+		}
+		dialer := net.Dialer{Timeout: echoTime}
+		conn, err := dialer.DialContext(ctx, "tcp", reached(p))
+		if err != nil {
+			return false
+		}
+		_ = conn.Close()
+	}
+	return true
+}
 
 // PortFree tells whether nothing has the port of this machine's address or of all addresses. Being able to listen does
 // not say it all: an engine publishes ports by firewall rules too, and those of a container that died without the

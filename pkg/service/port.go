@@ -84,7 +84,7 @@ func EndsFirst(c engine.Container, o container.Owner) bool {
 }
 
 // NextPort is the first number, from that of the first port up, that is free for all of them.
-func NextPort(ports ...engine.Port) (uint16, error) {
+func NextPort(ctx context.Context, e Engine, ports ...engine.Port) (uint16, error) {
 	if err := loopback(); err != nil {
 		return 0, err
 	}
@@ -95,7 +95,12 @@ func NextPort(ports ...engine.Port) (uint16, error) {
 		}
 	}
 	for number := from; number != 0; number++ {
-		if !slices.ContainsFunc(ports, func(p engine.Port) bool { p.Host = number; return !PortFree(p) }) {
+		taken := slices.ContainsFunc(ports, func(p engine.Port) bool {
+			p.Host = number
+			free, _ := Free(ctx, e, p) // what cannot be cleared away is passed over
+			return !free
+		})
+		if !taken {
 			return number, nil
 		}
 	}

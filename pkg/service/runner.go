@@ -18,6 +18,7 @@ type Engine interface {
 	ContainerExec(ctx context.Context, id engine.ContainerID, spec engine.ExecSpec) (engine.ExecResult, error)
 	ContainerKill(ctx context.Context, id engine.ContainerID, signal string) error
 	ContainerOnPort(ctx context.Context, port uint16) (string, error)
+	PortsClear(ctx context.Context, ports []engine.Port) error
 }
 
 // portTries is how many ports a new service is offered when others take them in the meantime.
@@ -45,7 +46,7 @@ func (r Runner) Have(
 		if !r.Movable || try == portTries || !errors.As(err, &taken) {
 			return c, change, err
 		}
-		next, none := move(s, taken.Host)
+		next, none := move(ctx, r.Engine, s, taken.Host)
 		if none == nil && r.Moved != nil {
 			none = r.Moved(s)
 		}
@@ -57,12 +58,12 @@ func (r Runner) Have(
 }
 
 // move gives a service the next free port instead of one that is taken.
-func move(s *container.Service, taken uint16) (uint16, error) {
+func move(ctx context.Context, e Engine, s *container.Service, taken uint16) (uint16, error) {
 	moved := slices.DeleteFunc(slices.Clone(s.Spec.Ports), func(p engine.Port) bool { return p.Host != taken })
 	for i := range moved {
 		moved[i].Host++
 	}
-	next, err := NextPort(moved...)
+	next, err := NextPort(ctx, e, moved...)
 	s.Spec.Ports = slices.Clone(s.Spec.Ports)
 	for i, p := range s.Spec.Ports {
 		if p.Host == taken {
@@ -89,6 +90,9 @@ func (r Runner) haveOn(
 		}
 		err = r.taken(ctx, port, err)
 	}
+	if err == nil && change == container.Kept && !answered(ctx, c.Ports) {
+		err = r.Engine.PortsClear(ctx, c.Ports)
+	}
 	return c, change, err
 }
 
@@ -105,10 +109,12 @@ func (r Runner) checkPorts(ctx context.Context, s container.Service, c engine.Co
 		if err := loopback(); err != nil {
 			return err
 		}
-		if c.ID != "" && EndsFirst(c, s.Owner) || PortFree(port) {
+		if c.ID != "" && EndsFirst(c, s.Owner) {
 			continue
 		}
-		return r.taken(ctx, port, nil)
+		if free, err := Free(ctx, r.Engine, port); !free {
+			return r.taken(ctx, port, err)
+		}
 	}
 	return nil
 }

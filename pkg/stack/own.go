@@ -98,7 +98,7 @@ func (s *Stack) ownService(
 	if err != nil {
 		return declared, target, err
 	}
-	port, err := s.choosePort(ctx, place.port.Host)
+	port, err := s.choosePort(ctx, e, place.port.Host)
 	if err != nil {
 		return declared, target, err
 	}

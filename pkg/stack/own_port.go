@@ -62,7 +62,7 @@ func readPort(path string) (uint16, error) {
 }
 
 // choosePort is the remembered port, or else the first from the declared one that is free on 127.0.0.1.
-func (s *Stack) choosePort(ctx context.Context, declared uint16) (uint16, error) {
+func (s *Stack) choosePort(ctx context.Context, e Engine, declared uint16) (uint16, error) {
 	port, err := s.rememberedPort(ctx)
 	if !errors.Is(err, errNotSetUp) {
 		return port, err
@@ -71,7 +71,7 @@ func (s *Stack) choosePort(ctx context.Context, declared uint16) (uint16, error)
 	if err != nil {
 		return 0, err
 	}
-	return service.NextPort(engine.Port{HostIP: service.Loopback, Host: from})
+	return service.NextPort(ctx, e, engine.Port{HostIP: service.Loopback, Host: from})
 }
 
 // sayMoved tells of a port that is chosen and is not the one that is declared, before anything has it.

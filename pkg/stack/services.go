@@ -78,7 +78,7 @@ func (s *Stack) haveService(
 ) (container.Service, engine.Container, container.Change, error) {
 	s.making.Lock()
 	defer s.making.Unlock()
-	declared, runner, err := s.declare(e, r, d, owner, login)
+	declared, runner, err := s.declare(ctx, e, r, d, owner, login)
 	if err != nil {
 		return declared, engine.Container{}, "", err
 	}

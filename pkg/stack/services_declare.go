@@ -38,7 +38,7 @@ func (s *Stack) claim(ctx context.Context, e Engine) (container.Owner, error) {
 
 // declare is a service's container, and who has it running.
 func (s *Stack) declare(
-	e Engine, r event.Reporter, d image.Definition, owner container.Owner, login *service.Login,
+	ctx context.Context, e Engine, r event.Reporter, d image.Definition, owner container.Owner, login *service.Login,
 ) (container.Service, service.Runner, error) {
 	name := d.Name
 	runner := service.Runner{
@@ -67,7 +67,7 @@ func (s *Stack) declare(
 			return container.Service{}, runner, err
 		}
 	}
-	if run.Ports, runner.Movable, err = s.servicePorts(e.Info().Kind, d); err != nil {
+	if run.Ports, runner.Movable, err = s.servicePorts(ctx, e, d); err != nil {
 		return container.Service{}, runner, err
 	}
 	runner.Moved = func(declared *container.Service) error { return stack.Moved(declared, d) }
@@ -139,7 +139,9 @@ func (s *Stack) portPath(kind engine.Kind, name string, port uint16) string {
 
 // servicePorts are the ports of this machine that a service has: those that are set, that it had at its last start, or
 // else free ones. fresh tells that one of these was only looked for, so that nobody knows it yet.
-func (s *Stack) servicePorts(kind engine.Kind, d image.Definition) (found map[uint16]uint16, fresh bool, err error) {
+func (s *Stack) servicePorts(
+	ctx context.Context, e Engine, d image.Definition,
+) (found map[uint16]uint16, fresh bool, err error) {
 	found = map[uint16]uint16{}
 	set := s.Config.Services[d.Name]
 	for inside := range set.Ports {
@@ -151,7 +153,7 @@ func (s *Stack) servicePorts(kind engine.Kind, d image.Definition) (found map[ui
 	for _, p := range d.Service.Ports {
 		host, err := set.Ports[p.Port], error(nil)
 		if host == 0 {
-			host, err = readPort(s.portPath(kind, d.Name, p.Port))
+			host, err = readPort(s.portPath(e.Info().Kind, d.Name, p.Port))
 		}
 		if errors.Is(err, errNotSetUp) {
 			if p.Host == 0 {
@@ -159,7 +161,8 @@ func (s *Stack) servicePorts(kind engine.Kind, d image.Definition) (found map[ui
 			}
 			fresh = true
 			if host, err = s.offset(p.Host); err == nil {
-				host, err = service.NextPort(service.Ports([]image.ServicePort{p}, set.Listen, map[uint16]uint16{p.Port: host})...)
+				all := service.Ports([]image.ServicePort{p}, set.Listen, map[uint16]uint16{p.Port: host})
+				host, err = service.NextPort(ctx, e, all...)
 			}
 		}
 		if err != nil {

@@ -3,8 +3,10 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +28,9 @@ func TestLifecycle(t *testing.T) {
 			foreignVolume(t, kind, e)
 		})
 		t.Run("a port whose connections are led elsewhere is refused", func(t *testing.T) { divertedPort(t, c) })
+		t.Run("a port whose connections an ended container's rules lead elsewhere is used", func(t *testing.T) {
+			leftRules(t, c, e)
+		})
 		t.Run("two checkouts do not meet", func(t *testing.T) { twoCheckouts(t, c, e) })
 		t.Run("a client that never leaves does not hold up the stop", func(t *testing.T) { stayingClient(t, c, e) })
 	})
@@ -123,6 +128,46 @@ func divertedPort(t *testing.T, c *checkout.Checkout) {
 	assert.Equal(t, 5, r.Code)
 	assert.Contains(t, lastLine(r),
 		"publish port "+port+" of 127.0.0.1: a firewall rule that leads its connections elsewhere")
+}
+
+// leftRules has the rules of the database's port stand when it was stopped, and when podman has started it again at
+// another address, as podman's netavark (1.4) may leave them.
+func leftRules(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
+	t.Helper()
+	if info := e.Info(); info.Kind != engine.Podman || info.Rootless {
+		t.Skip("docker looks after its rules, and rootless podman has none here")
+	}
+	c.OK(t, "db:start")
+	db, err := e.ContainerInspect(t.Context(), "poststack-"+c.Stack(t)+"-postgres")
+	require.NoError(t, err)
+	command := func(stdin, program string, args ...string) string {
+		cmd := exec.CommandContext(t.Context(), program, args...)
+		cmd.Stdin = strings.NewReader(stdin)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+		return string(out)
+	}
+	rules, chain := "", ""
+	for line := range strings.Lines(command("", "iptables", "-w", "-t", "nat", "-S")) {
+		if strings.Contains(line, fmt.Sprintf("--dport %d ", db.Ports[0].Host)) {
+			rules += line
+		}
+		if _, target, found := strings.Cut(line, string(db.ID)+`" -j `); found {
+			chain = strings.TrimSpace(target)
+		}
+	}
+	leave := func() {
+		command("*nat\n:"+chain+" - [0:0]\n"+rules+"COMMIT\n", "iptables-restore", "-w", "--noflush")
+	}
+
+	require.NoError(t, e.ContainerStop(t.Context(), db.ID, time.Minute))
+	leave()
+	c.OK(t, "db:start")
+	require.NoError(t, e.ContainerStop(t.Context(), db.ID, time.Minute))
+	leave()
+	command("", "podman", "start", string(db.ID))
+	assert.Equal(t, "unchanged", outcome(c.OK(t, "db:start"), "db:start"))
+	connect(t, c.URL(t))
 }
 
 // twoCheckouts sets another checkout up beside c, and takes it away again.
