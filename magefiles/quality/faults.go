@@ -15,7 +15,7 @@ import (
 type FaultOptions struct {
 	Seed  int    // what their chance begins with; 0 is a new one
 	Rows  string // a pattern for the names of faults; "" is all
-	Long  bool   // also what takes longer, and more tries
+	Long  bool   // also what takes longer, and more tries; without it rows are begun for six minutes on each engine
 	Write bool   // keep the table in docs/reliability.md
 }
 
@@ -40,7 +40,7 @@ func (p Project) Faults(ctx context.Context, o FaultOptions) error {
 	table := filepath.Join(dir, "table")
 	p.say("   the same again: mage test:faults -seed=%d", o.Seed)
 	failed := p.test(ctx, layer{
-		name: "faults", packages: []string{"./tests/faults/..."}, listed: true,
+		name: "faults", packages: []string{"./tests/faults/..."}, listed: true, apart: true,
 		flags: append(engineFlags(1, 3*time.Hour), "-run=^TestFaults$/./"+o.Rows),
 		env: []string{
 			fmt.Sprintf("POSTSTACK_TEST_SEED=%d", o.Seed), "POSTSTACK_FAULTS_LONG=" + flagText(o.Long),

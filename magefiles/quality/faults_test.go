@@ -44,6 +44,13 @@ func TestProject_Faults(t *testing.T) {
 		assert.Contains(t, env, "POSTSTACK_FAULTS_LONG=")
 		assert.Contains(t, doc, "\nold\n")
 	})
+	t.Run("in CI a fault that failed is tried again without the others", func(t *testing.T) {
+		t.Parallel()
+		run := &fake{answers: []answer{{prefix: gotestsum, stdout: passing}}}
+		p, _ := project(t.TempDir(), run, map[string]string{"CI": "true"})
+		require.Error(t, p.Faults(t.Context(), quality.FaultOptions{Seed: 7}), "nobody has written a table")
+		assert.Contains(t, run.ran(gotestsum)[0], " --rerun-fails=1 --rerun-fails-max-failures=10 --packages=./tests/faults/... -- ")
+	})
 	t.Run("a complete table is kept", func(t *testing.T) {
 		t.Parallel()
 		doc, _, _, env, err := tried(t, 0, quality.FaultOptions{Write: true, Long: true})

@@ -21,6 +21,7 @@ type layer struct {
 	packages []string
 	flags    []string
 	listed   bool // name each test as it ends: they are few and slow
+	apart    bool // a subtest that fails can be run again without those beside it
 	env      []string
 }
 
@@ -30,13 +31,14 @@ func engineFlags(packages int, timeout time.Duration) []string {
 	return []string{"-count=1", "-vet=off", fmt.Sprintf("-p=%d", packages), "-timeout=" + timeout.String()}
 }
 
-// again has a few tests that fail run once more, each whole: in CI nobody is there to tell a stall of the machine
+// again has a few tests that fail run once more, each whole unless they stand apart: in CI nobody is there to tell a stall of the machine
 // from a fault. What holds only then is named at the end.
-func again(packages []string) []string {
-	return []string{
-		"--rerun-fails=1", "--rerun-fails-max-failures=6", "--rerun-fails-run-root-test",
-		"--packages=" + strings.Join(packages, " "), "--",
+func (l layer) again() []string {
+	flags := []string{"--rerun-fails=1", "--rerun-fails-max-failures=6", "--rerun-fails-run-root-test"}
+	if l.apart {
+		flags = []string{"--rerun-fails=1", "--rerun-fails-max-failures=10"} // each counts with the tests around it
 	}
+	return append(flags, "--packages="+strings.Join(l.packages, " "), "--")
 }
 
 // Unit runs the tests that need no engine.
@@ -157,7 +159,7 @@ func (p Project) test(ctx context.Context, l layer, more ...string) error {
 	tool := []string{"tool", "-modfile=tools/gotestsum/go.mod", "gotestsum", "--format-hide-empty-pkg"}
 	what := slices.Concat([]string{"--"}, l.flags, l.packages, more)
 	if p.Getenv("CI") == "true" && len(more) == 0 {
-		what = slices.Concat(again(l.packages), l.flags)
+		what = slices.Concat(l.again(), l.flags)
 	}
 	start := time.Now()
 	res, err := p.Runner.Run(ctx, runner.Command{
