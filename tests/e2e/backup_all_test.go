@@ -23,6 +23,7 @@ import (
 // TestBackup_all backs everything up while mail arrives, and restores it in a stack of another name, on the other
 // engine if there is one.
 func TestBackup_all(t *testing.T) {
+	enginetest.AnyEngine(t)
 	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)

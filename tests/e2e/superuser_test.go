@@ -20,6 +20,7 @@ import (
 // TestSuperuser holds the own database to having no superuser among its clients, and leaves a database alone that was
 // made when its user was one.
 func TestSuperuser(t *testing.T) {
+	enginetest.AnyEngine(t)
 	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		r := &ruled{backedUp{Checkout: checkout.New(t, kind), engine: enginetest.Open(t, kind)}}

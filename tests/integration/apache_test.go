@@ -32,6 +32,7 @@ type app struct {
 }
 
 func TestApache(t *testing.T) {
+	enginetest.AnyEngine(t)
 	t.Parallel()
 	for _, kind := range enginetest.Kinds(t) {
 		t.Run(string(kind), func(t *testing.T) {

@@ -199,6 +199,7 @@ func (c *issuing) file(path string) []byte {
 }
 
 func TestCertbot(t *testing.T) {
+	enginetest.AnyEngine(t)
 	t.Parallel()
 	for _, kind := range enginetest.Kinds(t) {
 		t.Run(string(kind), func(t *testing.T) {

@@ -354,6 +354,7 @@ func (w *web) domain(names ...string) {
 }
 
 func TestNginx(t *testing.T) {
+	enginetest.AnyEngine(t)
 	t.Parallel()
 	for _, kind := range enginetest.Kinds(t) {
 		t.Run(string(kind), func(t *testing.T) {

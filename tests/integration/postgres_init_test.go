@@ -71,6 +71,7 @@ func readyLate(p *postgres) {
 
 // k02: a race shows rarely, so it is looked for often.
 func TestPostgres_readiness(t *testing.T) {
+	enginetest.AnyEngine(t)
 	t.Parallel()
 	for _, kind := range enginetest.Kinds(t) {
 		t.Run(string(kind), func(t *testing.T) {
