@@ -77,7 +77,7 @@ func (e *Engine) hasRules() bool {
 // rulesOwner is a container that rules name.
 type rulesOwner struct {
 	ended     bool
-	busy      bool // it may end or start at this moment
+	busy      bool     // it may end or start at this moment
 	addresses []string // those of one that runs; none if they are unknown
 }
 

@@ -20,7 +20,7 @@ func (s *Stack) seenEngine(ctx context.Context) (Engine, error) {
 	if _, err := s.engines(ctx); err != nil {
 		return nil, err
 	}
-	return s.openEngine(ctx, func(context.Context, Engine) {})
+	return s.openEngine(ctx)
 }
 
 // engines asks every engine, once.

@@ -48,6 +48,7 @@ func (s *Stack) acquire(ctx context.Context, r event.Reporter) error {
 		// On a full disk nobody is told who this is: what makes room there, such as reset, must not fail for that.
 		who := fmt.Sprintf("process %d (%s)", os.Getpid(), strings.Join(os.Args[1:], " "))
 		_ = os.WriteFile(l.holder, []byte(who), 0o600)
+		s.locked.Store(true)
 		return l, nil
 	})
 	return err

@@ -82,6 +82,8 @@ type Stack struct {
 	enginesOnce once[[]engine.Candidate] // of the doctor
 	imagesOnce  once[*image.Catalogue]
 	lockOnce    once[*lock]
+	locked      atomic.Bool
+	sweepOnce   sync.Once
 
 	changed  atomic.Bool                     // a phase of this run changed something
 	verified atomic.Pointer[database.Target] // the server that DATABASE_URL names, as it answered in this run
@@ -168,13 +170,17 @@ func (s *Stack) Fail(err error) error {
 // External tells whether the database in use is not Poststack's own.
 func (s *Stack) External() bool { return s.Config.Database.URL != "" }
 
-// engine opens the container engine, once, and removes what runs that died have left on it.
+// engine opens the container engine, once. A run that may change something removes what killed runs have left on it.
 func (s *Stack) engine(ctx context.Context) (Engine, error) {
-	return s.openEngine(ctx, s.sweep)
+	e, err := s.openEngine(ctx)
+	if err == nil && s.Engine == nil && s.locked.Load() {
+		s.sweepOnce.Do(func() { s.sweep(ctx, e) })
+	}
+	return e, err
 }
 
-// openEngine opens the container engine, once; then is done with one that was opened here.
-func (s *Stack) openEngine(ctx context.Context, then func(context.Context, Engine)) (Engine, error) {
+// openEngine opens the container engine, once.
+func (s *Stack) openEngine(ctx context.Context) (Engine, error) {
 	return s.engineOnce.get(func() (Engine, error) {
 		if s.Engine != nil {
 			return s.Engine, nil
@@ -183,7 +189,6 @@ func (s *Stack) openEngine(ctx context.Context, then func(context.Context, Engin
 		if err != nil {
 			return nil, s.boundTo(err)
 		}
-		then(ctx, e)
 		return e, nil
 	})
 }
@@ -196,7 +201,7 @@ func (s *Stack) engineOptions(r event.Reporter) engine.Options {
 	}
 }
 
-// sweep removes what runs that died have left. Not being able to is no reason to stop.
+// sweep removes what killed runs have left. Not being able to is no reason to stop.
 func (s *Stack) sweep(ctx context.Context, e Engine) {
 	image.Sweep(s.Config.CacheDir)
 	swept, err := container.Sweep(ctx, e)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/tests/checkout"
@@ -31,6 +32,7 @@ func TestLifecycle(t *testing.T) {
 		t.Run("a port whose connections an ended container's rules lead elsewhere is used", func(t *testing.T) {
 			leftRules(t, c, e)
 		})
+		t.Run("what a killed run has left goes with the next change", func(t *testing.T) { leftBehind(t, c, e) })
 		t.Run("two checkouts do not meet", func(t *testing.T) { twoCheckouts(t, c, e) })
 		t.Run("a client that never leaves does not hold up the stop", func(t *testing.T) { stayingClient(t, c, e) })
 	})
@@ -168,6 +170,20 @@ func leftRules(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	command("", "podman", "start", string(db.ID))
 	assert.Equal(t, "unchanged", outcome(c.OK(t, "db:start"), "db:start"))
 	connect(t, c.URL(t))
+}
+
+// leftBehind has a volume as a killed run leaves it, while something is only asked, and then changed.
+func leftBehind(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
+	t.Helper()
+	c.OK(t, "db:start")
+	name := "left-" + c.Stack(t)
+	require.NoError(t, e.VolumeCreate(t.Context(), name, map[string]string{
+		container.LabelDisposable: "true", container.LabelSession: "of nobody",
+	}))
+	c.URL(t) // says nothing of it
+	c.OK(t, "db:start")
+	_, err := e.VolumeInspect(t.Context(), name)
+	require.ErrorIs(t, err, engine.ErrNotFound)
 }
 
 // twoCheckouts sets another checkout up beside c, and takes it away again.
