@@ -14,10 +14,16 @@ import (
 // machine gives no processor for a while does.
 const echoTime = 2 * time.Second
 
+// lookTime is for how long a port may seem to be taken since another run looks at it, too, and has to listen there for
+// that.
+const lookTime = 100 * time.Millisecond
+
 // Free is [PortFree], once the engine has cleared away what containers that have ended left on the port.
 func Free(ctx context.Context, e Engine, port engine.Port) (bool, error) {
-	if PortFree(port) {
-		return true, nil
+	for end := time.Now().Add(lookTime); time.Now().Before(end); time.Sleep(lookTime / 5) {
+		if PortFree(port) {
+			return true, nil
+		}
 	}
 	if err := e.PortsClear(ctx, []engine.Port{port}); err != nil {
 		return false, err
