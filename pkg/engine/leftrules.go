@@ -84,19 +84,22 @@ type rulesOwner struct {
 // ownerOfRules asks for a container, also for one of another store than ours: podman may have a process for it before
 // and after it calls it running.
 func (e *Engine) ownerOfRules(ctx context.Context, id ContainerID) rulesOwner {
-	attended := attended(id) // first: one that ends after that is still called running, or has ended
 	res, err := AskAgain(ctx, func() (client.ContainerInspectResult, error) {
 		return e.api.ContainerInspect(ctx, string(id), client.ContainerInspectOptions{})
 	})
-	if err != nil {
-		err = apiError(ctx, "inspect container", string(id), err)
-		return rulesOwner{ended: errors.Is(err, ErrNotFound) && !attended, busy: attended}
+	state := Exited
+	switch {
+	case err == nil:
+		state = containerOf(res.Container).State
+	case !errors.Is(apiError(ctx, "inspect container", string(id), err), ErrNotFound):
+		return rulesOwner{}
 	}
-	switch containerOf(res.Container).State {
+	switch state {
 	case Running:
 		return rulesOwner{addresses: addressesOf(res)}
 	case Created, Exited:
-		return rulesOwner{ended: !attended, busy: attended}
+		busy := attended(id)
+		return rulesOwner{ended: !busy, busy: busy}
 	default:
 		return rulesOwner{}
 	}

@@ -105,15 +105,19 @@ func monitors() (found []monitor) {
 	return found
 }
 
-// attended tells whether a process of podman's is at work for a container: its monitor, or the one that clears up after
-// it and starts it again.
+// attended tells whether a process of podman's is at work for a container: its monitor, or the one that this leaves
+// behind, which clears up and perhaps starts it again, with another monitor.
 func attended(id ContainerID) bool {
+	monitored := func() bool { return slices.ContainsFunc(monitors(), func(m monitor) bool { return m.id == id }) }
+	if monitored() {
+		return true
+	}
 	for _, argv := range processes("podman") {
 		if slices.Contains(argv, string(id)) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(monitors(), func(m monitor) bool { return m.id == id })
+	return monitored()
 }
 
 // processes are those of this machine that run a program: their process IDs and arguments.
