@@ -24,11 +24,13 @@ type fetcher struct {
 	runner runner.Runner
 	log    io.Writer
 	delay  time.Duration // before the first repetition of a failed download
+	stall  time.Duration // after which a download that stands still is given up
 }
 
 // artifacts gives the fetcher with the builder's settings.
 func (b *Builder) artifacts(log io.Writer) fetcher {
-	return fetcher{cache: b.CacheDir, local: b.ArtifactDir, root: b.Root, runner: b.Runner, log: log, delay: time.Second}
+	return fetcher{cache: b.CacheDir, local: b.ArtifactDir, root: b.Root, runner: b.Runner, log: log,
+		delay: time.Second, stall: stallTimeout}
 }
 
 // fetch makes sure that every artifact of d is in the cache, and gives where: target in the build context →
@@ -74,18 +76,27 @@ func (f fetcher) fetchArtifact(ctx context.Context, a Artifact, r event.Reporter
 		return fmt.Errorf("fetch artifact %q: %w", a.Name, err)
 	}
 	failed := &ArtifactError{Artifact: a}
-	for _, o := range f.origins(a, r) {
+	origins := f.origins(a, r)
+	all := len(origins)
+	for i := 0; i < len(origins); i++ { // those that are too slow are added at its end
+		o := origins[i]
 		missing := f.missing(a)
 		if len(missing) == 0 {
 			return nil
 		}
 		_, _ = fmt.Fprintf(f.log, "fetching %s %s from %s\n", a.Name, a.Version, o.name)
-		if err := o.get(ctx, missing); err != nil {
+		err := o.get(ctx, missing, i >= all-1)
+		if err != nil {
 			_, _ = fmt.Fprintf(f.log, "%s: %v\n", o.name, err)
-			failed.Sources = append(failed.Sources, fmt.Errorf("%s: %w", o.name, err))
 		}
-		if cause := context.Cause(ctx); cause != nil {
+		switch cause := context.Cause(ctx); {
+		case cause != nil:
 			return fmt.Errorf("fetch artifact %q: %w", a.Name, cause)
+		case errors.Is(err, errSlow):
+			r.Step(fmt.Sprintf("%s: %v; the others are asked first", o.name, err))
+			origins = append(origins, o)
+		case err != nil:
+			failed.Sources = append(failed.Sources, fmt.Errorf("%s: %w", o.name, err))
 		}
 	}
 	if len(f.missing(a)) == 0 {
@@ -109,27 +120,27 @@ func (f fetcher) missing(a Artifact) []ArtifactFile {
 	return out
 }
 
-// origin is one place to get files from.
+// origin is one place to get files from. The last one that is left is waited for, however slow it is.
 type origin struct {
 	name string
-	get  func(ctx context.Context, missing []ArtifactFile) error
+	get  func(ctx context.Context, missing []ArtifactFile, last bool) error
 }
 
 // origins are the local directory, if one is set, and then the sources of a in their order.
 func (f fetcher) origins(a Artifact, r event.Reporter) []origin {
 	var out []origin
 	if f.local != "" {
-		out = append(out, origin{name: f.local, get: func(_ context.Context, missing []ArtifactFile) error {
+		out = append(out, origin{name: f.local, get: func(_ context.Context, missing []ArtifactFile, _ bool) error {
 			return f.fromLocal(a, missing)
 		}})
 	}
 	for _, s := range a.Sources {
-		out = append(out, origin{name: s.String(), get: func(ctx context.Context, missing []ArtifactFile) error {
+		out = append(out, origin{name: s.String(), get: func(ctx context.Context, missing []ArtifactFile, last bool) error {
 			r.Step(fmt.Sprintf("fetching %s %s from %s", a.Name, a.Version, s))
 			if s.NPM != "" {
 				return f.fromNPM(ctx, s.NPM, missing)
 			}
-			return f.fromURL(ctx, s.URL, missing, r)
+			return f.fromURL(ctx, s.URL, missing, last, r)
 		}})
 	}
 	return out

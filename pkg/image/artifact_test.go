@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -222,6 +223,58 @@ func TestFetch_goes_on_to_the_next_source(t *testing.T) {
 	requireTool(t, f.Cache, got)
 	assert.EqualValues(t, 1, count.Load(), "404 is not tried again")
 	assert.Empty(t, entries(t, filepath.Join(f.Cache, "downloads")))
+}
+
+// dripping gives a file in small pieces, with a pause before each.
+func dripping(data []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"v1"`)
+		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+		for i := range data {
+			if i%10 == 0 {
+				w.(http.Flusher).Flush()
+				select {
+				case <-r.Context().Done():
+					return
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+			_, _ = w.Write(data[i : i+1])
+		}
+	}
+}
+
+func TestFetch_leaves_a_slow_source_for_another(t *testing.T) {
+	t.Parallel()
+	noise := make([]byte, 1000)
+	_, _ = rand.Read(noise)
+	data := tgz(t, "lib/a.jar", "jar a", "lib/b.jar", "jar b", "filler", string(noise))
+	for name, c := range map[string]struct {
+		other  http.HandlerFunc
+		slowly int32 // how often the slow one is asked
+	}{
+		"a fast one":                   {content(data), 1},
+		"none":                         {nil, 1},
+		"one that does not have it":    {http.NotFound, 2},
+		"one that is just as slow":     {dripping(data), 1},
+		"one that has something else":  {content([]byte("nothing")), 2},
+		"one that breaks off each try": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			slow, asked := serve(t, dripping(data))
+			sources := []image.Source{{URL: slow + "/tool.tgz"}}
+			if c.other != nil {
+				other, _ := serve(t, c.other)
+				sources = append(sources, image.Source{URL: other + "/tool.tgz"})
+			}
+			f := image.Fetcher{Cache: t.TempDir(), Runner: noRunner(t), Stall: 200 * time.Millisecond}
+			got, err := f.Fetch(t.Context(), tool(sources...))
+			require.NoError(t, err)
+			requireTool(t, f.Cache, got)
+			assert.Equal(t, c.slowly, asked.Load())
+		})
+	}
 }
 
 func TestFetch_completes_from_the_next_source(t *testing.T) {

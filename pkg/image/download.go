@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"github.com/docker/go-units"
 
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/trace"
@@ -28,13 +27,14 @@ import (
 const (
 	connectTimeout = 10 * time.Second // also of the TLS handshake
 	headerTimeout  = 30 * time.Second
-	stallTimeout   = 30 * time.Second // without a byte
 	maxTries       = 4
 )
 
 // fromURL downloads a file and takes the wanted files out of it. What a broken download has left is kept for
 // the next attempt, also of a later run; the archive itself is not kept.
-func (f fetcher) fromURL(ctx context.Context, rawURL string, missing []ArtifactFile, r event.Reporter) error {
+func (f fetcher) fromURL(
+	ctx context.Context, rawURL string, missing []ArtifactFile, last bool, r event.Reporter,
+) error {
 	dir := filepath.Join(f.cache, "downloads")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -42,6 +42,10 @@ func (f fetcher) fromURL(ctx context.Context, rawURL string, missing []ArtifactF
 	name := Source{URL: rawURL}.fileName()
 	d := &download{
 		url: rawURL, part: filepath.Join(dir, hashText(rawURL)[:16]+"-"+name+".part"), report: r, client: newClient(),
+		stall: f.stall, enough: 1,
+	}
+	if !last {
+		d.enough = int64(slow * f.stall.Seconds())
 	}
 	defer d.client.CloseIdleConnections()
 	if err := d.run(ctx, f.delay); err != nil {
@@ -68,6 +72,8 @@ type download struct {
 	client *http.Client
 	report event.Reporter
 	told   time.Time
+	stall  time.Duration // in which
+	enough int64         // bytes must come
 }
 
 func (d *download) validatorFile() string { return d.part + ".validator" }
@@ -126,24 +132,18 @@ func (d *download) attempt(ctx context.Context) error {
 			return backoff.Permanent(err)
 		}
 	}
-	stalled := fmt.Errorf("no data for %s", stallTimeout)
-	timer := time.AfterFunc(stallTimeout, func() { cancel(stalled) })
-	defer timer.Stop()
-	total := offset + resp.ContentLength
-	body := readerFunc(func(p []byte) (int, error) {
-		n, err := resp.Body.Read(p)
-		timer.Reset(stallTimeout)
-		offset += int64(n)
-		d.progress(offset, total)
-		return n, err
-	})
-	if err := d.append(body); err != nil {
-		if errors.Is(context.Cause(ctx), stalled) {
-			return stalled
-		}
-		return err
+	body, stop := d.watched(resp, offset, cancel)
+	defer stop()
+	err = d.append(body)
+	switch cause := context.Cause(ctx); {
+	case err == nil:
+		return nil
+	case errors.Is(cause, errSlow):
+		return backoff.Permanent(errSlow)
+	case errors.Is(cause, errStalled):
+		return fmt.Errorf("%w for %s", errStalled, d.stall)
 	}
-	return nil
+	return err
 }
 
 // resume makes req ask for the rest of what is there already, and gives how much that is. Without something
@@ -217,24 +217,3 @@ func permanentConnect(err error) error {
 	}
 	return err
 }
-
-// progress reports how far the download is, every two seconds.
-func (d *download) progress(done, total int64) {
-	if d.told.IsZero() {
-		d.told = time.Now()
-	}
-	if time.Since(d.told) < 2*time.Second {
-		return
-	}
-	d.told = time.Now()
-	text := fmt.Sprintf("fetching %s: %s", d.url, units.HumanSize(float64(done)))
-	if total > done {
-		text += " of " + units.HumanSize(float64(total))
-	}
-	d.report.Step(text)
-}
-
-// readerFunc is a function as an io.Reader.
-type readerFunc func(p []byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

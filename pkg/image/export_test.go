@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"time"
@@ -18,10 +19,14 @@ func (c *Catalogue) Stage(name string, artifacts map[string]string, dir string) 
 type Fetcher struct {
 	Cache, Local string
 	Runner       runner.Runner
+	Stall        time.Duration // instead of the usual one
 }
 
 func (f Fetcher) Fetch(ctx context.Context, a Artifact) (map[string]string, error) {
-	inner := fetcher{cache: f.Cache, local: f.Local, runner: f.Runner, log: io.Discard, delay: time.Millisecond}
+	inner := fetcher{
+		cache: f.Cache, local: f.Local, runner: f.Runner, log: io.Discard,
+		delay: time.Millisecond, stall: cmp.Or(f.Stall, stallTimeout),
+	}
 	return inner.fetch(ctx, Definition{Artifacts: []Artifact{a}}, event.Reporter{})
 }
 
