@@ -76,6 +76,20 @@ func PortFree(port engine.Port) bool {
 	return in.RemoteAddr().String() == out.LocalAddr().String()
 }
 
+// Diverted tells whether nobody listens on a port, and connections to it still do not come to who does: a rule of the
+// firewall leads them elsewhere.
+func Diverted(port engine.Port) bool {
+	if port.Protocol == engine.UDP {
+		return false
+	}
+	l, err := listenOn(port)
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return !PortFree(port)
+}
+
 // absent tells whether nobody can listen on an address, as it is not this machine's.
 func absent(address string) bool {
 	l, err := listenOn(engine.Port{HostIP: address})

@@ -183,15 +183,8 @@ func Holder(ctx context.Context, e Engine, port engine.Port) string {
 	if who := listener(port); who != "" {
 		return who
 	}
-	if port.Protocol == engine.UDP {
-		return "another program"
-	}
-	if l, err := listenOn(port); err == nil {
-		_ = l.Close()
-		if !PortFree(port) {
-			return "a firewall rule that leads its connections elsewhere (iptables -t nat -S; a container that was killed " +
-				"may have left it)"
-		}
+	if Diverted(port) {
+		return "a firewall rule that leads its connections elsewhere (iptables -t nat -S)"
 	}
 	return "another program"
 }

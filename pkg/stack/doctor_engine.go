@@ -156,8 +156,22 @@ func (s *Stack) checkOwnPort(ctx context.Context) []doctor.Finding {
 	if service.PortFree(here) {
 		return []doctor.Finding{finding(doctor.OK, "", "%d of 127.0.0.1 is free for this stack's database", port)}
 	}
-	return []doctor.Finding{finding(doctor.Problem, "stop it, or set POSTSTACK_DATABASE_PORT",
-		"%d of 127.0.0.1 is held by %s", port, service.Holder(ctx, e, here))}
+	f := finding(doctor.Problem, "stop it, or set POSTSTACK_DATABASE_PORT",
+		"%d of 127.0.0.1 is held by %s", port, service.Holder(ctx, e, here))
+	if service.Diverted(here) {
+		f.Remedy = "mage doctor -fix, if an ended container has left it; else remove it, or set POSTSTACK_DATABASE_PORT"
+		f.Fix = func(ctx context.Context) (string, error) { return clearPort(ctx, e, here) }
+	}
+	return []doctor.Finding{f}
+}
+
+// clearPort removes what an ended container has left on a port.
+func clearPort(ctx context.Context, e Engine, port engine.Port) (string, error) {
+	free, err := service.Free(ctx, e, port)
+	if err == nil && !free {
+		err = errors.New("no ended container has left it")
+	}
+	return "removed what an ended container had left", err
 }
 
 // checkLeftovers looks for what runs that died have left on the engine.

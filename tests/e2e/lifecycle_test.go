@@ -164,6 +164,8 @@ func leftRules(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 
 	require.NoError(t, e.ContainerStop(t.Context(), db.ID, time.Minute))
 	leave()
+	assert.Contains(t, c.Mage(t, nil, "doctor", "-fix").Stdout, "removed what an ended container had left")
+	leave()
 	c.OK(t, "db:start")
 	require.NoError(t, e.ContainerStop(t.Context(), db.ID, time.Minute))
 	leave()
