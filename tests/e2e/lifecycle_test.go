@@ -180,7 +180,7 @@ func leftBehind(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	c.OK(t, "db:start")
 	name := "left-" + c.Stack(t)
 	require.NoError(t, e.VolumeCreate(t.Context(), name, map[string]string{
-		container.LabelDisposable: "true", container.LabelSession: "of nobody",
+		container.LabelDisposable: "true", container.LabelSession: "1@0", // the first process, at another time
 	}))
 	c.URL(t) // says nothing of it
 	c.OK(t, "db:start")
