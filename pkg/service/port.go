@@ -95,12 +95,14 @@ func NextPort(ctx context.Context, e Engine, ports ...engine.Port) (uint16, erro
 		}
 	}
 	for number := from; number != 0; number++ {
-		taken := slices.ContainsFunc(ports, func(p engine.Port) bool {
-			p.Host = number
-			free, _ := Free(ctx, e, p) // what cannot be cleared away is passed over
-			return !free
-		})
-		if !taken {
+		at := slices.Clone(ports)
+		for i := range at {
+			at[i].Host = number
+		}
+		if slices.ContainsFunc(at, Diverted) {
+			_ = e.PortsClear(ctx, at) // what cannot be cleared away is passed over
+		}
+		if !slices.ContainsFunc(at, func(p engine.Port) bool { return !PortFree(p) }) {
 			return number, nil
 		}
 	}
