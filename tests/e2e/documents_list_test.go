@@ -24,6 +24,7 @@ func notRun() map[string]reason {
 	archived := reason{"it takes an archive; TestPITR has one", nothing}
 	scheduled := reason{"it changes the user's crontab; TestBackup has another one", nothing}
 	verified := reason{"TestVerifyRuntime runs all checks of all images at once", nothing}
+	renewed := reason{"it asks Debian about all images; TestUpdates runs it", nothing}
 	name := reason{"it names a program and is nothing to type", nothing}
 	terminal := reason{"it waits for a person at a terminal", nothing}
 	hosting := reason{"it needs what others of its kind have added; TestHosting runs them in their order", nothing}
@@ -32,6 +33,8 @@ func notRun() map[string]reason {
 	adding := reason{"TestAddingAService follows the document", nothing}
 	other := reason{"it needs a program that is not part of a checkout", nothing}
 	return map[string]reason{
+		"mage build:all -renew":                                                  renewed,
+		"mage images -updates":                                                   renewed,
 		"mage account:add ada@example.org -generate":                             hosting,
 		"mage account:disable ada@example.org":                                   hosting,
 		"mage account:enable ada@example.org":                                    hosting,

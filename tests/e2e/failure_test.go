@@ -159,6 +159,7 @@ func TestUsage(t *testing.T) {
 
 // TestExternalDatabase migrates a server that is not Poststack's, and starts none of its own.
 func TestExternalDatabase(t *testing.T) {
+	enginetest.AnyEngine(t)
 	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		theirs := checkout.New(t, kind)

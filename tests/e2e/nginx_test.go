@@ -21,6 +21,7 @@ import (
 
 // TestNginx chooses nginx in poststack.yaml and sets up: a site that is added to the tables is served.
 func TestNginx(t *testing.T) {
+	enginetest.AnyEngine(t)
 	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)

@@ -25,6 +25,7 @@ import (
 
 // TestPITR takes a database back to known moments, and on again, from an archive in a directory.
 func TestPITR(t *testing.T) {
+	enginetest.AnyEngine(t)
 	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		p := &recovered{backedUp{Checkout: checkout.New(t, kind), engine: enginetest.Open(t, kind)}}

@@ -15,6 +15,7 @@ import (
 
 // TestUpdates has an image of which Debian has a newer package, and takes that into use.
 func TestUpdates(t *testing.T) {
+	enginetest.AnyEngine(t)
 	t.Parallel()
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
 		c := checkout.New(t, kind)
