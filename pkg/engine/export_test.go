@@ -8,6 +8,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/poststack/poststack/pkg/engine/dockerfile"
+	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/secret"
 )
 
@@ -44,6 +45,12 @@ func LeftRules(table string, port Port, addresses map[ContainerID][]string) []st
 		at, there := addresses[id]
 		return rulesOwner{ended: !there, addresses: at}
 	})
+}
+
+// DropLeftRules removes the rules of a port with r, all of whose containers have ended.
+func DropLeftRules(ctx context.Context, r runner.Runner, port Port) error {
+	e := &Engine{opts: Options{Runner: r}}
+	return e.dropLeftRules(ctx, "iptables", []Port{port}, func(ContainerID) rulesOwner { return rulesOwner{ended: true} })
 }
 
 type writerFunc func([]byte)

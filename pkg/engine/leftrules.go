@@ -16,6 +16,9 @@ import (
 	"github.com/poststack/poststack/pkg/runner"
 )
 
+// dropTries is how often rules are looked for that somebody else removes meanwhile.
+const dropTries = 5
+
 // PortsClear removes the rules of the firewall that lead ports of this machine to containers that do not run, or to
 // where a container was before. Podman's netavark (1.4) leaves them when containers end at the same moment, and who
 // calls the port comes to nobody. Rules of a container that runs stay; one that podman is busy with is waited for.
@@ -49,22 +52,28 @@ func (e *Engine) PortsClear(ctx context.Context, ports []Port) error {
 	}
 }
 
+// dropLeftRules removes those of one table, all of them or none. Podman, or another run, may remove one of them at the
+// same moment: what is left then is looked for again.
 func (e *Engine) dropLeftRules(
 	ctx context.Context, program string, ports []Port, ownerOf func(ContainerID) rulesOwner,
-) error {
-	table, err := e.opts.Runner.Run(ctx, runner.Command{Program: program, Args: []string{"-w", "-t", "nat", "-S"}})
-	if err != nil {
-		return nil //nolint:nilerr // there is none, or netavark uses another one
+) (err error) {
+	for range dropTries {
+		table, none := e.opts.Runner.Run(ctx, runner.Command{Program: program, Args: []string{"-w", "-t", "nat", "-S"}})
+		if none != nil {
+			return nil //nolint:nilerr // there is none, or netavark uses another one
+		}
+		left := leftRules(table.Stdout, ports, ownerOf)
+		if len(left) == 0 {
+			return nil
+		}
+		_, err = e.opts.Runner.Run(ctx, runner.Command{
+			Program: program + "-restore", Args: []string{"-w", "--noflush"},
+			Stdin: strings.NewReader("*nat\n-D " + strings.Join(left, "\n-D ") + "\nCOMMIT\n"),
+		})
+		if err == nil {
+			return nil
+		}
 	}
-	left := leftRules(table.Stdout, ports, ownerOf)
-	if len(left) == 0 {
-		return nil
-	}
-	// All of them, or none: one of them may have gone meanwhile.
-	_, err = e.opts.Runner.Run(ctx, runner.Command{
-		Program: program + "-restore", Args: []string{"-w", "--noflush"},
-		Stdin: strings.NewReader("*nat\n-D " + strings.Join(left, "\n-D ") + "\nCOMMIT\n"),
-	})
 	return err
 }
 

@@ -1,13 +1,66 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/runner"
 )
+
+func TestDropLeftRules(t *testing.T) {
+	t.Parallel()
+	rule := func(id string) string {
+		return "NETAVARK-HOSTPORT-DNAT -p tcp -m tcp --dport 80 -m comment --comment \"dnat name: net id: " +
+			strings.Repeat(id, 64) + "\" -j NETAVARK-DN-1"
+	}
+	both := "-A " + rule("a") + "\n-A " + rule("b")
+	for name, c := range map[string]struct {
+		tables []string // as they are found, one after the other; the last one for ever
+		want   []string // what is asked for
+		failed bool
+	}{
+		"none is left":             {[]string{""}, nil, false},
+		"somebody else takes one":  {[]string{both, "-A " + rule("b")}, []string{"ab", "b"}, false},
+		"somebody else takes both": {[]string{both, ""}, []string{"ab"}, false},
+		"they cannot be removed":   {[]string{both}, slices.Repeat([]string{"ab"}, 5), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var asked []string
+			err := engine.DropLeftRules(t.Context(), runner.Func(
+				func(_ context.Context, command runner.Command) (runner.Result, error) {
+					if command.Program == "iptables" {
+						table := c.tables[0]
+						c.tables = c.tables[min(1, len(c.tables)-1):]
+						return runner.Result{Stdout: table}, nil
+					}
+					text, err := io.ReadAll(command.Stdin)
+					require.NoError(t, err)
+					ids := ""
+					for _, id := range []string{"a", "b"} {
+						if strings.Contains(string(text), "\n-D "+rule(id)+"\n") {
+							ids += id
+						}
+					}
+					asked = append(asked, ids)
+					if ids == "ab" {
+						err = errors.New("Bad rule")
+					}
+					return runner.Result{}, err
+				}), engine.Port{Host: 80})
+			assert.Equal(t, c.want, asked)
+			assert.Equal(t, c.failed, err != nil)
+		})
+	}
+}
 
 func TestLeftRules(t *testing.T) {
 	t.Parallel()
