@@ -151,6 +151,7 @@ func TestEnsure_container_with_a_fault(t *testing.T) {
 		"is restarting":         func(e *enginetest.Fake) { e.SetState(name, "restarting") },
 		"is removing":           func(e *enginetest.Fake) { e.SetState(name, "removing") },
 		"is dead":               func(e *enginetest.Fake) { e.SetState(name, "dead") },
+		"runs without its network, which podman has forgotten": func(e *enginetest.Fake) { e.LoseNetwork(name) },
 		"was made and never started": func(e *enginetest.Fake) {
 			c, _ := e.ContainerInspect(context.Background(), name)
 			_ = e.ContainerRemove(context.Background(), c.ID)

@@ -45,6 +45,8 @@ const (
 // started may lack its files: who made it may have died before they were copied. "" is none.
 func Fault(c engine.Container) string {
 	switch {
+	case c.NetworkLost:
+		return "runs without its network, which podman has forgotten"
 	case c.State == engine.Running, c.State == engine.Exited && c.ExitCode == 0 && !c.Started.IsZero():
 		return ""
 	case c.Started.IsZero():

@@ -7,7 +7,8 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// clearWay has nothing from earlier containers stand between a container's published ports and those who call them.
+// clearWay has nothing from earlier containers stand between a container's names and published ports, and those who call
+// them.
 func (e *Engine) clearWay(ctx context.Context, id ContainerID) error {
 	if !e.hasRules() {
 		return nil
@@ -19,10 +20,11 @@ func (e *Engine) clearWay(ctx context.Context, id ContainerID) error {
 		return unlessAbsent(apiError(ctx, "inspect container", string(id), err))
 	}
 	c := containerOf(res.Container)
+	err = dropLeftNames(res.Container)
 	if len(c.Ports) == 0 {
-		return nil
+		return err
 	}
-	return errors.Join(e.PortsClear(ctx, c.Ports), forgetPaths(c, addressesOf(res)))
+	return errors.Join(err, e.PortsClear(ctx, c.Ports), forgetPaths(c, addressesOf(res)))
 }
 
 // forgetPaths has the kernel forget where it sends datagrams that come to a container's published ports, unless that is

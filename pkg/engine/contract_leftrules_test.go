@@ -3,7 +3,9 @@ package engine_test
 import (
 	"context"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -65,6 +67,55 @@ func (s *suite) leftRules(ctx context.Context, t *testing.T) {
 		rules.put(ctx, t)
 	}
 	require.NoError(t, s.PortsClear(ctx, c.Ports))
+}
+
+// leftNames has what podman's name server knew of a container and of a network stand when they have gone, as a podman
+// leaves it that was killed, or that could open no more files.
+func (s *suite) leftNames(ctx context.Context, t *testing.T) {
+	e, ok := s.API.(*engine.Engine)
+	require.True(t, ok)
+	const dir = "/run/containers/networks/aardvark-dns"
+	info := e.Info()
+	if _, err := os.Stat(dir); err != nil || info.Kind != engine.Podman || info.Rootless {
+		t.Skip("only the netavark of root's podman has them here")
+	}
+	network := s.fresh()
+	file := filepath.Join(dir, network)
+	gone := strings.Repeat("e", 64)
+	require.NoError(t, os.WriteFile(file, []byte("10.255.0.1\n"+gone+" 10.255.0.2  other,other\n"), 0o600))
+	t.Cleanup(func() { _ = os.Remove(file) })
+	require.NoError(t, s.NetworkCreate(ctx, network, engine.NetworkOptions{Labels: s.labels}))
+	t.Cleanup(func() { assert.NoError(t, s.NetworkRemove(context.WithoutCancel(ctx), network)) })
+
+	asks := func(host, want string) {
+		t.Helper()
+		client := s.spec("dial", host+":7000")
+		client.Network = network
+		code, out := s.output(ctx, t, client)
+		assert.Equal(t, 0, code, out)
+		assert.Equal(t, want, out, host)
+	}
+	spec := s.spec("serve", "7000", "first")
+	spec.Network, spec.Aliases = network, []string{"postgres"}
+	first := s.start(ctx, t, spec)
+	asks("postgres", "first") // by a name server that listens where this network's containers ask
+
+	beside := s.spec("serve", "7000", "beside")
+	beside.Network = network
+	s.start(ctx, t, beside) // the file stays for it
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, s.ContainerRemove(ctx, first))
+	require.NoError(t, os.WriteFile(file, text, 0o600))
+	spec.Command = []string{"serve", "7000", "second"}
+	s.start(ctx, t, spec)
+	for range 5 { // it would answer with both in turn
+		asks("postgres", "second")
+	}
+	text, err = os.ReadFile(file)
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), string(first))
+	assert.Contains(t, string(text), beside.Name)
 }
 
 // table is what iptables says of published ports.

@@ -25,6 +25,7 @@ func (s *suite) networkCases() []testCase {
 		{"a host port that a process holds is ErrPortInUse, and free again later", s.heldPort},
 		{"a host port that another container holds is ErrPortInUse", s.takenPort},
 		{"rules of the firewall that a container has left lead nobody astray", s.leftRules},
+		{"names that a container or a network has left lead nobody astray", s.leftNames},
 		{"of networks of one name that are made at once there is one at most", s.networksAtOnce},
 		{"containers of a network find each other by name and alias", s.names},
 		{"a container on the host's network reaches the host's loopback", s.hostNetwork},

@@ -53,6 +53,9 @@ func DropLeftRules(ctx context.Context, r runner.Runner, port Port) error {
 	return e.dropLeftRules(ctx, "iptables", []Port{port}, func(ContainerID) rulesOwner { return rulesOwner{ended: true} })
 }
 
+// FilesFor is filesFor.
+func FilesFor(hard uint64, raise func(uint64) error) error { return filesFor(hard, raise) }
+
 type writerFunc func([]byte)
 
 func (f writerFunc) Write(b []byte) (int, error) {

@@ -28,10 +28,13 @@ func (e *Engine) NetworkCreate(ctx context.Context, name string, o NetworkOption
 	}
 	made, err := AskAgain(ctx,
 		func() (client.NetworkCreateResult, error) { return e.api.NetworkCreate(ctx, name, options) })
-	if err != nil || e.info.Kind == Podman {
-		return apiError(ctx, "create network", name, err)
+	switch {
+	case err == nil && e.hasRules():
+		err = dropNetworkNames(name)
+	case err == nil && e.info.Kind != Podman:
+		return e.takeBackSecond(ctx, name, made.ID)
 	}
-	return e.takeBackSecond(ctx, name, made.ID)
+	return apiError(ctx, "create network", name, err)
 }
 
 // takeBackSecond removes a network that docker has just made where there is another one of its name, which somebody

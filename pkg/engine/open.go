@@ -122,6 +122,9 @@ func (e *Engine) connectPodman(ctx context.Context, o Options) error {
 
 // startPrivate points the API client at a service that starts with the first call.
 func (e *Engine) startPrivate(ctx context.Context, o Options) error {
+	if err := enoughFiles(); err != nil {
+		return err
+	}
 	dir := cmp.Or(o.RuntimeDir, o.Getenv("XDG_RUNTIME_DIR"), os.TempDir())
 	s, err := newService(ctx, e.cli, dir)
 	if err != nil {

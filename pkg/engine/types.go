@@ -193,7 +193,10 @@ type Container struct {
 	Env       []string
 	Ports     []Port            // as they are published now
 	Addresses map[string]string // network → IP
-	Mounts    []Mount
+	// NetworkLost is that it runs, and podman has forgotten its network: nobody comes to it by its name, and what was made
+	// for it stays when it ends.
+	NetworkLost bool
+	Mounts      []Mount
 }
 
 // ExecSpec is a command to run in a running container.

@@ -117,7 +117,7 @@ func (x *trial) oddPath() {
 // fewFiles leaves a run as many open files as chance says.
 func (x *trial) fewFiles() {
 	before := x.state(x.T)
-	limit := 8 + x.random.IntN(120)
+	limit := 8 + x.random.IntN(400)
 	cmd := x.Compiled([]string{"POSTSTACK_TIMEOUT_START=5s"}, "setup")
 	cmd.Args = append([]string{"sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" "$@"`, limit)}, cmd.Args...)
 	var err error

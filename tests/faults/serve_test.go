@@ -13,6 +13,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 	"github.com/miekg/dns"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -21,8 +22,11 @@ func (s *site) serves(t *testing.T) {
 	t.Helper()
 	for _, service := range []string{"nginx", "bind", "dovecot"} {
 		var err error
-		require.Eventually(t, func() bool { err = s.asks(t, service); return err == nil },
-			time.Minute, 50*time.Millisecond, "%s does not serve: %v", service, err)
+		answers := func() bool { err = s.asks(t, service); return err == nil }
+		if !assert.Eventually(t, answers, time.Minute, 50*time.Millisecond) {
+			require.NoError(t, err, "%s does not serve", service)
+			require.FailNow(t, "serves too late", service)
+		}
 	}
 }
 

@@ -167,6 +167,15 @@ func (f *Fake) SetState(nameOrID string, state engine.State) {
 	}
 }
 
+// LoseNetwork has a container run without its network, as podman can.
+func (f *Fake) LoseNetwork(nameOrID string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := f.find(nameOrID); c != nil {
+		c.NetworkLost = true
+	}
+}
+
 // enter begins a call: it takes the lock, which the caller gives back, unless it returns an error.
 func (f *Fake) enter(ctx context.Context, method, name string) error {
 	if ctx.Err() != nil {
