@@ -49,7 +49,8 @@ func TestProject_Faults(t *testing.T) {
 		run := &fake{answers: []answer{{prefix: gotestsum, stdout: passing}}}
 		p, _ := project(t.TempDir(), run, map[string]string{"CI": "true"})
 		require.Error(t, p.Faults(t.Context(), quality.FaultOptions{Seed: 7}), "nobody has written a table")
-		assert.Contains(t, run.ran(gotestsum)[0], " --rerun-fails=1 --rerun-fails-max-failures=10 --packages=./tests/faults/... -- ")
+		assert.Contains(t, run.ran(gotestsum)[0],
+			" --rerun-fails=1 --rerun-fails-max-failures=10 --packages=./tests/faults/... -- ")
 	})
 	t.Run("a complete table is kept", func(t *testing.T) {
 		t.Parallel()

@@ -31,8 +31,8 @@ func engineFlags(packages int, timeout time.Duration) []string {
 	return []string{"-count=1", "-vet=off", fmt.Sprintf("-p=%d", packages), "-timeout=" + timeout.String()}
 }
 
-// again has a few tests that fail run once more, each whole unless they stand apart: in CI nobody is there to tell a stall of the machine
-// from a fault. What holds only then is named at the end.
+// again has a few tests that fail run once more, each whole unless they stand apart: in CI nobody is there to tell a
+// stall of the machine from a fault. What holds only then is named at the end.
 func (l layer) again() []string {
 	flags := []string{"--rerun-fails=1", "--rerun-fails-max-failures=6", "--rerun-fails-run-root-test"}
 	if l.apart {

@@ -7,8 +7,8 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// clearWay has nothing from earlier containers stand between a container's names and published ports, and those who call
-// them.
+// clearWay has nothing from earlier containers stand between a container's names and published ports and those who
+// call them.
 func (e *Engine) clearWay(ctx context.Context, id ContainerID) error {
 	if !e.hasRules() {
 		return nil

@@ -27,6 +27,6 @@ func filesFor(hard uint64, raise func(uint64) error) error {
 		return nil
 	}
 	return mislead(fmt.Sprintf("raise the limit (ulimit -Hn), to %d or more", leastFiles), fmt.Errorf(
-		"start podman's service: it may open %d files, and needs %d: with fewer it forgets the networks of containers that run",
-		hard, leastFiles))
+		"start podman's service: it may open %d files, and needs %d: with fewer it forgets the networks of containers "+
+			"that run", hard, leastFiles))
 }

@@ -28,8 +28,8 @@ func networkLost(r container.InspectResponse) bool {
 	return len(r.NetworkSettings.Networks) > 0
 }
 
-// namesDir is where podman's netavark keeps, in a file for each network, what its name server answers with: on the first
-// line the addresses where it listens, and then for each container its ID, its addresses and its names.
+// namesDir is where podman's netavark keeps, in a file for each network, what its name server answers with: on the
+// first line the addresses where it listens, and then for each container its ID, its addresses and its names.
 // Source: aardvark-dns, config; containers/common, libnetwork/network, netavarkRunDir.
 const namesDir = "/run/containers/networks/aardvark-dns"
 

@@ -29,8 +29,10 @@ type fetcher struct {
 
 // artifacts gives the fetcher with the builder's settings.
 func (b *Builder) artifacts(log io.Writer) fetcher {
-	return fetcher{cache: b.CacheDir, local: b.ArtifactDir, root: b.Root, runner: b.Runner, log: log,
-		delay: time.Second, stall: stallTimeout}
+	return fetcher{
+		cache: b.CacheDir, local: b.ArtifactDir, root: b.Root, runner: b.Runner, log: log,
+		delay: time.Second, stall: stallTimeout,
+	}
 }
 
 // fetch makes sure that every artifact of d is in the cache, and gives where: target in the build context →

@@ -118,7 +118,7 @@ func (d *download) attempt(ctx context.Context) error {
 	if trace.From(ctx) != nil {
 		defer trace.Start(ctx, trace.Download, "GET "+req.URL.Host+req.URL.Path).End()
 	}
-	resp, err := d.client.Do(req) //nolint:bodyclose // it is closed below; the linter loses it in the reader
+	resp, err := d.client.Do(req)
 	if err != nil {
 		return permanentConnect(err)
 	}

@@ -25,7 +25,9 @@ var (
 
 // watched is the body of an answer, from offset on. It tells how far it has come, and ends the download when it stands
 // still, or gets on too slowly. stop ends watching.
-func (d *download) watched(resp *http.Response, offset int64, end context.CancelCauseFunc) (body io.Reader, stop func()) {
+func (d *download) watched(
+	resp *http.Response, offset int64, end context.CancelCauseFunc,
+) (body io.Reader, stop func()) {
 	total := offset + resp.ContentLength
 	var came atomic.Int64 // since the timer was set
 	timer := time.AfterFunc(d.stall, func() {

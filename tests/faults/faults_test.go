@@ -183,6 +183,7 @@ func (t table) String() string {
 		untried = fmt.Sprintf("\nNot tried, since the rows before took %s: %s.\n", bound, strings.Join(t.untried, ", "))
 	}
 	return fmt.Sprintf("By `mage test:faults %s` on %s:\n\n"+
-		"| Fault | Engine | Tries | Lost | Left over | Recovered without help |\n| --- | --- | --- | --- | --- | --- |\n%s\n%s",
+		"| Fault | Engine | Tries | Lost | Left over | Recovered without help |\n"+
+		"| --- | --- | --- | --- | --- | --- |\n%s\n%s",
 		t.chance, strings.Join(t.engines, " and "), strings.Join(t.rows, "\n"), untried)
 }

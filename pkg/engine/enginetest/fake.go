@@ -221,3 +221,12 @@ func has(have, want map[string]string) bool {
 	}
 	return true
 }
+
+// PortsClear has nothing to clear.
+func (f *Fake) PortsClear(ctx context.Context, _ []engine.Port) error {
+	if err := f.enter(ctx, "PortsClear", ""); err != nil {
+		return err
+	}
+	f.mu.Unlock()
+	return nil
+}

@@ -143,15 +143,6 @@ func (f *Fake) ContainerOnPort(ctx context.Context, port uint16) (string, error)
 	return "", engine.ErrNotFound
 }
 
-// PortsClear has nothing to clear.
-func (f *Fake) PortsClear(ctx context.Context, _ []engine.Port) error {
-	if err := f.enter(ctx, "PortsClear", ""); err != nil {
-		return err
-	}
-	f.mu.Unlock()
-	return nil
-}
-
 // ContainerKeepUp notes it.
 func (f *Fake) ContainerKeepUp(ctx context.Context, id engine.ContainerID) error {
 	c, err := f.reach(ctx, "ContainerKeepUp", id)
