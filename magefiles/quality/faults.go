@@ -15,7 +15,7 @@ import (
 type FaultOptions struct {
 	Seed  int    // what their chance begins with; 0 is a new one
 	Rows  string // a pattern for the names of faults; "" is all
-	Long  bool   // also what takes longer, and more tries; without it rows are begun for four minutes on each engine
+	Long  bool   // also what takes longer, and more tries; without it rows are begun for five minutes on each engine
 	Write bool   // keep the table in docs/reliability.md
 }
 

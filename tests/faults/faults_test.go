@@ -26,7 +26,7 @@ type fault struct {
 const killedBuilder = "podman's build of an image is killed"
 
 // bound is for how long the short form begins rows on an engine: machines differ by much.
-const bound = 4 * time.Minute
+const bound = 5 * time.Minute
 
 const killedEngine = "what a run speaks to is killed: podman's service, dockerd"
 
