@@ -52,7 +52,7 @@ func (e *Engine) ContainerInspect(ctx context.Context, nameOrID string) (Contain
 		return Container{}, apiError(ctx, "inspect container", nameOrID, err)
 	}
 	c := containerOf(res.Container)
-	c.NetworkLost = e.info.Kind == Podman && networkLost(res.Container)
+	c.NetworkLost = e.hasRules() && networkLost(res.Container)
 	if c.Name != nameOrID && !isID(nameOrID) {
 		return Container{}, fmt.Errorf("inspect container %q: %w", nameOrID, ErrNotFound)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
 	"github.com/poststack/poststack/pkg/engine/dockerfile"
@@ -51,6 +53,13 @@ func LeftRules(table string, port Port, addresses map[ContainerID][]string) []st
 func DropLeftRules(ctx context.Context, r runner.Runner, port Port) error {
 	e := &Engine{opts: Options{Runner: r}}
 	return e.dropLeftRules(ctx, "iptables", []Port{port}, func(ContainerID) rulesOwner { return rulesOwner{ended: true} })
+}
+
+// NetworkLost tells whether a container in a state has lost the networks of these names.
+func NetworkLost(state container.ContainerState, networks map[string]*network.EndpointSettings) bool {
+	return networkLost(container.InspectResponse{
+		State: &container.State{Status: state}, NetworkSettings: &container.NetworkSettings{Networks: networks},
+	})
 }
 
 // FilesFor is filesFor.

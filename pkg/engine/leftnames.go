@@ -20,8 +20,8 @@ func networkLost(r container.InspectResponse) bool {
 	if r.State == nil || stateOf(r.State.Status) != Running || r.NetworkSettings == nil {
 		return false
 	}
-	for _, ep := range r.NetworkSettings.Networks {
-		if ep == nil || ep.IPAddress.IsValid() || ep.GlobalIPv6Address.IsValid() {
+	for name, ep := range r.NetworkSettings.Networks {
+		if name == "host" || name == "none" || ep == nil || ep.IPAddress.IsValid() || ep.GlobalIPv6Address.IsValid() {
 			return false
 		}
 	}
@@ -36,6 +36,9 @@ const namesDir = "/run/containers/networks/aardvark-dns"
 // dropLeftNames takes from the name server what earlier containers of the same name have left: podman leaves it when it
 // is killed, or has forgotten the container's network, and whoever asks for the name then is led to nobody.
 func dropLeftNames(c container.InspectResponse) error {
+	if c.NetworkSettings == nil {
+		return nil
+	}
 	changed := false
 	for network := range c.NetworkSettings.Networks {
 		path := filepath.Join(namesDir, network)
