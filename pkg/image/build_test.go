@@ -413,6 +413,9 @@ func TestImages(t *testing.T) {
 	b, _, _ := newBuilder(t, dir)
 	base := build(t, b, "base", image.Options{})
 	web := build(t, b, "web", image.Options{})
+	content, err := os.ReadFile(filepath.Join(dir, "web", "entrypoint.sh"))
+	require.NoError(t, err)
+	before := string(content)
 	rewrite(t, dir, "web/entrypoint.sh", "other")
 	reload(t, b, dir)
 	got, err := b.Images(t.Context())
@@ -427,6 +430,16 @@ func TestImages(t *testing.T) {
 	assert.True(t, got[2].Built)
 	assert.False(t, got[2].Current, "its entrypoint has changed")
 	assert.Equal(t, web.InputDigest, got[2].InputDigest)
+
+	other := build(t, b, "web", image.Options{})
+	rewrite(t, dir, "web/entrypoint.sh", before)
+	reload(t, b, dir)
+	got, err = b.Images(t.Context())
+	require.NoError(t, err)
+	assert.NotEqual(t, other.ID, web.ID)
+	assert.True(t, got[2].Current, "another checkout, which has built it since, has :latest")
+	assert.Equal(t, web.ID, got[2].ID)
+	assert.Equal(t, []engine.Ref{web.DigestRef}, got[2].Tags)
 }
 
 func TestBuild_forced_removes_what_it_replaces(t *testing.T) {

@@ -13,7 +13,8 @@ import (
 type Status struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
-	// an image of that name exists; everything below is about the one that is :latest
+	// an image of that name exists; everything below is about the one that is what the files in the checkout say, or else
+	// about the one that is :latest, which another checkout may have built
 	Built       bool           `json:"built"`
 	Current     bool           `json:"current"` // it is what the files in the checkout say
 	ID          engine.ImageID `json:"id"`
@@ -48,8 +49,8 @@ func (b *Builder) Images(ctx context.Context) ([]Status, error) {
 	return out, nil
 }
 
-// status fills s in from img, the image that is :latest.
-func (b *Builder) status(ctx context.Context, s Status, def Definition, img engine.Image) (Status, error) {
+// status fills s in from the image that is current, or else from latest.
+func (b *Builder) status(ctx context.Context, s Status, def Definition, latest engine.Image) (Status, error) {
 	digest, err := b.Digest(def.Name)
 	if err != nil {
 		return s, err
@@ -58,10 +59,20 @@ func (b *Builder) status(ctx context.Context, s Status, def Definition, img engi
 	if err := b.lookUp(ctx, &p); err != nil {
 		return s, err
 	}
+	img := latest
+	if !p.made(latest) {
+		own, err := b.Engine.ImageInspect(ctx, DigestRef(def.Name, digest))
+		switch {
+		case err == nil && p.made(own):
+			img = own
+		case err != nil && !errors.Is(err, engine.ErrNotFound):
+			return s, err
+		}
+	}
 	s.Built, s.ID, s.SizeBytes, s.Created = true, img.ID, img.SizeBytes, &img.Created
 	s.InputDigest = InputDigest(img.Labels[LabelDigest])
 	s.Tags = append(s.Tags, img.Tags...)
 	slices.Sort(s.Tags)
-	s.Current = s.InputDigest == digest && p.standsOn(img)
+	s.Current = p.made(img)
 	return s, nil
 }
