@@ -41,7 +41,7 @@ func (p Project) Faults(ctx context.Context, o FaultOptions) error {
 	p.say("   the same again: mage test:faults -seed=%d", o.Seed)
 	failed := p.test(ctx, layer{
 		name: "faults", packages: []string{"./tests/faults/..."}, listed: true, apart: true,
-		flags: append(engineFlags(1, 3*time.Hour), "-run=^TestFaults$/./"+o.Rows),
+		flags: append(engineFlags(1, 3*time.Hour), "-run=^TestFaults$/./("+o.Rows+")"),
 		env: []string{
 			fmt.Sprintf("POSTSTACK_TEST_SEED=%d", o.Seed), "POSTSTACK_FAULTS_LONG=" + flagText(o.Long),
 			"POSTSTACK_FAULTS_TABLE=" + table,

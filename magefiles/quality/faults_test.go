@@ -35,11 +35,11 @@ func TestProject_Faults(t *testing.T) {
 	}
 	t.Run("the seed is told, and the table shown", func(t *testing.T) {
 		t.Parallel()
-		doc, said, ran, env, err := tried(t, 0, quality.FaultOptions{Seed: 7, Rows: "SIGKILL"})
+		doc, said, ran, env, err := tried(t, 0, quality.FaultOptions{Seed: 7, Rows: "SIGKILL|SIGTERM"})
 		require.NoError(t, err)
 		assert.Contains(t, said, "mage test:faults -seed=7\n")
 		assert.Contains(t, said, "| SIGKILL | 0 |")
-		assert.Contains(t, ran, "-run=^TestFaults$/./SIGKILL ./tests/faults/...")
+		assert.Contains(t, ran, "-run=^TestFaults$/./(SIGKILL|SIGTERM) ./tests/faults/...")
 		assert.Contains(t, env, "POSTSTACK_TEST_SEED=7")
 		assert.Contains(t, env, "POSTSTACK_FAULTS_LONG=")
 		assert.Contains(t, doc, "\nold\n")
