@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-
-	"github.com/moby/moby/client"
 )
 
 // clearWay has nothing from earlier containers stand between a container's names and published ports and those who
@@ -13,18 +11,16 @@ func (e *Engine) clearWay(ctx context.Context, id ContainerID) error {
 	if !e.hasRules() {
 		return nil
 	}
-	res, err := AskAgain(ctx, func() (client.ContainerInspectResult, error) {
-		return e.api.ContainerInspect(ctx, string(id), client.ContainerInspectOptions{})
-	})
+	found, err := e.inspect(ctx, string(id))
 	if err != nil {
-		return unlessAbsent(apiError(ctx, "inspect container", string(id), err))
+		return unlessAbsent(err)
 	}
-	c := containerOf(res.Container)
-	err = dropLeftNames(res.Container)
+	c := containerOf(found)
+	err = dropLeftNames(found)
 	if len(c.Ports) == 0 {
 		return err
 	}
-	return errors.Join(err, e.PortsClear(ctx, c.Ports), forgetPaths(c, addressesOf(res)))
+	return errors.Join(err, e.PortsClear(ctx, c.Ports), forgetPaths(c, addressesOf(found)))
 }
 
 // forgetPaths has the kernel forget where it sends datagrams that come to a container's published ports, unless that is

@@ -45,14 +45,12 @@ func (e *Engine) ContainerKeepUp(ctx context.Context, id ContainerID) error {
 // ContainerInspect describes a container. An unknown one is [ErrNotFound]; so is one that the engine finds
 // only because its ID or another of its names begins like that.
 func (e *Engine) ContainerInspect(ctx context.Context, nameOrID string) (Container, error) {
-	res, err := AskAgain(ctx, func() (client.ContainerInspectResult, error) {
-		return e.api.ContainerInspect(ctx, nameOrID, client.ContainerInspectOptions{})
-	})
+	found, err := e.inspect(ctx, nameOrID)
 	if err != nil {
-		return Container{}, apiError(ctx, "inspect container", nameOrID, err)
+		return Container{}, err
 	}
-	c := containerOf(res.Container)
-	c.NetworkLost = e.hasRules() && networkLost(res.Container)
+	c := containerOf(found)
+	c.NetworkLost = e.hasRules() && networkLost(found)
 	if c.Name != nameOrID && !isID(nameOrID) {
 		return Container{}, fmt.Errorf("inspect container %q: %w", nameOrID, ErrNotFound)
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/moby/moby/client"
+	"github.com/moby/moby/api/types/container"
 
 	"github.com/poststack/poststack/pkg/runner"
 )
@@ -93,19 +93,17 @@ type rulesOwner struct {
 // ownerOfRules asks for a container, also for one of another store than ours: podman may have a process for it before
 // and after it calls it running.
 func (e *Engine) ownerOfRules(ctx context.Context, id ContainerID) rulesOwner {
-	res, err := AskAgain(ctx, func() (client.ContainerInspectResult, error) {
-		return e.api.ContainerInspect(ctx, string(id), client.ContainerInspectOptions{})
-	})
+	found, err := e.inspect(ctx, string(id))
 	state := Exited
 	switch {
 	case err == nil:
-		state = containerOf(res.Container).State
-	case !errors.Is(apiError(ctx, "inspect container", string(id), err), ErrNotFound):
+		state = containerOf(found).State
+	case !errors.Is(err, ErrNotFound):
 		return rulesOwner{}
 	}
 	switch state {
 	case Running:
-		return rulesOwner{addresses: addressesOf(res)}
+		return rulesOwner{addresses: addressesOf(found)}
 	case Created, Exited:
 		busy := attended(id)
 		return rulesOwner{ended: !busy, busy: busy}
@@ -115,8 +113,8 @@ func (e *Engine) ownerOfRules(ctx context.Context, id ContainerID) rulesOwner {
 }
 
 // addressesOf are those of a container, in its networks.
-func addressesOf(res client.ContainerInspectResult) (addresses []string) {
-	for _, ep := range res.Container.NetworkSettings.Networks {
+func addressesOf(r container.InspectResponse) (addresses []string) {
+	for _, ep := range r.NetworkSettings.Networks {
 		addresses = append(addresses, ep.IPAddress.String(), ep.GlobalIPv6Address.String())
 	}
 	return addresses

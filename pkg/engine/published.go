@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 )
 
@@ -23,4 +24,12 @@ func (e *Engine) ContainerOnPort(ctx context.Context, port uint16) (string, erro
 		}
 	}
 	return "", fmt.Errorf("find a container on port %d: %w", port, ErrNotFound)
+}
+
+// inspect is all that the engine says of a container.
+func (e *Engine) inspect(ctx context.Context, nameOrID string) (container.InspectResponse, error) {
+	res, err := AskAgain(ctx, func() (client.ContainerInspectResult, error) {
+		return e.api.ContainerInspect(ctx, nameOrID, client.ContainerInspectOptions{})
+	})
+	return res.Container, apiError(ctx, "inspect container", nameOrID, err)
 }

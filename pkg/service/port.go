@@ -99,10 +99,8 @@ func NextPort(ctx context.Context, e Engine, ports ...engine.Port) (uint16, erro
 		for i := range at {
 			at[i].Host = number
 		}
-		if slices.ContainsFunc(at, Diverted) {
-			_ = e.PortsClear(ctx, at) // what cannot be cleared away is passed over
-		}
-		if !slices.ContainsFunc(at, func(p engine.Port) bool { return !PortFree(p) }) {
+		taken := func() bool { return slices.ContainsFunc(at, func(p engine.Port) bool { return !PortFree(p) }) }
+		if !taken() || slices.ContainsFunc(at, Diverted) && e.PortsClear(ctx, at) == nil && !taken() {
 			return number, nil
 		}
 	}
