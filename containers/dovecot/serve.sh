@@ -4,7 +4,6 @@
 # dovecot-service reload: has dovecot take over what has changed: configuration and certificates by a reload, a lock
 # of an account by ending its sessions. A reload can break logins at that moment, so a changed account causes none.
 # dovecot-service snapshot: has in /srv/mail/.snapshot what all mail boxes hold at one moment.
-# dovecot-service health: ends with 0 if IMAP, over TLS, and LMTP answer.
 set -eu
 
 readonly files=/run/dovecot/files
@@ -116,25 +115,10 @@ still() {
   done
 }
 
-health() {
-  said=$(agent health)
-  curl -sSk --max-time 2 --ssl-reqd imap://127.0.0.1:1143/ -X CAPABILITY | grep -q AUTH=PLAIN ||
-    unhealthy "IMAP does not answer at port 1143"
-  printf 'LHLO localhost\r\nQUIT\r\n' | nc -w 2 127.0.0.1 1024 | grep -q '^220 ' || unhealthy "LMTP does not answer at port 1024"
-  echo "${said}"
-}
-
-# unhealthy says what does not answer, and what the agent knows: dovecot 2.3 greets nobody while the machine of the database
-# refuses connections.
-unhealthy() {
-  echo "$1; ${said}" >&2
-  exit 1
-}
-
 case "${1:-}" in
-  run | check | reload | snapshot | health) "$1" ;;
+  run | check | reload | snapshot) "$1" ;;
   *)
-    echo "usage: dovecot-service run | check | reload | snapshot | health" >&2
+    echo "usage: dovecot-service run | check | reload | snapshot" >&2
     exit 2
     ;;
 esac

@@ -1,12 +1,17 @@
 package health
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -17,6 +22,12 @@ const closedWithin = 50 * time.Millisecond
 
 // answerTime is how long an answer of a name server may take: on one machine it is there at once, or lost.
 const answerTime = time.Second
+
+// The bounds of a greeting. RFC 5321 (4.5.3.1.5) has 512 octets as the longest line of a reply.
+const (
+	greetingTime   = 5 * time.Second
+	greetingLength = 512
+)
 
 // TCP asks whether address ("host:port") takes connections, and keeps them for a moment: on a published port an
 // engine's proxy takes them although nobody listens in the container, and closes them at once.
@@ -36,6 +47,53 @@ func TCP(address string) Prober {
 		}
 		return fmt.Errorf("the connection was taken and closed at once: %w", err)
 	}}
+}
+
+// TLS asks whether the server at address ("host:port") shakes hands; whose certificate it shows is another question.
+func TLS(address string) Prober {
+	return prober{"TLS " + address, func(ctx context.Context) error {
+		return connected(ctx, address, true, func(net.Conn) error { return nil })
+	}}
+}
+
+// Greeting asks whether the server at address speaks first, as those for mail do, with a line that matches want. With TLS
+// that comes after the handshake of [TLS].
+func Greeting(address string, encrypted bool, want *regexp.Regexp) Prober {
+	return prober{"greeting of " + address, func(ctx context.Context) error {
+		return connected(ctx, address, encrypted, func(c net.Conn) error {
+			line, err := bufio.NewReader(io.LimitReader(c, greetingLength)).ReadString('\n')
+			switch {
+			case err != nil:
+				return fmt.Errorf("read the greeting: %w", err)
+			case !want.MatchString(line):
+				return fmt.Errorf("the greeting is %q, expected /%s/", strings.TrimSpace(line), want)
+			}
+			return nil
+		})
+	}}
+}
+
+// connected connects, shakes hands where that is asked for, and goes on to ask, all within [greetingTime].
+func connected(ctx context.Context, address string, encrypted bool, ask func(net.Conn) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, greetingTime, fmt.Errorf("it says nothing within %s", greetingTime))
+	defer cancel()
+	var d interface {
+		DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	} = new(net.Dialer)
+	if encrypted {
+		//nolint:gosec // as TLS says
+		d = &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}}
+	}
+	c, err := d.DialContext(ctx, "tcp", address)
+	if err == nil {
+		defer c.Close()
+		defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now()) })()
+		err = ask(c)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // HTTP asks whether a GET of url is answered with a status of 200 to 399. client says

@@ -2,11 +2,15 @@ package health_test
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,6 +54,77 @@ func TestTCP_server_that_speaks_first(t *testing.T) {
 		}
 	}()
 	require.NoError(t, health.TCP(l.Addr().String()).Probe(t.Context()))
+}
+
+// greets listens, and sends each who connects line; with TLS if the server has a configuration for that.
+func greets(t *testing.T, line string, encrypted *tls.Config) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	if encrypted != nil {
+		l = tls.NewListener(l, encrypted)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			_, _ = c.Write([]byte(line))
+			if line == "" {
+				_, _ = c.Read(make([]byte, 1)) // until the client is gone
+			}
+			_ = c.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestGreeting(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(s.Close)
+	for name, c := range map[string]struct {
+		line      string
+		encrypted bool
+		want      string
+	}{
+		"of a server that is ready": {line: "* OK [CAPABILITY IMAP4rev1] ready.\r\nmore"},
+		"after a handshake":         {line: "* OK ready\r\n", encrypted: true},
+		"of one that is not":        {line: "* BYE busy\r\n", want: `the greeting is "* BYE busy", expected /^\* OK/`},
+		"none at all":               {line: "* OK", want: "read the greeting: EOF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var with *tls.Config
+			if c.encrypted {
+				with = s.TLS
+			}
+			p := health.Greeting(greets(t, c.line, with), c.encrypted, regexp.MustCompile(`^\* OK`))
+			err := p.Probe(t.Context())
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, c.want)
+		})
+	}
+}
+
+func TestGreeting_ends_with_its_context(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, errors.New("enough"))
+	defer cancel()
+	for _, p := range []health.Prober{
+		health.Greeting(greets(t, "", nil), false, regexp.MustCompile("")), health.TLS(greets(t, "", nil)),
+	} {
+		require.EqualError(t, p.Probe(ctx), "enough")
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(s.Close)
+	require.NoError(t, health.TLS(s.Listener.Addr().String()).Probe(t.Context()))
+	require.ErrorContains(t, health.TLS(greets(t, "220 no TLS\r\n", nil)).Probe(t.Context()), "does not look like a TLS handshake")
 }
 
 func TestHTTP(t *testing.T) {

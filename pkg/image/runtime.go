@@ -44,7 +44,7 @@ type Check struct {
 	Line int `yaml:"-"` // in image.yaml
 
 	// Health: asked again and again until the answer is yes, or the ready deadline is over.
-	TCP  *PortCheck `yaml:"tcp"`
+	TCP  *TCPCheck  `yaml:"tcp"`
 	HTTP *HTTPCheck `yaml:"http"`
 	DNS  *DNSCheck  `yaml:"dns"`
 	SQL  *SQLCheck  `yaml:"sql"`
@@ -62,7 +62,14 @@ type Check struct {
 	Once     *OnceCheck     `yaml:"once"` // a container of its own, which ends by itself
 }
 
-// PortCheck is a TCP port: for tcp it takes connections from outside, for listening a process has it open.
+// TCPCheck is a TCP port that takes connections from outside.
+type TCPCheck struct {
+	Port     uint16 `yaml:"port"`
+	TLS      bool   `yaml:"tls"`      // by a handshake, with whatever certificate: the image's own is one of its own making
+	Greeting string `yaml:"greeting"` // regular expression that the first line it sends must match; "" is anything
+}
+
+// PortCheck is a TCP port that a process has open.
 type PortCheck struct {
 	Port uint16 `yaml:"port"`
 }

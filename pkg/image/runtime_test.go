@@ -139,6 +139,10 @@ func TestLoadCatalogue_refuses_a_runtime(t *testing.T) {
 			"runtime:\n  checks:\n    - command: { run: [a], output: \"(\" }",
 			"image.yaml:4: runtime.checks: command: output \"(\" is not a regular expression: missing closing )",
 		},
+		"a greeting that is none": {
+			"runtime:\n  checks:\n    - tcp: { port: 1, greeting: \"(\" }",
+			"image.yaml:4: runtime.checks: tcp: greeting \"(\" is not a regular expression: missing closing )",
+		},
 		"an exit status that is none": {
 			"runtime:\n  checks:\n    - once: { exit_code: 256 }",
 			"image.yaml:4: runtime.checks: once: exit_code 256 is not within 0 to 255",

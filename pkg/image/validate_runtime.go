@@ -130,6 +130,9 @@ func (v checkValidator) health(c Check) {
 	case c.Port() == 0:
 		v.add("port is missing")
 	}
+	if c.TCP != nil {
+		v.pattern("greeting", c.TCP.Greeting)
+	}
 	if c.HTTP != nil && !strings.HasPrefix(c.HTTP.Path, "/") {
 		v.add("path %q must begin with /", c.HTTP.Path)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -55,6 +56,10 @@ func (p Place) Prober(ctx context.Context, c image.Check) (health.Prober, error)
 			return nil, err
 		}
 		return health.DNS(reached(udp), address, c.DNS.Zone), nil
+	case c.TCP != nil && c.TCP.Greeting != "":
+		return health.Greeting(address, c.TCP.TLS, regexp.MustCompile(c.TCP.Greeting)), nil
+	case c.TCP != nil && c.TCP.TLS:
+		return health.TLS(address), nil
 	case c.TCP != nil:
 		return health.TCP(address), nil
 	case c.HTTP != nil:

@@ -479,7 +479,7 @@ func TestImage_without_checks_is_a_failure(t *testing.T) {
 
 func TestImage_tcp_refused(t *testing.T) {
 	t.Parallel()
-	b := newBench(image.Check{TCP: &image.PortCheck{Port: 80}}, image.Check{HTTP: &image.HTTPCheck{Port: 80, Path: "/up"}})
+	b := newBench(image.Check{TCP: &image.TCPCheck{Port: 80}}, image.Check{HTTP: &image.HTTPCheck{Port: 80, Path: "/up"}})
 	results, err := b.verify(t.Context())
 	require.Error(t, err)
 	assert.Contains(t, named(t, results, "tcp 80").Seen, "it is not ready within 200ms; its last answer: dial tcp")

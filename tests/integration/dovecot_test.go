@@ -183,11 +183,13 @@ func (m mail) run(command ...string) engine.ExecResult {
 	return out
 }
 
-// healthy waits until the container says that it is.
+// healthy waits until the agent serves, and IMAP and LMTP answer.
 func (m mail) healthy() {
 	m.Helper()
-	require.Eventually(m, func() bool { return m.run("dovecot-service", "health").Code == 0 }, time.Minute,
-		100*time.Millisecond)
+	const script = `agent health &&
+		curl -sSk --max-time 2 --ssl-reqd imap://127.0.0.1:1143/ -X CAPABILITY | grep -q AUTH=PLAIN &&
+		printf 'LHLO localhost\r\nQUIT\r\n' | nc -w 2 127.0.0.1 1024 | grep -q '^220 '`
+	require.Eventually(m, func() bool { return m.run("sh", "-c", script).Code == 0 }, time.Minute, 100*time.Millisecond)
 }
 
 func TestDovecot(t *testing.T) {

@@ -142,7 +142,7 @@ func TestVerify_http(t *testing.T) {
 		t.Parallel()
 		t.Run("a server that comes up with 503 is awaited", func(t *testing.T) {
 			results, err := verifyImage(t.Context(), t, kind,
-				serving([]string{"python3", "-uc", busy, "3"}, plain, image.Check{TCP: &image.PortCheck{Port: 8080}}),
+				serving([]string{"python3", "-uc", busy, "3"}, plain, image.Check{TCP: &image.TCPCheck{Port: 8080}}),
 				event.Reporter{})
 			require.NoError(t, err)
 			assert.Contains(t, result(t, results, "http 8080 /up").Seen, "answers after")
@@ -165,7 +165,7 @@ func TestVerify_http(t *testing.T) {
 		})
 		t.Run("a port on which nobody listens takes no connection, whatever the engine's proxy says", func(t *testing.T) {
 			d := serving([]string{"bash", "-c", "trap 'exit 0' INT; sleep infinity & wait"},
-				image.Check{TCP: &image.PortCheck{Port: 8080}})
+				image.Check{TCP: &image.TCPCheck{Port: 8080}})
 			d.Runtime.Ready = 2 * time.Second
 			results, err := verifyImage(t.Context(), t, kind, d, event.Reporter{})
 			require.Error(t, err)
