@@ -410,7 +410,7 @@ func TestBuild_reports_steps(t *testing.T) {
 func TestImages(t *testing.T) {
 	t.Parallel()
 	dir := family(t)
-	b, _, _ := newBuilder(t, dir)
+	b, fake, _ := newBuilder(t, dir)
 	base := build(t, b, "base", image.Options{})
 	web := build(t, b, "web", image.Options{})
 	content, err := os.ReadFile(filepath.Join(dir, "web", "entrypoint.sh"))
@@ -440,6 +440,10 @@ func TestImages(t *testing.T) {
 	assert.True(t, got[2].Current, "another checkout, which has built it since, has :latest")
 	assert.Equal(t, web.ID, got[2].ID)
 	assert.Equal(t, []engine.Ref{web.DigestRef}, got[2].Tags)
+	require.NoError(t, fake.ImageRemove(t.Context(), other.Ref))
+	got, err = b.Images(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, web.ID, got[2].ID, "nobody has :latest")
 }
 
 func TestBuild_forced_removes_what_it_replaces(t *testing.T) {

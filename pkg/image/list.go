@@ -35,44 +35,42 @@ func (b *Builder) Images(ctx context.Context) ([]Status, error) {
 			return nil, err
 		}
 		s := Status{Name: name, Description: def.Description, Tags: []engine.Ref{}}
-		img, err := b.Engine.ImageInspect(ctx, LatestRef(name))
+		img, current, err := b.Present(ctx, name)
 		if err != nil && !errors.Is(err, engine.ErrNotFound) {
 			return nil, err
 		}
 		if err == nil {
-			if s, err = b.status(ctx, s, def, img); err != nil {
-				return nil, err
-			}
+			s.Built, s.Current, s.ID, s.SizeBytes, s.Created = true, current, img.ID, img.SizeBytes, &img.Created
+			s.InputDigest = InputDigest(img.Labels[LabelDigest])
+			s.Tags = append(s.Tags, img.Tags...)
+			slices.Sort(s.Tags)
 		}
 		out = append(out, s)
 	}
 	return out, nil
 }
 
-// status fills s in from the image that is current, or else from latest.
-func (b *Builder) status(ctx context.Context, s Status, def Definition, latest engine.Image) (Status, error) {
-	digest, err := b.Digest(def.Name)
+// Present gives the image of that name that is what the files in the checkout say, or else the one that was built last,
+// which may be another checkout's; current tells which. It is an [engine.ErrNotFound] that there is neither.
+func (b *Builder) Present(ctx context.Context, name string) (img engine.Image, current bool, err error) {
+	def, err := b.Catalogue.Get(name)
 	if err != nil {
-		return s, err
+		return engine.Image{}, false, err
 	}
-	p := plan{def: def, digest: digest}
+	p := plan{def: def}
+	if p.digest, err = b.Digest(name); err != nil {
+		return engine.Image{}, false, err
+	}
 	if err := b.lookUp(ctx, &p); err != nil {
-		return s, err
+		return engine.Image{}, false, err
 	}
-	img := latest
-	if !p.made(latest) {
-		own, err := b.Engine.ImageInspect(ctx, DigestRef(def.Name, digest))
-		switch {
-		case err == nil && p.made(own):
-			img = own
-		case err != nil && !errors.Is(err, engine.ErrNotFound):
-			return s, err
-		}
+	own, err := b.Engine.ImageInspect(ctx, DigestRef(name, p.digest))
+	if err == nil && p.made(own) {
+		return own, true, nil
 	}
-	s.Built, s.ID, s.SizeBytes, s.Created = true, img.ID, img.SizeBytes, &img.Created
-	s.InputDigest = InputDigest(img.Labels[LabelDigest])
-	s.Tags = append(s.Tags, img.Tags...)
-	slices.Sort(s.Tags)
-	s.Current = p.made(img)
-	return s, nil
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return engine.Image{}, false, err
+	}
+	latest, err := b.Engine.ImageInspect(ctx, LatestRef(name))
+	return latest, err == nil && p.made(latest), err
 }

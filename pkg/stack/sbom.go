@@ -12,14 +12,13 @@ import (
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
-	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/sbom"
 )
 
 // programs is where the images put what is compiled from Go code of the checkout.
 const programs = "/usr/local/bin"
 
-// BillOfMaterials reports what the image of a folder, as it was built last, is made of.
+// BillOfMaterials reports what the image of a folder is made of: the one that image.Builder.Present gives.
 func (s *Stack) BillOfMaterials(ctx context.Context, typed string) error {
 	const target = "images"
 	name, err := s.imageName(typed)
@@ -52,11 +51,11 @@ func (s *Stack) BillOfMaterials(ctx context.Context, typed string) error {
 
 // materials asks what an image is made of.
 func (s *Stack) materials(ctx context.Context, e Engine, name string) (of sbom.Image, err error) {
-	images, err := s.catalogue()
+	builder, err := s.builder(ctx)
 	if err != nil {
 		return of, err
 	}
-	built, err := e.ImageInspect(ctx, image.LatestRef(name))
+	built, _, err := builder.Present(ctx, name)
 	if err != nil {
 		return of, err
 	}
@@ -71,14 +70,14 @@ func (s *Stack) materials(ctx context.Context, e Engine, name string) (of sbom.I
 	if of.Packages, err = s.packages(ctx, e, built.ID); err != nil {
 		return of, err
 	}
-	for _, from := range append([]string{name}, images.Parents(name)...) {
-		d, err := images.Get(from)
+	for _, from := range append([]string{name}, builder.Catalogue.Parents(name)...) {
+		d, err := builder.Catalogue.Get(from)
 		if err != nil {
 			return of, err
 		}
 		of.Artifacts = append(of.Artifacts, d.Artifacts...)
 	}
-	for _, from := range images.Stages(name) {
+	for _, from := range builder.Catalogue.Stages(name) {
 		stage, err := s.materials(ctx, e, from)
 		if err != nil {
 			return of, err
