@@ -220,8 +220,12 @@ func (s *suite) keepUp(ctx context.Context, t *testing.T) {
 	before, err := s.ContainerInspect(ctx, string(id))
 	require.NoError(t, err)
 	require.Equal(t, e.Info().Kind == engine.Docker, before.KeptUp)
-	assert.Equal(t, map[engine.Kind]string{engine.Docker: "20m in 5 files", engine.Podman: "50MB"}[e.Info().Kind],
-		logLimit(ctx, t, e, id))
+	second := s.spec()
+	second.KeepUp = true
+	for _, id := range []engine.ContainerID{id, s.create(ctx, t, second)} {
+		assert.Equal(t, map[engine.Kind]string{engine.Docker: "20m in 5 files", engine.Podman: "50MB"}[e.Info().Kind],
+			logLimit(ctx, t, e, id))
+	}
 	require.Eventually(t, func() bool {
 		c, err := s.ContainerInspect(ctx, string(id))
 		return err == nil && c.State == engine.Running && c.Started.After(before.Started) && c.Restarts > before.Restarts

@@ -43,8 +43,9 @@ type Engine struct {
 	facts   facts
 	service *service // of podman; nil for an engine that runs by itself
 
-	watchdog watchdog
-	recorder *trace.Recorder // of programs that run beside the calls; nil records none
+	watchdog  watchdog
+	dockerLog dockerLog
+	recorder  *trace.Recorder // of programs that run beside the calls; nil records none
 }
 
 // Open returns the engine to use. "auto" takes the first that works, podman before docker; a DOCKER_HOST or

@@ -34,9 +34,9 @@ type Prober interface {
 type Options struct {
 	Interval time.Duration // between the end of one probe and the next, at least [MinInterval]; 0 is [DefaultInterval]
 
-	// Alive is asked every interval, also while a probe runs, but no more often than every [DefaultInterval]: it is a
-	// request to an engine, which may keep the engine from what is awaited. An error means that what is awaited has
-	// ended (a container that exited): Wait returns it at once. It must not report troubles of the asking itself.
+	// Alive is asked beside the probes, first after [DefaultInterval] and then ever less often, down to once a second: it
+	// is a request to an engine, which keeps it from what is awaited. An error means that what is awaited has ended (a
+	// container that exited): Wait returns it at once. It must not report troubles of the asking itself.
 	Alive func(ctx context.Context) error
 
 	// Final picks the refusals that no waiting cures, such as a wrong password: Wait returns them at once.
@@ -90,7 +90,8 @@ func Wait(ctx context.Context, p Prober, o Options) error {
 	if trace.From(ctx) != nil {
 		defer trace.Start(ctx, trace.Wait, "wait for "+p.String()).End()
 	}
-	w := wait{prober: p, options: o, start: time.Now()}
+	now := time.Now()
+	w := wait{prober: p, options: o, start: now, asked: now, pace: DefaultInterval}
 	for {
 		if ctx.Err() != nil {
 			return w.failed(context.Cause(ctx))
@@ -114,7 +115,8 @@ type wait struct {
 	options Options
 	start   time.Time
 	refusal error
-	asked   time.Time // when Alive was asked last
+	asked   time.Time     // when Alive was asked last
+	pace    time.Duration // until it is asked again
 }
 
 // probe asks once. cause is why the wait is over without an answer.
@@ -170,10 +172,10 @@ func (w *wait) gone(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if w.options.Alive == nil || time.Since(w.asked) < DefaultInterval {
+	if w.options.Alive == nil || time.Since(w.asked) < w.pace {
 		return nil
 	}
-	w.asked = time.Now()
+	w.asked, w.pace = time.Now(), min(2*w.pace, time.Second)
 	err := w.options.Alive(ctx)
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -148,6 +148,24 @@ func TestWait_interrupted_gives_the_cause(t *testing.T) {
 	})
 }
 
+func TestWait_asks_ever_less_often_whether_it_lives(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3600*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		var asked []time.Duration
+		require.Error(t, health.Wait(ctx, &script{answers: []error{errRefused}}, health.Options{
+			Alive: func(context.Context) error {
+				asked = append(asked, time.Since(start))
+				return nil
+			},
+		}))
+		const ms = time.Millisecond
+		assert.Equal(t, []time.Duration{100 * ms, 300 * ms, 700 * ms, 1500 * ms, 2500 * ms, 3500 * ms}, asked)
+	})
+}
+
 func TestWait_with_an_ended_context_asks_nothing(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
