@@ -15,13 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/engine/enginetest"
 )
-
-// portRules are the rules of the firewall that podman's netavark has made for a container's published port.
-type portRules struct {
-	chain string // of the container's network
-	lines []string
-}
 
 // leftRules has the rules of a container's published port stand when it has ended or gone, as podman's netavark (1.4)
 // may leave them: nobody is led astray by them.
@@ -36,17 +31,17 @@ func (s *suite) leftRules(ctx context.Context, t *testing.T) {
 	first := s.start(ctx, t, spec)
 	c, err := s.ContainerInspect(ctx, string(first))
 	require.NoError(t, err)
-	rules := rulesOf(ctx, t, c)
+	rules := enginetest.RulesOf(t, c)
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(c.Ports[0].Host)))
 
 	require.NoError(t, s.PortsClear(ctx, c.Ports))
 	assert.Equal(t, "first", dial(ctx, t, address), "one that runs keeps its own")
 	for _, was := range []string{"stopped", "started again by itself"} {
 		require.NoError(t, s.ContainerStop(ctx, first, time.Second))
-		rules.put(ctx, t)
+		rules.Put(t)
 		if was == "stopped" {
 			require.NoError(t, s.PortsClear(ctx, c.Ports))
-			assert.NotContains(t, table(ctx, t), string(first), was)
+			assert.NotContains(t, enginetest.NAT(t), string(first), was)
 		}
 		out, err := exec.CommandContext(ctx, "podman", "start", string(first)).CombinedOutput()
 		require.NoError(t, err, string(out))
@@ -56,15 +51,15 @@ func (s *suite) leftRules(ctx context.Context, t *testing.T) {
 		assert.Equal(t, "first", dial(ctx, t, address), was)
 	}
 	require.NoError(t, s.ContainerRemove(ctx, first))
-	rules.put(ctx, t)
+	rules.Put(t)
 	spec.Ports = c.Ports
 	for _, network := range []string{s.network(ctx, t), spec.Network} {
 		spec.Name, spec.Network, spec.Command = s.fresh(), network, []string{"serve", "7000", network}
 		id := s.start(ctx, t, spec)
 		assert.Equal(t, network, dial(ctx, t, address))
-		assert.NotContains(t, table(ctx, t), string(first), "what it left has gone")
+		assert.NotContains(t, enginetest.NAT(t), string(first), "what it left has gone")
 		require.NoError(t, s.ContainerRemove(ctx, id))
-		rules.put(ctx, t)
+		rules.Put(t)
 	}
 	require.NoError(t, s.PortsClear(ctx, c.Ports))
 }
@@ -116,44 +111,4 @@ func (s *suite) leftNames(ctx context.Context, t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(text), string(first))
 	assert.Contains(t, string(text), beside.Name)
-}
-
-// table is what iptables says of published ports.
-func table(ctx context.Context, t *testing.T) string {
-	t.Helper()
-	out, err := exec.CommandContext(ctx, "iptables", "-w", "-t", "nat", "-S").CombinedOutput()
-	require.NoError(t, err, string(out))
-	return string(out)
-}
-
-// rulesOf are those of a container's first port. What is put of them again goes with the test.
-func rulesOf(ctx context.Context, t *testing.T, c engine.Container) (rules portRules) {
-	t.Helper()
-	port := "--dport " + strconv.Itoa(int(c.Ports[0].Host)) + " "
-	for line := range strings.Lines(table(ctx, t)) {
-		if strings.Contains(line, port) {
-			rules.lines = append(rules.lines, line)
-		}
-		if _, target, found := strings.Cut(line, string(c.ID)+`" -j `); found {
-			rules.chain = strings.TrimSpace(target)
-		}
-	}
-	require.NotEmpty(t, rules.chain, "netavark says whose a rule is")
-	t.Cleanup(func() {
-		for _, rule := range rules.lines {
-			cmd := exec.Command("iptables-restore", "-w", "--noflush")
-			cmd.Stdin = strings.NewReader("*nat\n" + strings.Replace(rule, "-A ", "-D ", 1) + "COMMIT\n")
-			_ = cmd.Run() // it may have been removed
-		}
-	})
-	return rules
-}
-
-// put has them stand again.
-func (r portRules) put(ctx context.Context, t *testing.T) {
-	t.Helper()
-	cmd := exec.CommandContext(ctx, "iptables-restore", "-w", "--noflush")
-	cmd.Stdin = strings.NewReader("*nat\n:" + r.chain + " - [0:0]\n" + strings.Join(r.lines, "") + "COMMIT\n")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
 }

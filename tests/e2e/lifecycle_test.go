@@ -3,10 +3,8 @@ package e2e_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -142,34 +140,17 @@ func leftRules(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	c.OK(t, "db:start")
 	db, err := e.ContainerInspect(t.Context(), "poststack-"+c.Stack(t)+"-postgres")
 	require.NoError(t, err)
-	command := func(stdin, program string, args ...string) string {
-		cmd := exec.CommandContext(t.Context(), program, args...)
-		cmd.Stdin = strings.NewReader(stdin)
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, string(out))
-		return string(out)
-	}
-	rules, chain := "", ""
-	for line := range strings.Lines(command("", "iptables", "-w", "-t", "nat", "-S")) {
-		if strings.Contains(line, fmt.Sprintf("--dport %d ", db.Ports[0].Host)) {
-			rules += line
-		}
-		if _, target, found := strings.Cut(line, string(db.ID)+`" -j `); found {
-			chain = strings.TrimSpace(target)
-		}
-	}
-	leave := func() {
-		command("*nat\n:"+chain+" - [0:0]\n"+rules+"COMMIT\n", "iptables-restore", "-w", "--noflush")
-	}
+	rules := enginetest.RulesOf(t, db)
 
 	require.NoError(t, e.ContainerStop(t.Context(), db.ID, time.Minute))
-	leave()
+	rules.Put(t)
 	assert.Contains(t, c.Mage(t, nil, "doctor", "-fix").Stdout, "removed what an ended container had left")
-	leave()
+	rules.Put(t)
 	c.OK(t, "db:start")
 	require.NoError(t, e.ContainerStop(t.Context(), db.ID, time.Minute))
-	leave()
-	command("", "podman", "start", string(db.ID))
+	rules.Put(t)
+	out, err := exec.CommandContext(t.Context(), "podman", "start", string(db.ID)).CombinedOutput()
+	require.NoError(t, err, string(out))
 	assert.Equal(t, "unchanged", outcome(c.OK(t, "db:start"), "db:start"))
 	connect(t, c.URL(t))
 }
