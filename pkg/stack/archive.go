@@ -102,6 +102,9 @@ func (a archived) handOver(ctx context.Context, ref engine.Ref, mount engine.Mou
 	return errors.Join(err, removeIdle(ctx, a.engine, id))
 }
 
+// secretOption are the options of pgBackRest that are secrets. Source: its configuration reference, 2.57.
+const secretOption = `-(key|key-secret|cipher-pass|passphrase|token)$`
+
 // repository reads the user's file, and the certificate that it names.
 func (s *Stack) repository() (settings, root string, err error) {
 	path := s.Config.Database.Archive
@@ -119,7 +122,7 @@ func (s *Stack) repository() (settings, root string, err error) {
 	if err != nil {
 		return refuse("%v", err)
 	}
-	option := regexp.MustCompile(`^(repo1-[a-z0-9-]+) *= *(\S.*)$`)
+	option, secret := regexp.MustCompile(`^(repo1-[a-z0-9-]+) *= *(\S.*)$`), regexp.MustCompile(secretOption)
 	remote := false
 	for i, line := range strings.Split(string(text), "\n") {
 		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
@@ -132,15 +135,17 @@ func (s *Stack) repository() (settings, root string, err error) {
 		}
 		name, value := m[1], m[2]
 		switch {
-		case strings.HasSuffix(name, "-key") || strings.HasSuffix(name, "-secret") || strings.HasSuffix(name, "-pass") ||
-			strings.HasSuffix(name, "-token"):
+		case secret.MatchString(name):
 			s.Secrets.Add(value)
 		case name == "repo1-type":
 			remote = value != "posix" && value != "cifs"
 		case name == "repo1-storage-ca-file":
+			if !filepath.IsAbs(value) {
+				return refuse("%s:%d: %s is no absolute path", path, i+1, value)
+			}
 			content, err := os.ReadFile(value)
-			if err != nil || !filepath.IsAbs(value) {
-				return refuse("%s:%d names no file by its absolute path that can be read: %s", path, i+1, value)
+			if err != nil {
+				return refuse("%s:%d: %v", path, i+1, err)
 			}
 			root, value = string(content), archiveRoot
 		}

@@ -1,5 +1,7 @@
 package stack
 
+import "github.com/poststack/poststack/pkg/secret"
+
 // Migrator is the migrator that the schema's phases use.
 var Migrator = (*Stack).migrator //nolint:gochecknoglobals // a name for tests
 
@@ -18,9 +20,9 @@ var Enough = enough //nolint:gochecknoglobals // a name for tests
 // BackupsStatusAt is how the backups of cron are at a moment.
 var BackupsStatusAt = (*Stack).backupsStatus //nolint:gochecknoglobals // a name for tests
 
-// Repository reads what a file says of an archive.
-func Repository(file string) (settings, root string, err error) {
-	s := &Stack{}
+// Repository reads what a file says of an archive; its secrets go to secrets.
+func Repository(file string, secrets *secret.Set) (settings, root string, err error) {
+	s := &Stack{Options: Options{Secrets: secrets}}
 	s.Config.Database.Archive = file
 	return s.repository()
 }
