@@ -20,6 +20,7 @@ func renderTable(header []string, rows [][]string, columns int) string {
 	style.Options.SeparateColumns = false
 	style.Format.Header = 0
 	t.SetStyle(style)
+	t.SuppressTrailingSpaces()
 	t.Style().Size.WidthMax = columns
 	if widest, room := squeeze(append([][]string{header}, rows...), columns); room > 0 {
 		t.SetColumnConfigs([]table.ColumnConfig{{Number: widest + 1, WidthMax: room, WidthMaxEnforcer: text.WrapSoft}})

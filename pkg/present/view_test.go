@@ -98,7 +98,8 @@ func TestView_table(t *testing.T) {
 	lines := strings.Split(strings.TrimRight(stdout, "\n"), "\n")
 	assert.Len(t, lines, 4, "header, rule, two rows")
 	assert.Contains(t, lines[0], "image")
-	assert.Len(t, []rune(lines[3]), len([]rune(lines[2])), "columns line up, whatever the letters")
+	assert.Equal(t, " postgres  400 MB", lines[2])
+	assert.Equal(t, " größe     1 MB", lines[3], "columns line up, whatever the letters, and end with what is in them")
 }
 
 func TestDuration(t *testing.T) {
