@@ -213,21 +213,26 @@ func (s State) kind() StateKind {
 // moved finds a changeset that was applied under another path: with this changelog it would run again.
 func moved(c *Changelog, reading *Reading, r recorded) *Error {
 	for _, set := range reading.Changesets {
-		if r.has(set.key()) {
+		if set.Skip != "" || r.has(set.key()) {
 			continue
 		}
 		for _, w := range r.rows {
-			if _, known := reading.find(w.key); known || w.id != set.ID || w.author != set.Author ||
-				path.Base(w.file) != path.Base(set.File) {
+			if _, known := reading.find(w.key); known || !same(set, w) {
 				continue
 			}
 			return &Error{
 				Kind: Moved, File: c.Display(set.Source), Line: set.Line, Changeset: set.ID, Author: set.Author,
 				Cause: fmt.Sprintf("it was applied as %q and would run again as %q", w.file, set.File),
-				Hint: "Paths count from the directory of the root changelog: point the changelog setting at the root that was " +
-					"used, or add logicalFilePath:" + w.file + " to the changeset.",
+				Hint: "Give the file its old name and place back (paths count from the directory of the root changelog), or add " +
+					"logicalFilePath:" + w.file + " to the changeset.",
 			}
 		}
 	}
 	return nil
+}
+
+// same tells whether a row of another path is that of the changeset. Its id alone does not: many files begin with 1.
+func same(set Changeset, w row) bool {
+	return w.id == set.ID && w.author == set.Author &&
+		(path.Base(w.file) == path.Base(set.File) || w.md5 != "" && w.md5 == set.Checksum)
 }

@@ -118,4 +118,9 @@ func TestMoved(t *testing.T) {
 		`would run again as "parts/001.sql"`,
 		err.Error())
 	assert.Contains(t, err.Hint, "logicalFilePath:changelogs/parts/001.sql")
+	renamed := schema.FindMoved(c, reading(), []schema.Row{{File: "parts/000.sql", ID: "2", Author: "ops", MD5: "9:2"}})
+	require.NotNil(t, renamed, "what runs is the same")
+	assert.Contains(t, renamed.Cause, `it was applied as "parts/000.sql"`)
+	assert.Nil(t, schema.FindMoved(c, reading(), []schema.Row{{File: "old/001.sql", ID: "demo", Author: "ops"}}),
+		"it does not run now")
 }
