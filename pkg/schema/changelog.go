@@ -47,7 +47,10 @@ func LoadChangelog(root, name string) (*Changelog, error) {
 		_, err = os.Stat(full)
 	}
 	if err != nil {
-		return nil, &Error{Op: opRead, File: display(root, full), Kind: MissingFile, Cause: reason(err)}
+		return nil, &Error{
+			Op: opRead, File: display(root, full), Kind: MissingFile, Cause: reason(err),
+			Hint: "Name the root changelog with schema.changelog (POSTSTACK_CHANGELOG).",
+		}
 	}
 	dir := filepath.Dir(full)
 	c := &Changelog{Dir: display(root, dir), Root: filepath.Base(full)}

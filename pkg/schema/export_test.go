@@ -41,3 +41,6 @@ func (m *Migrator) Execute(ctx context.Context, op Operation, c *Changelog, in I
 	err := p.do(ctx, in)
 	return Result{Applied: p.applied, Log: p.log}, err
 }
+
+// KindOf is the state's kind.
+func (s State) KindOf() StateKind { return s.kind() }

@@ -28,7 +28,7 @@ type State struct {
 	Unknown    []Status // recorded, but in none of the changelog's files; all that is recorded if it was not read
 	Lock       *Lock    // Liquibase's lock, if it is set
 	Partly     *Partly  // a changeset of which parts are in the database
-	Estimated  bool     // the changelog was not read: there is no Liquibase, and none has read it before
+	Estimated  bool     // the changelog was not read: Problem says why, or there is no Liquibase, and none read it before
 	Standing   []string // tables that are there although nothing is recorded
 	Problem    error    // why an update would fail; *Error
 	Warnings   []string // what was found in the changelog, and what an update would do that people may not expect
@@ -87,7 +87,7 @@ func (s State) String() string {
 	add(len(s.only(Ignored)), string(Ignored))
 	if s.Estimated {
 		add(s.Recorded, "recorded")
-		notes = append(notes, "what is pending is not known: Liquibase has not read the changelog")
+		notes = append(notes, "what is pending is not known: Liquibase "+tried(s.Problem)+" read the changelog")
 	} else {
 		add(len(s.Unknown), "recorded that the changelog does not hold")
 	}
@@ -101,6 +101,13 @@ func (s State) String() string {
 		return string(s.Kind)
 	}
 	return string(s.Kind) + " (" + strings.Join(notes, "; ") + ")"
+}
+
+func tried(problem error) string {
+	if problem != nil {
+		return "could not"
+	}
+	return "has not"
 }
 
 // Remarks are what someone should know of the state beside its one line.
@@ -196,7 +203,7 @@ func (s *State) correct(k key, says string) {
 // kind sums the changesets up.
 func (s State) kind() StateKind {
 	switch {
-	case s.Problem != nil:
+	case s.Problem != nil && !s.Estimated:
 		return Diverged
 	case s.Recorded == 0:
 		return None

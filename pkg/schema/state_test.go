@@ -124,3 +124,14 @@ func TestMoved(t *testing.T) {
 	assert.Nil(t, schema.FindMoved(c, reading(), []schema.Row{{File: "old/001.sql", ID: "demo", Author: "ops"}}),
 		"it does not run now")
 }
+
+func TestState_of_a_changelog_that_cannot_be_read(t *testing.T) {
+	t.Parallel()
+	state := schema.State{Estimated: true, Problem: &schema.Error{Kind: schema.BadChangelog}}
+	assert.Equal(t, schema.None, state.KindOf(), "nothing is recorded that could have diverged")
+	assert.Contains(t, state.String(), "Liquibase could not read the changelog")
+	state.Recorded = 1
+	assert.Equal(t, schema.Unread, state.KindOf())
+	state.Estimated = false
+	assert.Equal(t, schema.Diverged, state.KindOf())
+}

@@ -160,6 +160,15 @@ func (s *Stack) failure(phase string, class Class, err error) *PhaseError {
 	return &PhaseError{Phase: phase, Class: class, Err: err, Log: s.logOf(err), secrets: s.Secrets}
 }
 
+// unanswered is the failure of a question. It has no phase that ends and tells what to do, so that is said before.
+func (s *Stack) unanswered(target string, class Class, err error) *PhaseError {
+	failed := s.failure(target, class, err)
+	for _, line := range failed.details() {
+		s.Sink.For(target).Warn(line)
+	}
+	return failed
+}
+
 // logOf finds the log file that err names, or else that of the run.
 func (s *Stack) logOf(err error) string {
 	var with interface{ LogPath() string }

@@ -130,7 +130,7 @@ func (s *Stack) migrator(target database.Target, e Engine, r event.Reporter) (*s
 func (s *Stack) SchemaStatus(ctx context.Context) error {
 	state, err := s.readSchema(ctx)
 	if err != nil {
-		return s.failure("schema:status", SchemaWork, err)
+		return s.unanswered("schema:status", SchemaWork, err)
 	}
 	report := event.Report{Header: []string{"file", "changeset", "context", "labels", "state"}, Data: schemaData(state)}
 	for _, c := range slices.Concat(state.Changesets, state.Unknown) {
@@ -142,7 +142,7 @@ func (s *Stack) SchemaStatus(ctx context.Context) error {
 		s.Sink.For("schema:status").Warn(line)
 	}
 	if state.Problem != nil {
-		return s.failure("schema:status", SchemaWork, state.Problem)
+		return s.unanswered("schema:status", SchemaWork, state.Problem)
 	}
 	return nil
 }

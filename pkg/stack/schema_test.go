@@ -99,6 +99,11 @@ func TestSchema_without_a_changelog(t *testing.T) {
 	assert.Equal(t, schema.MissingFile, failed.Kind)
 	assert.Equal(t, 6, stack.ExitStatus(err))
 	assert.Equal(t, failed.Details(), j.last(t, event.PhaseEnded).Detail)
+
+	j, err = b.phase(t, (*stack.Stack).SchemaStatus)
+	require.ErrorAs(t, err, &failed)
+	require.NotEmpty(t, failed.Details())
+	assert.Subset(t, j.texts(event.Warning), failed.Details(), "a question's failure says what to do, too")
 }
 
 func TestSchemaStatus_without_Liquibase(t *testing.T) {
