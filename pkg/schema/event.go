@@ -32,6 +32,7 @@ type Event struct {
 	Kind        Kind   `json:"kind"` // of failed
 	Cause       string `json:"cause"`
 	SQLState    string `json:"sqlstate"`
+	SQL         string `json:"sql"`     // of failed: the statement, or its beginning
 	Ended       bool   `json:"ended"`   // of partly: the changeset has ended the transaction that it ran in
 	Ran         *int   `json:"ran"`     // of partly: how many of its statements had run; nil if it is not known
 	Indexes     string `json:"indexes"` // of partly: invalid indexes that it has left

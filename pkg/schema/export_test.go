@@ -44,3 +44,6 @@ func (m *Migrator) Execute(ctx context.Context, op Operation, c *Changelog, in I
 
 // KindOf is the state's kind.
 func (s State) KindOf() StateKind { return s.kind() }
+
+// HintFor is what to do about a changeset that failed.
+func (m *Migrator) HintFor(e Event, outside bool) string { return (&run{m: m}).hint(e, outside) }
