@@ -10,7 +10,7 @@ import (
 
 func TestHint(t *testing.T) {
 	t.Parallel()
-	vacuum := schema.Event{SQLState: "25001", SQL: "vacuum t", Cause: "ERROR: VACUUM cannot run inside a transaction block"}
+	vacuum := schema.Event{SQLState: "25001", SQL: "vacuum t", Cause: "VACUUM cannot run inside a transaction block"}
 	level := schema.Event{
 		SQLState: "25001", SQL: "\nSET TRANSACTION ISOLATION LEVEL serializable",
 		Cause: "ERROR: SET TRANSACTION ISOLATION LEVEL must be called before any query",
@@ -35,7 +35,7 @@ func TestHint(t *testing.T) {
 		"not all in one":                    {enum, true, false, ""},
 		"psql's own commands":               {meta, true, false, "for psql"},
 		"data lines":                        {data, false, false, "INSERT"},
-		"a time limit":                      {schema.Event{SQLState: "57014"}, false, false, "set local statement_timeout = 0"},
+		"a time limit":                      {schema.Event{SQLState: "57014"}, false, false, "statement_timeout = 0"},
 		"a lock of somebody else":           {schema.Event{SQLState: "55P03"}, false, true, "lock_timeout"},
 		"what says it all":                  {schema.Event{SQLState: "42P01"}, false, false, ""},
 	} {

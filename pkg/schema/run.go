@@ -161,7 +161,22 @@ func (p *run) failure(out Output) *Error {
 	if told := p.m.Target.ExplainState(e.SQLState, e.Cause); e.ID == "" && told.Kind != database.Other {
 		failed.Cause, failed.Hint = told.Reason, told.Remedy // what is wrong is the server, and no changeset
 	}
+	if e.Kind == Connection && p.current != nil {
+		p.afterwards(failed)
+	}
 	return failed
+}
+
+// afterwards names the changeset that had run when something failed that Liquibase does for itself, such as writing
+// that down: it does so in the same session, with the role and the settings that the changeset has left.
+func (p *run) afterwards(failed *Error) {
+	set, _ := p.reading.find(p.current.key())
+	failed.Kind, failed.Changeset, failed.Author = FailedChangeset, p.current.ID, p.current.Author
+	failed.File, failed.Line = p.c.Display(cmp.Or(set.Source, p.current.File)), set.Line
+	failed.Cause = "after it had run: " + failed.Cause
+	if failed.SQLState == "42501" {
+		failed.Hint = "Liquibase goes on with the role that a changeset leaves: end it with reset role."
+	}
 }
 
 // edited tells what to do about a changeset whose checksum is not what it was.

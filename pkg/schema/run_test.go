@@ -102,6 +102,13 @@ func TestRunFails(t *testing.T) {
 		"no database": {
 			recorded{"database", failed, nil}, schema.Connection, `the server has no database "" (SQLSTATE 3D000)`, "create it",
 		},
+		"a changeset that leaves another role": {
+			recorded{"role", failed, nil},
+			schema.FailedChangeset,
+			`changelogs/parts/001.sql:2: changeset "1" of ops: after it had run: ERROR: permission denied for table ` +
+				`databasechangelog (SQLSTATE 42501)`,
+			"reset role",
+		},
 		"a lock": {
 			recorded{"lock", failed, nil},
 			schema.Busy,
