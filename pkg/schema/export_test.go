@@ -47,3 +47,10 @@ func (s State) KindOf() StateKind { return s.kind() }
 
 // HintFor is what to do about a changeset that failed.
 func (m *Migrator) HintFor(e Event, outside bool) string { return (&run{m: m}).hint(e, outside) }
+
+// HintAfter is what to do about a changeset that failed in a database where nothing is recorded.
+func HintAfter(e Event, bare bool) string {
+	failed := &Error{Kind: FailedChangeset, SQLState: e.SQLState}
+	(&run{failed: &e}).explain(failed, recorded{bare: bare})
+	return failed.Hint
+}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -75,6 +76,9 @@ func written(e Event) string {
 	return ""
 }
 
+// makesRole matches a statement that makes a role.
+var makesRole = regexp.MustCompile(`(?i)^\s*create\s+(role|user|group)\s`)
+
 // alreadyThere are PostgreSQL's codes for an object that exists: a table, another object, a schema, a function, a
 // column, a type or role. Source: PostgreSQL manual, appendix A, class 42.
 func alreadyThere(state string) bool {
@@ -89,6 +93,11 @@ func (p *run) explain(failed *Error, before recorded) {
 	case partly != nil && partly.ID == failed.Changeset && partly.Author == failed.Author:
 		failed.Hint = partly.String() +
 			". Undo that by hand, or make its statements repeatable (if not exists), and run the update again."
+	case p.failed != nil && makesRole.MatchString(p.failed.SQL):
+		failed.Hint = "Roles belong to the whole server, and another of its databases may use this one: make it in a do " +
+			"block, if not exists (select from pg_roles where rolname = 'NAME')."
+	case before.bare:
+		failed.Hint = "The database held nothing before: an earlier statement of this update has made it."
 	case len(before.rows) == 0:
 		failed.Kind = Standing
 		failed.Hint = "This database has objects that no changelog is recorded for. If they are what the changelog makes, " +

@@ -45,3 +45,13 @@ func TestHint(t *testing.T) {
 		}
 	}
 }
+
+func TestHint_of_what_exists_already(t *testing.T) {
+	t.Parallel()
+	table := schema.Event{SQLState: "42P07", SQL: "create table t (i int)"}
+	role := schema.Event{SQLState: "42710", SQL: "CREATE  ROLE app"}
+	assert.Contains(t, schema.HintAfter(table, false), "changelog-sync")
+	assert.Contains(t, schema.HintAfter(table, true), "an earlier statement", "nothing else can have made it")
+	assert.Contains(t, schema.HintAfter(role, true), "pg_roles", "another database's")
+	assert.Contains(t, schema.HintAfter(role, false), "pg_roles")
+}

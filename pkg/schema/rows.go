@@ -20,6 +20,7 @@ type recorded struct {
 	lock   *Lock    // nil if the row is not set
 	partly *Partly  // nil if no changeset outside a transaction was left unfinished
 	tables []string // what stands in the schema although nothing is recorded
+	bare   bool     // nothing is recorded, and nothing else is there either
 }
 
 // has tells whether the changeset of that identity is recorded.
@@ -129,7 +130,7 @@ func read(ctx context.Context, conn *pgx.Conn) (recorded, error) {
 		r.rows, err = readRows(ctx, conn, schema)
 	}
 	if err == nil && len(r.rows) == 0 {
-		r.tables, err = standing(ctx, conn)
+		r.tables, r.bare, err = standing(ctx, conn)
 	}
 	if text, found := strings.CutPrefix(comment, partlyPrefix); found {
 		r.partly = &Partly{}
@@ -184,16 +185,27 @@ func readLock(ctx context.Context, conn *pgx.Conn, schema string) (*Lock, error)
 	return lock, nil
 }
 
-// standing lists the tables of the connection's schema, without Liquibase's own; the first hundred.
-func standing(ctx context.Context, conn *pgx.Conn) ([]string, error) {
+// standing lists the tables of the connection's schema, without Liquibase's own; the first hundred. bare tells that the
+// database holds nothing at all but what it was made with.
+func standing(ctx context.Context, conn *pgx.Conn) (tables []string, bare bool, err error) {
 	rows, _ := conn.Query(ctx, `select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where n.nspname = current_schema() and c.relkind in ('r', 'p', 'f')
 		and c.relname not in ('`+changelogTable+`', '`+lockTable+`') order by 1 limit 100`)
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	tables, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return nil, fmt.Errorf("list tables: %w", err)
+		return nil, false, fmt.Errorf("list tables: %w", err)
 	}
-	return names, nil
+	err = conn.QueryRow(ctx, `with own as (select oid from pg_namespace
+			where nspname !~ '^pg_' and nspname <> 'information_schema')
+		select not exists (select from own where oid >= 16384)
+		and not exists (select from pg_extension where oid >= 16384)
+		and not exists (select from pg_proc join own on own.oid = pronamespace)
+		and not exists (select from pg_type join own on own.oid = typnamespace
+			where typname !~ '^_?`+changelogTable+`(lock)?$')`).Scan(&bare)
+	if err != nil {
+		return nil, false, fmt.Errorf("look for objects: %w", err)
+	}
+	return tables, bare, nil
 }
 
 // clearLock takes back the lock of a client that is gone. It tells whether that lock was still the one set.

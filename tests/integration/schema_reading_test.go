@@ -178,7 +178,7 @@ func ownLine(t *testing.T, s *site) {
 	for name, tc := range map[string]struct{ sql, want, hint string }{
 		"a first line that stands twice": {
 			"create table a (\n  id int);\n-- once more\ncreate table a (\n  id int);",
-			`:6: changeset "1" of ops: ERROR: relation "a" already exists`, "changelog-sync",
+			`:6: changeset "1" of ops: ERROR: relation "a" already exists`, "an earlier statement",
 		},
 		"behind comments that are left out": {
 			"select 1;\n/* a\n b */\nselect 2\n  -- here\n  , nothing;",
