@@ -98,6 +98,13 @@ func LockHolders(ctx context.Context, conn *pgx.Conn, key int64) ([]Session, err
 	return sessions(ctx, conn, query, key)
 }
 
+// Blockers returns the sessions that have a lock, or wait for one, which the session pid waits for.
+func Blockers(ctx context.Context, conn *pgx.Conn, pid int) ([]Session, error) {
+	const query = `select ` + sessionColumns + ` from pg_stat_activity a
+		where a.pid = any(pg_blocking_pids($1)) order by a.pid`
+	return sessions(ctx, conn, query, pid)
+}
+
 // OtherWriters returns every other client of conn's database that may update the table and was connected at the time
 // latest; a zero latest leaves no one out. A role without pg_monitor does not see what kind of session another role's
 // is, nor since when: it counts, too. Autovacuum and the like never do.

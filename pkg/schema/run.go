@@ -29,6 +29,7 @@ type run struct {
 	settled bool       // it has undone what it could
 	partly  *Partly
 	ended   bool // a changeset has ended the transaction
+	blocked blocked
 }
 
 func (m *Migrator) newRun(op Operation, c *Changelog) *run {
@@ -53,7 +54,9 @@ func (p *run) do(ctx context.Context, in Invocation) error {
 	} else {
 		p.told = in.Command != CmdStatus
 	}
+	stop := p.watchBlocked(ctx)
 	out, err := p.m.Liquibase.Run(ctx, in)
+	stop()
 	if lost := log.Close(); lost != nil {
 		p.m.Report.Warn(lost.Error())
 	}
@@ -63,18 +66,32 @@ func (p *run) do(ctx context.Context, in Invocation) error {
 		refused.Op = p.op
 		return refused
 	case err != nil:
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return &Error{Op: p.op, Kind: Crashed, Cause: firstLine(err.Error()), Log: p.log, Err: err}
+		return p.broken(ctx, err)
 	case out.Code != 0:
 		return p.failure(out)
 	}
 	return nil
 }
 
+// broken is a run that could not be watched to its end. One that took too long has a changeset to show for it.
+func (p *run) broken(ctx context.Context, err error) *Error {
+	cause := context.Cause(ctx)
+	if cause != nil {
+		err = cause
+	}
+	failed := &Error{Op: p.op, Kind: Crashed, Cause: firstLine(err.Error()), Log: p.log, Err: err}
+	if cause != nil && p.current != nil {
+		p.blame(failed)
+	}
+	if text := p.blocked.String(); text != "" {
+		failed.Hint = strings.ToUpper(text[:1]) + text[1:] + ". End that session, or try again when it has ended."
+	}
+	return failed
+}
+
 // event takes one event in.
 func (p *run) event(e Event) {
+	p.blocked.heard(e)
 	switch e.Event {
 	case "session":
 		p.pid = e.PID
@@ -170,13 +187,18 @@ func (p *run) failure(out Output) *Error {
 // afterwards names the changeset that had run when something failed that Liquibase does for itself, such as writing
 // that down: it does so in the same session, with the role and the settings that the changeset has left.
 func (p *run) afterwards(failed *Error) {
-	set, _ := p.reading.find(p.current.key())
-	failed.Kind, failed.Changeset, failed.Author = FailedChangeset, p.current.ID, p.current.Author
-	failed.File, failed.Line = p.c.Display(cmp.Or(set.Source, p.current.File)), set.Line
-	failed.Cause = "after it had run: " + failed.Cause
+	p.blame(failed)
+	failed.Kind, failed.Cause = FailedChangeset, "after it had run: "+failed.Cause
 	if failed.SQLState == "42501" {
 		failed.Hint = "Liquibase goes on with the role that a changeset leaves: end it with reset role."
 	}
+}
+
+// blame names the changeset that runs, or ran last.
+func (p *run) blame(failed *Error) {
+	set, _ := p.reading.find(p.current.key())
+	failed.Changeset, failed.Author = p.current.ID, p.current.Author
+	failed.File, failed.Line = p.c.Display(cmp.Or(set.Source, p.current.File)), set.Line
 }
 
 // edited tells what to do about a changeset whose checksum is not what it was.

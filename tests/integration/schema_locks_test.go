@@ -24,6 +24,7 @@ func schemaLocks() []schemaTest {
 		{name: "the lock of a dead migration is released", run: deadLock},
 		{name: "a living migration is waited for", run: livingMigration},
 		{name: "a living Liquibase of someone else keeps its lock", run: foreignLiquibase},
+		{name: "who keeps a changeset waiting is named", run: keptWaiting},
 		{name: "a pooler in transaction mode is refused", run: pooled},
 		{name: "a standby is refused", run: standby},
 		{name: "a migration that is killed leaves nothing", run: killed},
@@ -82,6 +83,29 @@ func livingMigration(t *testing.T, s *site) {
 	assert.Equal(t, schema.Current, result.State.Kind)
 	assert.Contains(t, x.heard(), "waiting: this database is being migrated by")
 	require.NoError(t, <-done)
+}
+
+func keptWaiting(t *testing.T, s *site) {
+	x := s.trial(t, map[string]string{"parts/001.sql": sql(set("1", "create table a (id int);"))})
+	x.update()
+	x.write("parts/002.sql", sql(set("2", "alter table a add n int;")))
+	busy := x.Target
+	busy.Application = "shop"
+	exec(t, connect(t, busy), `begin`, `lock table a`)
+	ctx, end := context.WithCancelCause(t.Context())
+	done := make(chan error, 1)
+	go func() { _, err := x.Update(ctx); done <- err }()
+	const waits = `changeset 2 (ops) of parts/002.sql waits for a lock that another session has: pid `
+	require.Eventually(t, func() bool { return strings.Contains(x.heard(), "notice: waiting: "+waits) }, time.Minute,
+		50*time.Millisecond)
+	assert.Contains(t, x.heard(), "(shop) of user")
+
+	end(errors.New("it took too long"))
+	var failed *schema.Error
+	require.ErrorAs(t, <-done, &failed)
+	assert.Equal(t, `changelogs/parts/002.sql:2: changeset "2" of ops: it took too long`, failed.Error())
+	assert.Contains(t, failed.Hint, strings.ToUpper(waits[:1])+waits[1:])
+	assert.True(t, failed.Outcome.Undone, "nothing was changed")
 }
 
 // foreignLiquibase: whatever a session calls itself, it is ruled out only when it cannot be the holder.
