@@ -199,3 +199,12 @@ func TestConnectError_is_one_line_with_the_remedy_at_its_end(t *testing.T) {
 		strings.HasSuffix(text, `rejects the password of user "app" (SQLSTATE 28P01); correct user and password in the URL`),
 		text)
 }
+
+// TestTarget_ExplainState_of_too_many: the limit that was reached may be the server's, the role's or the database's.
+func TestTarget_ExplainState_of_too_many(t *testing.T) {
+	t.Parallel()
+	told := database.Target{}.ExplainState("53300", `too many connections for database "mail"`)
+	assert.Equal(t, database.TooMany, told.Kind)
+	assert.Contains(t, told.Reason, `too many connections for database "mail"`)
+	assert.Contains(t, told.Remedy, "database")
+}

@@ -35,8 +35,8 @@ func (t Target) explainSQL(pg *pgconn.PgError) *ConnectError {
 	case "42501":
 		return say(Permission, pg.Message, fmt.Sprintf("grant it to user %q, or log in as the owner", t.User))
 	case "53300":
-		return say(TooMany, "all of the server's connections are taken",
-			"close some, or raise max_connections or the role's limit")
+		return say(TooMany, "no more connections are let in: "+pg.Message, // all of the server's, or of a role or database
+			"close some, or raise max_connections, or the limit of the role or database")
 	case "57P01", "57P02", "57P03":
 		return say(StartingUp, "the server is starting up or shutting down", "wait, and try again")
 	case "55000":
