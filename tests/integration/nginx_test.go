@@ -499,6 +499,9 @@ func (w *web) keepsFiles() {
 		} {
 			assert.Equal(w, want, w.ask("https", "a.example.org", "a.example.org", path).code, path)
 		}
+		// whatever port a client came by
+		assert.Equal(w, "/releases/?x=1",
+			w.ask("https", "a.example.org", "a.example.org", "/releases?x=1").header.Get("Location"))
 		if own {
 			before := w.status().Reloads
 			w.sql(`delete from settings`)
