@@ -12,8 +12,6 @@ import (
 	"github.com/agnivade/levenshtein"
 	"github.com/miekg/dns"
 	"golang.org/x/net/idna"
-
-	"github.com/poststack/poststack/pkg/agent/quote"
 )
 
 // Input is a record as somebody typed it.
@@ -48,6 +46,9 @@ func ParseRecord(zone Domain, in Input) (Parsed, error) {
 	if slices.Contains(hostTypes(), p.Type) && strings.ContainsAny(name, "_/") {
 		return p, refuse("%q: the names of %s records have no underscore and no slash", in.Name, p.Type)
 	}
+	if p.Type == "NS" && strings.HasPrefix(name, "*") {
+		return p, refuse("%q: only a zone with a name can be handed over to other servers, not all names (RFC 4592)", in.Name)
+	}
 	p.Name = name
 	content := strings.TrimSpace(in.Content)
 	switch {
@@ -66,16 +67,7 @@ func ParseRecord(zone Domain, in Input) (Parsed, error) {
 	if p.Content, err = p.content(zone, content); err != nil {
 		return p, err
 	}
-	return p, p.servable()
-}
-
-// servable refuses what a name server could not read.
-func (p *Parsed) servable() error {
-	row := map[string]any{"id": 0, "name": p.Name, "type": p.Type, "content": p.Content}
-	if _, err := quote.ZoneRecord(row); err != nil {
-		return refuse("%s", strings.TrimPrefix(err.Error(), fmt.Sprintf("record 0, %s %s: ", p.Name, p.Type)))
-	}
-	return nil
+	return p, p.servable(zone)
 }
 
 func checkType(kind string) error {

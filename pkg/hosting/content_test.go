@@ -72,6 +72,13 @@ func TestParseRecord(t *testing.T) {
 			"@", "NAPTR", `100 50 "u" "E2U+sip" "!^(.*)$!sip:a b\1@x!" .`,
 			`@ NAPTR 100 50 "u" "E2U+sip" "!^(.*)$!sip:a b\1@x!" .`, "",
 		},
+		"NAPTR without quotes": {
+			"@", "NAPTR", `100 10 u sip+E2U "!^.*$!sip:a@x!" .`, `@ NAPTR 100 10 u sip+E2U "!^.*$!sip:a@x!" .`, "",
+		},
+		"all parameters of a service": {
+			"@", "HTTPS", "1 . mandatory=alpn alpn=h3 no-default-alpn port=8443 ipv4hint=192.0.2.1 ech=AAAA",
+			"@ HTTPS 1 . mandatory=alpn alpn=h3 no-default-alpn port=8443 ipv4hint=192.0.2.1 ech=AAAA", "",
+		},
 		"an SPF record": {
 			"@", "TXT", "v=spf1 +a:mx.example.net/24//64 mx ip6:2001:db8::/32 include:_spf.example.net exp=x.%{d} ~ALL",
 			"@ TXT v=spf1 +a:mx.example.net/24//64 mx ip6:2001:db8::/32 include:_spf.example.net exp=x.%{d} ~ALL", "",
@@ -268,6 +275,31 @@ func TestParseRecord_refuses(t *testing.T) {
 		"A by its number": {
 			hosting.Input{Name: "x", Type: "TYPE1", Content: `\# 4 0A000001`}, "no type of record",
 		},
+		"a parameter twice": {
+			hosting.Input{Name: "@", Type: "HTTPS", Content: "1 . alpn=h2 alpn=h3"}, "repeated SVCB keys",
+		},
+		"a port of a parameter that is none": {
+			hosting.Input{Name: "@", Type: "HTTPS", Content: "1 . port=99999"}, `"port=99999" cannot be in it`,
+		},
+		"an address of the other kind": {hosting.Input{Name: "@", Type: "HTTPS", Content: "1 . ipv4hint=::1"}, "ipv4hint=::1"},
+		"a parameter's number where it has a name": {
+			hosting.Input{Name: "@", Type: "SVCB", Content: "1 . key1=h2"}, "key1=h2",
+		},
+		"mandatory without what it names": {
+			hosting.Input{Name: "@", Type: "HTTPS", Content: "1 . mandatory=port"}, "and port does not",
+		},
+		"no-default-alpn alone": {hosting.Input{Name: "@", Type: "HTTPS", Content: "1 . no-default-alpn"}, "beside alpn"},
+		"a dohpath without its variable": {
+			hosting.Input{Name: "_dns", Type: "SVCB", Content: "1 . dohpath=/x"}, "{?dns}",
+		},
+		"a latitude beyond the pole": {
+			hosting.Input{Name: "@", Type: "LOC", Content: "91 0 0 N 4 53 32 E 0m"}, "LOC Latitude",
+		},
+		"a place too exact": {
+			hosting.Input{Name: "@", Type: "LOC", Content: "52 22 23.12345 N 4 53 32 E 0m"}, "not the form",
+		},
+		"a key that is cut":          {hosting.Input{Name: "x", Type: "OPENPGPKEY", Content: "AAA"}, "illegal base64"},
+		"all names handed over":      {hosting.Input{Name: "*.x", Type: "NS", Content: "ns.example.net."}, "not all names"},
 		"a target that is a pattern": {hosting.Input{Name: "a", Type: "CNAME", Content: "*.example.net"}, "without *"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -114,22 +114,11 @@ func (c *check) read(line string) dns.RR {
 	if !ok {
 		return nil
 	}
-	rr, err := rewritten(rr)
+	rr, err := hosting.Sent(rr)
 	if err != nil {
 		return nil
 	}
 	return rr
-}
-
-// rewritten is a record as it comes over the network, where each value has one form.
-func rewritten(rr dns.RR) (dns.RR, error) {
-	wire := make([]byte, dns.MaxMsgSize)
-	end, err := dns.PackRR(rr, wire, 0, nil, false)
-	if err != nil {
-		return nil, err
-	}
-	rr, _, err = dns.UnpackRR(wire[:end], 0)
-	return rr, err
 }
 
 // place is where the answer to a question stands.

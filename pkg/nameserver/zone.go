@@ -200,7 +200,7 @@ func plain(name string) string {
 	if err != nil {
 		return name
 	}
-	read, err := rewritten(rr)
+	read, err := hosting.Sent(rr)
 	if err != nil {
 		return name
 	}

@@ -87,9 +87,11 @@ func digest(content string, most ...uint64) (string, error) {
 	return strings.Join(append(fields[:len(most)], hex), " "), nil
 }
 
-// What records hold that have no other parts: a place (RFC 1876), and a key.
+// What records hold that have no other parts: a place, to the thousandth of a second and the centimetre (RFC 1876), and
+// a key.
 var (
-	place  = regexp.MustCompile(`^[0-9. ]+[NS] [0-9. ]+[EW] -?[0-9.]+m?( [0-9.]+m?){0,3}$`)
+	place = regexp.MustCompile(`^[0-9 ]+(\.[0-9]{1,3})? [NS] [0-9 ]+(\.[0-9]{1,3})? [EW]` +
+		` -?[0-9]{1,8}(\.[0-9]{1,2})?m?( [0-9]{1,8}(\.[0-9]{1,2})?m?){0,3}$`)
 	base64 = regexp.MustCompile(`^[A-Za-z0-9+/ ]+={0,2}$`)
 )
 
@@ -142,6 +144,11 @@ func rewriting(content string) (string, error) {
 	}
 	if fields[5], err = ZoneName(fields[5]); err != nil {
 		return "", err
+	}
+	for i := 2; i < 5; i++ { // flags, services and the expression are strings
+		if !strings.Contains(fields[i], `"`) {
+			fields[i] = `"` + fields[i] + `"`
+		}
 	}
 	fields[4] = references(fields[4])
 	return strings.Join(fields, " "), nil
