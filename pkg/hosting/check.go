@@ -105,6 +105,9 @@ func checkRecord(zone Domain, r Record, records []RecordRow) (problems []string)
 			problems = append(problems,
 				fmt.Sprintf("%s has another %s record, %q: of two none counts", r.Name, of, other.Content))
 		}
+		if other.Enabled && other.Name == r.Name && excludes(r, other.Record) {
+			problems = append(problems, fmt.Sprintf("%s has %q, too: both cannot be true", r.Name, other.Record))
+		}
 		if other.Enabled && other.Type == "CNAME" && pointsToHost(r.Type) && relativeTo(zone, r.target()) == other.Name {
 			problems = append(problems,
 				fmt.Sprintf("%s is a CNAME, and %s records must point to a name with an address of its own", r.target(), r.Type))

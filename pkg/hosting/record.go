@@ -73,7 +73,7 @@ func AddRecord(ctx context.Context, conn Conn, zone Domain, r Record) (notes []s
 		if err := belongs(ctx, tx, zone, r); err != nil {
 			return err
 		}
-		notes = targetNotes(zone, r, all)
+		notes = append(targetNotes(zone, r, all), hiddenNotes(zone, r, all)...)
 		return insertRecord(ctx, tx, id, r)
 	})
 	return notes, wrapped(err, "add record %q to zone %q", r, zone)
@@ -83,48 +83,6 @@ func insertRecord(ctx context.Context, tx pgx.Tx, zone int64, r Record) error {
 	_, err := tx.Exec(ctx, `insert into dns_records (zone_id, name, type, priority, content, ttl)
 		values ($1, $2, $3, $4, $5, $6)`,
 		zone, r.Name, r.Type, r.Priority, r.Content, r.TTL)
-	return err
-}
-
-// beside refuses a record that cannot stand beside those of its zone.
-func beside(zone Domain, r Record, all []RecordRow) error {
-	for _, other := range all {
-		if !other.Enabled && other.Content != r.Content {
-			continue
-		}
-		switch {
-		case other.Name == r.Name && other.Type == r.Type && other.Content == r.Content:
-			return refuse("record %q is in zone %s already", other.Record, zone)
-		case other.Name == r.Name && (other.Type == "CNAME" || r.Type == "CNAME"):
-			return refuse("a name with a CNAME record can have no other, and %s has %q; remove that first with: mage "+
-				"dns:remove %s %s %s",
-				r.Name, other.Record, string(zone), other.Name, other.Type)
-		case other.Name == r.Name && policy(r.Type, r.Content) != "" &&
-			policy(other.Type, other.Content) == policy(r.Type, r.Content):
-			return refuse("a name has one %s record, and of two none counts: %s has %q; put all into one, and remove that "+
-				"with: mage dns:remove %s %s TXT -content=TEXT",
-				policy(r.Type, r.Content), r.Name, other.Content, string(zone), r.Name)
-		case other.Type == "CNAME" && pointsToHost(r.Type) && relativeTo(zone, r.target()) == other.Name:
-			return refuse("%s records must point to a name with an address of its own, and %s is a CNAME: name what it stands "+
-				"for, %s",
-				r.Type, r.target(), other.Content)
-		case r.Type == "CNAME" && pointsToHost(other.Type) && relativeTo(zone, other.target()) == r.Name:
-			return refuse("%q points to %s, which so must have an address of its own and can be no CNAME", other.Record, r.Name)
-		}
-	}
-	return nil
-}
-
-// belongs refuses a record whose name is in a zone of its own below this one.
-func belongs(ctx context.Context, conn Conn, zone Domain, r Record) error {
-	switch r.Type {
-	case "NS", "DS", "A", "AAAA": // what hands a zone over, with the addresses of its servers
-		return nil
-	}
-	above, err := zoneAbove(ctx, conn, Domain(absolute(zone, r.Name)))
-	if err == nil && above != string(zone) && above != "" {
-		err = refuse("%s is in zone %s, which is one of its own; add the record there", absolute(zone, r.Name), above)
-	}
 	return err
 }
 

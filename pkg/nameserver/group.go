@@ -132,9 +132,12 @@ const (
 	hidden           // nowhere: another zone has the name
 )
 
-// placeOf finds out where a group is answered. A zone below, of this server or handed over to others, has its names for
-// itself; above are only its name servers with their addresses, and its DS records.
+// placeOf finds out where a group is answered, or why it is not. A zone below, of this server or handed over to others,
+// has its names for itself; above are only its name servers with their addresses, and its DS records.
 func (c *check) placeOf(g *group) (place, string) {
+	if top := c.renamed(g.name); top != "" {
+		return hidden, top + " has a DNAME record, which answers for all names below it"
+	}
 	for name := g.name; name != c.apex() && name != "."; name = above(name) {
 		ours := c.owned[name]
 		if !ours && !c.handsOver(name) {
@@ -143,15 +146,16 @@ func (c *check) placeOf(g *group) (place, string) {
 		cut := g.name == name
 		switch {
 		case cut && g.kind == dns.TypeDS:
-			return inAnswer, name
+			return inAnswer, ""
 		case ours && (cut && g.kind == dns.TypeNS || g.kind == dns.TypeA || g.kind == dns.TypeAAAA):
-			return elsewhere, name
+			return elsewhere, ""
 		case cut && g.kind == dns.TypeNS:
-			return inReferral, name
+			return inReferral, ""
 		case !ours && (g.kind == dns.TypeA || g.kind == dns.TypeAAAA) && c.isServerOf(g.name, name):
-			return inGlue, name
+			return inGlue, ""
 		default:
-			return hidden, name
+			return hidden, strings.TrimSuffix(name, ".") + " is a zone of its own, or handed over to other name servers: they answer " +
+				"for this name"
 		}
 	}
 	return inAnswer, ""
@@ -162,6 +166,19 @@ func above(name string) string {
 		return name[next:]
 	}
 	return "."
+}
+
+// renamed is the name above that one which a DNAME record puts into another place; "" if none does.
+func (c *check) renamed(name string) string {
+	for name != c.apex() && name != "." {
+		name = above(name)
+		if slices.ContainsFunc(c.zone.Records, func(r hosting.ServedRecord) bool {
+			return r.Enabled && r.Type == "DNAME" && c.full(r.Name) == name
+		}) {
+			return strings.TrimSuffix(name, ".")
+		}
+	}
+	return ""
 }
 
 // handsOver tells whether an NS record gives the name to other servers.
@@ -185,16 +202,14 @@ func (c *check) group(ctx context.Context, g *group) error {
 			c.add(hosting.LeftOut, r.text, "it cannot be served: %s", r.refused)
 		}
 	}
-	where, zone := c.placeOf(g)
+	where, why := c.placeOf(g)
 	switch where {
 	case elsewhere:
 		return nil
 	case hidden:
 		for _, r := range g.rows {
 			if r.enabled && r.refused == "" {
-				c.add(hosting.LeftOut, r.text,
-					"%s is a zone of its own, or handed over to other name servers: they answer for this name",
-					strings.TrimSuffix(zone, "."))
+				c.add(hosting.LeftOut, r.text, "%s", why)
 			}
 		}
 		return nil

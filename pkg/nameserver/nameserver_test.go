@@ -221,6 +221,12 @@ func TestServer_Check_tells(t *testing.T) {
 			"left out | x.away TXT text | away.example.org is a zone of its own, or handed over to other name servers: they " +
 				"answer for this name",
 		},
+		"what a DNAME hides": {
+			[]string{"@ NS ns1.example.net.", "old DNAME new.example.net."},
+			[]string{"old DNAME new.example.net.", "x.old A 192.0.2.1"},
+			nil,
+			"left out | x.old A 192.0.2.1 | old.example.org has a DNAME record, which answers for all names below it",
+		},
 		"over TCP alone": {
 			[]string{"@ NS ns1.example.net.", "a A 192.0.2.1"},
 			[]string{"a A 192.0.2.1"},

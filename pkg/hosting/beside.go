@@ -1,0 +1,110 @@
+package hosting
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// beside refuses a record that cannot stand beside those of its zone.
+func beside(zone Domain, r Record, all []RecordRow) error {
+	for _, other := range all {
+		if !other.Enabled && other.Content != r.Content {
+			continue
+		}
+		if other.Name == r.Name {
+			if err := besideNamesake(zone, r, other.Record); err != nil {
+				return err
+			}
+		}
+		switch {
+		case other.Type == "CNAME" && pointsToHost(r.Type) && relativeTo(zone, r.target()) == other.Name:
+			return refuse("%s records must point to a name with an address of its own, and %s is a CNAME: name what it stands "+
+				"for, %s",
+				r.Type, r.target(), other.Content)
+		case r.Type == "CNAME" && pointsToHost(other.Type) && relativeTo(zone, other.target()) == r.Name:
+			return refuse("%q points to %s, which so must have an address of its own and can be no CNAME", other.Record, r.Name)
+		case hides(other.Record, r):
+			return refuse("%s is below %s, which %q gives away: nobody would be given this record",
+				absolute(zone, r.Name), absolute(zone, other.Name), other.Record)
+		case r.Type == "DNAME" && hides(r, other.Record):
+			return refuse("a DNAME record of %s hides all names below it, and there is %q; remove that first with: mage "+
+				"dns:remove %s %s %s",
+				r.Name, other.Record, string(zone), other.Name, other.Type)
+		}
+	}
+	return nil
+}
+
+// besideNamesake refuses a record that cannot stand beside that one of the same name.
+func besideNamesake(zone Domain, r, other Record) error {
+	switch {
+	case other.Type == r.Type && other.Content == r.Content:
+		return refuse("record %q is in zone %s already", other, zone)
+	case other.Type == "CNAME" || r.Type == "CNAME":
+		return refuse("a name with a CNAME record can have no other, and %s has %q; remove that first with: mage "+
+			"dns:remove %s %s %s",
+			r.Name, other, string(zone), other.Name, other.Type)
+	case policy(r.Type, r.Content) != "" && policy(other.Type, other.Content) == policy(r.Type, r.Content):
+		return refuse("a name has one %s record, and of two none counts: %s has %q; put all into one, and remove that "+
+			"with: mage dns:remove %s %s TXT -content=TEXT",
+			policy(r.Type, r.Content), r.Name, other.Content, string(zone), r.Name)
+	case excludes(r, other):
+		return refuse("%q and %q cannot both be true; remove the one with: mage dns:remove %s %s %s",
+			other, r, string(zone), other.Name, other.Type)
+	}
+	return nil
+}
+
+// excludes tells whether two records of one name contradict each other: a name is renamed once (RFC 6672, 2.4), and
+// where one says that there is no such service, no other has one (RFC 7505, 3; RFC 2782).
+func excludes(r, other Record) bool {
+	switch {
+	case r.Type != other.Type || r.Content == other.Content:
+		return false
+	case r.Type == "DNAME":
+		return true
+	}
+	return (r.Type == "MX" || r.Type == "SRV") && (r.target() == "." || other.target() == ".")
+}
+
+// hides tells whether a name server answers with the first record in place of the second: it gives away all that is
+// below its name. Of a zone that is handed over, the addresses of servers are needed here.
+func hides(top, r Record) bool {
+	if top.Type != "DNAME" && (top.Type != "NS" || top.Name == "@") {
+		return false
+	}
+	below := strings.HasSuffix(r.Name, "."+top.Name) || top.Name == "@" && r.Name != "@"
+	if top.Type == "DNAME" {
+		return below
+	}
+	switch r.Type {
+	case "NS", "DS", "A", "AAAA":
+		return false
+	}
+	return below || r.Name == top.Name
+}
+
+// hiddenNotes says what the name server answers no more once a zone is handed over.
+func hiddenNotes(zone Domain, r Record, all []RecordRow) (notes []string) {
+	for _, other := range all {
+		if other.Enabled && hides(r, other.Record) {
+			notes = append(notes, fmt.Sprintf("%q is answered by the servers of %s from now on",
+				other.Record, absolute(zone, r.Name)))
+		}
+	}
+	return notes
+}
+
+// belongs refuses a record whose name is in a zone of its own below this one.
+func belongs(ctx context.Context, conn Conn, zone Domain, r Record) error {
+	switch r.Type {
+	case "NS", "DS", "A", "AAAA": // what hands a zone over, with the addresses of its servers
+		return nil
+	}
+	above, err := zoneAbove(ctx, conn, Domain(absolute(zone, r.Name)))
+	if err == nil && above != string(zone) && above != "" {
+		err = refuse("%s is in zone %s, which is one of its own; add the record there", absolute(zone, r.Name), above)
+	}
+	return err
+}
