@@ -534,13 +534,35 @@ func (m mail) locksOut() {
 	m.sql(`update accounts set enabled = true where local_part = 'ada'`)
 	require.NoError(m, m.login("ada@example.org", "new"))
 	m.sql(`update accounts set password_hash = $1 where local_part = 'ada'`, hashOf(m, "ada"))
-	m.sql(`update domains set enabled = false`)
-	select {
-	case <-bob.LoggedOut():
-	case <-time.After(time.Minute):
-		m.Fatal("a session goes on after its domain was disabled")
+	for _, change := range []struct{ out, back string }{
+		{
+			`update accounts set local_part = 'rob' where local_part = 'bob'`,
+			`update accounts set local_part = 'bob' where local_part = 'rob'`,
+		},
+		{`update domains set enabled = false`, `update domains set enabled = true`},
+	} {
+		m.settles()
+		m.sql(change.out)
+		select {
+		case <-bob.LoggedOut():
+		case <-time.After(time.Minute):
+			m.Fatal("a session goes on after: " + change.out)
+		}
+		m.sql(change.back)
+		bob = m.session("bob")
 	}
-	m.sql(`update domains set enabled = true`)
+}
+
+// settles waits until no change is left to be taken over, which would end sessions, too.
+func (m mail) settles() {
+	m.Helper()
+	was, since := -1, time.Now()
+	m.tells(func(s status.Status) bool {
+		if s.Reloads != was {
+			was, since = s.Reloads, time.Now()
+		}
+		return time.Since(since) > 2*time.Second
+	})
 }
 
 func (m mail) outlivesDatabase() {
