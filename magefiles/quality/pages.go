@@ -112,6 +112,9 @@ Every setting has a default. The file ` + "`" + config.FileName + "`" +
 variable before the file, and a flag of a target before all. An empty value is as good as none. ` +
 		"`mage config:show`" + `
 prints each value and where it came from, secrets masked. All mistakes are reported at once, before anything changes.
+A path that begins with ` + "`~/`" + ` is below your home directory, also behind a flag; one that begins with ` +
+		"`$`" + `
+or ` + "`~name`" + `, which only a shell replaces, is refused. A relative path behind a flag begins where you are.
 
 | In ` + "`" + config.FileName + "`" + ` | Environment | Default | Allowed | What it is for |
 | --- | --- | --- | --- | --- |

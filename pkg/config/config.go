@@ -7,6 +7,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -56,6 +57,7 @@ type Config struct {
 	CacheDir string // absolute; shared by all stacks of the user
 
 	settings []Setting
+	typed    scope // of a path that is typed
 }
 
 // Database is the database to use: URL, or else Poststack's own server with the other settings.
@@ -115,6 +117,20 @@ type Setting struct {
 // BackupDir is where backups are.
 func (c Config) BackupDir() string { return cmp.Or(c.Backup.Dir, filepath.Join(c.StateDir, "backups")) }
 
+// Typed is the absolute form of a path that was typed in a command: absolute, below the home directory (~/), which
+// shells leave as it is behind -flag=, or relative to where the user is. Its error continues a sentence that begins
+// with the path.
+func (c Config) Typed(path string) (string, error) {
+	if path == "" {
+		return "", errors.New("is empty")
+	}
+	path, err := hostPath(c.typed, path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path) // of a configuration that was not loaded
+}
+
 // LogDir is where logs are written.
 func (c Config) LogDir() string { return filepath.Join(c.Root, "logs") }
 
@@ -142,7 +158,7 @@ func Load(in Input) (Config, error) {
 	l := &loader{table: options(), scope: scope{root: root, dir: cmp.Or(in.Dir, root), env: environment(in.Environ)}}
 	file := l.readFile(filepath.Join(root, FileName))
 	env := l.readEnvironment()
-	cfg := Config{Root: root}
+	cfg := Config{Root: root, typed: scope{root: l.scope.dir, env: l.scope.env}}
 	l.apply(&cfg, file, env)
 	written, set := l.scope.env["DATABASE_URL"]
 	cfg.Database.EmptyURL = set && written == "" && cfg.Database.URL == ""

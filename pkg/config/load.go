@@ -28,7 +28,7 @@ type scope struct {
 
 // fromDir is a path as the user's shell means it. Those below the home directory are left to others.
 func (s scope) fromDir(path string) string {
-	if filepath.IsAbs(path) || strings.HasPrefix(path, "~/") {
+	if filepath.IsAbs(path) || strings.HasPrefix(path, "~") || strings.HasPrefix(path, "$") {
 		return path
 	}
 	return filepath.Join(s.dir, path)

@@ -39,6 +39,21 @@ func TestLoad_Paths(t *testing.T) {
 		assert.Equal(t, "/home/ada/spool", cfg.CacheDir)
 		assert.Equal(t, "/home/ada/pw", cfg.Database.PasswordFile)
 	})
+	t.Run("what only a shell replaces is no directory", func(t *testing.T) {
+		t.Parallel()
+		for _, path := range []string{"~root/backups", "$HOME/backups", "${HOME}/backups", "~+"} {
+			_, err := load(t, "", "POSTSTACK_BACKUP_DIR="+path)
+			require.ErrorContains(t, err, "which only a shell replaces", path)
+			_, err = load(t, "state_dir: "+path+"\n", "POSTSTACK_TRACE="+path)
+			require.Error(t, err, path)
+			assert.ErrorContains(t, err, "trace (environment POSTSTACK_TRACE)", path)
+		}
+		cfg, err := load(t, "backup: {dir: ./~root}\ndatabase: {password_file: /srv/$x}\n", "POSTSTACK_STATE_DIR=~")
+		require.NoError(t, err)
+		assert.Equal(t, filepath.Join(cfg.Root, "~root"), cfg.Backup.Dir)
+		assert.Equal(t, "/srv/$x", cfg.Database.PasswordFile)
+		assert.Equal(t, "/home/ada/"+cfg.Stack, cfg.StateDir)
+	})
 	t.Run("a trace is written to where its name is typed: before a command, or in the file", func(t *testing.T) {
 		t.Parallel()
 		root := checkout(t, "trace: logs/t.json\n")
@@ -112,4 +127,27 @@ func TestLoad_StackName(t *testing.T) {
 		_, err := config.Load(config.Input{Root: filepath.Join(t.TempDir(), "gone"), Environ: []string{"HOME=/home/ada"}})
 		require.ErrorContains(t, err, "stack (default): cannot find the checkout")
 	})
+}
+
+// TestConfig_Typed has what shells leave behind -to=, and what settings make of it.
+func TestConfig_Typed(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(config.Input{
+		Root: checkout(t, ""), Environ: []string{"HOME=/home/ada"}, Dir: "/home/ada/work",
+	})
+	require.NoError(t, err)
+	for path, want := range map[string]string{
+		"~/b": "/home/ada/b", "b": "/home/ada/work/b", "../b": "/home/ada/b", "/b/": "/b", "~": "/home/ada",
+	} {
+		got, err := cfg.Typed(path)
+		require.NoError(t, err, path)
+		assert.Equal(t, want, got)
+	}
+	for _, path := range []string{"", "~ada/b", "$HOME/b", "a\nb"} {
+		_, err := cfg.Typed(path)
+		assert.Error(t, err, path)
+	}
+	got, err := config.Config{}.Typed("b")
+	require.NoError(t, err)
+	assert.True(t, filepath.IsAbs(got))
 }

@@ -83,7 +83,7 @@ func localPath(field func(*Config) *string) setter {
 // absolutePath reads a path on this machine that does not depend on the checkout.
 func absolutePath(field func(*Config) *string) setter {
 	return func(c *Config, s scope, raw string) (string, error) {
-		if !filepath.IsAbs(raw) && !strings.HasPrefix(raw, "~/") {
+		if !filepath.IsAbs(raw) && !strings.HasPrefix(raw, "~") {
 			return "", errors.New("is a relative path")
 		}
 		return localPath(field)(c, s, raw)
@@ -94,12 +94,16 @@ func hostPath(s scope, raw string) (string, error) {
 	if _, err := oneLine(raw); err != nil {
 		return "", err
 	}
-	if rest, ok := strings.CutPrefix(raw, "~/"); ok {
+	if rest, ok := strings.CutPrefix(raw, "~"); ok && (rest == "" || rest[0] == '/') {
 		home := s.env["HOME"]
 		if !filepath.IsAbs(home) {
 			return "", errors.New("needs HOME, which is not set")
 		}
 		raw = filepath.Join(home, rest)
+	}
+	// What only a shell replaces would be made as a directory of that name, in a place that nobody looks at.
+	if raw[0] == '~' || raw[0] == '$' {
+		return "", fmt.Errorf("begins with %c, which only a shell replaces: write the whole path, or ./ before it", raw[0])
 	}
 	if !filepath.IsAbs(raw) {
 		raw = filepath.Join(s.root, raw)

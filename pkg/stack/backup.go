@@ -42,6 +42,18 @@ func backupName(stack string, created time.Time) string {
 	return stack + "_" + created.UTC().Format("20060102T150405.000Z") + ".tar"
 }
 
+// backupDir is the directory that -to names, or else the one of the settings.
+func (s *Stack) backupDir(to string) (string, error) {
+	if to == "" {
+		return s.Config.BackupDir(), nil
+	}
+	dir, err := s.Config.Typed(to)
+	if err != nil {
+		return "", badUsage("-to=%s %v", to, err)
+	}
+	return dir, nil
+}
+
 // Backup writes the database in use into one file, while it is used. It starts nothing.
 func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
 	return s.run(ctx, "db:backup", Database, func(ctx context.Context, r event.Reporter) (ended, error) {

@@ -129,12 +129,11 @@ func (s *Stack) judge(ctx context.Context, r event.Reporter, name string) (path 
 	refuse := func(err error) error {
 		return badUsage("read backup %q: %v; nothing was changed", name, err)
 	}
-	path = name
+	if path, err = s.Config.Typed(name); err != nil {
+		return path, m, refuse(err)
+	}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && filepath.Base(name) == name {
 		path = filepath.Join(s.Config.BackupDir(), name)
-	}
-	if path, err = filepath.Abs(path); err != nil {
-		return path, m, refuse(err)
 	}
 	h, err := headerOf(path)
 	if errors.Is(err, os.ErrNotExist) {

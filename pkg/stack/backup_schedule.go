@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,8 +77,8 @@ func (s *Stack) ScheduleBackup(ctx context.Context, every string, o BackupOption
 				"it is hourly, daily, weekly or off, and how many stay, from 1", every, o.Keep)
 		}
 		var err error
-		if o.To, err = filepath.Abs(cmp.Or(o.To, s.Config.BackupDir())); err != nil {
-			return ended{}, &UsageError{Reason: err.Error()}
+		if o.To, err = s.backupDir(o.To); err != nil {
+			return ended{}, err
 		}
 		script, err := s.backupScript(o)
 		if err != nil {

@@ -38,12 +38,9 @@ type taking struct {
 
 // newBackup has what a backup needs.
 func (s *Stack) newBackup(ctx context.Context, r event.Reporter, o BackupOptions) (b *taking, err error) {
-	b = &taking{Stack: s, report: r, dir: s.Config.BackupDir(), without: s.loginRoles()}
-	if o.To != "" {
-		b.dir = o.To
-	}
-	if b.dir, err = filepath.Abs(b.dir); err != nil {
-		return nil, &UsageError{Reason: err.Error()}
+	b = &taking{Stack: s, report: r, without: s.loginRoles()}
+	if b.dir, err = s.backupDir(o.To); err != nil {
+		return nil, err
 	}
 	if o.Base && (s.External() || s.Config.Database.Archive == "") {
 		return nil, badUsage("-base needs the archive of Poststack's own database: set database.archive " +

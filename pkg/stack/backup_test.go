@@ -136,6 +136,7 @@ func TestRestore_refuses(t *testing.T) {
 	}
 	for file, says := range map[string]string{
 		"cut.tar": "it is damaged", "text.tar": "it is no backup of Poststack", "none.tar": "there is no such file",
+		"~ada/x.tar": "which only a shell replaces", "": "is empty",
 		good: "there is no terminal to ask on, and nothing was changed",
 	} {
 		_, err := b.phase(t, func(s *stack.Stack, ctx context.Context) error {

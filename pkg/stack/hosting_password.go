@@ -30,7 +30,7 @@ func (s *Stack) givenPassword(
 	case o.Generate:
 		password = hosting.GeneratePassword()
 	case o.File != "":
-		password, err = passwordIn(o.File)
+		password, err = s.passwordIn(o.File)
 	case s.canAsk():
 		password, err = s.typedPassword(ctx, target, of)
 	default:
@@ -51,8 +51,12 @@ func (s *Stack) givenPassword(
 	return password, nil
 }
 
-func passwordIn(path string) (secret.Value, error) {
-	file, err := os.Open(path)
+func (s *Stack) passwordIn(path string) (secret.Value, error) {
+	whole, err := s.Config.Typed(path)
+	if err != nil {
+		return "", badUsage("-passwordFile=%s %v", path, err)
+	}
+	file, err := os.Open(whole)
 	if err != nil {
 		return "", badUsage("-passwordFile: %v", err)
 	}
