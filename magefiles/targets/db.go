@@ -38,7 +38,7 @@ func (DB) Url(ctx context.Context, passfile *bool) error { //nolint:revive // ma
 // mage db:backup -verify
 func (DB) Backup(ctx context.Context, to *string, all, verify, base *bool, keep *int, schedule *string) error {
 	o := stack.BackupOptions{
-		To: orZero(to), All: orZero(all), Verify: orZero(verify), Base: orZero(base), Keep: orZero(keep),
+		To: orZero(to), All: orZero(all), Verify: orZero(verify), Base: orZero(base), Keep: keep,
 	}
 	if every := orZero(schedule); every != "" {
 		return phase(ctx, func(s *stack.Stack, ctx context.Context) error { return schedulesBackup(ctx, s, every, o) })

@@ -19,7 +19,15 @@ type BackupOptions struct {
 	All    bool   // volumes of services too
 	Verify bool   // restore it on trial
 	Base   bool   // a base backup in the archive, too
-	Keep   int    // of the stack's backups of this database there; 0 keeps all
+	Keep   *int   // of the stack's backups of this database there; nil keeps all
+}
+
+// check refuses what cannot be meant.
+func (o BackupOptions) check() error {
+	if o.Keep != nil && *o.Keep < 1 {
+		return badUsage("-keep=%d: it is how many backups stay, from 1; without -keep all do", *o.Keep)
+	}
+	return nil
 }
 
 // BackupData is a backup as a value for machines.
@@ -57,8 +65,8 @@ func (s *Stack) backupDir(to string) (string, error) {
 // Backup writes the database in use into one file, while it is used. It starts nothing.
 func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
 	return s.run(ctx, "db:backup", Database, func(ctx context.Context, r event.Reporter) (ended, error) {
-		if o.Keep < 0 {
-			return ended{}, badUsage("-keep=%d: it is how many backups stay, from 1", o.Keep)
+		if err := o.check(); err != nil {
+			return ended{}, err
 		}
 		b, err := s.newBackup(ctx, r, o)
 		if err != nil {
@@ -77,12 +85,14 @@ func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
 			}
 			text += ", restored on trial and equal"
 		}
-		pruned, err := s.prune(b.dir, made.header, o.Keep)
-		if err != nil {
-			return ended{}, err
-		}
-		for _, path := range pruned {
-			r.Notice(fmt.Sprintf("deleted %s: the newest %d stay", path, o.Keep))
+		if o.Keep != nil {
+			pruned, err := s.prune(b.dir, made.header, *o.Keep)
+			if err != nil {
+				return ended{}, err
+			}
+			for _, path := range pruned {
+				r.Notice(fmt.Sprintf("deleted %s: the newest %d stay", path, *o.Keep))
+			}
 		}
 		data := backupData(made.path, made.bytes, made.header)
 		if o.Verify {

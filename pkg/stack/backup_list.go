@@ -108,9 +108,6 @@ func backupsIn(dir string) ([]BackupData, error) {
 // prune deletes all but the newest backups of one database that this stack has made, and returns which. A file that was
 // given another name is people's own.
 func (s *Stack) prune(dir string, of backup.Header, keep int) (deleted []string, err error) {
-	if keep == 0 {
-		return nil, nil
-	}
 	found, err := backupsIn(dir)
 	if err != nil {
 		return nil, err

@@ -72,11 +72,13 @@ func (s *Stack) ScheduleBackup(ctx context.Context, every string, o BackupOption
 			return ended{Outcome: event.Unchanged, Text: "cron makes no backups of this stack"}, nil
 		}
 		p, known := periods()[every]
-		if !known || o.Keep < 0 {
-			return ended{}, badUsage("-schedule=%s -keep=%d: "+
-				"it is hourly, daily, weekly or off, and how many stay, from 1", every, o.Keep)
+		if !known {
+			return ended{}, badUsage("-schedule=%s: it is hourly, daily, weekly or off", every)
 		}
-		var err error
+		err := o.check()
+		if err != nil {
+			return ended{}, err
+		}
 		if o.To, err = s.backupDir(o.To); err != nil {
 			return ended{}, err
 		}
@@ -84,7 +86,7 @@ func (s *Stack) ScheduleBackup(ctx context.Context, every string, o BackupOption
 		if err != nil {
 			return ended{}, err
 		}
-		if o.Keep == 0 {
+		if o.Keep == nil {
 			r.Notice("all backups stay, until the disk is full; -keep=14 has the newest 14 stay")
 		}
 		plan := schedule{Every: every, Dir: o.To, Since: time.Now()}
@@ -142,7 +144,10 @@ func (s *Stack) backupScript(o BackupOptions) (string, error) {
 			fmt.Fprintf(&set, "export %s=%s\n", name, quoted(value))
 		}
 	}
-	flags := ""
+	flags, keep := "", ""
+	if o.Keep != nil {
+		keep = "-keep=" + strconv.Itoa(*o.Keep)
+	}
 	for _, f := range []struct {
 		name string
 		set  bool
@@ -150,7 +155,7 @@ func (s *Stack) backupScript(o BackupOptions) (string, error) {
 		{"-all", o.All},
 		{"-verify", o.Verify},
 		{"-base", o.Base},
-		{"-keep=" + strconv.Itoa(o.Keep), o.Keep > 0},
+		{keep, keep != ""},
 		{"-to=" + o.To, true},
 	} {
 		if f.set {

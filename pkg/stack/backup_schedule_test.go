@@ -18,12 +18,25 @@ import (
 
 func TestScheduleBackup_refuses(t *testing.T) {
 	t.Parallel()
-	for every, o := range map[string]stack.BackupOptions{"nightly": {}, "daily": {Keep: -1}} {
+	for _, c := range []struct {
+		every string
+		keep  int
+		says  string
+	}{
+		{"nightly", 1, "-schedule=nightly: it is hourly, daily, weekly or off"},
+		{"daily", -1, "-keep=-1: it is how many backups stay, from 1"},
+		{"daily", 0, "-keep=0: it is how many backups stay, from 1"},
+	} {
+		o := stack.BackupOptions{Keep: &c.keep}
 		_, err := newBench(t).phase(t, func(s *stack.Stack, ctx context.Context) error {
-			return s.ScheduleBackup(ctx, every, o)
+			return s.ScheduleBackup(ctx, c.every, o)
 		})
-		require.ErrorContains(t, err, "hourly, daily, weekly or off")
+		require.ErrorContains(t, err, c.says)
 		assert.Equal(t, 2, stack.ExitStatus(err))
+		if c.every == "daily" {
+			_, err = newBench(t).phase(t, func(s *stack.Stack, ctx context.Context) error { return s.Backup(ctx, o) })
+			require.ErrorContains(t, err, c.says)
+		}
 	}
 }
 
