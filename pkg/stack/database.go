@@ -51,7 +51,7 @@ func (s *Stack) startOwn(ctx context.Context, e Engine, r event.Reporter) (ended
 		return ended{}, err
 	}
 	volumes := &volumeWatch{Engine: e, data: s.volumeName(kind), had: s.hasData(kind)}
-	c, change, served, err := s.haveOwn(ctx, volumes, r, &declared)
+	c, change, served, err := s.haveOwn(ctx, volumes, r, &declared, target)
 	if err != nil {
 		return ended{}, err
 	}
@@ -79,11 +79,14 @@ func (s *Stack) startOwn(ctx context.Context, e Engine, r event.Reporter) (ended
 // haveOwn has the container of the own database running. served tells that it showed its certificate to clients
 // already.
 func (s *Stack) haveOwn(
-	ctx context.Context, e Engine, r event.Reporter, declared *container.Service,
+	ctx context.Context, e Engine, r event.Reporter, declared *container.Service, target database.Target,
 ) (_ engine.Container, _ container.Change, served bool, err error) {
 	found, err := container.Find(ctx, e, declared.Spec.Name)
 	if err == nil {
 		err = s.checkMajor(ctx, e, *declared, found)
+	}
+	if err == nil {
+		err = s.checkNames(ctx, e, *declared, found, target)
 	}
 	if err == nil {
 		served, err = s.deliverCertificate(ctx, e, *declared, found)

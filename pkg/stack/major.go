@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -93,12 +94,17 @@ func mounts(c engine.Container, volume string) bool {
 
 // dataDir is where a container of the image keeps its database, whose volume is at mounted.
 func dataDir(env []string, mounted string) string {
-	for _, variable := range env {
-		if dir, ok := strings.CutPrefix(variable, "PGDATA="); ok {
-			return dir
+	return cmp.Or(variable(env, "PGDATA"), path.Join(mounted, "data"))
+}
+
+// variable is the value of a variable of a container; "" if it has none.
+func variable(env []string, name string) string {
+	for _, pair := range env {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value
 		}
 	}
-	return path.Join(mounted, "data")
+	return ""
 }
 
 // majorOf is the major version of an image's PostgreSQL; "" if it is not Debian's.

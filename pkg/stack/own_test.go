@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/secret"
 	"github.com/poststack/poststack/pkg/stack"
@@ -91,6 +92,39 @@ func TestStack_password_file(t *testing.T) {
 			assert.Empty(t, b.engine.Calls())
 		})
 	}
+}
+
+// TestStartDatabase_other_names changes what a volume keeps for good, while its server runs.
+func TestStartDatabase_other_names(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).built(t, "postgres")
+	server := serve(t, b.engine)
+	_, err := b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	before, err := b.engine.ContainerInspect(t.Context(), containerName)
+	require.NoError(t, err)
+	was := b.config.Database
+	for says, change := range map[string]func(){
+		`was made for the user "` + was.User + `", not "other"`: func() { b.config.Database.User = "other" },
+		`the server has no database "other"`:                    func() { b.config.Database.Name, server.reply = "other", "3D000" },
+	} {
+		change()
+		_, err = b.phase(t, (*stack.Stack).StartDatabase)
+		require.ErrorContains(t, err, says)
+		assert.ErrorContains(t, err, "all was left as it was")
+		assert.Equal(t, 2, stack.ExitStatus(err))
+		after, err := b.engine.ContainerInspect(t.Context(), containerName)
+		require.NoError(t, err)
+		assert.Equal(t, before.ID, after.ID, says)
+		assert.Equal(t, engine.Running, after.State, says)
+		b.config.Database, server.reply = was, ""
+	}
+	b.config.Database.Name = "other" // somebody has made it meanwhile
+	_, err = b.phase(t, (*stack.Stack).StartDatabase)
+	require.NoError(t, err)
+	after, err := b.engine.ContainerInspect(t.Context(), containerName)
+	require.NoError(t, err)
+	assert.NotEqual(t, before.ID, after.ID)
 }
 
 func TestStack_Target(t *testing.T) {
