@@ -29,21 +29,22 @@ type Runner struct {
 	Engine Engine
 	Report event.Reporter
 	Remedy string // how to choose another port, in words
-	// Movable lets a port give way to another program: it was only looked for, and nobody knows it yet.
-	Movable bool
+	// Movable are the ports in the container whose port of this machine gives way to another program: it was only looked
+	// for, and nobody knows it yet. One that is set, or was there before, stays.
+	Movable []uint16
 	Moved   func(*container.Service) error // puts the ports that it got instead into what names them; nil if nothing does
 }
 
-// Have has the container running as declared; found is what [container.Find] has found. The ports of a new service were
-// only looked for, so when another program takes one before the engine does, such as a stack that is set up at the same
-// moment, the next free one does as well; s then has that.
+// Have has the container running as declared; found is what [container.Find] has found. Ports of a new service that were
+// only looked for give way when another program takes one before the engine does, such as a stack that is set up at the
+// same moment: the next free one does as well; s then has that.
 func (r Runner) Have(
 	ctx context.Context, s *container.Service, found engine.Container,
 ) (engine.Container, container.Change, error) {
 	for try := 1; ; try++ {
 		c, change, err := r.haveOn(ctx, *s, found)
 		var taken *PortError
-		if !r.Movable || try == portTries || !errors.As(err, &taken) {
+		if try == portTries || !errors.As(err, &taken) || !slices.Contains(r.Movable, taken.Container) {
 			return c, change, err
 		}
 		next, none := move(ctx, r.Engine, s, taken.Host)

@@ -97,7 +97,7 @@ func (s *Stack) haveOwn(
 	s.sayFault(ctx, r, e, declared.Owner, found)
 	runner := service.Runner{Engine: e, Report: r, Remedy: ownPortRemedy}
 	if _, unknown := s.rememberedPort(ctx); errors.Is(unknown, errNotSetUp) {
-		runner.Movable = true
+		runner.Movable = []uint16{declared.Spec.Ports[0].Container}
 		s.sayMoved(r, declared.Spec.Ports[0].Host)
 	}
 	c, change, err := runner.Have(ctx, declared, found)

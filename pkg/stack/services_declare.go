@@ -138,15 +138,15 @@ func (s *Stack) portPath(kind engine.Kind, name string, port uint16) string {
 }
 
 // servicePorts are the ports of this machine that a service has: those that are set, that it had at its last start, or
-// else free ones. fresh tells that one of these was only looked for, so that nobody knows it yet.
+// else free ones. fresh are the ports in the container for which one was only looked for, so that nobody knows it yet.
 func (s *Stack) servicePorts(
 	ctx context.Context, e Engine, d image.Definition,
-) (found map[uint16]uint16, fresh bool, err error) {
+) (found map[uint16]uint16, fresh []uint16, err error) {
 	found = map[uint16]uint16{}
 	set := s.Config.Services[d.Name]
 	for inside := range set.Ports {
 		if !slices.ContainsFunc(d.Service.Ports, func(p image.ServicePort) bool { return p.Port == inside }) {
-			return nil, false, badUsage("services.%s.ports: %d is no port of the service; it has %s",
+			return nil, nil, badUsage("services.%s.ports: %d is no port of the service; it has %s",
 				d.Name, inside, portList(d.Service.Ports))
 		}
 	}
@@ -159,14 +159,14 @@ func (s *Stack) servicePorts(
 			if p.Host == 0 {
 				continue
 			}
-			fresh = true
+			fresh = append(fresh, p.Port)
 			if host, err = s.offset(p.Host); err == nil {
 				all := service.Ports([]image.ServicePort{p}, set.Listen, map[uint16]uint16{p.Port: host})
 				host, err = service.NextPort(ctx, e, all...)
 			}
 		}
 		if err != nil {
-			return nil, false, err
+			return nil, nil, err
 		}
 		found[p.Port] = host
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/service"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -298,6 +299,26 @@ func TestStartServices_port_taken_meanwhile(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 2, tried)
 	assert.Equal(t, fmt.Sprint(web.Ports[0].Host), b.variable(t, "web", "PORT"))
+}
+
+// Another port of the service was only looked for, and would give way.
+func TestStartServices_a_port_that_is_set_stays(t *testing.T) {
+	t.Parallel()
+	b := servicesBench(t)
+	write(t, filepath.Join(b.config.Root, "containers", "web", "image.yaml"),
+		"description: x\nparent: base-debian\nservice: { ports: [{ port: 80, host: 18080 }, { port: 443, host: 18443 }] }\n")
+	b.built(t, "web")
+	held, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = held.Close() }()
+	port := uint16(held.Addr().(*net.TCPAddr).Port)
+	b.config.Services = map[string]config.Service{"web": {Ports: map[uint16]uint16{80: port}}}
+	_, err = b.phase(t, of((*stack.Stack).StartServices, "web"))
+	var taken *service.PortError
+	require.ErrorAs(t, err, &taken)
+	assert.Equal(t, port, taken.Host)
+	_, err = b.engine.ContainerInspect(t.Context(), "poststack-s-web")
+	assert.ErrorIs(t, err, engine.ErrNotFound)
 }
 
 // A set-up of a stack of services alone, as with DATABASE_URL, finds no owner and no network.
