@@ -17,8 +17,12 @@ import (
 // readFile returns the settings in the file, which need not exist, and reports what it does not understand.
 func (l *loader) readFile(path string) layer {
 	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, none := os.Lstat(path); errors.Is(none, fs.ErrNotExist) {
 		l.noticeMisnamed(filepath.Dir(path))
+		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) { // it is there, and leads nowhere: without it another stack would be meant
+		l.add(Problem{Source: FileName, Reason: "is a symbolic link to a file that is not there"})
 		return nil
 	}
 	if err != nil {

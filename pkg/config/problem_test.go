@@ -144,6 +144,17 @@ func TestLoad_FileThatCannotBeRead(t *testing.T) {
 		_, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
 		require.EqualError(t, err, "read configuration: poststack.yaml: cannot be read: is a directory")
 	})
+	t.Run("a link that leads nowhere is not ignored", func(t *testing.T) {
+		t.Parallel()
+		root := t.TempDir()
+		require.NoError(t, os.Symlink(filepath.Join(root, "unmounted"), filepath.Join(root, config.FileName)))
+		_, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
+		require.EqualError(t, err, "read configuration: poststack.yaml: is a symbolic link to a file that is not there")
+		require.NoError(t, os.WriteFile(filepath.Join(root, "unmounted"), []byte("stack: linked\n"), 0o600))
+		cfg, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
+		require.NoError(t, err)
+		assert.Equal(t, "linked", cfg.Stack)
+	})
 	t.Run("another ending is not ignored", func(t *testing.T) {
 		t.Parallel()
 		root := t.TempDir()
