@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -58,6 +59,23 @@ func TestStack_password_file(t *testing.T) {
 			assert.Equal(t, text, read(t, b.config.Database.PasswordFile), "a file of the user's is never deleted")
 		})
 	}
+	t.Run("one that is a pipe is read once", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t).built(t, "postgres")
+		serve(t, b.engine)
+		r, w, err := os.Pipe()
+		require.NoError(t, err)
+		defer func() { _ = r.Close() }()
+		_, err = w.WriteString("pw-k06\n")
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		b.config.Database.PasswordFile = fmt.Sprintf("/dev/fd/%d", r.Fd())
+		s, ctx, _ := b.open(t)
+		require.NoError(t, s.StartDatabase(ctx))
+		target, err := s.Target(ctx)
+		require.NoError(t, err)
+		assert.Equal(t, secret.Value("pw-k06"), target.Password)
+	})
 	t.Run("special characters stay as they are", func(t *testing.T) {
 		t.Parallel()
 		const password = " p@s:s/w#r%d?&=+'\"\\$HOME {x}; "

@@ -26,20 +26,26 @@ func (s *Stack) havePassword(ctx context.Context, e Engine) (secret.Value, error
 	return password, err
 }
 
-// password reads the own database's password; with make set it is generated where there is none. People's
-// editors end a file with a line break: one at the end is not part of the password.
+// password is the own database's password; with generate set it is made where there is none. A file of the user's is
+// read once: it may be a pipe, such as of <(pass show db), which gives its content to the first who reads it.
 func (s *Stack) password(generate bool) (secret.Value, error) {
-	path, given := s.Config.Database.PasswordFile, true
-	if path == "" {
-		path, given = s.passwordFile(), false
+	if given := s.Config.Database.PasswordFile; given != "" {
+		return s.givenOnce.get(func() (secret.Value, error) { return readPassword(given) })
 	}
-	text, err := os.ReadFile(path)
-	switch missing := errors.Is(err, os.ErrNotExist) && !given; {
-	case missing && generate:
+	path := s.passwordFile()
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return readPassword(path)
+	}
+	if generate {
 		return generatePassword(path)
-	case missing:
-		return "", errNotSetUp
-	case err != nil:
+	}
+	return "", errNotSetUp
+}
+
+// readPassword reads a password. People's editors end a file with a line break: one at the end is not part of it.
+func readPassword(path string) (secret.Value, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
 		return "", badUsage("read password file: %v", err)
 	}
 	password := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")

@@ -82,6 +82,7 @@ type Stack struct {
 	enginesOnce once[[]engine.Candidate] // of the doctor
 	imagesOnce  once[*image.Catalogue]
 	lockOnce    once[*lock]
+	givenOnce   once[secret.Value] // the password in a file of the user's
 	locked      atomic.Bool
 	sweepOnce   sync.Once
 
