@@ -209,7 +209,7 @@ func (s *Stack) sweep(ctx context.Context, e Engine) {
 	for _, name := range swept {
 		s.Sink.For("").Notice(fmt.Sprintf("removed %s, left behind by a killed run", name))
 	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil { // what ended the run is told by who ended it
 		s.Sink.For("").Warn(fmt.Sprintf("sweep leftovers: %v", err))
 	}
 }
