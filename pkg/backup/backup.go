@@ -42,8 +42,9 @@ type Header struct {
 	Created   time.Time `json:"created"`   // of the snapshot
 	Stack     string    `json:"stack"`
 	Database  string    `json:"database"`
-	User      string    `json:"user"`   // who owned the database
-	Server    string    `json:"server"` // "15.20"
+	Place     string    `json:"place,omitempty"` // which server: OwnPlace, or host and port; "" was not noted yet
+	User      string    `json:"user"`            // who owned the database
+	Server    string    `json:"server"`          // "15.20"
 	Major     int       `json:"major"`
 	Encoding  string    `json:"encoding"`
 	Collation string    `json:"collation"`
@@ -51,6 +52,9 @@ type Header struct {
 	Encrypted bool      `json:"encrypted"`         // only identities that the recipients have can read the members
 	Volumes   []string  `json:"volumes,omitempty"` // of services, that are in it beside the database
 }
+
+// OwnPlace is the place of a database in the stack's own server.
+const OwnPlace = "own"
 
 // Manifest says what is in a backup.
 type Manifest struct {

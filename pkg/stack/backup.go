@@ -43,6 +43,7 @@ type BackupData struct {
 	Volumes   []string  `json:"volumes"`           // of services, that are in it beside the database
 	Checked   string    `json:"checked,omitempty"` // "whole", or why not; empty if it was not read
 	Base      string    `json:"base,omitempty"`    // the base backup that the archive has got beside it
+	Place     string    `json:"-"`                 // which server; "" is not known
 }
 
 // backupName is the name of a file that is made here.
@@ -130,6 +131,7 @@ func backupData(path string, size int64, h backup.Header) BackupData {
 	return BackupData{
 		File: path, Created: h.Created, Bytes: size, Stack: h.Stack, Database: h.Database, Server: h.Server,
 		Schema: h.Schema, Encrypted: h.Encrypted, Volumes: append([]string{}, h.Volumes...),
+		Place: h.Place,
 	}
 }
 

@@ -105,15 +105,16 @@ func backupsIn(dir string) ([]BackupData, error) {
 	return found, nil
 }
 
-// prune deletes all but the newest backups of one database that this stack has made, and returns which. A file that was
-// given another name is people's own.
+// prune deletes all but the newest backups of one database that this stack has made, and returns which. A database of
+// the same name on another server is another one. A file that was given another name is people's own.
 func (s *Stack) prune(dir string, of backup.Header, keep int) (deleted []string, err error) {
 	found, err := backupsIn(dir)
 	if err != nil {
 		return nil, err
 	}
 	found = slices.DeleteFunc(found, func(b BackupData) bool {
-		return b.Stack != of.Stack || b.Database != of.Database || (len(b.Volumes) == 0) != (len(of.Volumes) == 0) ||
+		return b.Stack != of.Stack || b.Database != of.Database || b.Place != of.Place ||
+			(len(b.Volumes) == 0) != (len(of.Volumes) == 0) ||
 			filepath.Base(b.File) != backupName(b.Stack, b.Created)
 	})
 	for _, old := range found[min(keep, len(found)):] {

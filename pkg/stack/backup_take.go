@@ -143,6 +143,10 @@ func (b *taking) members(ctx context.Context, c *client, moment snapshot, out io
 		return made, err
 	}
 	made.header.Poststack, made.header.Created, made.header.Stack = version(), time.Now(), b.Config.Stack
+	made.header.Place = backup.OwnPlace
+	if b.External() {
+		made.header.Place = b.target.Address()
+	}
 	for _, v := range b.volumes {
 		made.header.Volumes = append(made.header.Volumes, v.Name)
 	}

@@ -218,6 +218,10 @@ func TestBackup_keep(t *testing.T) {
 	deleted, err = stack.Prune(s, dir, h, 2)
 	require.NoError(t, err)
 	assert.Len(t, deleted, 1)
+	h.Place = "db.example:5432"
+	deleted, err = stack.Prune(s, dir, h, 1)
+	require.NoError(t, err)
+	assert.Empty(t, deleted, "those of a database of that name on another server")
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	assert.Len(t, left, 3, "the newest one of the database, and two with volumes")
