@@ -2,10 +2,8 @@ package targets
 
 import (
 	"context"
-	"strings"
 
 	"github.com/poststack/poststack/pkg/completion"
-	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -17,7 +15,7 @@ func Completion(ctx context.Context, shell string) error {
 		if err != nil {
 			return &stack.UsageError{Reason: err.Error()}
 		}
-		s.Sink.Send(event.Event{Kind: event.Output, Text: strings.TrimSuffix(script, "\n")})
+		s.Print(script)
 		return nil
 	})
 }

@@ -25,8 +25,8 @@ func (t Terminal) Interactive() bool {
 }
 
 // Run starts c with the terminal as its own and waits for it. It returns the exit status, 128 and the signal's
-// number if a signal ended it; an error means that it did not start, or that ctx ended first. The streams of c
-// are ignored.
+// number if a signal ended it; an error means that it did not start, or that ctx ended first. Of the streams of c only
+// Stdout counts: what is set there takes what c prints, as it is, in the terminal's place.
 //
 // While c runs, its process group is the one that the terminal talks to: Ctrl-C reaches c and neither us nor
 // mage, and Ctrl-Z stops c and then the whole command line, until the shell's fg. Afterwards the terminal is as
@@ -40,6 +40,9 @@ func (t Terminal) Run(ctx context.Context, c Command) (int, error) {
 	}
 	cmd := exec.Command(c.Program, c.Args...) //nolint:noctx // the group is ended by wait
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Dir, t.Stdin, t.Stdout, t.Stderr
+	if c.Stdout != nil {
+		cmd.Stdout = c.Stdout
+	}
 	cmd.Env = append(t.environ(), c.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	screen, ours := t.foreground()

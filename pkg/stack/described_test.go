@@ -37,7 +37,7 @@ func TestData_described(t *testing.T) {
 		"domain": stack.DomainData{}, "engines": []engine.Candidate{},
 		"image": stack.ImageData{}, "images": []image.Status{}, "logs": stack.LogsReport{},
 		"migration": stack.MigrationData{}, "need": stack.NeedData{},
-		"password": stack.PasswordData{}, "record": hosting.RecordRow{}, "removed": stack.RemovedData{},
+		"password": stack.PasswordData{}, "printed": stack.PrintedData{}, "record": hosting.RecordRow{}, "removed": stack.RemovedData{},
 		"schema": stack.SchemaData{}, "server": stack.ServerData{},
 		"service_done": stack.ServiceData{}, "services": []stack.ServiceStatus{}, "settings": []config.Setting{},
 		"setup":  stack.ReadyData{},

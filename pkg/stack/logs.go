@@ -53,7 +53,7 @@ func (s *Stack) showLogs(ctx context.Context, o LogsOptions) error {
 	switch {
 	case o.Last < 0:
 		return badUsage("-last=%d is not a number of lines; 0 shows all", o.Last)
-	case o.Follow && s.Config.Output == "json":
+	case o.Follow && s.documents():
 		return badUsage("-follow has no end, and a JSON document needs one: leave out -follow, or set POSTSTACK_OUTPUT=plain")
 	}
 	if password, err := s.password(false); err == nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/session"
 )
@@ -72,10 +73,21 @@ func (s *Stack) runningDatabase(ctx context.Context) (engine.Container, error) {
 	return c, s.check(e, "container", c.Name, c.Labels)
 }
 
-// attach gives the terminal to a program until it ends.
+// PrintedData is what a program or a script printed, for machines.
+type PrintedData struct {
+	Output string `json:"output"`
+}
+
+// attach gives the terminal to a program until it ends. Where a document is written to stdout, nothing else may be:
+// what the program prints goes into the document.
 func (s *Stack) attach(ctx context.Context, name string, c runner.Command) error {
 	if s.Term == nil {
 		return fmt.Errorf("run %s: there is no terminal", name)
+	}
+	var printed strings.Builder
+	if s.documents() {
+		c.Stdout = &printed
+		defer func() { s.Sink.Result(event.Report{Data: PrintedData{printed.String()}}) }()
 	}
 	code, err := s.Term.Run(ctx, c)
 	if err == nil && code != 0 {
@@ -83,6 +95,21 @@ func (s *Stack) attach(ctx context.Context, name string, c runner.Command) error
 	}
 	return err
 }
+
+// documents tells whether stdout is for documents of JSON alone.
+func (s *Stack) documents() bool { return s.Config.Output == "json" }
+
+// Print passes on text that was asked for. It begins no log: a script is asked for by each shell that starts.
+func (s *Stack) Print(text string) {
+	if s.documents() {
+		s.Sink.Result(event.Report{Data: PrintedData{text}})
+		return
+	}
+	s.Sink.Send(event.Event{Kind: event.Output, Text: strings.TrimSuffix(text, "\n")})
+}
+
+// conversing tells whether a person types to a program and sees what it prints.
+func (s *Stack) conversing() bool { return s.Term.Interactive() && !s.documents() }
 
 // hostPsql runs this machine's psql. The password goes by a file that only this user can read, and that is
 // removed afterwards.

@@ -63,7 +63,7 @@ const hangUp = `pkill -HUP -P "$(pgrep -o -f "$1")"`
 func (s *Stack) attachInside(ctx context.Context, e Engine, id engine.ContainerID, p program) error {
 	mark := "poststack-" + rand.Text()
 	spec := engine.ExecSpec{Command: append([]string{"bash", "-c", p.script, mark}, p.args...), Env: s.screen()}
-	err := s.attach(ctx, p.name, e.ExecCommand(id, spec, s.Term.Interactive()))
+	err := s.attach(ctx, p.name, e.ExecCommand(id, spec, s.conversing()))
 	if ctx.Err() == nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (s *Stack) disposable(
 		return err
 	}
 	defer func() { err = errors.Join(err, removeIdle(ctx, e, id)) }()
-	return s.attach(ctx, program.Command[0], e.ExecCommand(id, program, s.Term.Interactive()))
+	return s.attach(ctx, program.Command[0], e.ExecCommand(id, program, s.conversing()))
 }
 
 // startIdle starts a disposable container that does nothing, for programs to run in; [removeIdle] ends it.

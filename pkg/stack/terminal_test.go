@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
+	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/runner/runnertest"
 	"github.com/poststack/poststack/pkg/secret"
@@ -32,6 +34,9 @@ func (f *fakeTerminal) Run(_ context.Context, c runner.Command) (int, error) {
 	f.ran = append(f.ran, c)
 	if f.on != nil {
 		f.on(c)
+	}
+	if c.Stdout != nil {
+		_, _ = io.WriteString(c.Stdout, "what it prints\n")
 	}
 	return f.code, f.err
 }
@@ -203,4 +208,25 @@ func TestShell(t *testing.T) {
 
 	_, err = b.phase(t, shell("extra"))
 	require.ErrorContains(t, err, "is not built")
+}
+
+// TestPsql_in_a_document has stdout for documents of JSON alone.
+func TestPsql_in_a_document(t *testing.T) {
+	t.Parallel()
+	for output, want := range map[string]any{
+		"plain": nil, "json": stack.PrintedData{Output: "what it prints\n"},
+	} {
+		b := newBench(t)
+		b.config.Database.URL, b.config.Output = "postgres://app:pw@db.example/mail", output
+		b.withPsql(t)
+		term := &fakeTerminal{code: 3}
+		b.term = term
+		j, err := b.phase(t, psql("select 1"))
+		require.ErrorContains(t, err, "psql ended with status 3")
+		if want == nil {
+			assert.Nil(t, term.ran[0].Stdout)
+			continue
+		}
+		assert.Equal(t, want, j.last(t, event.Result).Report.Data)
+	}
 }

@@ -20,7 +20,7 @@ func elsewhere() map[string]string {
 	issuer := "TestCertbot has an authority; TestData_described of package stack holds what it gives to the schema"
 	return map[string]string{
 		"psql": terminal, "shell": terminal,
-		"completion": "what it prints is a script", "engine:install": "it changes the machine",
+		"completion": "TestData_described of package stack holds what it gives to the schema", "engine:install": "it changes the machine",
 		"db:pitr":    "TestPITR reads its document",
 		"db:restore": "TestBackup reads its document, and that of db:backup",
 		"db:upgrade": "TestData_described of package stack holds what it gives to the schema",
