@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,22 +86,40 @@ type taken struct {
 	rows   map[string]int64
 }
 
+// otherBackupDir is what to do where a backup cannot be.
+const otherBackupDir = "choose another directory with -to or POSTSTACK_BACKUP_DIR"
+
+// backupFile is a backup that is being written, and why that failed: the database is not to blame then.
+type backupFile struct {
+	*os.File
+	err error
+}
+
+func (f *backupFile) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	f.err = cmp.Or(f.err, err)
+	return n, err
+}
+
 // make writes the backup under another name, and gives it its own when all of it is on the disk.
 func (b *taking) make(ctx context.Context) (made taken, err error) {
 	if err := os.MkdirAll(b.dir, 0o700); err != nil {
-		return made, badUsage("make directory for backups: %v; choose another with POSTSTACK_BACKUP_DIR", err)
+		return made, badUsage("make directory for backups: %v; %s", err, otherBackupDir)
 	}
 	session.SweepTemp(b.dir, "unfinished")                        // of runs that were killed
 	file, err := os.CreateTemp(b.dir, session.Temp("unfinished")) // mode 0600
 	if err != nil {
-		return made, badUsage("write backup: %v; choose another directory with POSTSTACK_BACKUP_DIR", err)
+		return made, badUsage("write backup: %v; %s", err, otherBackupDir)
 	}
+	out := &backupFile{File: file}
 	defer func() { // it is not there any more if all went well
 		_ = file.Close()
 		_ = os.Remove(file.Name())
 	}()
 	b.report.Step("reading " + b.target.Place())
-	if made, err = b.write(ctx, file); err != nil {
+	if made, err = b.write(ctx, out); out.err != nil {
+		return made, badUsage("write backup: %v; make room there, or %s", out.err, otherBackupDir)
+	} else if err != nil {
 		return made, fmt.Errorf("back up %s: %w", b.target.Place(), err)
 	}
 	info, err := file.Stat()
