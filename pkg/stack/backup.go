@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -61,6 +62,11 @@ func (s *Stack) backupDir(to string) (string, error) {
 		return "", badUsage("-to=%s %v", to, err)
 	}
 	return dir, nil
+}
+
+// named tells whether a file has a name that [backupName] gives.
+func named(file string) bool {
+	return regexp.MustCompile(`^.+_\d{8}T\d{6}\.\d{3}Z\.tar$`).MatchString(file)
 }
 
 // Backup writes the database in use into one file, while it is used. It starts nothing.

@@ -35,13 +35,15 @@ func (s *Stack) Backups(ctx context.Context, check bool) error {
 	bad := 0
 	for i := range found {
 		b := &found[i]
-		row := []string{
-			filepath.Base(b.File), b.Created.Local().Format(time.DateTime), units.HumanSize(float64(b.Bytes)),
-			fmt.Sprintf("%s, PostgreSQL %s", b.Database, b.Server), b.Schema[:min(12, len(b.Schema))],
-			strings.Join(b.Volumes, " "), yesNo(b.Encrypted),
+		row := []string{filepath.Base(b.File), "cannot be read", units.HumanSize(float64(b.Bytes)), "", "", "", ""}
+		if b.Checked == "" {
+			row = readable(*b)
 		}
 		if check {
-			if b.Checked = checked(ctx, b.File); ctx.Err() != nil {
+			if b.Checked == "" {
+				b.Checked = checked(ctx, b.File)
+			}
+			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			if b.Checked != wholeBackup {
@@ -63,6 +65,15 @@ func (s *Stack) Backups(ctx context.Context, check bool) error {
 	return nil
 }
 
+// readable is the row of a backup whose header can be read.
+func readable(b BackupData) []string {
+	return []string{
+		filepath.Base(b.File), b.Created.Local().Format(time.DateTime), units.HumanSize(float64(b.Bytes)),
+		fmt.Sprintf("%s, PostgreSQL %s", b.Database, b.Server), b.Schema[:min(12, len(b.Schema))],
+		strings.Join(b.Volumes, " "), yesNo(b.Encrypted),
+	}
+}
+
 // checked reads a backup and says whether it is whole.
 func checked(ctx context.Context, path string) string {
 	file, err := os.Open(path)
@@ -76,7 +87,8 @@ func checked(ctx context.Context, path string) string {
 	return wholeBackup
 }
 
-// backupsIn are the backups in a directory, the newest first. What is none is left out.
+// backupsIn are the backups in a directory, the newest first. What is none is left out, but for what has the name of
+// one, or is of a newer release: of that Checked says why it cannot be read, and it is of no stack.
 func backupsIn(dir string) ([]BackupData, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -95,8 +107,11 @@ func backupsIn(dir string) ([]BackupData, error) {
 		}
 		h, err := backup.ReadHeader(file)
 		_ = file.Close()
-		if err == nil {
+		switch {
+		case err == nil:
 			found = append(found, backupData(path, info.Size(), h))
+		case !errors.Is(err, backup.ErrForeign) || named(entry.Name()):
+			found = append(found, BackupData{File: path, Bytes: info.Size(), Volumes: []string{}, Checked: err.Error()})
 		}
 	}
 	slices.SortFunc(found, func(a, b BackupData) int {

@@ -182,6 +182,19 @@ func TestBackups(t *testing.T) {
 	require.ErrorContains(t, err, "1 of 2 backups cannot be used")
 	assert.Equal(t, 1, stack.ExitStatus(err))
 	assert.Contains(t, found[0].Checked, "it is damaged")
+
+	empty := filepath.Join(dir, "s_20260301T120000.000Z.tar") // as a machine that has lost power leaves it
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	found, err = list(true)
+	require.ErrorContains(t, err, "2 of 3 backups cannot be used")
+	assert.Equal(t, "it is no backup of Poststack", found[2].Checked)
+	found, err = list(false)
+	require.NoError(t, err)
+	assert.Equal(t, empty, found[2].File)
+	s, _, _ := b.open(t)
+	deleted, err := stack.Prune(s, dir, backup.Header{Stack: "s"}, 1)
+	require.NoError(t, err)
+	assert.Empty(t, deleted)
 }
 
 func TestBackup_without_a_database(t *testing.T) {
