@@ -26,8 +26,12 @@ func Install(ctx context.Context, run runner.Runner, root string) error {
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return fmt.Errorf("make directory for %q: %w", Binary, err)
 	}
-	fresh := fmt.Sprintf("%s.%d.new", target, os.Getpid())
-	defer func() { _ = os.Remove(fresh) }()
+	beside, err := os.MkdirTemp(filepath.Dir(target), ".new-") // on the same file system
+	if err != nil {
+		return fmt.Errorf("make directory for %q: %w", Binary, err)
+	}
+	defer func() { _ = os.RemoveAll(beside) }()
+	fresh := filepath.Join(beside, filepath.Base(target)) // mage compiles the name into its usage lines
 	set := "-X github.com/poststack/poststack/pkg/source.builtFrom=" + string(stamp)
 	_, err = run.Run(ctx, runner.Command{
 		Program: "go", Args: []string{"tool", "mage", "-d", program, "-ldflags", set, "-compile", fresh}, Dir: root,

@@ -36,8 +36,9 @@ func TestInstall(t *testing.T) {
 		stamp, err := source.CurrentStamp(root)
 		require.NoError(t, err)
 		want := "go tool mage -d magefiles/program -ldflags -X github.com/poststack/poststack/pkg/source.builtFrom=" +
-			string(stamp) + " -compile " + filepath.Join(root, "bin", "poststack.")
+			string(stamp) + " -compile " + filepath.Join(root, "bin") + "/"
 		assert.True(t, strings.HasPrefix(line, want), line)
+		assert.Equal(t, "poststack", filepath.Base(line), "mage shows that name in the usage of a target")
 		assert.Equal(t, "new", program(t, root))
 		entries, err := os.ReadDir(filepath.Join(root, "bin"))
 		require.NoError(t, err)
