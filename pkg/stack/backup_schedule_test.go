@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/backup"
+	"github.com/poststack/poststack/pkg/secret"
 	"github.com/poststack/poststack/pkg/stack"
 )
 
@@ -49,6 +50,7 @@ func TestBackupsStatus(t *testing.T) {
 		last  time.Duration // ago; 0 is none
 		late  bool
 		stack string
+		url   string // of the database in use, which the backup is of
 	}{
 		"none yet":                       {every: "daily", since: time.Hour},
 		"none since long":                {every: "daily", since: 31 * time.Hour, late: true},
@@ -56,7 +58,10 @@ func TestBackupsStatus(t *testing.T) {
 		"one that waited for another":    {every: "hourly", since: 99 * time.Hour, last: 119 * time.Minute},
 		"one of two nights ago":          {every: "daily", since: 99 * time.Hour, last: 33 * time.Hour, late: true},
 		"one of another day of the week": {every: "weekly", since: 999 * time.Hour, last: 99 * time.Hour},
-		"one of another stack":           {every: "daily", since: 99 * time.Hour, last: time.Hour, late: true, stack: "o"},
+		"one of the server in DATABASE_URL": {
+			every: "daily", since: 99 * time.Hour, last: time.Hour, url: "postgres://u:p@db.example/d",
+		},
+		"one of another stack": {every: "daily", since: 99 * time.Hour, last: time.Hour, late: true, stack: "o"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,9 +72,14 @@ func TestBackupsStatus(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(b.config.StateDir, "backup.json"), plan, 0o600))
 			if c.last > 0 {
-				backedUp(t, filepath.Join(dir, "one.tar"), backup.Header{
+				h := backup.Header{
 					Stack: cmp.Or(c.stack, b.config.Stack), Database: b.config.Database.Name, Created: now.Add(-c.last),
-				})
+				}
+				if c.url != "" {
+					b.config.Database.URL = secret.Value(c.url)
+					h.Database, h.Place = "d", "db.example:5432"
+				}
+				backedUp(t, filepath.Join(dir, "one.tar"), h)
 			}
 			s, _, _ := b.open(t)
 			got, err := stack.BackupsStatusAt(s, now)

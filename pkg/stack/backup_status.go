@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/poststack/poststack/pkg/backup"
 	"github.com/poststack/poststack/pkg/doctor"
 )
 
@@ -23,8 +24,13 @@ func (s *Stack) backupsStatus(now time.Time) (*BackupsStatus, error) {
 	}
 	out := &BackupsStatus{Every: plan.Every, Dir: plan.Dir}
 	found, err := backupsIn(plan.Dir)
+	if err != nil {
+		return out, err
+	}
+	place, name, err := s.backedUpFrom()
 	for _, b := range found {
-		if b.Stack == s.Config.Stack && b.Database == s.Config.Database.Name {
+		before := b.Place == "" && place == backup.OwnPlace // of a release that did not note the server
+		if b.Stack == s.Config.Stack && b.Database == name && (b.Place == place || before) {
 			out.Last = &b.Created
 			break
 		}
@@ -36,6 +42,15 @@ func (s *Stack) backupsStatus(now time.Time) (*BackupsStatus, error) {
 	length := periods()[plan.Every].length
 	out.Late = now.Sub(since) > length+max(length/4, time.Hour) // it may wait for other runs, and takes its time
 	return out, err
+}
+
+// backedUpFrom is the server of the database in use, as backups note it, and the database's name.
+func (s *Stack) backedUpFrom() (place, name string, err error) {
+	if !s.External() {
+		return backup.OwnPlace, s.Config.Database.Name, nil
+	}
+	target, _, err := s.externalTarget()
+	return target.Address(), target.Database, err
 }
 
 // text is it in words: how it is, and more.

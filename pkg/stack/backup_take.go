@@ -162,9 +162,8 @@ func (b *taking) members(ctx context.Context, c *client, moment snapshot, out io
 		return made, err
 	}
 	made.header.Poststack, made.header.Created, made.header.Stack = version(), time.Now(), b.Config.Stack
-	made.header.Place = backup.OwnPlace
-	if b.External() {
-		made.header.Place = b.target.Address()
+	if made.header.Place, _, err = b.backedUpFrom(); err != nil {
+		return made, err
 	}
 	for _, v := range b.volumes {
 		made.header.Volumes = append(made.header.Volumes, v.Name)
