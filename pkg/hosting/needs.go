@@ -27,7 +27,7 @@ type Need struct {
 	Record        // its name is relative to the zone, or whole with a dot at its end where there is no zone
 	Why    string // in a few words
 	State  State
-	Have   []string // the contents that are there, of this name, type and kind
+	Have   []string // the contents that answer for this name, of its type and kind
 
 	chain []*x509.Certificate // of a TLSA record: what it has to fit
 }
@@ -148,8 +148,9 @@ func kind(r Record) string {
 func (n *Need) compare(zone Domain, there []RecordRow) {
 	n.State = Missing
 	exact, authority := false, false
+	source := n.source(there)
 	for _, r := range there {
-		if !r.Enabled || r.Name != n.Name {
+		if !r.Enabled || r.Name != source {
 			continue
 		}
 		addresses := (r.Type == "A" || r.Type == "AAAA") && n.Type == "A" && n.Content == ""

@@ -1,0 +1,46 @@
+package hosting
+
+import (
+	"slices"
+	"strings"
+)
+
+// source is the name whose records answer for the need: of CAA records the nearest above that has some (RFC 8659, 3),
+// and of others its own, or a wildcard's if nothing has that name (RFC 4592).
+func (n *Need) source(there []RecordRow) string {
+	if n.Type == "CAA" {
+		for name := n.Name; ; name = nameAbove(name) {
+			has := func(r RecordRow) bool { return r.Enabled && r.Name == name && r.Type == "CAA" }
+			if name == "@" || slices.ContainsFunc(there, has) {
+				return name
+			}
+		}
+	}
+	if n.Name == "@" || exists(there, n.Name) {
+		return n.Name
+	}
+	for name := nameAbove(n.Name); ; name = nameAbove(name) {
+		switch {
+		case name == "@":
+			return "*"
+		case exists(there, name):
+			return "*." + name
+		}
+	}
+}
+
+// exists tells whether a name of the zone has records, or one below it has.
+func exists(there []RecordRow, name string) bool {
+	return slices.ContainsFunc(there, func(r RecordRow) bool {
+		return r.Enabled && (r.Name == name || strings.HasSuffix(r.Name, "."+name))
+	})
+}
+
+// nameAbove is a name of the zone without its first part.
+func nameAbove(name string) string {
+	_, rest, _ := strings.Cut(name, ".")
+	if rest == "" {
+		return "@"
+	}
+	return rest
+}
