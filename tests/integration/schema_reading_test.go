@@ -148,6 +148,22 @@ func misread(t *testing.T, s *site) {
 			},
 			"changelogs/a.sql:1: line 1 is not UTF-8",
 		},
+		"Latin-1 in a script that says it is UTF-8": {
+			map[string]string{
+				schema.DefaultRoot: yamlRoot + "  - changeSet: {id: 1, author: ops, changes: [{sqlFile: {path: a.sql, encoding: utf-8}}]}\n",
+				"a.sql":            "select 'caf\xe9';",
+			},
+			"changelogs/a.sql:1: line 1 is not UTF-8",
+		},
+		"Latin-1 in rows": {
+			map[string]string{
+				schema.DefaultRoot: yamlRoot + "  - include: {file: parts/b.yaml}\n",
+				"parts/b.yaml": yamlRoot + "  - changeSet: {id: 1, author: ops, changes: " +
+					"[{loadData: {file: a.csv, relativeToChangelogFile: true, tableName: t}}]}\n",
+				"parts/a.csv": "id,s\n1,M\xfcller\n",
+			},
+			"changelogs/parts/a.csv:2: line 2 is not UTF-8",
+		},
 		"a root that includes itself": {
 			map[string]string{schema.DefaultRoot: yamlRoot + "  - include: {file: " + schema.DefaultRoot + "}\n"},
 			"changelogs/" + schema.DefaultRoot + ": it includes itself, in a loop",
@@ -193,6 +209,12 @@ func ownLine(t *testing.T, s *site) {
 		assert.Equal(t, "changelogs/parts/001.sql"+tc.want, failed.Error(), name)
 		assert.Contains(t, failed.Hint, tc.hint, name)
 	}
+	x := s.trial(t, map[string]string{
+		schema.DefaultRoot: yamlRoot + "  - changeSet: {id: 1, author: ops, changes: [{sqlFile: {path: a.sql}}, " +
+			"{sqlFile: {path: b.sql}}]}\n",
+		"a.sql": "create table a (n int);\n", "b.sql": "insert into a values (1);\n\ninsert into a values (2 / 0);\n",
+	})
+	assert.Equal(t, `changelogs/b.sql:3: changeset "1" of ops: ERROR: division by zero`, x.fails().Error())
 }
 
 func passedOver(t *testing.T, s *site) {

@@ -34,17 +34,17 @@ final class Place {
       return declared;
     }
     try {
-      String path = declared.file;
-      int from = declared.line;
       for (Change change : set.getChanges()) {
-        if (change instanceof SQLFileChange) { // with several, the first: better than none
-          path = resolve(files, (SQLFileChange) change, set);
-          from = 0;
-          break;
+        if (change instanceof SQLFileChange) {
+          Resource file = Sources.beside(files, change, ((SQLFileChange) change).getPath(), set);
+          int at = follow(content(file), 0, statements, position);
+          if (at > 0) {
+            return new Place(DatabaseChangeLog.normalizePath(file.getPath()), at);
+          }
         }
       }
-      int at = follow(content(files, path), from, statements, position);
-      return at == 0 ? declared : new Place(DatabaseChangeLog.normalizePath(path), at);
+      int at = follow(content(files.getExisting(declared.file)), declared.line, statements, position);
+      return at == 0 ? declared : new Place(DatabaseChangeLog.normalizePath(declared.file), at);
     } catch (IOException | RuntimeException e) {
       System.err.println("liquibase: find the statement in its file: " + e);
       return declared;
@@ -87,16 +87,8 @@ final class Place {
     return at;
   }
 
-  private static String resolve(ResourceAccessor files, SQLFileChange change, ChangeSet set) throws IOException {
-    if (!Boolean.TRUE.equals(change.isRelativeToChangelogFile())) {
-      return change.getPath();
-    }
-    Resource here = files.get(set.getChangeLog().getPhysicalFilePath());
-    return here.resolveSibling(change.getPath()).getPath();
-  }
-
-  private static String content(ResourceAccessor files, String path) throws IOException {
-    try (InputStream content = files.getExisting(path).openInputStream()) {
+  private static String content(Resource file) throws IOException {
+    try (InputStream content = file.openInputStream()) {
       return new String(content.readAllBytes(), StandardCharsets.UTF_8).replace("\r\n", "\n");
     }
   }

@@ -2,9 +2,12 @@ package org.poststack.liquibase;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -12,7 +15,6 @@ import liquibase.ChecksumVersion;
 import liquibase.Scope;
 import liquibase.change.AbstractSQLChange;
 import liquibase.change.Change;
-import liquibase.change.core.SQLFileChange;
 import liquibase.changelog.ChangeLogParameters;
 import liquibase.changelog.ChangeSet;
 import liquibase.changelog.DatabaseChangeLog;
@@ -26,6 +28,7 @@ import liquibase.database.Database;
 import liquibase.exception.ChangeLogParseException;
 import liquibase.precondition.Precondition;
 import liquibase.precondition.PreconditionLogic;
+import liquibase.resource.Resource;
 import liquibase.serializer.core.string.StringChangeLogSerializer;
 
 /** A changelog as Liquibase has read it: one event "changeset" for each, in the order in which they run. */
@@ -154,17 +157,8 @@ final class Reading {
   }
 
   private void inspect(Change change, ChangeSet set, Map<String, Object> event, TreeSet<String> undeclared) throws Exception {
+    requireText(change, set);
     String text;
-    if (change instanceof SQLFileChange && ((SQLFileChange) change).getEncoding() == null) {
-      SQLFileChange file = (SQLFileChange) change;
-      try (InputStream content = file.openSqlStream()) {
-        Sources.requireUtf8(content);
-      } catch (IOException | NullPointerException e) {
-        return; // it is not there: Liquibase says so when it validates
-      } catch (ChangeLogParseException e) {
-        throw new UnreadableException(file.getPath(), e);
-      }
-    }
     if (change instanceof AbstractSQLChange) {
       text = ((AbstractSQLChange) change).getSql();
     } else {
@@ -183,6 +177,35 @@ final class Reading {
     }
     if (change instanceof AbstractSQLChange && text.stripTrailing().lines().reduce("", (a, b) -> b).startsWith("--")) {
       event.put("trailing", true);
+    }
+  }
+
+  // A file that the change reads, whatever its kind: a script, the text of a procedure or of a view, rows. It is in UTF-8
+  // unless the change says otherwise.
+  private static void requireText(Change change, ChangeSet set) throws UnreadableException {
+    Set<String> fields = change.getSerializableFields();
+    if (!fields.contains("encoding")) {
+      return;
+    }
+    Object encoding = change.getSerializableFieldValue("encoding");
+    if (encoding != null && !StandardCharsets.UTF_8.name().equalsIgnoreCase(encoding.toString())) {
+      return;
+    }
+    for (String field : List.of("path", "file")) {
+      Object named = fields.contains(field) ? change.getSerializableFieldValue(field) : null;
+      if (named == null) {
+        continue;
+      }
+      try {
+        Resource file = Sources.beside(Scope.getCurrentScope().getResourceAccessor(), change, named.toString(), set);
+        try (InputStream content = file.openInputStream()) {
+          Sources.requireUtf8(content);
+        } catch (ChangeLogParseException e) {
+          throw new UnreadableException(DatabaseChangeLog.normalizePath(file.getPath()), e);
+        }
+      } catch (IOException | RuntimeException e) {
+        return; // it is not there: Liquibase says so when it validates
+      }
     }
   }
 

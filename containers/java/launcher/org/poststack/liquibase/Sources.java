@@ -9,13 +9,16 @@ import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import liquibase.change.Change;
 import liquibase.changelog.ChangeLogParameters;
+import liquibase.changelog.ChangeSet;
 import liquibase.changelog.DatabaseChangeLog;
 import liquibase.exception.ChangeLogParseException;
 import liquibase.parser.ChangeLogParser;
 import liquibase.parser.ChangeLogParserFactory;
 import liquibase.parser.core.formattedsql.FormattedSqlChangeLogParser;
 import liquibase.parser.core.xml.XMLChangeLogSAXParser;
+import liquibase.resource.Resource;
 import liquibase.resource.ResourceAccessor;
 
 /**
@@ -54,6 +57,14 @@ final class Sources {
           from.equals(path) ? "it includes itself, in a loop" : "it includes " + path + ", which includes it, in a loop");
     }
     open.push(path);
+  }
+
+  /** The file that a change of the changeset names. */
+  static Resource beside(ResourceAccessor files, Change change, String name, ChangeSet set) throws IOException {
+    if (!Boolean.TRUE.equals(change.getSerializableFieldValue("relativeToChangelogFile"))) {
+      return files.getExisting(name);
+    }
+    return files.get(set.getChangeLog().getPhysicalFilePath()).resolveSibling(name);
   }
 
   /** Refuses content that is not UTF-8. A byte order mark says that it is in UTF-16, which Liquibase reads. */
