@@ -91,12 +91,12 @@ const otherBackupDir = "choose another directory with -to or POSTSTACK_BACKUP_DI
 
 // backupFile is a backup that is being written, and why that failed: the database is not to blame then.
 type backupFile struct {
-	*os.File
+	to  *os.File // not embedded: its other ways to write would go past Write
 	err error
 }
 
 func (f *backupFile) Write(p []byte) (int, error) {
-	n, err := f.File.Write(p)
+	n, err := f.to.Write(p)
 	f.err = cmp.Or(f.err, err)
 	return n, err
 }
@@ -111,7 +111,7 @@ func (b *taking) make(ctx context.Context) (made taken, err error) {
 	if err != nil {
 		return made, badUsage("write backup: %v; %s", err, otherBackupDir)
 	}
-	out := &backupFile{File: file}
+	out := &backupFile{to: file}
 	defer func() { // it is not there any more if all went well
 		_ = file.Close()
 		_ = os.Remove(file.Name())

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -208,6 +209,19 @@ func TestBackup_without_a_database(t *testing.T) {
 	require.ErrorContains(t, err, "backup.recipients: ")
 	assert.Equal(t, 2, stack.ExitStatus(err))
 	assert.NoDirExists(t, b.config.BackupDir())
+}
+
+// TestBackup_full_disk has the file to blame, whatever wraps its error on the way.
+func TestBackup_full_disk(t *testing.T) {
+	t.Parallel()
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	require.NoError(t, err)
+	defer func() { _ = full.Close() }()
+	require.ErrorIs(t, stack.WriteBackup(full, "x"), syscall.ENOSPC)
+	good, err := os.Create(filepath.Join(t.TempDir(), "good"))
+	require.NoError(t, err)
+	defer func() { _ = good.Close() }()
+	require.NoError(t, stack.WriteBackup(good, "x"))
 }
 
 // TestBackup_keep has backups of everything, and later ones of the database alone.

@@ -1,6 +1,11 @@
 package stack
 
-import "github.com/poststack/poststack/pkg/secret"
+import (
+	"io"
+	"os"
+
+	"github.com/poststack/poststack/pkg/secret"
+)
 
 // Migrator is the migrator that the schema's phases use.
 var Migrator = (*Stack).migrator //nolint:gochecknoglobals // a name for tests
@@ -11,8 +16,18 @@ func AwaitStandby(s *Stack) { s.onStandby() }
 // GivenPassword is where a password comes from.
 var GivenPassword = (*Stack).givenPassword //nolint:gochecknoglobals // a name for tests
 
+// Sweep removes what killed runs have left.
+var Sweep = (*Stack).sweep //nolint:gochecknoglobals // a name for tests
+
 // Prune deletes old backups.
 var Prune = (*Stack).prune //nolint:gochecknoglobals // a name for tests
+
+// WriteBackup writes to the file of a backup, and returns what it keeps of a failure.
+func WriteBackup(file *os.File, text string) error {
+	out := &backupFile{to: file}
+	_, _ = io.WriteString(out, text)
+	return out.err
+}
 
 // Enough tells whether there is room for a second database.
 var Enough = enough //nolint:gochecknoglobals // a name for tests

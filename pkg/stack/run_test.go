@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -262,4 +263,30 @@ func TestStack_lock(t *testing.T) {
 		_, err := b.phase(t, (*stack.Stack).StartDatabase)
 		assert.ErrorContains(t, err, "create state directory: mkdir "+file)
 	})
+}
+
+// TestStack_sweep_in_a_run_that_has_ended has another part of the run fail while what killed runs have left is looked for.
+func TestStack_sweep_in_a_run_that_has_ended(t *testing.T) {
+	t.Parallel()
+	for ended, want := range map[bool]int{true: 0, false: 1} {
+		b := newBench(t)
+		s, ctx, j := b.open(t)
+		b.engine.OnCall = func(method, _ string) error {
+			if method != "ContainerList" {
+				return nil
+			}
+			if ended {
+				_ = s.Fail(errors.New("another part has failed"))
+			}
+			return assert.AnError
+		}
+		stack.Sweep(s, ctx, b.engine)
+		warned := 0
+		for _, text := range j.texts(event.Warning) {
+			if strings.Contains(text, "sweep leftovers") {
+				warned++
+			}
+		}
+		assert.Equal(t, want, warned, "ended: %v", ended)
+	}
 }
