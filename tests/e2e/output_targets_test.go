@@ -20,11 +20,12 @@ func elsewhere() map[string]string {
 	issuer := "TestCertbot has an authority; TestData_described of package stack holds what it gives to the schema"
 	return map[string]string{
 		"psql": terminal, "shell": terminal,
-		"completion": "TestData_described of package stack holds what it gives to the schema", "engine:install": "it changes the machine",
-		"db:pitr":    "TestPITR reads its document",
-		"db:restore": "TestBackup reads its document, and that of db:backup",
-		"db:upgrade": "TestData_described of package stack holds what it gives to the schema",
-		"demo":       "TestDemo holds its document to the schema", "certificates:renew": issuer,
+		"completion":     "TestData_described of package stack holds what it gives to the schema",
+		"engine:install": "it changes the machine",
+		"db:pitr":        "TestPITR reads its document",
+		"db:restore":     "TestBackup reads its document, and that of db:backup",
+		"db:upgrade":     "TestData_described of package stack holds what it gives to the schema",
+		"demo":           "TestDemo holds its document to the schema", "certificates:renew": issuer,
 		"certificates:revoke": issuer,
 		"build:all":           described, "db:url": described, "images": described, "schema:update": described,
 		"verify:db":      described,
