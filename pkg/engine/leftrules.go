@@ -20,8 +20,9 @@ import (
 const dropTries = 5
 
 // PortsClear removes the rules of the firewall that lead ports of this machine to containers that do not run, or to
-// where a container was before. Podman's netavark (1.4) leaves them when containers end at the same moment, and podman when
-// it forgets a container's network, killed or out of files to open; who calls the port comes to nobody. Rules of a container that runs stay; one that podman is busy with is waited for.
+// where a container was before: who calls the port comes to nobody. Podman's netavark (1.4) leaves them when containers
+// end at the same moment, and podman when it forgets a container's network, killed or out of files to open. Rules of a
+// container that runs stay; one that podman is busy with is waited for.
 //
 // Only root has such rules, and only where the containers run: a program forwards the ports of rootless podman, and
 // docker sees to its own.

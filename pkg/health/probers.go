@@ -49,15 +49,15 @@ func TCP(address string) Prober {
 	}}
 }
 
-// TLS asks whether the server at address ("host:port") shakes hands; whose certificate it shows is another question.
+// TLS asks whether the server at address ("host:port") shakes hands. Whose certificate it shows is another question.
 func TLS(address string) Prober {
 	return prober{"TLS " + address, func(ctx context.Context) error {
 		return connected(ctx, address, true, func(net.Conn) error { return nil })
 	}}
 }
 
-// Greeting asks whether the server at address speaks first, as those for mail do, with a line that matches want. With TLS
-// that comes after the handshake of [TLS].
+// Greeting asks whether the server at address speaks first, as those for mail do, with a line that matches want. With
+// TLS that comes after the handshake of [TLS].
 func Greeting(address string, encrypted bool, want *regexp.Regexp) Prober {
 	return prober{"greeting of " + address, func(ctx context.Context) error {
 		return connected(ctx, address, encrypted, func(c net.Conn) error {

@@ -124,7 +124,8 @@ func TestTLS(t *testing.T) {
 	s := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(s.Close)
 	require.NoError(t, health.TLS(s.Listener.Addr().String()).Probe(t.Context()))
-	require.ErrorContains(t, health.TLS(greets(t, "220 no TLS\r\n", nil)).Probe(t.Context()), "does not look like a TLS handshake")
+	require.ErrorContains(t, health.TLS(greets(t, "220 no TLS\r\n", nil)).Probe(t.Context()),
+		"does not look like a TLS handshake")
 }
 
 func TestHTTP(t *testing.T) {

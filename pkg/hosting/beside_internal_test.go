@@ -40,8 +40,9 @@ func TestBeside(t *testing.T) {
 			assert.NoError(t, beside("example.org", added, []RecordRow{{Zone: "example.org", Record: there}}), "out of service")
 		})
 	}
-	notes := hiddenNotes("example.org", recordOf("away NS ns.example.net."),
-		[]RecordRow{{Record: recordOf("x.away TXT text"), Enabled: true}, {Record: recordOf("ns.away A 192.0.2.1"), Enabled: true}})
+	notes := hiddenNotes("example.org", recordOf("away NS ns.example.net."), []RecordRow{
+		{Record: recordOf("x.away TXT text"), Enabled: true}, {Record: recordOf("ns.away A 192.0.2.1"), Enabled: true},
+	})
 	assert.Equal(t, []string{`"x.away TXT text" is answered by the servers of away.example.org from now on`}, notes)
 }
 

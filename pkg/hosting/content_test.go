@@ -281,7 +281,9 @@ func TestParseRecord_refuses(t *testing.T) {
 		"a port of a parameter that is none": {
 			hosting.Input{Name: "@", Type: "HTTPS", Content: "1 . port=99999"}, `"port=99999" cannot be in it`,
 		},
-		"an address of the other kind": {hosting.Input{Name: "@", Type: "HTTPS", Content: "1 . ipv4hint=::1"}, "ipv4hint=::1"},
+		"an address of the other kind": {
+			hosting.Input{Name: "@", Type: "HTTPS", Content: "1 . ipv4hint=::1"}, "ipv4hint=::1",
+		},
 		"a parameter's number where it has a name": {
 			hosting.Input{Name: "@", Type: "SVCB", Content: "1 . key1=h2"}, "key1=h2",
 		},

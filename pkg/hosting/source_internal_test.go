@@ -19,8 +19,10 @@ func TestNeed_compare(t *testing.T) {
 		there []RecordRow
 		want  State
 	}{
-		"a CAA record above":       {"app CAA 0 issue ca.example", there("@ CAA 0 issue ca.example"), Present},
-		"another authority above":  {"a.b CAA 0 issue ca.example", there("@ CAA 0 issue ca.example", "b CAA 0 issue x"), Differs},
+		"a CAA record above": {"app CAA 0 issue ca.example", there("@ CAA 0 issue ca.example"), Present},
+		"another authority above": {
+			"a.b CAA 0 issue ca.example", there("@ CAA 0 issue ca.example", "b CAA 0 issue x"), Differs,
+		},
 		"no CAA record":            {"app CAA 0 issue ca.example", there("app A 192.0.2.1"), Missing},
 		"a wildcard":               {"app A 192.0.2.1", there("* A 192.0.2.1"), Present},
 		"a wildcard of another":    {"app A 192.0.2.1", there("* A 192.0.2.2"), Differs},

@@ -65,7 +65,7 @@ type Check struct {
 // TCPCheck is a TCP port that takes connections from outside.
 type TCPCheck struct {
 	Port     uint16 `yaml:"port"`
-	TLS      bool   `yaml:"tls"`      // by a handshake, with whatever certificate: the image's own is one of its own making
+	TLS      bool   `yaml:"tls"`      // it shakes hands, with whatever certificate
 	Greeting string `yaml:"greeting"` // regular expression that the first line it sends must match; "" is anything
 }
 

@@ -154,8 +154,8 @@ func (c *check) placeOf(g *group) (place, string) {
 		case !ours && (g.kind == dns.TypeA || g.kind == dns.TypeAAAA) && c.isServerOf(g.name, name):
 			return inGlue, ""
 		default:
-			return hidden, strings.TrimSuffix(name, ".") + " is a zone of its own, or handed over to other name servers: they answer " +
-				"for this name"
+			return hidden, strings.TrimSuffix(name, ".") +
+				" is a zone of its own, or handed over to other name servers: they answer for this name"
 		}
 	}
 	return inAnswer, ""

@@ -35,9 +35,9 @@ type Runner struct {
 	Moved   func(*container.Service) error // puts the ports that it got instead into what names them; nil if nothing does
 }
 
-// Have has the container running as declared; found is what [container.Find] has found. Ports of a new service that were
-// only looked for give way when another program takes one before the engine does, such as a stack that is set up at the
-// same moment: the next free one does as well; s then has that.
+// Have has the container running as declared; found is what [container.Find] has found. Ports of a new service that
+// were only looked for give way when another program takes one before the engine does, such as a stack that is set up
+// at the same moment: the next free one does as well; s then has that.
 func (r Runner) Have(
 	ctx context.Context, s *container.Service, found engine.Container,
 ) (engine.Container, container.Change, error) {

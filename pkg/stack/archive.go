@@ -105,20 +105,25 @@ func (a archived) handOver(ctx context.Context, ref engine.Ref, mount engine.Mou
 // secretOption are the options of pgBackRest that are secrets. Source: its configuration reference, 2.57.
 const secretOption = `-(key|key-secret|cipher-pass|passphrase|token)$`
 
+// ownFile reads a file of the user's that nobody else may read.
+func ownFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("others may read %s, which can hold keys: chmod 600 it", path)
+	}
+	return os.ReadFile(path)
+}
+
 // repository reads the user's file, and the certificate that it names.
 func (s *Stack) repository() (settings, root string, err error) {
 	path := s.Config.Database.Archive
 	refuse := func(format string, args ...any) (string, string, error) {
 		return "", "", badUsage("database.archive: %s", fmt.Sprintf(format, args...))
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return refuse("%v", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return refuse("others may read %s, which can hold keys: chmod 600 it", path)
-	}
-	text, err := os.ReadFile(path)
+	text, err := ownFile(path)
 	if err != nil {
 		return refuse("%v", err)
 	}

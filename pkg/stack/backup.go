@@ -93,12 +93,8 @@ func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
 			text += ", restored on trial and equal"
 		}
 		if o.Keep != nil {
-			pruned, err := s.prune(b.dir, made.header, *o.Keep)
-			if err != nil {
+			if err := b.keep(made.header, *o.Keep); err != nil {
 				return ended{}, err
-			}
-			for _, path := range pruned {
-				r.Notice(fmt.Sprintf("deleted %s: the newest %d stay", path, *o.Keep))
 			}
 		}
 		data := backupData(made.path, made.bytes, made.header)
@@ -114,6 +110,15 @@ func (s *Stack) Backup(ctx context.Context, o BackupOptions) error {
 		}
 		return ended{Outcome: event.Done, Text: text, Data: data}, nil
 	})
+}
+
+// keep deletes the backups that are older than the newest ones of the same.
+func (b *taking) keep(made backup.Header, newest int) error {
+	pruned, err := b.prune(b.dir, made, newest)
+	for _, path := range pruned {
+		b.report.Notice(fmt.Sprintf("deleted %s: the newest %d stay", path, newest))
+	}
+	return err
 }
 
 // holds says what a backup holds.

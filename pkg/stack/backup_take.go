@@ -156,17 +156,24 @@ func (b *taking) write(ctx context.Context, out io.Writer) (made taken, err erro
 	return made, err
 }
 
+// header says what the backup is of.
+func (b *taking) header(ctx context.Context, moment snapshot) (backup.Header, error) {
+	h, err := moment.header(ctx)
+	if err != nil {
+		return h, err
+	}
+	h.Poststack, h.Created, h.Stack = version(), time.Now(), b.Config.Stack
+	for _, v := range b.volumes {
+		h.Volumes = append(h.Volumes, v.Name)
+	}
+	h.Place, _, err = b.backedUpFrom()
+	return h, err
+}
+
 // members writes the members. The rows are counted while they are dumped.
 func (b *taking) members(ctx context.Context, c *client, moment snapshot, out io.Writer) (made taken, err error) {
-	if made.header, err = moment.header(ctx); err != nil {
+	if made.header, err = b.header(ctx, moment); err != nil {
 		return made, err
-	}
-	made.header.Poststack, made.header.Created, made.header.Stack = version(), time.Now(), b.Config.Stack
-	if made.header.Place, _, err = b.backedUpFrom(); err != nil {
-		return made, err
-	}
-	for _, v := range b.volumes {
-		made.header.Volumes = append(made.header.Volumes, v.Name)
 	}
 	roles, err := c.roles(ctx, moment, made.header.User, !b.External(), b.without)
 	if err != nil {

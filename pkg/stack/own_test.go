@@ -124,7 +124,9 @@ func TestStartDatabase_other_names(t *testing.T) {
 	was := b.config.Database
 	for says, change := range map[string]func(){
 		`was made for the user "` + was.User + `", not "other"`: func() { b.config.Database.User = "other" },
-		`the server has no database "other"`:                    func() { b.config.Database.Name, server.reply = "other", "3D000" },
+		`the server has no database "other"`: func() {
+			b.config.Database.Name, server.reply = "other", "3D000"
+		},
 	} {
 		change()
 		_, err = b.phase(t, (*stack.Stack).StartDatabase)

@@ -265,7 +265,7 @@ func TestStack_lock(t *testing.T) {
 	})
 }
 
-// TestStack_sweep_in_a_run_that_has_ended has another part of the run fail while what killed runs have left is looked for.
+// TestStack_sweep_in_a_run_that_has_ended has the run fail while what killed runs have left is looked for.
 func TestStack_sweep_in_a_run_that_has_ended(t *testing.T) {
 	t.Parallel()
 	for ended, want := range map[bool]int{true: 0, false: 1} {

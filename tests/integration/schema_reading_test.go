@@ -150,8 +150,9 @@ func misread(t *testing.T, s *site) {
 		},
 		"Latin-1 in a script that says it is UTF-8": {
 			map[string]string{
-				schema.DefaultRoot: yamlRoot + "  - changeSet: {id: 1, author: ops, changes: [{sqlFile: {path: a.sql, encoding: utf-8}}]}\n",
-				"a.sql":            "select 'caf\xe9';",
+				schema.DefaultRoot: yamlRoot +
+					"  - changeSet: {id: 1, author: ops, changes: [{sqlFile: {path: a.sql, encoding: utf-8}}]}\n",
+				"a.sql": "select 'caf\xe9';",
 			},
 			"changelogs/a.sql:1: line 1 is not UTF-8",
 		},
