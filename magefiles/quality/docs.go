@@ -19,7 +19,7 @@ type page struct {
 	text string
 }
 
-// pages generates every document that is from the code alone.
+// pages generates every document that is from the code alone, and the list of targets that their own program reads.
 func (p Project) pages() ([]page, error) {
 	targets, err := readTargets(p.Root)
 	if err != nil {
@@ -28,6 +28,7 @@ func (p Project) pages() ([]page, error) {
 	return []page{
 		{"docs/targets.md", targetsPage(targets)},
 		{"docs/configuration.md", configurationPage(config.Reference())},
+		{"magefiles/targets/lines.txt", targetLines(targets)},
 	}, nil
 }
 

@@ -133,3 +133,24 @@ func goFiles(dir string) ([]string, error) {
 func listedName(f *parse.Function) string {
 	return source.TargetName(strings.Split(f.TargetName(), ":"))
 }
+
+// targetLines has a line for each target: mage alone has it, or the compiled program, too; its name; the arguments that it
+// takes, in order, and then its flags, each with its type.
+func targetLines(targets []target) string {
+	var out strings.Builder
+	for _, t := range targets {
+		fields := []string{"mage", t.Name}
+		if t.Program {
+			fields[0] = "both"
+		}
+		for _, arg := range t.Flags {
+			name := arg.Name
+			if arg.Optional {
+				name = "-" + name
+			}
+			fields = append(fields, name+"="+arg.Type)
+		}
+		out.WriteString(strings.Join(fields, " ") + "\n")
+	}
+	return out.String()
+}

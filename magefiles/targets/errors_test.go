@@ -18,7 +18,7 @@ func foreignTexts() []string {
 	return []string{
 		"No .go files marked with the mage build tag in this directory.",
 		"open ./mage_output_file.go: no such file or directory",
-		"module cache not found: neither GOMODCACHE nor GOPATH is set", `Unknown target specified: "-yes"`,
+		"module cache not found: neither GOMODCACHE nor GOPATH is set",
 		`invalid option "--yes" for target "Reset"`, "permission denied while trying to connect to the docker API",
 		`not enough arguments for target "Shell"`, `invalid option "-of" for target "Logs"`,
 		"no required module provides package …/magefiles/targets: go.mod file not found …", `go: no such tool "mage"`,

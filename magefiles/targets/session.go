@@ -68,6 +68,9 @@ func open(ctx context.Context, name func() string) (s *session, _ context.Contex
 	if err != nil {
 		err = &stack.UsageError{Reason: err.Error()}
 	}
+	if err == nil {
+		err = refuseLine(os.Args[1:], source.Built() != "")
+	}
 	var cfg config.Config
 	if err == nil {
 		cfg, err = loadConfig(root)

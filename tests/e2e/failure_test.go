@@ -140,6 +140,16 @@ func TestUsage(t *testing.T) {
 		t.Run("an unknown flag", func(t *testing.T) {
 			assert.Equal(t, 2, c.Mage(t, nil, "build:all", "-forse").Code)
 		})
+		t.Run("a part of the line that cannot be run, before what stands in front of it is", func(t *testing.T) {
+			for _, line := range [][]string{
+				{"build:base", "-forse"}, {"build:base", "statsu"}, {"build:base", "db:backup", "-keep"},
+			} {
+				r := c.Mage(t, nil, line...)
+				assert.Equal(t, 2, r.Code)
+				assert.Contains(t, lastLine(r), "nothing was done")
+				assert.NotContains(t, r.Stderr, "started")
+			}
+		})
 		t.Run("a URL whose password is not encoded", func(t *testing.T) {
 			r := c.Mage(t, []string{"DATABASE_URL=postgres://app:al@pha-e2e@127.0.0.1:1/mail"}, "verify:db")
 			assert.Equal(t, 2, r.Code)
