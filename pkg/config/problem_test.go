@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -143,6 +144,13 @@ func TestLoad_FileThatCannotBeRead(t *testing.T) {
 		require.NoError(t, os.Mkdir(filepath.Join(root, config.FileName), 0o755))
 		_, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
 		require.EqualError(t, err, "read configuration: poststack.yaml: cannot be read: is a directory")
+	})
+	t.Run("a pipe is not waited for", func(t *testing.T) {
+		t.Parallel()
+		root := t.TempDir()
+		require.NoError(t, syscall.Mkfifo(filepath.Join(root, config.FileName), 0o600))
+		_, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
+		require.EqualError(t, err, "read configuration: poststack.yaml: cannot be read: is no file")
 	})
 	t.Run("a link that leads nowhere is not ignored", func(t *testing.T) {
 		t.Parallel()
