@@ -490,7 +490,7 @@ func (w *web) keepsFiles() {
 	w.exec("sh", "-c",
 		"cd /srv/www/a.example.org && ln -s /etc/certs/a/privkey.pem key && ln -s /run/nginx/startup/privkey.pem own"+
 			" && mkdir -p .git .well-known releases/2 && echo kept >.git/config && echo 1 >.env"+
-			" && echo told >.well-known/security.txt && echo new >releases/2/page && ln -s releases/2 latest")
+			" && touch m.mjs m.webmanifest && echo told >.well-known/security.txt && echo new >releases/2/page && ln -s releases/2 latest")
 	w.sql(`insert into settings (service, key, value) values ('nginx', 'index', '{"a.example.org": ["index.html"]}')`)
 	for _, own := range []bool{true, false} { // with a server of its own, and with that of all
 		w.becomes("a.example.org", http.StatusOK)
@@ -498,6 +498,10 @@ func (w *web) keepsFiles() {
 			"/key": 403, "/own": 403, "/.git/config": 404, "/.env": 404, "/latest/page": 200, "/.well-known/security.txt": 200,
 		} {
 			assert.Equal(w, want, w.ask("https", "a.example.org", "a.example.org", path).code, path)
+		}
+		for name, want := range map[string]string{"m.mjs": "text/javascript", "m.webmanifest": "application/manifest+json"} {
+			got := w.ask("https", "a.example.org", "a.example.org", "/"+name)
+			assert.Equal(w, want, strings.Split(got.header.Get("Content-Type"), ";")[0], name)
 		}
 		// whatever port a client came by
 		assert.Equal(w, "/releases/?x=1",
