@@ -12,8 +12,8 @@ import (
 	"github.com/poststack/poststack/pkg/stack"
 )
 
-// lines are the targets and what each takes, one a line, as mage docs has written them: Go's reflection knows no names of
-// parameters.
+// lines are the targets and what each takes, one a line, as mage docs has written them: Go's reflection knows no names
+// of parameters.
 //
 //go:embed lines.txt
 var lines string
@@ -40,7 +40,8 @@ func refuseLine(args []string, compiled bool) error {
 		}
 		target, line = line[0], line[1:]
 		if len(line) < len(has.arguments) {
-			return refused("target %s lacks an argument, it takes %d; its help is mage -h %s", target, len(has.arguments), target)
+			return refused("target %s lacks an argument, it takes %d; its help is mage -h %s",
+				target, len(has.arguments), target)
 		}
 		for _, kind := range has.arguments {
 			if err := readable(kind, line[0]); err != nil {
@@ -100,8 +101,8 @@ func readable(kind, text string) (err error) {
 	return nil
 }
 
-// words are the arguments without the options of mage's own, which the compiled program has in front of its targets. They
-// are not ok if they are of another program, such as a test.
+// words are the arguments without the options of mage's own, which the compiled program has in front of its targets.
+// They are not ok if they are of another program, such as a test.
 func words(args []string) (line []string, ok bool) {
 	own := flag.NewFlagSet("", flag.ContinueOnError)
 	own.SetOutput(io.Discard)

@@ -46,6 +46,16 @@ func TestBeside(t *testing.T) {
 	assert.Equal(t, []string{`"x.away TXT text" is answered by the servers of away.example.org from now on`}, notes)
 }
 
+func TestTargetNotes_of_a_key_that_nobody_has(t *testing.T) {
+	t.Parallel()
+	signer := recordOf("away DS 12345 13 2 00")
+	notes := targetNotes("example.org", signer, []RecordRow{{Record: recordOf("@ NS ns.example.net."), Enabled: true}})
+	require.Len(t, notes, 1)
+	assert.Contains(t, notes[0], "mage dns:add example.org away NS SERVER")
+	there := []RecordRow{{Record: recordOf("away NS ns.example.net."), Enabled: true}}
+	assert.Empty(t, targetNotes("example.org", signer, there))
+}
+
 // recordOf is a record as it is written in a zone file; what stands in front of the content belongs to it here.
 func recordOf(line string) Record {
 	name, rest, _ := strings.Cut(line, " ")

@@ -3,6 +3,7 @@ package hosting
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -123,8 +124,14 @@ func (r Record) target() string {
 // pointsToHost tells whether records of this type point to a name with an address.
 func pointsToHost(kind string) bool { return kind == "MX" || kind == "NS" || kind == "SRV" }
 
-// targetNotes says that what a record points to is not there yet.
+// targetNotes says that what a record points to, or vouches for, is not there yet.
 func targetNotes(zone Domain, r Record, all []RecordRow) []string {
+	if r.Type == "DS" && !slices.ContainsFunc(all, func(other RecordRow) bool {
+		return other.Enabled && other.Name == r.Name && other.Type == "NS"
+	}) {
+		return []string{fmt.Sprintf("%s is handed over to no name server, whose keys the record would vouch for; add that "+
+			"with: mage dns:add %s %s NS SERVER", absolute(zone, r.Name), string(zone), r.Name)}
+	}
 	if !pointsToHost(r.Type) && r.Type != "CNAME" || r.target() == "." {
 		return nil
 	}
