@@ -32,6 +32,7 @@ func (s *suite) leftRules(ctx context.Context, t *testing.T) {
 	c, err := s.ContainerInspect(ctx, string(first))
 	require.NoError(t, err)
 	rules := enginetest.RulesOf(t, c)
+	t.Cleanup(rules.Drop)
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(c.Ports[0].Host)))
 
 	require.NoError(t, s.PortsClear(ctx, c.Ports))

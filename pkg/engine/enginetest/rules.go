@@ -17,7 +17,7 @@ type PortRules struct {
 	lines []string
 }
 
-// RulesOf are those of a container's first port. What is put of them again goes with the test.
+// RulesOf are those of a container's first port.
 func RulesOf(t *testing.T, c engine.Container) (rules PortRules) {
 	t.Helper()
 	port := fmt.Sprintf("--dport %d ", c.Ports[0].Host)
@@ -30,12 +30,14 @@ func RulesOf(t *testing.T, c engine.Container) (rules PortRules) {
 		}
 	}
 	require.NotEmpty(t, rules.chain, "netavark says whose a rule is")
-	t.Cleanup(func() {
-		for _, rule := range rules.lines {
-			_ = restore(strings.Replace(rule, "-A ", "-D ", 1)).Run() // it may have been removed
-		}
-	})
 	return rules
+}
+
+// Drop takes them away. Some may have been removed already.
+func (r PortRules) Drop() {
+	for _, rule := range r.lines {
+		_ = restore(strings.Replace(rule, "-A ", "-D ", 1)).Run()
+	}
 }
 
 // Put has them stand, as if podman had left them.
