@@ -193,3 +193,9 @@ func Children(parent int) []int { return children(parent) }
 func PastRemovedImages[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	return pastRemovedImages(ctx, ask)
 }
+
+// At is an engine whose API is at that address, of which nothing else is known.
+func At(host string) (*Engine, error) {
+	api, err := newClient(host, client.WithAPIVersion("1.41"))
+	return &Engine{api: api}, err
+}

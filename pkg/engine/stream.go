@@ -9,7 +9,6 @@ import (
 	"io"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,32 +18,6 @@ import (
 
 // maxExecOutput is how much of each of an exec's stdout and stderr is kept, in bytes.
 const maxExecOutput = 8 << 20
-
-// ContainerLogs writes what a container has printed to stdout and stderr, either of which may be nil. With
-// Follow it goes on until the container ends or ctx does.
-func (e *Engine) ContainerLogs(ctx context.Context, id ContainerID, o LogOptions, stdout, stderr io.Writer) error {
-	options := client.ContainerLogsOptions{ShowStdout: stdout != nil, ShowStderr: stderr != nil, Follow: o.Follow}
-	if o.Tail > 0 {
-		options.Tail = strconv.Itoa(o.Tail)
-	}
-	res, err := e.api.ContainerLogs(ctx, string(id), options)
-	if err != nil {
-		return apiError(ctx, "read logs of container", string(id), err)
-	}
-	defer func() { _ = res.Close() }()
-	_, err = stdcopy.StdCopy(orDiscard(stdout), orDiscard(stderr), res)
-	if err == nil {
-		err = ctx.Err()
-	}
-	return apiError(ctx, "read logs of container", string(id), err)
-}
-
-func orDiscard(w io.Writer) io.Writer {
-	if w == nil {
-		return io.Discard
-	}
-	return w
-}
 
 // ContainerExec runs a command in a running container and waits for it. A command that ends with another
 // status than 0 is no error. When ctx ends first the call returns; the API has no way to end the command.
