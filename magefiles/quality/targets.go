@@ -134,8 +134,8 @@ func listedName(f *parse.Function) string {
 	return source.TargetName(strings.Split(f.TargetName(), ":"))
 }
 
-// targetLines has a line for each target: mage alone has it, or the compiled program, too; its name; the arguments that it
-// takes, in order, and then its flags, each with its type.
+// targetLines has a line for each target: mage alone has it, or the compiled program, too; its name; the arguments that
+// it takes, in order, and then its flags, each with its type.
 func targetLines(targets []target) string {
 	var out strings.Builder
 	for _, t := range targets {

@@ -62,8 +62,8 @@ func Check(ctx context.Context) error {
 }
 
 // Docs writes docs/targets.md and docs/configuration.md from the code, and the kept measurements into
-// docs/performance.md. With them it lists the targets and their flags in magefiles/targets/lines.txt, by which a command
-// line is checked. Example: mage docs
+// docs/performance.md. With them it lists the targets and their flags in magefiles/targets/lines.txt, by which a
+// command line is checked. Example: mage docs
 func Docs(ctx context.Context) error { return project(ctx, quality.Project.Docs) }
 
 // Hooks looks after the git hooks of this clone.

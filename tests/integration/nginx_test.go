@@ -490,7 +490,8 @@ func (w *web) keepsFiles() {
 	w.exec("sh", "-c",
 		"cd /srv/www/a.example.org && ln -s /etc/certs/a/privkey.pem key && ln -s /run/nginx/startup/privkey.pem own"+
 			" && mkdir -p .git .well-known releases/2 && echo kept >.git/config && echo 1 >.env"+
-			" && touch m.mjs m.webmanifest && echo told >.well-known/security.txt && echo new >releases/2/page && ln -s releases/2 latest")
+			" && touch m.mjs m.webmanifest && echo told >.well-known/security.txt"+
+			" && echo new >releases/2/page && ln -s releases/2 latest")
 	w.sql(`insert into settings (service, key, value) values ('nginx', 'index', '{"a.example.org": ["index.html"]}')`)
 	for _, own := range []bool{true, false} { // with a server of its own, and with that of all
 		w.becomes("a.example.org", http.StatusOK)
