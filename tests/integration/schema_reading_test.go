@@ -165,6 +165,12 @@ func misread(t *testing.T, s *site) {
 			},
 			"changelogs/parts/a.csv:2: line 2 is not UTF-8",
 		},
+		"a script that is not there": {
+			map[string]string{
+				schema.DefaultRoot: yamlRoot + "  - changeSet: {id: 1, author: ops, changes: [{sqlFile: {path: none.sql}}]}\n",
+			},
+			"changelogs/" + schema.DefaultRoot + `:2: changeset "1" of ops: Validation Failed`,
+		},
 		"a root that includes itself": {
 			map[string]string{schema.DefaultRoot: yamlRoot + "  - include: {file: " + schema.DefaultRoot + "}\n"},
 			"changelogs/" + schema.DefaultRoot + ": it includes itself, in a loop",

@@ -157,7 +157,9 @@ final class Reading {
   }
 
   private void inspect(Change change, ChangeSet set, Map<String, Object> event, TreeSet<String> undeclared) throws Exception {
-    requireText(change, set);
+    if (!hasText(change, set)) {
+      return; // Liquibase says so when it validates
+    }
     String text;
     if (change instanceof AbstractSQLChange) {
       text = ((AbstractSQLChange) change).getSql();
@@ -180,17 +182,15 @@ final class Reading {
     }
   }
 
-  // A file that the change reads, whatever its kind: a script, the text of a procedure or of a view, rows. It is in UTF-8
-  // unless the change says otherwise.
-  private static void requireText(Change change, ChangeSet set) throws UnreadableException {
+  // Whether the files that the change reads are there, whatever its kind: a script, the text of a procedure or of a view,
+  // rows. They must be in UTF-8 unless the change says otherwise.
+  private static boolean hasText(Change change, ChangeSet set) throws UnreadableException {
     Set<String> fields = change.getSerializableFields();
     if (!fields.contains("encoding")) {
-      return;
+      return true;
     }
     Object encoding = change.getSerializableFieldValue("encoding");
-    if (encoding != null && !StandardCharsets.UTF_8.name().equalsIgnoreCase(encoding.toString())) {
-      return;
-    }
+    boolean utf8 = encoding == null || StandardCharsets.UTF_8.name().equalsIgnoreCase(encoding.toString());
     for (String field : List.of("path", "file")) {
       Object named = fields.contains(field) ? change.getSerializableFieldValue(field) : null;
       if (named == null) {
@@ -199,14 +199,17 @@ final class Reading {
       try {
         Resource file = Sources.beside(Scope.getCurrentScope().getResourceAccessor(), change, named.toString(), set);
         try (InputStream content = file.openInputStream()) {
-          Sources.requireUtf8(content);
+          if (utf8) {
+            Sources.requireUtf8(content);
+          }
         } catch (ChangeLogParseException e) {
           throw new UnreadableException(DatabaseChangeLog.normalizePath(file.getPath()), e);
         }
       } catch (IOException | RuntimeException e) {
-        return; // it is not there: Liquibase says so when it validates
+        return false;
       }
     }
+    return true;
   }
 
   private boolean undoable(ChangeSet set) {
