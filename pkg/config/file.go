@@ -14,23 +14,28 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// readText reads a file, and waits for no pipe.
+func readText(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, errors.New("is not a regular file")
+	}
+	return os.ReadFile(path)
+}
+
 // readFile returns the settings in the file, which need not exist, and reports what it does not understand.
 func (l *loader) readFile(path string) layer {
 	if _, none := os.Lstat(path); errors.Is(none, fs.ErrNotExist) {
 		l.noticeMisnamed(filepath.Dir(path))
 		return nil
 	}
-	info, err := os.Stat(path)
+	text, err := readText(path)
 	if errors.Is(err, fs.ErrNotExist) { // it is there, and leads nowhere: without it another stack would be meant
 		l.add(Problem{Source: FileName, Reason: "is a symbolic link to a file that is not there"})
 		return nil
-	}
-	var text []byte
-	switch {
-	case err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket|fs.ModeDevice) != 0:
-		err = errors.New("is no file") // a pipe would be waited for
-	case err == nil:
-		text, err = os.ReadFile(path)
 	}
 	if err != nil {
 		l.add(Problem{Source: FileName, Reason: withoutPath(err)})

@@ -26,12 +26,18 @@ type scope struct {
 	env  map[string]string
 }
 
-// fromDir is a path as the user's shell means it. Those below the home directory are left to others.
+// fromDir is a path as the user's shell means it.
 func (s scope) fromDir(path string) string {
-	if filepath.IsAbs(path) || strings.HasPrefix(path, "~") || strings.HasPrefix(path, "$") {
-		return path
+	if relative(path) {
+		return filepath.Join(s.dir, path)
 	}
-	return filepath.Join(s.dir, path)
+	return path
+}
+
+// relative tells whether a path begins at a directory: neither at the root nor at what a shell replaces, of which
+// [hostPath] knows the home directory, and refuses the rest.
+func relative(path string) bool {
+	return !filepath.IsAbs(path) && !strings.HasPrefix(path, "~") && !strings.HasPrefix(path, "$")
 }
 
 // layer is the values of one source by key. Only known keys are in it, and no empty values.

@@ -138,20 +138,21 @@ func TestLoad_WrongKinds(t *testing.T) {
 
 func TestLoad_FileThatCannotBeRead(t *testing.T) {
 	t.Parallel()
-	t.Run("a directory", func(t *testing.T) {
-		t.Parallel()
-		root := t.TempDir()
-		require.NoError(t, os.Mkdir(filepath.Join(root, config.FileName), 0o755))
-		_, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
-		require.EqualError(t, err, "read configuration: poststack.yaml: cannot be read: is a directory")
-	})
-	t.Run("a pipe is not waited for", func(t *testing.T) {
-		t.Parallel()
-		root := t.TempDir()
-		require.NoError(t, syscall.Mkfifo(filepath.Join(root, config.FileName), 0o600))
-		_, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
-		require.EqualError(t, err, "read configuration: poststack.yaml: cannot be read: is no file")
-	})
+	for name, tc := range map[string]struct {
+		make func(path string) error
+		want string
+	}{
+		"a directory":              {func(path string) error { return os.Mkdir(path, 0o755) }, "is a directory"},
+		"a pipe is not waited for": {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "is not a regular file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			root := t.TempDir()
+			require.NoError(t, tc.make(filepath.Join(root, config.FileName)))
+			_, err := config.Load(config.Input{Root: root, Environ: []string{"HOME=/home/ada"}})
+			require.EqualError(t, err, "read configuration: poststack.yaml: cannot be read: "+tc.want)
+		})
+	}
 	t.Run("a link that leads nowhere is not ignored", func(t *testing.T) {
 		t.Parallel()
 		root := t.TempDir()

@@ -83,7 +83,7 @@ func localPath(field func(*Config) *string) setter {
 // absolutePath reads a path on this machine that does not depend on the checkout.
 func absolutePath(field func(*Config) *string) setter {
 	return func(c *Config, s scope, raw string) (string, error) {
-		if !filepath.IsAbs(raw) && !strings.HasPrefix(raw, "~") {
+		if relative(raw) {
 			return "", errors.New("is a relative path")
 		}
 		return localPath(field)(c, s, raw)
@@ -101,12 +101,11 @@ func hostPath(s scope, raw string) (string, error) {
 		}
 		raw = filepath.Join(home, rest)
 	}
-	// What only a shell replaces would be made as a directory of that name, in a place that nobody looks at.
-	if raw[0] == '~' || raw[0] == '$' {
-		return "", fmt.Errorf("begins with %c, which only a shell replaces: write the whole path, or ./ before it", raw[0])
-	}
-	if !filepath.IsAbs(raw) {
+	switch {
+	case relative(raw):
 		raw = filepath.Join(s.root, raw)
+	case !filepath.IsAbs(raw): // it would be made as a directory of that name, in a place that nobody looks at
+		return "", fmt.Errorf("begins with %c, which only a shell replaces: write the whole path, or ./ before it", raw[0])
 	}
 	return filepath.Clean(raw), nil
 }

@@ -103,6 +103,7 @@ func (s State) String() string {
 	return string(s.Kind) + " (" + strings.Join(notes, "; ") + ")"
 }
 
+// tried is what Liquibase has not done, or could not.
 func tried(problem error) string {
 	if problem != nil {
 		return "could not"
