@@ -67,7 +67,7 @@ func inContainer() issuer.Paths {
 		Certificates: cmp.Or(os.Getenv("CERT_PATH"), "/etc/certs"), State: "/var/lib/certbot", Webroot: "/srv/acme",
 		Run:    "/run/certbot",
 		Status: "/run/certbot/status.json", NameKey: "/srv/dnskey/acme.key", Program: "/usr/bin/certbot",
-		Roots: "/etc/ssl/certs/ca-certificates.crt",
+		Roots: "/etc/ssl/certs/ca-certificates.crt", Health: ":8080",
 	}
 }
 

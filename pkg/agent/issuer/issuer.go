@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,6 +31,7 @@ type Paths struct {
 	NameKey      string // of the name server: lets records of challenges be changed
 	Program      string // certbot
 	Roots        string // whom this machine trusts
+	Health       string // address at which HTTP is told how it is
 }
 
 // Issuer is one run.
@@ -61,6 +64,8 @@ const (
 	// ending is how long an order that is under way may take when the service is to end. Certbot takes back its
 	// challenges when it is told to end.
 	ending = 20 * time.Second
+	// askTime is how long who asks how it is may take with the question.
+	askTime = 5 * time.Second
 )
 
 // Run runs until it is told to end, and gives the exit status.
@@ -70,6 +75,12 @@ func (i *Issuer) Run(ctx context.Context) (int, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	asked, err := net.Listen("tcp", i.Paths.Health)
+	if err != nil {
+		return 1, fmt.Errorf("tell how it is: %w", err)
+	}
+	defer asked.Close()
+	go (&http.Server{Handler: i.board, ReadTimeout: askTime, WriteTimeout: askTime}).Serve(asked) //nolint:errcheck // ends so
 	go i.procs.Reap(context.WithoutCancel(ctx))
 	f := feed.Feed{
 		Bounds: feed.Bounds{
