@@ -24,11 +24,24 @@ type ServiceData struct {
 // StartServices has services running and healthy, each after those that it depends on: all that the settings choose, or
 // the one that is named and what it needs. The database is started by its own phase.
 func (s *Stack) StartServices(ctx context.Context, only string) error {
-	return s.eachService(ctx, serviceWork{phase: "services:start", only: only, needs: true, do: s.startService})
+	logins := &logins{stack: s}
+	start := func(ctx context.Context, e Engine, r event.Reporter, name string, met func()) (ServiceData, error) {
+		return s.startSignedIn(ctx, e, r, name, met, logins.of)
+	}
+	return s.eachService(ctx,
+		serviceWork{phase: "services:start", only: only, needs: true, early: logins.begin, do: start})
 }
 
 func (s *Stack) startService(
 	ctx context.Context, e Engine, r event.Reporter, name string, met func(),
+) (ServiceData, error) {
+	return s.startSignedIn(ctx, e, r, name, met, s.serviceLogin)
+}
+
+// startSignedIn is [Stack.startService] with a login that may have been asked for before.
+func (s *Stack) startSignedIn(
+	ctx context.Context, e Engine, r event.Reporter, name string, met func(),
+	loginOf func(context.Context, image.Definition) (*service.Login, error),
 ) (ServiceData, error) {
 	d, err := s.definition(name)
 	if err != nil {
@@ -38,7 +51,7 @@ func (s *Stack) startService(
 	if err != nil {
 		return ServiceData{}, err
 	}
-	login, err := s.serviceLogin(ctx, d)
+	login, err := loginOf(ctx, d)
 	if err != nil {
 		return ServiceData{}, err
 	}
@@ -165,6 +178,8 @@ type serviceWork struct {
 	only      string // the one that is meant; "" is all
 	needs     bool   // also for what that one depends on
 	backwards bool   // those first that others do not need
+	// early is begun for all at once, whatever they wait for.
+	early func(ctx context.Context, name string)
 	// do works on one service; it may call met as soon as those that wait for it may go on.
 	do func(ctx context.Context, e Engine, r event.Reporter, name string, met func()) (ServiceData, error)
 }
@@ -196,6 +211,15 @@ func (s *Stack) eachService(ctx context.Context, work serviceWork) error {
 func (w serviceWork) inOrder(
 	ctx context.Context, images *image.Catalogue, names []string, e Engine, r event.Reporter,
 ) ([]ServiceData, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var early sync.WaitGroup
+	defer early.Wait()
+	defer cancel()
+	for _, name := range names {
+		if w.early != nil {
+			early.Go(func() { w.early(ctx, name) })
+		}
+	}
 	var mu sync.Mutex
 	done := []ServiceData{}
 	err := service.InOrder(ctx, names, w.waits(images, names), func(ctx context.Context, name string, met func()) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -48,6 +49,27 @@ func (s *Stack) serviceLogin(ctx context.Context, d image.Definition) (*service.
 		}
 	}
 	return s.loginInside(login)
+}
+
+// logins are those of the services that one run starts, each asked for once.
+type logins struct {
+	stack *Stack
+	asked sync.Map // by the service's name: func() (*service.Login, error)
+}
+
+// of waits for the login of a service.
+func (l *logins) of(ctx context.Context, d image.Definition) (*service.Login, error) {
+	ask, _ := l.asked.LoadOrStore(d.Name, sync.OnceValues(func() (*service.Login, error) {
+		return l.stack.serviceLogin(ctx, d)
+	}))
+	return ask.(func() (*service.Login, error))() //nolint:forcetypeassert // nothing else is stored
+}
+
+// begin asks for the login of a service; who starts it gets the answer.
+func (l *logins) begin(ctx context.Context, name string) {
+	if d, err := l.stack.definition(name); err == nil {
+		_, _ = l.of(ctx, d)
+	}
 }
 
 // loginConnections is how many connections a service may have at once. One for each request that strangers make, such
