@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
@@ -27,6 +28,8 @@ type Service struct {
 	IPv6 bool
 	// Rehearsal comes before a running container is replaced.
 	Rehearsal Rehearsal
+	// Making is held while the network is made, which others of this process may be about to make, too; nil if none is.
+	Making sync.Locker
 }
 
 // Change is what [Ensure] did to have the container running.
@@ -208,6 +211,10 @@ func prepare(ctx context.Context, e Engine, s Service) error {
 		if err := s.prepareVolume(ctx, e, m.Volume, labels); err != nil {
 			return err
 		}
+	}
+	if s.Making != nil {
+		s.Making.Lock()
+		defer s.Making.Unlock()
 	}
 	return s.prepareNetwork(ctx, e, engine.NetworkOptions{Labels: labels, IPv6: s.IPv6})
 }

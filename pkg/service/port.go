@@ -83,8 +83,9 @@ func EndsFirst(c engine.Container, o container.Owner) bool {
 	}
 }
 
-// NextPort is the first number, from that of the first port up, that is free for all of them.
-func NextPort(ctx context.Context, e Engine, ports ...engine.Port) (uint16, error) {
+// NextPort is the first number, from that of the first port up, that is free for all of them and not promised to others.
+// Those are not even looked at: who looks has the port for a moment.
+func NextPort(ctx context.Context, e Engine, promised []uint16, ports ...engine.Port) (uint16, error) {
 	if err := loopback(); err != nil {
 		return 0, err
 	}
@@ -95,6 +96,9 @@ func NextPort(ctx context.Context, e Engine, ports ...engine.Port) (uint16, erro
 		}
 	}
 	for number := from; number != 0; number++ {
+		if slices.Contains(promised, number) {
+			continue
+		}
 		at := slices.Clone(ports)
 		for i := range at {
 			at[i].Host = number

@@ -64,7 +64,7 @@ func move(ctx context.Context, e Engine, s *container.Service, taken uint16) (ui
 	for i := range moved {
 		moved[i].Host++
 	}
-	next, err := NextPort(ctx, e, moved...)
+	next, err := NextPort(ctx, e, nil, moved...)
 	s.Spec.Ports = slices.Clone(s.Spec.Ports)
 	for i, p := range s.Spec.Ports {
 		if p.Host == taken {

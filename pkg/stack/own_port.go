@@ -71,7 +71,7 @@ func (s *Stack) choosePort(ctx context.Context, e Engine, declared uint16) (uint
 	if err != nil {
 		return 0, err
 	}
-	return service.NextPort(ctx, e, engine.Port{HostIP: service.Loopback, Host: from})
+	return service.NextPort(ctx, e, nil, engine.Port{HostIP: service.Loopback, Host: from})
 }
 
 // sayMoved tells of a port that is chosen and is not the one that is declared, before anything has it.

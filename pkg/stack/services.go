@@ -84,29 +84,6 @@ func (s *Stack) awaitService(
 	return err
 }
 
-// haveService has the container of a service running. One is made after the other: they share the owner, the network
-// and the free ports of this machine. Becoming healthy, which takes longer, is waited for side by side.
-func (s *Stack) haveService(
-	ctx context.Context, e Engine, r event.Reporter, d image.Definition, owner container.Owner, login *service.Login,
-) (container.Service, engine.Container, container.Change, error) {
-	s.making.Lock()
-	defer s.making.Unlock()
-	declared, runner, err := s.declare(ctx, e, r, d, owner, login)
-	if err != nil {
-		return declared, engine.Container{}, "", err
-	}
-	found, err := container.Find(ctx, e, declared.Spec.Name)
-	if err != nil {
-		return declared, found, "", err
-	}
-	s.sayFault(ctx, r, e, declared.Owner, found)
-	c, change, err := runner.Have(ctx, &declared, found)
-	if err == nil {
-		err = s.rememberPorts(e.Info().Kind, d.Name, declared.Spec.Ports)
-	}
-	return declared, c, change, err
-}
-
 // ReloadServices has running services take a changed configuration, and asks whether they are healthy with it.
 func (s *Stack) ReloadServices(ctx context.Context, only string) error {
 	reload := func(ctx context.Context, e Engine, r event.Reporter, name string, _ func()) (ServiceData, error) {

@@ -36,6 +36,27 @@ func (s *Stack) claim(ctx context.Context, e Engine) (container.Owner, error) {
 	return s.makeOwner(e.Info().Kind)
 }
 
+// haveService has the container of a service running. They are made and started side by side, which takes an engine a
+// second for each.
+func (s *Stack) haveService(
+	ctx context.Context, e Engine, r event.Reporter, d image.Definition, owner container.Owner, login *service.Login,
+) (container.Service, engine.Container, container.Change, error) {
+	declared, runner, err := s.declare(ctx, e, r, d, owner, login)
+	if err != nil {
+		return declared, engine.Container{}, "", err
+	}
+	found, err := container.Find(ctx, e, declared.Spec.Name)
+	if err != nil {
+		return declared, found, "", err
+	}
+	s.sayFault(ctx, r, e, declared.Owner, found)
+	c, change, err := runner.Have(ctx, &declared, found)
+	if err == nil {
+		err = s.rememberPorts(e.Info().Kind, d.Name, declared.Spec.Ports)
+	}
+	return declared, c, change, err
+}
+
 // declare is a service's container, and who has it running.
 func (s *Stack) declare(
 	ctx context.Context, e Engine, r event.Reporter, d image.Definition, owner container.Owner, login *service.Login,
@@ -67,11 +88,12 @@ func (s *Stack) declare(
 			return container.Service{}, runner, err
 		}
 	}
-	if run.Ports, runner.Movable, err = s.servicePorts(ctx, e, d); err != nil {
+	if run.Ports, runner.Movable, err = s.choosePorts(ctx, e, d); err != nil {
 		return container.Service{}, runner, err
 	}
 	runner.Moved = func(declared *container.Service) error { return stack.Moved(declared, d) }
 	declared, err := stack.Declare(d, run)
+	declared.Making = &s.making
 	declared.Rehearsal.Limit, declared.Rehearsal.Remedy = s.Config.Timeout.Start, fmt.Sprintf(
 		"mend what is named and start it again, or have it replaced all the same by mage services:stop -of=%s first", name)
 	return declared, runner, err
@@ -137,11 +159,13 @@ func (s *Stack) portPath(kind engine.Kind, name string, port uint16) string {
 	return filepath.Join(s.servicesDir(), string(kind), fmt.Sprintf("port.%s.%d", name, port))
 }
 
-// servicePorts are the ports of this machine that a service has: those that are set, that it had at its last start, or
+// choosePorts are the ports of this machine that a service has: those that are set, that it had at its last start, or
 // else free ones. fresh are the ports in the container for which one was only looked for, so that nobody knows it yet.
-func (s *Stack) servicePorts(
+func (s *Stack) choosePorts(
 	ctx context.Context, e Engine, d image.Definition,
 ) (found map[uint16]uint16, fresh []uint16, err error) {
+	s.making.Lock()
+	defer s.making.Unlock()
 	found = map[uint16]uint16{}
 	set := s.Config.Services[d.Name]
 	for inside := range set.Ports {
@@ -162,7 +186,8 @@ func (s *Stack) servicePorts(
 			fresh = append(fresh, p.Port)
 			if host, err = s.offset(p.Host); err == nil {
 				all := service.Ports([]image.ServicePort{p}, set.Listen, map[uint16]uint16{p.Port: host})
-				host, err = service.NextPort(ctx, e, all...)
+				host, err = service.NextPort(ctx, e, s.promised, all...)
+				s.promised = append(s.promised, host)
 			}
 		}
 		if err != nil {

@@ -91,7 +91,8 @@ type Stack struct {
 	standing atomic.Pointer[standing]
 	sessions database.Sessions // with the database in use
 
-	making sync.Mutex // held while a service's container is made
+	making   sync.Mutex // held while the stack gets an owner or a network, and a service its ports
+	promised []uint16   // ports of this machine that services have been given, and may not have taken yet
 
 	mu    sync.Mutex
 	built map[string]image.Result // by name
