@@ -31,10 +31,11 @@ func (c *Checkout) Images(t *testing.T, names ...string) []engine.Ref {
 	return refs
 }
 
-// Daemon is a dockerd beside the machine's, with directories and a bridge of its own, and without firewall rules,
-// which it would share: ports are published by its proxy.
+// Daemon is a dockerd beside the machine's, with directories, a bridge and, as in Debian's unit, a containerd of its own,
+// and without firewall rules, which it would share: ports are published by its proxy.
 type Daemon struct {
 	dir, bridge string
+	containerd  *exec.Cmd
 	process     *exec.Cmd
 }
 
@@ -47,6 +48,9 @@ func NewDaemon(t *testing.T) *Daemon {
 	t.Cleanup(func() {
 		if d.process != nil {
 			d.End(t)
+		}
+		if d.containerd != nil {
+			end(t, d.containerd)
 		}
 		_ = syscall.Unmount(filepath.Join(dir, "data"), syscall.MNT_DETACH) // that of a daemon that was killed
 		ip(t, "link", "del", d.bridge)
@@ -73,28 +77,47 @@ func (d *Daemon) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "docker", append([]string{"--host", d.URL()}, args...)...)
 }
 
-// Start returns when it answers.
+// Start returns when it answers. Its containerd runs until the test ends: one that dockerd starts itself is killed with
+// it, and may then not start again beside what it has left.
 func (d *Daemon) Start(t *testing.T) {
+	t.Helper()
+	at := func(name string) string { return filepath.Join(d.dir, name) }
+	if d.containerd == nil {
+		require.NoError(t, os.WriteFile(at("c.toml"), []byte(
+			"version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n"), 0o600))
+		d.containerd = d.begin(t, "containerd", "--config", at("c.toml"), "--root", at("croot"), "--state", at("cstate"),
+			"--address", at("c"))
+	}
+	d.process = d.begin(t, "dockerd", "--host", d.URL(), "--containerd", at("c"), "--pidfile", at("pid"),
+		"--data-root", at("data"), "--exec-root", at("exec"), "--bridge", d.bridge, "--iptables=false", "--ip6tables=false")
+	require.Eventually(t, func() bool { return d.Command(t.Context(), "version").Run() == nil }, time.Minute,
+		50*time.Millisecond)
+}
+
+// begin starts a program that writes to the log.
+func (d *Daemon) begin(t *testing.T, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	log, err := os.OpenFile(filepath.Join(d.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(t, err)
 	defer log.Close()
-	d.process = exec.CommandContext(context.WithoutCancel(t.Context()), "dockerd", "--host", d.URL(), "--pidfile",
-		filepath.Join(d.dir, "pid"),
-		"--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"),
-		"--bridge", d.bridge, "--iptables=false", "--ip6tables=false")
-	d.process.Stdout, d.process.Stderr = log, log
-	require.NoError(t, d.process.Start())
-	require.Eventually(t, func() bool { return d.Command(t.Context(), "version").Run() == nil }, time.Minute,
-		50*time.Millisecond)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	require.NoError(t, cmd.Start())
+	return cmd
 }
 
 // End returns when it has ended, and its containers with it.
 func (d *Daemon) End(t *testing.T) {
 	t.Helper()
-	require.NoError(t, d.process.Process.Signal(syscall.SIGTERM))
-	require.NoError(t, d.process.Wait())
+	end(t, d.process)
 	d.process = nil
+}
+
+// end ends a program in its own way.
+func end(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, cmd.Wait())
 }
 
 // Kill ends it without a chance to do anything. Its containers run on until it is started again.

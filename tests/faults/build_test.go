@@ -105,9 +105,13 @@ func (x *trial) buildFull() {
 	}
 }
 
-// builderKilled kills podman's build of an image in the midst of a step, as a machine without memory does: the run that
-// has begun it cleans up. A dockerd that is killed there may not answer for minutes once it is started again.
+// builderKilled kills what builds an image in the midst of a step, as a machine without memory does: podman's build,
+// after which the run that has begun it cleans up, or dockerd.
 func (x *trial) builderKilled() {
+	if x.kind == engine.Docker {
+		x.buildingDockerdKilled()
+		return
+	}
 	before := x.state(x.T)
 	st := x.inBuild()
 	x.before = x.disposables(x.T)
@@ -125,4 +129,42 @@ func (x *trial) builderKilled() {
 	st.repair()
 	st.after()
 	x.recovers(before)
+}
+
+// buildingDockerdKilled kills a dockerd of its own that builds: the run tells so, what was good stays, and the same build
+// goes on once dockerd is there again.
+func (x *trial) buildingDockerdKilled() {
+	if os.Geteuid() != 0 {
+		x.Skip("only root can start a second dockerd")
+	}
+	d := checkout.NewDaemon(x.T)
+	d.Start(x.T)
+	d.Load(x.T, x.Images(x.T, "base-debian"))
+	c := x.fewImages().With("DOCKER_HOST=" + d.URL())
+	x.goesOn(c, "build:all")
+	slow := "localhost/poststack/" + checkout.SlowImage + ":latest"
+	identity := func() string {
+		out, err := d.Command(x.Context(), "image", "inspect", "--format", "{{.Id}}", slow).CombinedOutput()
+		require.NoError(x, err, "%s", out)
+		return string(out)
+	}
+	good := identity()
+	c.SlowBuild(x.T, "sleep "+c.Marker())
+	r := checkout.Begin(x.T, compiled(c, "build:all"), false)
+	require.Eventually(x, func() bool { return len(checkout.ProcessesWith(c.Marker())) > 0 }, time.Minute,
+		20*time.Millisecond)
+	time.Sleep(time.Duration(x.random.Int64N(int64(200 * time.Millisecond)))) // the moment is what is tried here
+	d.Kill(x.T)
+	assert.Equal(x, 4, r.Wait(x.T), "the exit status; it printed:\n%s", r.Output())
+	d.Start(x.T)
+	if identity() != good {
+		x.lose("the last good image, by a build that was killed with dockerd")
+	}
+	c.SlowBuild(x.T, "true")
+	x.goesOn(c, "build:all")
+	running, err := d.Command(x.Context(), "ps", "--quiet").Output()
+	require.NoError(x, err)
+	for _, id := range strings.Fields(string(running)) { // dockerd keeps the one of the step, which has ended
+		x.leave("container %s of a build", id)
+	}
 }

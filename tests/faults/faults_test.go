@@ -23,12 +23,8 @@ type fault struct {
 	try       func(*trial)
 }
 
-const killedBuilder = "podman's build of an image is killed"
-
 // bound is for how long the short form begins rows on an engine: machines differ by much.
 const bound = 5 * time.Minute
-
-const killedEngine = "what a run speaks to is killed: podman's service, dockerd"
 
 // faults are all of them, in the order of the table.
 func faults() []fault {
@@ -44,7 +40,6 @@ func faults() []fault {
 		fault{"the checkout is read-only", 1, 3, (*trial).readOnly},
 		fault{"the checkout's path has spaces, quotes and other letters", 1, 1, (*trial).oddPath},
 		fault{"a run may open few files", 1, 30, (*trial).fewFiles},
-		fault{killedEngine, 1, 20, (*trial).engineKilled},
 		fault{"a service is killed", 2, 30, (*trial).serviceKilled},
 		fault{"containers are ended by the engine's own command", 2, 20, (*trial).containerEnded},
 		fault{"the database is stopped while services serve", 1, 5, (*trial).postgresGone},
@@ -53,9 +48,10 @@ func faults() []fault {
 		fault{"PostgreSQL is killed while clients write", 2, 20, (*trial).postgresKilled},
 		fault{"dovecot is killed while mail comes", 2, 50, (*trial).dovecotKilled},
 		fault{"the engine's disk is full while an image is built", 1, 3, (*trial).buildFull},
-		fault{killedBuilder, 1, 10, (*trial).builderKilled},
 		fault{"PostgreSQL runs out of memory while clients write", 1, 10, (*trial).postgresOutOfMemory},
 		fault{"the disk of the mail is full", 1, 3, (*trial).mailFull},
+		fault{"what builds an image is killed: podman's build, dockerd", 1, 10, (*trial).builderKilled},
+		fault{"what a run speaks to is killed: podman's service, dockerd", 1, 20, (*trial).engineKilled},
 	)
 }
 
@@ -120,13 +116,8 @@ func TestFaults(t *testing.T) {
 				table.untried = append(table.untried, fmt.Sprintf("%s on %s", f.name, kind))
 				continue
 			}
-			switch {
-			case kind == engine.Docker && f.name == killedBuilder:
-				tries = 0 // its builder is dockerd itself
-			case long:
+			if long {
 				tries = f.many
-			case kind == engine.Docker && f.name == killedEngine:
-				tries = 0 // a dockerd that was killed while it started a container may not answer again for minutes
 			}
 			row := &counts{}
 			random := rand.New(rand.NewPCG(seed, uint64(i)))
