@@ -2,25 +2,22 @@ package quality_test
 
 import (
 	"context"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/magefiles/quality"
-	"github.com/poststack/poststack/pkg/runner"
 )
 
-// measuring answers as the tests and the coverage tools would, with a profile of that text.
-func measuring(root, profile string) *fake {
+// measuring answers as the tests and the coverage tools would, with that much covered in all.
+func measuring(total string) *fake {
 	return &fake{answers: []answer{
 		{prefix: gotestsum, stdout: passing},
-		{prefix: "go tool covdata", do: func(runner.Command) {
-			_ = os.WriteFile(filepath.Join(root, "coverage", "profile.txt"), []byte(profile), 0o600)
-		}},
+		{prefix: "go list", stdout: "m/pkg/a\nm/pkg/engine/enginetest\nm/pkg/b\n"},
+		{prefix: "go tool covdata percent", stdout: "\tm/pkg/a\t\tcoverage: 85.7% of statements\n"},
+		{prefix: "go tool cover -func", stdout: "m/pkg/a/a.go:2:\tA\t\t100.0%\ntotal:\t\t\t(statements)\t\t" + total + "\n"},
 	}}
 }
 
@@ -41,14 +38,7 @@ func TestProject_Coverage(t *testing.T) {
 	t.Run("both layers are measured and merged", func(t *testing.T) {
 		t.Parallel()
 		root := t.TempDir()
-		run := measuring(root, strings.Join([]string{
-			"mode: atomic",
-			"m/pkg/b/b.go:1.1,2.2 3 0",
-			"m/pkg/a/a.go:1.1,2.2 6 1",
-			"m/pkg/a/a.go:3.1,4.2 1 0",
-			"m/pkg/b/b.go:1.1,2.2 3 7",
-			"m/pkg/engine/enginetest/fake.go:1.1,2.2 100 0",
-		}, "\n"))
+		run := measuring("90.0%")
 		p, out := project(root, run, nil)
 		require.NoError(t, coverage(t.Context(), p))
 		tests := run.ran(gotestsum)
@@ -57,41 +47,34 @@ func TestProject_Coverage(t *testing.T) {
 			"-test.gocoverdir="+filepath.Join(root, "coverage", "unit"))
 		assert.Contains(t, tests[1], "-args -test.gocoverdir="+filepath.Join(root, "coverage", "integration"))
 		assert.Equal(t, []string{
-			"go tool covdata textfmt -i=coverage/unit,coverage/integration -o=coverage/profile.txt",
+			"go tool covdata percent -i=coverage/unit,coverage/integration -pkg=m/pkg/a,m/pkg/b",
+			"go tool covdata textfmt -o=coverage/profile.txt -i=coverage/unit,coverage/integration -pkg=m/pkg/a,m/pkg/b",
 			"go tool cover -html=coverage/profile.txt -o=coverage/index.html",
+			"go tool cover -func=coverage/profile.txt",
 		}, run.ran("go tool cov"))
-		assert.Contains(t, out.String(), ""+
-			"  85.7 %      6 of     7 statements  m/pkg/a\n"+
-			" 100.0 %      3 of     3 statements  m/pkg/b\n"+
-			"  90.0 %      9 of    10 statements  total\n")
+		assert.Contains(t, out.String(), "m/pkg/a\t\tcoverage: 85.7% of statements\n")
+		assert.Contains(t, out.String(), "90.0 % in all: coverage/index.html\n")
 	})
 
 	t.Run("data of an earlier run is removed", func(t *testing.T) {
 		t.Parallel()
 		root := t.TempDir()
 		write(t, root, map[string]string{"coverage/unit/covcounters.old": "x"})
-		p, _ := project(root, measuring(root, "mode: atomic\nm/pkg/a/a.go:1.1,2.2 1 1\n"), nil)
+		p, _ := project(root, measuring("100.0%"), nil)
 		require.NoError(t, coverage(t.Context(), p))
 		assert.NoFileExists(t, filepath.Join(root, "coverage/unit/covcounters.old"))
 	})
 
 	t.Run("below the threshold it fails with both numbers", func(t *testing.T) {
 		t.Parallel()
-		root := t.TempDir()
-		p, _ := project(root, measuring(root, "mode: atomic\nm/pkg/a/a.go:1.1,2.2 849 1\nm/pkg/a/a.go:3.1,4.2 151 0\n"), nil)
-		err := coverage(t.Context(), p)
-		var low *quality.CoverageError
-		require.ErrorAs(t, err, &low)
-		assert.InDelta(t, 84.9, low.Percent, 0.001)
-		assert.EqualError(t, low, "measure coverage: 84.9 % is below the threshold of 85.0 %; see coverage/index.html")
+		p, _ := project(t.TempDir(), measuring("84.9%"), nil)
+		require.EqualError(t, coverage(t.Context(), p),
+			"measure coverage: 84.9 % is below the threshold of 85.0 %; see coverage/index.html")
 	})
 
-	t.Run("a profile that cannot be read is an error", func(t *testing.T) {
+	t.Run("a total that cannot be read is an error", func(t *testing.T) {
 		t.Parallel()
-		for _, profile := range []string{"mode: atomic\nhalf a line\n", "mode: atomic\na.go:1.1,2.2 many 1\n"} {
-			root := t.TempDir()
-			p, _ := project(root, measuring(root, profile), nil)
-			require.ErrorContains(t, coverage(t.Context(), p), "read coverage line")
-		}
+		p, _ := project(t.TempDir(), measuring("unknown"), nil)
+		require.ErrorContains(t, coverage(t.Context(), p), "read how much is covered")
 	})
 }
