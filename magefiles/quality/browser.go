@@ -27,7 +27,7 @@ func (p Project) haveBrowser(ctx context.Context) error {
 		}
 	}
 	if os.Geteuid() != 0 || runner.Look("apt-get", path) == "" {
-		return &MissingError{Program: "chromium", Err: runner.ErrNotFound}
+		return missing("chromium")
 	}
 	p.say("   installing Debian's package chromium, which the browser tests need")
 	if err := p.run(ctx, "apt-get", "-qq", "update"); err != nil {

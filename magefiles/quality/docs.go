@@ -69,32 +69,24 @@ func (p Project) Docs(ctx context.Context) error {
 	return nil
 }
 
-// StaleError is that generated documents do not match the code.
-type StaleError struct{ Paths []string }
-
-// Error names them and the remedy.
-func (e *StaleError) Error() string {
-	return fmt.Sprintf("compare documents with the code: %s stale; run mage docs and commit the result", list(e.Paths))
-}
-
-// docsCurrent fails with a [*StaleError] when [Project.Docs] would change something.
+// docsCurrent fails when [Project.Docs] would change something.
 func (p Project) docsCurrent(context.Context) error {
 	pages, err := p.pages()
 	if err != nil {
 		return err
 	}
-	stale := &StaleError{}
+	var stale []string
 	for _, doc := range pages {
 		same, err := holds(filepath.Join(p.Root, filepath.FromSlash(doc.path)), doc.text)
 		if err != nil {
 			return err
 		}
 		if !same {
-			stale.Paths = append(stale.Paths, doc.path)
+			stale = append(stale, doc.path)
 		}
 	}
-	if len(stale.Paths) > 0 {
-		return stale
+	if len(stale) > 0 {
+		return fmt.Errorf("compare documents with the code: %s stale; run mage docs and commit the result", list(stale))
 	}
 	return nil
 }

@@ -20,24 +20,6 @@ const preCommitHook = `#!/bin/sh
 exec go tool mage hooks:preCommit
 `
 
-// ForeignHookError is that git runs a hook before commits already which is not ours.
-type ForeignHookError struct{ Path string }
-
-// Error says what to do.
-func (e *ForeignHookError) Error() string {
-	return fmt.Sprintf("install hook %q: another one is there; add the line %q to it, or move it away and try again",
-		e.Path, "go tool mage hooks:preCommit")
-}
-
-// SharedHooksError is that git takes its hooks from a directory outside this repository.
-type SharedHooksError struct{ Path string }
-
-// Error says what to do.
-func (e *SharedHooksError) Error() string {
-	return fmt.Sprintf("install hook: core.hooksPath names %q, which other repositories use too; "+
-		"give this clone its own with: git config --local core.hooksPath .git/hooks", e.Path)
-}
-
 // InstallHook makes git run [Project.PreCommit] before each commit. It serves every work tree of the clone.
 func (p Project) InstallHook(ctx context.Context) error {
 	dir, err := p.hooksDir(ctx)
@@ -54,7 +36,8 @@ func (p Project) InstallHook(ctx context.Context) error {
 		p.say("the hook is installed already")
 		return nil
 	case !strings.Contains(string(have), hookMark):
-		return &ForeignHookError{Path: path}
+		return fmt.Errorf("install hook %q: another one is there; add the line %q to it, or move it away and try again",
+			path, "go tool mage hooks:preCommit")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make hooks directory: %w", err)
@@ -85,7 +68,8 @@ func (p Project) hooksDir(ctx context.Context) (string, error) {
 	if within(found[0], found[1]) || within(found[0], found[2]) {
 		return found[0], nil
 	}
-	return "", &SharedHooksError{Path: found[0]}
+	return "", fmt.Errorf("install hook: core.hooksPath names %q, which other repositories use too; "+
+		"give this clone its own with: git config --local core.hooksPath .git/hooks", found[0])
 }
 
 // within reports whether path is dir or below it.

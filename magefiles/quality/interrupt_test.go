@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("QUALITY_TEST_WORKS") == "" {
 		os.Exit(m.Run())
 	}
-	err := quality.Do(context.Background(), os.Stdout, os.Stderr, func(p quality.Project, ctx context.Context) error {
+	err := quality.Do(context.Background(), func(p quality.Project, ctx context.Context) error {
 		p.Stdout.Write([]byte("works\n")) //nolint:errcheck // the other side reads it or is gone
 		<-ctx.Done()
 		return errors.New("stopped")
@@ -84,7 +84,7 @@ func TestDo(t *testing.T) {
 	t.Run("an error of the work is returned as it is", func(t *testing.T) {
 		t.Parallel()
 		want := errors.New("wrong")
-		err := quality.Do(t.Context(), io.Discard, io.Discard, func(p quality.Project, _ context.Context) error {
+		err := quality.Do(t.Context(), func(p quality.Project, _ context.Context) error {
 			assert.FileExists(t, p.Root+"/go.mod")
 			return want
 		})
@@ -94,7 +94,7 @@ func TestDo(t *testing.T) {
 	t.Run("work that mage cancels was interrupted", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
-		err := quality.Do(ctx, io.Discard, io.Discard, func(_ quality.Project, ctx context.Context) error {
+		err := quality.Do(ctx, func(_ quality.Project, ctx context.Context) error {
 			cancel()
 			<-ctx.Done()
 			return ctx.Err()

@@ -184,8 +184,10 @@ func (p Project) test(ctx context.Context, l layer, more ...string) error {
 		summaryErr = p.summarise(fmt.Sprintf("- **%s tests**: %s in %s\n", l.name, ended, took))
 	}
 	switch {
+	case err != nil && ended.Failed > 0:
+		return fmt.Errorf("run %s tests: %d failed", l.name, ended.Failed)
 	case err != nil:
-		return &LayerError{Layer: l.name, Failed: ended.Failed, Err: brief(res, err)}
+		return fmt.Errorf("run %s tests: %w", l.name, brief(res, err))
 	case ended.Passed+ended.Skipped == 0:
 		return ErrNoTests
 	}
@@ -208,21 +210,3 @@ func (p Project) summarise(line string) error {
 	}
 	return nil
 }
-
-// LayerError is that a layer of the tests did not pass.
-type LayerError struct {
-	Layer  string
-	Failed int // tests; 0 when they did not come to that
-	Err    error
-}
-
-// Error gives the number of failed tests or else the cause.
-func (e *LayerError) Error() string {
-	if e.Failed > 0 {
-		return fmt.Sprintf("run %s tests: %d failed", e.Layer, e.Failed)
-	}
-	return fmt.Sprintf("run %s tests: %v", e.Layer, e.Err)
-}
-
-// Unwrap gives the cause.
-func (e *LayerError) Unwrap() error { return e.Err }

@@ -85,29 +85,16 @@ func (p Project) tool(ctx context.Context, name string, args ...string) error {
 	return p.run(ctx, "go", append([]string{"tool", "-modfile=tools/go.mod", name}, args...)...)
 }
 
-// MissingError is that a program of the system is not installed.
-type MissingError struct {
-	Program string
-	Err     error
+// missing is that a program of the system is not installed.
+func missing(program string) error {
+	return fmt.Errorf("run %q: it is not installed; on Debian and Ubuntu: apt-get install %[1]s", program)
 }
-
-// Error says how to install it.
-func (e *MissingError) Error() string {
-	return fmt.Sprintf("run %q: it is not installed; on Debian and Ubuntu: apt-get install %s", e.Program, e.Program)
-}
-
-// Unwrap gives the cause.
-func (e *MissingError) Unwrap() error { return e.Err }
 
 // system runs a program that the machine has to bring, and that its package is named after.
 func (p Project) system(ctx context.Context, program string, args ...string) error {
 	err := p.run(ctx, program, args...)
-	var ran *exitError
-	if err == nil || errors.As(err, &ran) || ctx.Err() != nil {
+	if _, ran := errors.AsType[*runner.ExitError](err); ran || err == nil || ctx.Err() != nil {
 		return err
 	}
-	if _, ok := errors.AsType[*runner.ExitError](err); ok {
-		return err
-	}
-	return &MissingError{Program: program, Err: err}
+	return missing(program)
 }

@@ -9,16 +9,6 @@ import (
 	"strings"
 )
 
-// PartlyStagedError is that files are staged in another form than they have in the work tree. Formatting
-// them would stage the rest too.
-type PartlyStagedError struct{ Paths []string }
-
-// Error says what to do.
-func (e *PartlyStagedError) Error() string {
-	return "format what is staged: " + list(e.Paths) + " changed since git add; " +
-		"stage all of it, or none, or put the rest aside with git stash --keep-index"
-}
-
 // PreCommit formats the staged Go files and shell scripts, stages them again, and lints what is staged. It
 // leaves alone what is not staged, and refuses files that are staged in part.
 func (p Project) PreCommit(ctx context.Context) error {
@@ -67,7 +57,8 @@ func (p Project) changed(ctx context.Context, args ...string) ([]string, error) 
 	return strings.FieldsFunc(text, func(r rune) bool { return r == 0 }), nil
 }
 
-// refusePartly fails when one of the files differs between the index and the work tree.
+// refusePartly fails when one of the files differs between the index and the work tree: formatting it would stage the
+// rest of it, too.
 func (p Project) refusePartly(ctx context.Context, files []string) error {
 	if len(files) == 0 {
 		return nil
@@ -77,7 +68,8 @@ func (p Project) refusePartly(ctx context.Context, files []string) error {
 		return err
 	}
 	if len(partly) > 0 {
-		return &PartlyStagedError{Paths: partly}
+		return fmt.Errorf("format what is staged: %s changed since git add; "+
+			"stage all of it, or none, or put the rest aside with git stash --keep-index", list(partly))
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ package quality
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,27 +23,23 @@ type Project struct {
 	Getenv func(string) string
 }
 
-// Open returns the project around the working directory, with the programs and environment of this process.
-func Open(stdout, stderr io.Writer) (Project, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return Project{}, fmt.Errorf("get working directory: %w", err)
-	}
-	root, err := source.FindRoot(dir)
-	if err != nil {
-		return Project{}, err
-	}
-	return Project{Root: root, Runner: runner.Exec{}, Stdout: stdout, Stderr: stderr, Getenv: os.Getenv}, nil
-}
-
-// Do opens the project around the working directory and runs work on it, until it is done or this process is
-// told to end, which gives an [*InterruptedError].
-func Do(ctx context.Context, stdout, stderr io.Writer, work func(Project, context.Context) error) error {
-	p, err := Open(stdout, stderr)
+// Do runs work on the project around the working directory, with the programs, output and environment of this process,
+// until it is done or this process is told to end, which gives an [*InterruptedError].
+func Do(ctx context.Context, work func(Project, context.Context) error) error {
+	root, err := source.FindRoot(".")
 	if err != nil {
 		return err
 	}
+	p := Project{Root: root, Runner: runner.Exec{}, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}
 	return interruptible(ctx, func(ctx context.Context) error { return work(p, ctx) })
+}
+
+// OrZero reads one of mage's optional flags: without it, the value is the empty one.
+func OrZero[T any](flag *T) (value T) {
+	if flag != nil {
+		value = *flag
+	}
+	return value
 }
 
 // step is one named check or change.
@@ -53,37 +48,22 @@ type step struct {
 	do   func(context.Context) error
 }
 
-// FailedError is that some steps did not succeed. What each had to say is on the output already.
-type FailedError struct {
-	Task   string   // "lint"
-	Failed []string // names of the steps
-	Err    error    // the causes, joined
-}
-
-// Error names the steps.
-func (e *FailedError) Error() string {
-	return e.Task + ": " + list(e.Failed) + " failed"
-}
-
-// Unwrap gives the causes.
-func (e *FailedError) Unwrap() error { return e.Err }
-
-// each runs every step, also after one that failed, and returns a [*FailedError] that names those.
+// each runs every step, also after one that failed, and returns an error that names those. What each had to say is
+// on the output already.
 func (p Project) each(ctx context.Context, task string, steps ...step) error {
-	failure := &FailedError{Task: task}
+	var failed []string
 	for _, s := range steps {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
 		if err := p.step(ctx, s); err != nil {
-			failure.Failed = append(failure.Failed, s.name)
-			failure.Err = errors.Join(failure.Err, err)
+			failed = append(failed, s.name)
 		}
 	}
-	if len(failure.Failed) == 0 {
+	if len(failed) == 0 {
 		return nil
 	}
-	return failure
+	return fmt.Errorf("%s: %s failed", task, list(failed))
 }
 
 // step runs s between a line that names it and one that says how long it took.

@@ -3,7 +3,6 @@ package workshop
 
 import (
 	"context"
-	"os"
 
 	"github.com/magefile/mage/mg"
 
@@ -13,10 +12,10 @@ import (
 
 // Lint checks the Go code, shell scripts, Dockerfiles, workflows, modules and generated documents. It
 // changes nothing, and tells of everything it finds before it fails. Example: mage lint
-func Lint(ctx context.Context) error { return project(ctx, quality.Project.Lint) }
+func Lint(ctx context.Context) error { return quality.Do(ctx, quality.Project.Lint) }
 
 // Format rewrites Go files and shell scripts in the layout that lint accepts. Example: mage format
-func Format(ctx context.Context) error { return project(ctx, quality.Project.Format) }
+func Format(ctx context.Context) error { return quality.Do(ctx, quality.Project.Format) }
 
 // Test runs the unit, browser, integration and end-to-end tests for the detected engine. It stops after the first of
 // these that fails. POSTSTACK_TEST_ENGINES=podman,docker names other engines. Example: mage test
@@ -32,13 +31,13 @@ func Coverage(ctx context.Context) error {
 	return nil
 }
 
-func coverUnit(ctx context.Context) error { return project(ctx, quality.Project.CoverUnit) }
+func coverUnit(ctx context.Context) error { return quality.Do(ctx, quality.Project.CoverUnit) }
 
 func coverIntegration(ctx context.Context) error {
-	return project(ctx, quality.Project.CoverIntegration)
+	return quality.Do(ctx, quality.Project.CoverIntegration)
 }
 
-func judgeCoverage(ctx context.Context) error { return project(ctx, quality.Project.JudgeCoverage) }
+func judgeCoverage(ctx context.Context) error { return quality.Do(ctx, quality.Project.JudgeCoverage) }
 
 // Bench measures Poststack against docker compose, the official image and stock Liquibase, by turns, and draws
 // logs/bench.svg. -rounds=N (6), -rows=PATTERN, -peers also fetches and builds what is missing of them, -curves also
@@ -46,10 +45,10 @@ func judgeCoverage(ctx context.Context) error { return project(ctx, quality.Proj
 // in docs/benchmarks and docs/performance.md. POSTSTACK_TEST_ENGINES names the engines. Example: mage bench
 // -rows=setup -peers
 func Bench(ctx context.Context, rounds *int, rows *string, peers, curves, check, keep *bool) error {
-	return project(ctx, func(p quality.Project, ctx context.Context) error {
+	return quality.Do(ctx, func(p quality.Project, ctx context.Context) error {
 		return p.Bench(ctx, quality.BenchOptions{
-			Rounds: orZero(rounds), Rows: orZero(rows),
-			Peers: orZero(peers), Curves: orZero(curves), Check: orZero(check), Keep: orZero(keep),
+			Rounds: quality.OrZero(rounds), Rows: quality.OrZero(rows),
+			Peers: quality.OrZero(peers), Curves: quality.OrZero(curves), Check: quality.OrZero(check), Keep: quality.OrZero(keep),
 		})
 	})
 }
@@ -64,28 +63,14 @@ func Check(ctx context.Context) error {
 // Docs writes docs/targets.md and docs/configuration.md from the code, and the kept measurements into
 // docs/performance.md. With them it lists the targets and their flags in magefiles/targets/lines.txt, by which a
 // command line is checked. Example: mage docs
-func Docs(ctx context.Context) error { return project(ctx, quality.Project.Docs) }
+func Docs(ctx context.Context) error { return quality.Do(ctx, quality.Project.Docs) }
 
 // Hooks looks after the git hooks of this clone.
 type Hooks mg.Namespace
 
 // Install makes git format and lint what is staged before each commit. It leaves a hook of someone else
 // alone and says so. Example: mage hooks:install
-func (Hooks) Install(ctx context.Context) error { return project(ctx, quality.Project.InstallHook) }
+func (Hooks) Install(ctx context.Context) error { return quality.Do(ctx, quality.Project.InstallHook) }
 
 // PreCommit formats and lints what is staged: the hook runs it. Example: mage hooks:preCommit
-func (Hooks) PreCommit(ctx context.Context) error { return project(ctx, quality.Project.PreCommit) }
-
-// project runs work on the checkout.
-func project(ctx context.Context, work func(quality.Project, context.Context) error) error {
-	return quality.Do(ctx, os.Stdout, os.Stderr, work)
-}
-
-// orZero reads one of mage's optional flags: without it, the value is the empty one.
-func orZero[T any](flag *T) T {
-	if flag == nil {
-		var zero T
-		return zero
-	}
-	return *flag
-}
+func (Hooks) PreCommit(ctx context.Context) error { return quality.Do(ctx, quality.Project.PreCommit) }

@@ -4,34 +4,33 @@ package testing
 
 import (
 	"context"
-	"os"
 
 	"github.com/poststack/poststack/magefiles/quality"
 )
 
 // Unit runs the tests that need no engine. Example: mage test:unit
-func Unit(ctx context.Context) error { return project(ctx, quality.Project.Unit) }
+func Unit(ctx context.Context) error { return quality.Do(ctx, quality.Project.Unit) }
 
 // Race runs the unit tests under the race detector, where a C compiler allows it. Example: mage test:race
-func Race(ctx context.Context) error { return project(ctx, quality.Project.Race) }
+func Race(ctx context.Context) error { return quality.Do(ctx, quality.Project.Race) }
 
 // Browser looks at the report in headless Chromium or Chrome: wide and on a phone, light and dark, and at a trace.
 // Where there is none, root on a machine with apt gets Debian's. It keeps pictures in logs/browser. Example: mage
 // test:browser
-func Browser(ctx context.Context) error { return project(ctx, quality.Project.Browser) }
+func Browser(ctx context.Context) error { return quality.Do(ctx, quality.Project.Browser) }
 
 // Integration runs the tests of single parts against a real engine, and those of the images' shell scripts.
 // POSTSTACK_TEST_ENGINES=podman,docker names the engines; by default it is the detected one. Example: mage
 // test:integration
-func Integration(ctx context.Context) error { return project(ctx, quality.Project.Integration) }
+func Integration(ctx context.Context) error { return quality.Do(ctx, quality.Project.Integration) }
 
 // E2e runs the targets themselves in a scratch copy, as a user would, on a real engine.
 // POSTSTACK_TEST_ENGINES names the engines. Example: mage test:e2e
-func E2e(ctx context.Context) error { return project(ctx, quality.Project.E2E) }
+func E2e(ctx context.Context) error { return quality.Do(ctx, quality.Project.E2E) }
 
 // Performance compares warm runs with cold ones on a real engine. It asserts ratios within one run and never
 // seconds. Example: mage test:performance
-func Performance(ctx context.Context) error { return project(ctx, quality.Project.Performance) }
+func Performance(ctx context.Context) error { return quality.Do(ctx, quality.Project.Performance) }
 
 // Faults breaks what a stack with services runs on, at moments of chance, and counts. It prints a table: fault, engine,
 // tries, what was lost, what was left over, what went on without help, and fails where that is not all. -seed=N has the
@@ -39,22 +38,9 @@ func Performance(ctx context.Context) error { return project(ctx, quality.Projec
 // minutes on each engine. -write keeps the table in docs/reliability.md. POSTSTACK_TEST_ENGINES names the engines.
 // Example: mage test:faults -seed=7 -rows=SIGKILL
 func Faults(ctx context.Context, seed *int, rows *string, long, write *bool) error {
-	return project(ctx, func(p quality.Project, ctx context.Context) error {
+	return quality.Do(ctx, func(p quality.Project, ctx context.Context) error {
 		return p.Faults(ctx, quality.FaultOptions{
-			Seed: orZero(seed), Rows: orZero(rows), Long: orZero(long), Write: orZero(write),
+			Seed: quality.OrZero(seed), Rows: quality.OrZero(rows), Long: quality.OrZero(long), Write: quality.OrZero(write),
 		})
 	})
-}
-
-// orZero reads one of mage's optional flags: without it, the value is the empty one.
-func orZero[T any](flag *T) (value T) {
-	if flag != nil {
-		value = *flag
-	}
-	return value
-}
-
-// project runs work on the checkout.
-func project(ctx context.Context, work func(quality.Project, context.Context) error) error {
-	return quality.Do(ctx, os.Stdout, os.Stderr, work)
 }
