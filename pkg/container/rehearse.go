@@ -19,36 +19,6 @@ type Rehearsal struct {
 	Remedy  string        // how to go on when it fails, in words
 }
 
-// RehearsalError is a new container that would not serve what the running one serves, which serves on.
-type RehearsalError struct {
-	Name   string // of the running one
-	Image  engine.Ref
-	Code   int
-	Lines  []string // the last that the rehearsal printed
-	Remedy string
-	Err    error // nil if it ended by itself
-}
-
-// Unwrap gives what ended the rehearsal.
-func (e *RehearsalError) Unwrap() error { return e.Err }
-
-func (e *RehearsalError) Error() string {
-	why := fmt.Sprintf("exit status %d", e.Code)
-	if e.Err != nil {
-		why = e.Err.Error()
-	}
-	if e.Err == nil && len(e.Lines) > 0 {
-		why = strings.Join(e.Lines, "; ")
-	}
-	text := fmt.Sprintf("replace container %q: image %q does not take what it is to serve: %s; the running container "+
-		"serves on",
-		e.Name, e.Image, why)
-	if e.Remedy != "" {
-		text += ": " + e.Remedy
-	}
-	return text
-}
-
 // rehearse runs the rehearsal of a service in a container that has all that the new one will have, except its names and
 // its ports, and that can change nothing on its volumes.
 func (s Service) rehearse(ctx context.Context, e Engine) error {
@@ -62,16 +32,22 @@ func (s Service) rehearse(ctx context.Context, e Engine) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	failed := &RehearsalError{Name: s.Spec.Name, Image: s.Spec.Image, Code: code, Lines: lines, Remedy: s.Rehearsal.Remedy}
+	told, remedy := fmt.Sprintf("exit status %d", code), ""
 	switch {
 	case limited.Err() != nil:
-		failed.Err = why
+		told = why.Error()
 	case err != nil:
 		return fmt.Errorf("try image %q before container %q is replaced: %w", s.Spec.Image, s.Spec.Name, err)
 	case code == 0:
 		return nil
+	case len(lines) > 0:
+		told = strings.Join(lines, "; ")
 	}
-	return failed
+	if s.Rehearsal.Remedy != "" {
+		remedy = ": " + s.Rehearsal.Remedy
+	}
+	return fmt.Errorf("replace container %q: image %q does not take what it is to serve: %s; the running container "+
+		"serves on%s", s.Spec.Name, s.Spec.Image, told, remedy)
 }
 
 // rehearsal is the container of the rehearsal.

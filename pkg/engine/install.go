@@ -30,20 +30,12 @@ type System struct {
 	User    string // name of the user, for the commands that are shown
 }
 
-// PrivilegeError tells which commands root has to run to install an engine.
-type PrivilegeError struct{ Commands []string }
-
-// Error shows the commands, one a line.
-func (e *PrivilegeError) Error() string {
-	return "install an engine: this needs root; run:\n  " + strings.Join(e.Commands, "\n  ")
-}
-
 // Install leaves a working engine behind: podman, or docker when that is wanted. Where the wanted engine
 // works it changes nothing. On Debian and its kin it installs packages with apt, and mmdebstrap with them,
 // which makes the base image where no registry answers; elsewhere it names the packages. Without systemd it
 // starts dockerd itself, detached, with its log and pid file in StateDir.
 //
-// A user who is not root gets a [*PrivilegeError] with the exact commands.
+// A user who is not root gets an error with the exact commands.
 func Install(ctx context.Context, o InstallOptions) error {
 	complete, err := o.complete()
 	if err != nil {
@@ -118,7 +110,8 @@ func (o InstallOptions) provide(ctx context.Context) error {
 			o.kind(), o.System.name(), elsewhere(o.kind()))
 	}
 	if !o.System.Root {
-		return &PrivilegeError{Commands: o.commands(ctx, needsPackages)}
+		return errors.New("install an engine: this needs root; run:\n  " +
+			strings.Join(o.commands(ctx, needsPackages), "\n  "))
 	}
 	if needsPackages {
 		if err := o.apt(ctx, packages(o.kind())); err != nil {

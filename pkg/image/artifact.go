@@ -36,7 +36,7 @@ func (b *Builder) artifacts(log io.Writer) fetcher {
 }
 
 // fetch makes sure that every artifact of d is in the cache, and gives where: target in the build context →
-// file. An artifact that no source delivers is an [*ArtifactError].
+// file. An artifact that no source delivers is an error.
 func (f fetcher) fetch(ctx context.Context, d Definition, r event.Reporter) (map[string]string, error) {
 	out := map[string]string{}
 	for _, a := range d.Artifacts {
@@ -77,7 +77,7 @@ func (f fetcher) fetchArtifact(ctx context.Context, a Artifact, r event.Reporter
 	if err := os.MkdirAll(filepath.Join(f.cache, "artifacts"), 0o755); err != nil {
 		return fmt.Errorf("fetch artifact %q: %w", a.Name, err)
 	}
-	failed := &ArtifactError{Artifact: a}
+	var failures []error
 	origins := f.origins(a, r)
 	all := len(origins)
 	for i := 0; i < len(origins); i++ { // those that are too slow are added at its end
@@ -98,13 +98,13 @@ func (f fetcher) fetchArtifact(ctx context.Context, a Artifact, r event.Reporter
 			r.Step(fmt.Sprintf("%s: %v; the others are asked first", o.name, err))
 			origins = append(origins, o)
 		case err != nil:
-			failed.Sources = append(failed.Sources, fmt.Errorf("%s: %w", o.name, err))
+			failures = append(failures, fmt.Errorf("%s: %w", o.name, err))
 		}
 	}
 	if len(f.missing(a)) == 0 {
 		return nil
 	}
-	return failed
+	return a.undelivered(failures)
 }
 
 // missing lists the files of a that are not in the cache. A file there is read again every time: a damaged
@@ -193,29 +193,18 @@ func (s Source) fileName() string {
 	return file
 }
 
-// ArtifactError is an artifact that no source delivered.
-type ArtifactError struct {
-	Artifact Artifact
-	Sources  []error // one for each source that was asked, naming it
-}
-
-// Unwrap gives the failures of the sources.
-func (e *ArtifactError) Unwrap() []error { return e.Sources }
-
-// Error lists every source's failure, and how to do without them.
-func (e *ArtifactError) Error() string {
-	var s strings.Builder
-	fmt.Fprintf(&s, "fetch artifact %q %s: no source has it:", e.Artifact.Name, e.Artifact.Version)
-	for _, err := range e.Sources {
-		s.WriteString("\n  " + strings.ReplaceAll(err.Error(), "\n", "\n    "))
+// undelivered lists every source's failure, and how to do without them.
+func (a Artifact) undelivered(failures []error) error {
+	text := fmt.Sprintf("fetch artifact %q %s: no source has it:", a.Name, a.Version)
+	for _, err := range failures {
+		text += "\n  " + strings.ReplaceAll(err.Error(), "\n", "\n    ")
 	}
-	s.WriteString("\nwithout these sources: put ")
 	var names []string
-	for _, src := range e.Artifact.Sources {
-		names = append(names, src.fileName())
+	for _, source := range a.Sources {
+		names = append(names, source.fileName())
 	}
-	s.WriteString(strings.Join(names, " or ") + " into a directory, and name it in POSTSTACK_ARTIFACTS")
-	return s.String()
+	return errors.New(text + "\nwithout these sources: put " + strings.Join(names, " or ") +
+		" into a directory, and name it in POSTSTACK_ARTIFACTS")
 }
 
 // matches tells whether a pattern names a file of the artifact, or a directory above one.

@@ -176,9 +176,7 @@ func TestFetch_refuses_a_wrong_hash(t *testing.T) {
 	base, _ := serve(t, content(tgz(t, "lib/a.jar", "jar a", "lib/b.jar", "evil")))
 	f := image.Fetcher{Cache: t.TempDir(), Runner: noRunner(t)}
 	_, err := f.Fetch(t.Context(), tool(image.Source{URL: base + "/tool.tgz"}))
-	var wrong *image.HashError
-	require.ErrorAs(t, err, &wrong)
-	assert.Equal(t, image.HashError{Source: "tool.tgz", File: "lib/b.jar", Want: sha("jar b"), Got: sha("evil")}, *wrong)
+	require.ErrorContains(t, err, `tool.tgz: sha256 of "lib/b.jar" is `+sha("evil")+", want "+sha("jar b"))
 	for _, part := range []string{base + "/tool.tgz", "lib/b.jar", sha("jar b"), sha("evil"), "POSTSTACK_ARTIFACTS"} {
 		assert.ErrorContains(t, err, part)
 	}
@@ -304,9 +302,6 @@ func TestFetch_lists_every_source_that_failed(t *testing.T) {
 	start := time.Now()
 	_, err := f.Fetch(t.Context(), tool(image.Source{URL: closed.URL + "/tool.tgz"}, image.Source{URL: base + "/tool.tgz"},
 		image.Source{NPM: "tool@1.2.3"}))
-	var failed *image.ArtifactError
-	require.ErrorAs(t, err, &failed)
-	assert.Len(t, failed.Sources, 4)
 	for _, part := range []string{
 		f.Local + ": neither the files nor an archive", closed.URL, "connection refused", "404 Not Found",
 		"npm package tool@1.2.3: npm: exit status 1: code ETARGET; notarget No matching version",
@@ -345,9 +340,7 @@ func TestFetch_tells_a_wrong_local_file(t *testing.T) {
 	t.Parallel()
 	f := image.Fetcher{Cache: t.TempDir(), Local: tree(t, map[string]string{"a.jar": "evil"}), Runner: noRunner(t)}
 	_, err := f.Fetch(t.Context(), tool())
-	var wrong *image.HashError
-	require.ErrorAs(t, err, &wrong)
-	assert.Equal(t, sha("evil"), wrong.Got)
+	require.ErrorContains(t, err, "is "+sha("evil")+", want ")
 }
 
 func TestFetch_resumes(t *testing.T) {

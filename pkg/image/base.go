@@ -121,7 +121,11 @@ func (d debian) resolve(ctx context.Context, r event.Reporter) (Base, error) {
 		return stored, nil
 	}
 	if err != nil {
-		return Base{}, &BaseError{Suite: d.suite, Pull: pullErr, Bootstrap: err}
+		return Base{}, fmt.Errorf(`no Debian %s to build on:
+  registry: %w
+  bootstrap: %w
+either give the engine access to a registry that has debian:%[1]s-slim, or build on a Debian machine with mmdebstrap `+
+			"(mage engine:install installs it)", d.suite, pullErr, err)
 	}
 	return base, nil
 }
@@ -165,24 +169,4 @@ func baseOf(ref engine.Ref, img engine.Image) Base {
 		}
 	}
 	return base
-}
-
-// BaseError is a Debian that could be had neither from a registry nor from this machine's package sources.
-type BaseError struct {
-	Suite     Suite
-	Pull      error
-	Bootstrap error
-}
-
-// Unwrap gives both causes.
-func (e *BaseError) Unwrap() []error { return []error{e.Pull, e.Bootstrap} }
-
-// Error gives both causes and both remedies.
-func (e *BaseError) Error() string {
-	return fmt.Sprintf(`no Debian %s to build on:
-  registry: %v
-  bootstrap: %v
-either give the engine access to a registry that has debian:%s-slim, or build on a Debian machine with mmdebstrap `+
-		"(mage engine:install installs it)",
-		e.Suite, e.Pull, e.Bootstrap, e.Suite)
 }

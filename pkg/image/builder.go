@@ -101,7 +101,7 @@ func (b *Builder) Digest(name string) (InputDigest, error) { return b.Catalogue.
 
 // Build makes sure that the image of that name is what its inputs say. An image in the store that carries
 // their digest, and stands on the image that is its base now, is left as it is: then only its tags are put
-// right. Its parent must be built already; otherwise the error holds a [*ParentError].
+// right. Its parent must be built already.
 //
 // A build that does not succeed is a [*BuildError], and leaves the last good image and its tags in place.
 func (b *Builder) Build(ctx context.Context, name string, o Options, r event.Reporter) (Result, error) {

@@ -160,11 +160,11 @@ func (c *Catalogue) cycle(base, name string) error {
 // Names lists every image, parents before their children and stages before those that take files from them.
 func (c *Catalogue) Names() []string { return slices.Clone(c.names) }
 
-// Get gives the definition of an image; the error of an unknown one is an [*UnknownError].
+// Get gives the definition of an image; the error of an unknown one names the nearest known one.
 func (c *Catalogue) Get(name string) (Definition, error) {
 	d, ok := c.byName[name]
 	if !ok {
-		return Definition{}, &UnknownError{Name: name, Known: keys(c.byName)}
+		return Definition{}, fmt.Errorf("unknown image %q%s", name, suggest(name, keys(c.byName)))
 	}
 	return d, nil
 }
@@ -190,15 +190,4 @@ func LatestRef(name string) engine.Ref { return engine.Ref(Repository + "/" + na
 // DigestRef is the reference for code: it names the image with exactly these inputs.
 func DigestRef(name string, d InputDigest) engine.Ref {
 	return engine.Ref(Repository + "/" + name + ":" + d.Short())
-}
-
-// UnknownError is an image that the catalogue does not have.
-type UnknownError struct {
-	Name  string
-	Known []string
-}
-
-// Error names the image and the nearest known one.
-func (e *UnknownError) Error() string {
-	return fmt.Sprintf("unknown image %q%s", e.Name, suggest(e.Name, e.Known))
 }

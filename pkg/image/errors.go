@@ -69,18 +69,11 @@ func newBuildError(name, log string, err error) *BuildError {
 	return out
 }
 
-// ParentError is an image whose parent, or one that it takes files from, is not built as its inputs are now.
-type ParentError struct {
-	Image  string
-	Parent string
-}
-
-// Error names both, and what to do.
-func (e *ParentError) Error() string {
-	return fmt.Sprintf(
+// notBuilt is that an image's parent, or one that it takes files from, is not built as its inputs are now.
+func (p plan) notBuilt(other string) error {
+	return fmt.Errorf(
 		"%q needs %q, which is not built in its present state: build that first (mage build:all builds every image in order)",
-		e.Image, e.Parent,
-	)
+		p.def.Name, other)
 }
 
 // tellTool gives a failed program's error in the program's own words: its lines that begin with one of marks,

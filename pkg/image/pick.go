@@ -141,7 +141,7 @@ func (p *picker) take(in io.Reader, path string, w ArtifactFile) error {
 	case n > maxArtifactBytes:
 		err = fmt.Errorf("%q of %s is larger than %d bytes", path, p.name, maxArtifactBytes)
 	case got != w.SHA256:
-		p.errs = append(p.errs, &HashError{Source: p.name, File: path, Want: w.SHA256, Got: got})
+		p.errs = append(p.errs, fmt.Errorf("%s: sha256 of %q is %s, want %s", p.name, path, got, w.SHA256))
 	default:
 		p.pending = append(p.pending, out)
 		return nil
@@ -167,17 +167,4 @@ func (p *picker) finish(failed error) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// HashError is a file that is not the one whose hash is pinned.
-type HashError struct {
-	Source string // archive, or the file itself
-	File   string
-	Want   string
-	Got    string
-}
-
-// Error names the file, where it is from, and both hashes.
-func (e *HashError) Error() string {
-	return fmt.Sprintf("%s: sha256 of %q is %s, want %s", e.Source, e.File, e.Got, e.Want)
 }

@@ -13,7 +13,7 @@ import (
 func (b *Builder) base(ctx context.Context, p plan, o Options, log io.Writer, r event.Reporter) (Base, error) {
 	if p.def.Parent != "" {
 		if p.base.ID == "" {
-			return Base{}, &ParentError{Image: p.def.Name, Parent: p.def.Parent}
+			return Base{}, p.notBuilt(p.def.Parent)
 		}
 		return p.base, nil
 	}
@@ -81,7 +81,7 @@ func (b *Builder) stored(ctx context.Context, name string) (Base, error) {
 func (p plan) checkStages() error {
 	for _, arg := range keys(p.def.Stages) {
 		if p.stages[arg].ID == "" {
-			return &ParentError{Image: p.def.Name, Parent: p.def.Stages[arg]}
+			return p.notBuilt(p.def.Stages[arg])
 		}
 	}
 	return nil
