@@ -96,9 +96,8 @@ func (b *build) run(ctx context.Context) (BuildOutput, error) {
 	progress := newProgress(b.engine.cli.dialect(), b.spec.OnStep, b.engine.opts.Secrets)
 	progress.ours = b.inserted
 	lines := &lineWriter{log: b.spec.Log, line: progress.line}
-	command.Stdout, command.Stderr = lines.stream(), lines.stream()
+	command.Stdout, command.Stderr = lines, lines
 	err = b.supervise(ctx, command)
-	lines.flush()
 	if ctx.Err() != nil && progress.worker != "" {
 		// The daemon removes the container of the step when its client has gone: see that it is done.
 		err = errors.Join(err, b.engine.removeAfter(ctx, ContainerID(progress.worker)))

@@ -28,14 +28,13 @@ func ParseBuild(
 	p := newProgress(d, func(s Step) { live = append(live, s) }, set)
 	p.ours = inserted
 	var kept writerFunc = func(b []byte) { log += string(b) }
-	lines := &lineWriter{log: kept, line: p.line}
-	s := lines.stream()
+	s := secret.NewWriter(&lineWriter{log: kept, line: p.line}, nil) // as a runner has it
 	for len(text) > 0 {
 		n := min(n, len(text))
 		_, _ = s.Write([]byte(text[:n]))
 		text = text[n:]
 	}
-	lines.flush()
+	_ = s.Close()
 	errors.As(p.failure(errors.New("exit status 9")), &failure)
 	return p.finish(), live, log, failure
 }
