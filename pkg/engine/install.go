@@ -114,7 +114,7 @@ func (o InstallOptions) provide(ctx context.Context) error {
 			strings.Join(o.commands(ctx, needsPackages), "\n  "))
 	}
 	if needsPackages {
-		if err := o.apt(ctx, packages(o.kind())); err != nil {
+		if err := o.apt(ctx, packagesOf(o.kind())); err != nil {
 			return err
 		}
 	}
@@ -132,10 +132,10 @@ func (o InstallOptions) completeTools(ctx context.Context) error {
 	}
 	if !o.System.Root {
 		o.Report.Notice("without a registry the base image also needs: sudo apt-get install -y --no-install-recommends " +
-			strings.Join(toolNames(), " "))
+			strings.Join(tools().needed, " "))
 		return nil
 	}
-	return o.apt(ctx, toolPackages())
+	return o.apt(ctx, tools())
 }
 
 // commands are what root has to run, as they are typed.
@@ -143,7 +143,7 @@ func (o InstallOptions) commands(ctx context.Context, needsPackages bool) []stri
 	var out []string
 	if needsPackages {
 		out = append(out, "sudo apt-get update",
-			"sudo apt-get install -y --no-install-recommends "+strings.Join(o.available(ctx, packages(o.kind())), " "))
+			"sudo apt-get install -y --no-install-recommends "+strings.Join(o.available(ctx, packagesOf(o.kind())), " "))
 	}
 	user := o.System.User
 	switch {
@@ -177,7 +177,7 @@ func (o InstallOptions) lookSystem(program string) string {
 func (o InstallOptions) hostRelease() string { return thisSystem(o.Getenv).Release }
 
 // apt installs packages; optional ones that this release does not have are left out.
-func (o InstallOptions) apt(ctx context.Context, wanted []pkg) error {
+func (o InstallOptions) apt(ctx context.Context, wanted packages) error {
 	if _, err := o.Runner.Run(ctx, aptCommand("update")); err != nil {
 		return fmt.Errorf("update the package lists: %w", err)
 	}
@@ -190,15 +190,12 @@ func (o InstallOptions) apt(ctx context.Context, wanted []pkg) error {
 
 // available leaves out the optional packages that apt does not know. When it knows none at all, because its
 // lists were never fetched, the current Debian's are assumed.
-func (o InstallOptions) available(ctx context.Context, wanted []pkg) []string {
-	var out []pkg
-	empty := !o.known(ctx, wanted[0].name)
-	for _, p := range wanted {
-		if !p.optional || (empty && p.usual) || (!empty && o.known(ctx, p.name)) {
-			out = append(out, p)
-		}
+func (o InstallOptions) available(ctx context.Context, wanted packages) []string {
+	unknown := func(name string) bool { return !o.known(ctx, name) }
+	if unknown(wanted.needed[0]) {
+		return append(wanted.needed, wanted.usual...)
 	}
-	return names(out)
+	return append(wanted.needed, slices.DeleteFunc(append(wanted.usual, wanted.rare...), unknown)...)
 }
 
 func (o InstallOptions) known(ctx context.Context, name string) bool {

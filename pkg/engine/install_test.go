@@ -80,11 +80,11 @@ func TestInstall_apt(t *testing.T) {
 		packages            string
 	}{
 		{"podman on Debian 12", "auto", bookworm, []string{dnsname}, "podman runc iptables uidmap slirp4netns " +
-			"fuse-overlayfs ca-certificates netavark aardvark-dns nftables passt mmdebstrap"},
+			"fuse-overlayfs ca-certificates mmdebstrap netavark aardvark-dns nftables passt"},
 		{
 			"podman on Ubuntu 22.04", "podman", jammy,
 			[]string{"netavark", "aardvark-dns", "passt"},
-			"podman runc iptables uidmap slirp4netns fuse-overlayfs ca-certificates nftables " + dnsname + " mmdebstrap",
+			"podman runc iptables uidmap slirp4netns fuse-overlayfs ca-certificates mmdebstrap nftables " + dnsname,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestInstall_refuses(t *testing.T) {
 			"install an engine: this needs root; run:",
 			"sudo apt-get update",
 			"sudo apt-get install -y --no-install-recommends podman runc iptables uidmap slirp4netns fuse-overlayfs " +
-				"ca-certificates netavark aardvark-dns nftables mmdebstrap",
+				"ca-certificates mmdebstrap netavark aardvark-dns nftables",
 			"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 alice",
 		}, "\n  "))
 		assert.Empty(t, h.commands)

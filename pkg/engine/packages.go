@@ -8,38 +8,14 @@ import (
 	"strings"
 )
 
-// pkg is a Debian package.
-type pkg struct {
-	name     string
-	optional bool // not every release has it
-	usual    bool // an optional one that Debian 12 has
+// packages are Debian packages.
+type packages struct {
+	needed []string // every release has them
+	usual  []string // not every one, but Debian 12
+	rare   []string
 }
 
-func need(names ...string) []pkg {
-	out := make([]pkg, 0, len(names))
-	for _, n := range names {
-		out = append(out, pkg{name: n})
-	}
-	return out
-}
-
-func maybe(names ...string) []pkg {
-	out := need(names...)
-	for i := range out {
-		out[i].optional = true
-	}
-	return out
-}
-
-func usual(names ...string) []pkg {
-	out := maybe(names...)
-	for i := range out {
-		out[i].usual = true
-	}
-	return out
-}
-
-// packages lists what an engine needs with --no-install-recommends.
+// packagesOf lists what an engine needs with --no-install-recommends.
 //
 // Podman: runc, since crun refuses the hybrid cgroups of Debian 12 and would be chosen otherwise. netavark
 // with aardvark-dns lets containers find each other by name; podman picks its network backend at first use
@@ -49,31 +25,24 @@ func usual(names ...string) []pkg {
 //
 // Docker: BuildKit's and the client's packages stand alone in newer releases. mmdebstrap, with uidmap for
 // who is not root, makes the base image where no registry answers.
-func packages(kind Kind) []pkg {
-	var out []pkg
+func packagesOf(kind Kind) packages {
 	if kind == Docker {
-		out = append(need("docker.io", "iptables", "ca-certificates"), maybe("docker-cli", "docker-buildx")...)
-	} else {
-		out = need("podman", "runc", "iptables", "uidmap", "slirp4netns", "fuse-overlayfs", "ca-certificates")
-		out = append(out, usual("netavark", "aardvark-dns", "nftables")...)
-		out = append(out, maybe("golang-github-containernetworking-plugin-dnsname", "passt")...)
-	}
-	return append(out, toolPackages()...)
-}
-
-func toolPackages() []pkg { return need("mmdebstrap", "uidmap") }
-
-func toolNames() []string { return names(toolPackages()) }
-
-func names(all []pkg) []string {
-	var out []string
-	for _, p := range all {
-		if !slices.Contains(out, p.name) {
-			out = append(out, p.name)
+		return packages{
+			needed: []string{"docker.io", "iptables", "ca-certificates", "mmdebstrap", "uidmap"},
+			rare:   []string{"docker-cli", "docker-buildx"},
 		}
 	}
-	return out
+	return packages{
+		needed: []string{
+			"podman", "runc", "iptables", "uidmap", "slirp4netns", "fuse-overlayfs", "ca-certificates", "mmdebstrap",
+		},
+		usual: []string{"netavark", "aardvark-dns", "nftables"},
+		rare:  []string{"golang-github-containernetworking-plugin-dnsname", "passt"},
+	}
 }
+
+// tools are what a base image needs where no registry answers.
+func tools() packages { return packages{needed: []string{"mmdebstrap", "uidmap"}} }
 
 // elsewhere names the packages as other distributions call them.
 func elsewhere(kind Kind) string {
