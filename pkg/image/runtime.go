@@ -28,9 +28,9 @@ type Start struct {
 
 // Certificate is a directory with fullchain.pem and privkey.pem, mounted read-only. Both are made for the check.
 type Certificate struct {
-	Path  string `yaml:"path"`  // of the directory
-	Owner string `yaml:"owner"` // UID:GID of the files
-	Mode  string `yaml:"mode"`  // of the key, in octal
+	Path  string `yaml:"path" check:"path"` // of the directory
+	Owner string `yaml:"owner" check:"ids"` // UID:GID of the files
+	Mode  string `yaml:"mode" check:"mode"` // of the key, in octal
 }
 
 // IDs are the user and the group that own the files.
@@ -64,49 +64,50 @@ type Check struct {
 
 // TCPCheck is a TCP port that takes connections from outside.
 type TCPCheck struct {
-	Port     uint16 `yaml:"port"`
-	TLS      bool   `yaml:"tls"`      // it shakes hands, with whatever certificate
-	Greeting string `yaml:"greeting"` // regular expression that the first line it sends must match; "" is anything
+	Port uint16 `yaml:"port" check:"present"`
+	TLS  bool   `yaml:"tls"` // it shakes hands, with whatever certificate
+	// regular expression that the first line it sends must match; "" is anything
+	Greeting string `yaml:"greeting" check:"pattern"`
 }
 
 // PortCheck is a TCP port that a process has open.
 type PortCheck struct {
-	Port uint16 `yaml:"port"`
+	Port uint16 `yaml:"port" check:"present"`
 }
 
 // HTTPCheck is a GET that must be answered with a status of 200 to 399.
 type HTTPCheck struct {
-	Port uint16 `yaml:"port"`
-	Path string `yaml:"path"`
+	Port uint16 `yaml:"port" check:"present"`
+	Path string `yaml:"path" check:"page"`
 	TLS  bool   `yaml:"tls"` // with the certificate that was made for the check, as localhost
 }
 
 // DNSCheck is a name server that has the zone, over UDP and over TCP.
 type DNSCheck struct {
-	Port uint16 `yaml:"port"`
-	Zone string `yaml:"zone"`
+	Port uint16 `yaml:"port" check:"present"`
+	Zone string `yaml:"zone" check:"present"`
 }
 
 // SQLCheck is a PostgreSQL server that lets one log in, with the password made for the check, and answers a query.
 type SQLCheck struct {
-	Port     uint16 `yaml:"port"`
-	User     string `yaml:"user"`
-	Database string `yaml:"database"`
+	Port     uint16 `yaml:"port" check:"present"`
+	User     string `yaml:"user" check:"present"`
+	Database string `yaml:"database" check:"present"`
 	TLS      bool   `yaml:"tls"` // the connection must be encrypted
 }
 
 // ExecCheck is a command that must succeed inside the container.
 type ExecCheck struct {
-	Run  []string `yaml:"run"`
+	Run  []string `yaml:"run" check:"command"`
 	User string   `yaml:"user"` // "" is the image's
 }
 
 // FileCheck is a file that must be there.
 type FileCheck struct {
-	Path  string `yaml:"path"`
-	Type  string `yaml:"type"`  // file, directory, link or socket
-	Owner string `yaml:"owner"` // USER:GROUP, by name
-	Mode  string `yaml:"mode"`  // in octal
+	Path  string `yaml:"path" check:"path"`
+	Type  string `yaml:"type" check:"kind"`   // file, directory, link or socket
+	Owner string `yaml:"owner" check:"names"` // USER:GROUP, by name
+	Mode  string `yaml:"mode" check:"mode"`   // in octal
 }
 
 // Bits are the permissions that the file must have.
@@ -114,32 +115,32 @@ func (f FileCheck) Bits() int64 { return octal(f.Mode, 0) }
 
 // ProcessCheck is a program that must run, and only as that user.
 type ProcessCheck struct {
-	Name string `yaml:"name"` // as the kernel has it, at most 15 letters
-	User string `yaml:"user"`
+	Name string `yaml:"name" check:"present"` // as the kernel has it, at most 15 letters
+	User string `yaml:"user" check:"present"`
 }
 
 // AccessCheck is what a user may do with a file, by its mode, its groups and how it is mounted.
 type AccessCheck struct {
-	Path  string `yaml:"path"`
-	User  string `yaml:"user"` // NAME, UID, or either with :GROUP
+	Path  string `yaml:"path" check:"path"`
+	User  string `yaml:"user" check:"present"` // NAME, UID, or either with :GROUP
 	Read  bool   `yaml:"read"`
 	Write bool   `yaml:"write"`
 }
 
 // CommandCheck is a command inside the container, its exit status and what it prints.
 type CommandCheck struct {
-	Run      []string `yaml:"run"`
+	Run      []string `yaml:"run" check:"command"`
 	User     string   `yaml:"user"` // "" is the image's
-	ExitCode int      `yaml:"exit_code"`
-	Output   string   `yaml:"output"` // regular expression that what it prints must match; "" is anything
+	ExitCode int      `yaml:"exit_code" check:"exit"`
+	Output   string   `yaml:"output" check:"pattern"` // regular expression that what it prints must match; "" is anything
 }
 
 // VariableCheck is an environment variable that changes what a command prints, in another container that is
 // started with all values of such checks.
 type VariableCheck struct {
-	Name    string   `yaml:"name"`
+	Name    string   `yaml:"name" check:"variable"`
 	Value   string   `yaml:"value"`
-	Run     []string `yaml:"run"`
+	Run     []string `yaml:"run" check:"command"`
 	User    string   `yaml:"user"`    // "" is the image's
 	Default string   `yaml:"default"` // the whole output without the variable, but for blanks around it
 	Output  string   `yaml:"output"`  // the whole output with it
@@ -147,18 +148,18 @@ type VariableCheck struct {
 
 // RestartCheck is data that must outlive a restart of the container.
 type RestartCheck struct {
-	Write  []string `yaml:"write"` // before
-	Read   []string `yaml:"read"`  // after
-	User   string   `yaml:"user"`  // "" is the image's
-	Output string   `yaml:"output"`
+	Write  []string `yaml:"write" check:"command"` // before
+	Read   []string `yaml:"read" check:"command"`  // after
+	User   string   `yaml:"user"`                  // "" is the image's
+	Output string   `yaml:"output" check:"present"`
 }
 
 // OnceCheck is a container that does one thing and ends.
 type OnceCheck struct {
 	Command     []string          `yaml:"command"`
 	Environment map[string]string `yaml:"environment"`
-	ExitCode    int               `yaml:"exit_code"`
-	Output      string            `yaml:"output"` // regular expression that its log must match; "" is anything
+	ExitCode    int               `yaml:"exit_code" check:"exit"`
+	Output      string            `yaml:"output" check:"pattern"` // regular expression for its log; "" is anything
 }
 
 // UnmarshalYAML keeps the line on which the check begins.

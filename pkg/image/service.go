@@ -105,9 +105,9 @@ func (p ServicePort) Speaks(protocol string) bool {
 
 // ServiceVolume is a directory that outlives the container.
 type ServiceVolume struct {
-	Line     int    `yaml:"-"`    // in image.yaml
-	Name     string `yaml:"name"` // after the stack's
-	Path     string `yaml:"path"`
+	Line     int    `yaml:"-"`                 // in image.yaml
+	Name     string `yaml:"name" check:"word"` // after the stack's
+	Path     string `yaml:"path" check:"path"`
 	ReadOnly bool   `yaml:"read_only"`
 	Shared   bool   `yaml:"shared"` // with the services that declare one of the same name
 	// Backup says that it holds what nothing else brings back, so that a backup of everything has it.
@@ -123,20 +123,20 @@ const SnapshotDir = ".snapshot"
 
 // VolumeRows says which rows of the database have a directory in a volume.
 type VolumeRows struct {
-	Directories string `yaml:"directories"` // which ones it is about, as a shell names them: "*/*"
-	SQL         string `yaml:"sql"`         // gives them, below the volume's path
-	Each        string `yaml:"each"`        // what such a directory is, in a word
-	Of          string `yaml:"of"`          // what the row is
+	Directories string `yaml:"directories" check:"stars"` // which ones it is about, as a shell names them: "*/*"
+	SQL         string `yaml:"sql" check:"present"`       // gives them, below the volume's path
+	Each        string `yaml:"each" check:"present"`      // what such a directory is, in a word
+	Of          string `yaml:"of" check:"present"`        // what the row is
 }
 
 // ServiceFile is a file of the image's folder that each container gets when it is made. A changed one makes a new
 // container and no new image.
 type ServiceFile struct {
 	Source string `yaml:"source"` // below the folder
-	Path   string `yaml:"path"`
-	Owner  string `yaml:"owner"`  // UID:GID; "" is root's
-	Mode   string `yaml:"mode"`   // in octal; "" is 0444
-	Expand bool   `yaml:"expand"` // ${KEY} in it is the setting of that key
+	Path   string `yaml:"path" check:"path"`
+	Owner  string `yaml:"owner" check:"ids?"` // UID:GID; "" is root's
+	Mode   string `yaml:"mode" check:"mode?"` // in octal; "" is 0444
+	Expand bool   `yaml:"expand"`             // ${KEY} in it is the setting of that key
 }
 
 // IDs are the user and the group that own the file.
@@ -148,9 +148,9 @@ func (f ServiceFile) Bits() int64 { return octal(f.Mode, 0o444) }
 // ServiceDatabase is how a service signs in to the stack's database: with a role and a password of its own, which the
 // stack makes. libpq's variables name both, PGPASSFILE the password's file.
 type ServiceDatabase struct {
-	Role  string `yaml:"role"`  // whose rights it has
-	Path  string `yaml:"path"`  // of the password file
-	Owner string `yaml:"owner"` // UID:GID of it; its mode is 0400
+	Role  string `yaml:"role" check:"role"` // whose rights it has
+	Path  string `yaml:"path" check:"path"` // of the password file
+	Owner string `yaml:"owner" check:"ids"` // UID:GID of it; its mode is 0400
 }
 
 // IDs are the user and the group that own the file.
@@ -158,10 +158,10 @@ func (d ServiceDatabase) IDs() (uid, gid int) { return ids(d.Owner) }
 
 // ServiceTmpfs is a directory in memory.
 type ServiceTmpfs struct {
-	Path  string `yaml:"path"`
-	Owner string `yaml:"owner"` // UID:GID of the image's user; "" is everybody's, as /tmp is
-	Mode  string `yaml:"mode"`  // in octal; "" is 0700 with an owner
-	Size  int64  `yaml:"size"`  // the most, in MiB; 0 is half of the machine's memory
+	Path  string `yaml:"path" check:"path"`
+	Owner string `yaml:"owner" check:"ids?"` // UID:GID of the image's user; "" is everybody's, as /tmp is
+	Mode  string `yaml:"mode" check:"mode?"` // in octal; "" is 0700 with an owner
+	Size  int64  `yaml:"size" check:"size"`  // the most, in MiB; 0 is half of the machine's memory
 }
 
 // Spec is the directory as engines know it.
@@ -176,9 +176,9 @@ func (t ServiceTmpfs) Spec() engine.Tmpfs {
 
 // ServiceSecret is a file with something that no environment, label or image may show.
 type ServiceSecret struct {
-	Name  string `yaml:"name"` // of what it holds, such as "password"
-	Path  string `yaml:"path"`
-	Owner string `yaml:"owner"` // UID:GID; its mode is 0400
+	Name  string `yaml:"name" check:"word"` // of what it holds, such as "password"
+	Path  string `yaml:"path" check:"path"`
+	Owner string `yaml:"owner" check:"ids"` // UID:GID; its mode is 0400
 	// Certificate says that it holds a key and a certificate for the service's name, in PEM, of a local authority.
 	Certificate bool `yaml:"certificate"`
 }

@@ -23,13 +23,13 @@ func (d *Definition) validate(root *yaml.Node, p *problems) {
 		d.validateArg(name, lineOf(root, "args", name), p)
 	}
 	for _, name := range keys(d.Stages) {
-		if _, ok := d.Args[name]; ok || name == baseArg || !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
+		if _, ok := d.Args[name]; ok || name == baseArg || !variableName.MatchString(name) {
 			p.add(lineOf(root, "stages", name), "stages: %q is not a build argument of its own", name)
 		}
 	}
 	for i, v := range d.Environment {
 		line := lineOf(root, "environment", i)
-		if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(v.Name) {
+		if !variableName.MatchString(v.Name) {
 			p.add(line, "environment: name %q is not the name of a variable", v.Name)
 		}
 		if v.Help == "" {
@@ -55,7 +55,7 @@ func (d *Definition) validate(root *yaml.Node, p *problems) {
 
 // validateArg checks one build argument: its name, and that no variable but [SuiteVariable] is meant.
 func (d *Definition) validateArg(name string, line int, p *problems) {
-	if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
+	if !variableName.MatchString(name) {
 		p.add(line, "args: %q is not the name of a build argument", name)
 	}
 	if name == baseArg {
@@ -147,3 +147,6 @@ func validateFile(f ArtifactFile, compiled bool, line int, p *problems) {
 
 // signalName is how a signal is written.
 var signalName = regexp.MustCompile(`^SIG[A-Z0-9+-]+$`)
+
+// variableName is how a variable is written, also a build argument.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

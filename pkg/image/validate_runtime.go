@@ -5,7 +5,6 @@ import (
 	"path"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -25,7 +24,7 @@ func (r *Runtime) validate(n *yaml.Node, p *problems) {
 	r.Start.validate(n, p)
 	values := map[string]string{}
 	for i, c := range r.Checks {
-		v := checkValidator{problems: p, line: lineOf(n, "checks", i), list: "runtime.checks"}
+		v := checkValidator{problems: p, line: lineOf(n, "checks", i), name: "runtime.checks"}
 		v.check(c, child(child(n, "checks"), i))
 		if r.Start.Certificate == nil && (c.HTTP != nil && c.HTTP.TLS || c.SQL != nil && c.SQL.TLS) {
 			v.add("tls needs runtime.start.certificate")
@@ -42,186 +41,126 @@ func (r *Runtime) validate(n *yaml.Node, p *problems) {
 
 // validate notes what is wrong with how the container is started.
 func (s *Start) validate(n *yaml.Node, p *problems) {
-	at := func(key string) checkValidator {
-		return checkValidator{problems: p, line: lineOf(n, "start", key), name: "runtime.start." + key}
-	}
+	at := p.below(child(n, "start"), "runtime.start")
 	for _, name := range keys(s.Environment) {
-		v := at("environment")
-		v.line = lineOf(n, "start", "environment", name)
-		v.variable(name)
+		at("environment", name).shape("variable", "", name)
 	}
 	for i, target := range s.Tmpfs {
-		v := at("tmpfs")
-		v.line = lineOf(n, "start", "tmpfs", i)
-		v.path("a path", target)
+		at("tmpfs", i).path("a path", target)
 	}
 	for i, target := range s.Volumes {
-		v := at("volumes")
-		v.line = lineOf(n, "start", "volumes", i)
-		v.path("a path", target)
+		at("volumes", i).path("a path", target)
 	}
-	if c := s.Certificate; c != nil {
-		v := at("certificate")
-		v.path("path", c.Path)
-		v.ids(c.Owner)
-		v.mode(c.Mode)
+	if s.Certificate != nil {
+		at("certificate").fields("", *s.Certificate)
 	}
 }
 
-// checkValidator notes problems of one check.
+// checkValidator notes problems of one value of image.yaml.
 type checkValidator struct {
 	*problems
 	line int
-	name string // of the check, such as "runtime.checks: http"
-	list string // that the check stands in
+	name string // such as "runtime.checks: http"
+}
+
+// below gives the validators of what is at a path below n, the first step of which is a key.
+func (p *problems) below(n *yaml.Node, name string) func(path ...any) checkValidator {
+	return func(path ...any) checkValidator {
+		return checkValidator{problems: p, line: lineOf(n, path...), name: fmt.Sprint(name, ".", path[0])}
+	}
 }
 
 func (v checkValidator) add(format string, args ...any) {
-	if v.name != "" {
-		format = v.name + ": " + format
-	}
-	v.problems.add(v.line, format, args...)
+	v.problems.add(v.line, v.name+": "+format, args...)
 }
 
 // check notes what is wrong with c, whose node is n.
 func (v *checkValidator) check(c Check, n *yaml.Node) {
-	var set []string
-	value := reflect.ValueOf(c)
-	for f, one := range value.Fields() {
-		if f.Type.Kind() == reflect.Pointer && !one.IsNil() {
-			set = append(set, f.Tag.Get("yaml"))
+	var kinds []string
+	var one any
+	for f, value := range reflect.ValueOf(c).Fields() {
+		if f.Type.Kind() == reflect.Pointer && !value.IsNil() {
+			kinds, one = append(kinds, f.Tag.Get("yaml")), value.Elem().Interface()
 		}
 	}
-	if len(set) != 1 || n == nil || len(n.Content) != 2 {
-		v.name = v.list
+	if len(kinds) != 1 || n == nil || len(n.Content) != 2 {
 		v.add("a check is one kind and its values, such as { tcp: { port: 80 } }")
 		return
 	}
-	v.name = v.list + ": " + set[0]
+	v.name += ": " + kinds[0]
+	v.fields("", one)
+	const kernelLimit = 15 // proc(5), comm
 	switch {
-	case c.Health():
-		v.health(c)
-	case c.Variable != nil:
-		v.variable(c.Variable.Name)
-		v.required("run", c.Variable.Run)
-		if c.Variable.Default == c.Variable.Output {
-			v.add("default and output are the same: the variable would change nothing")
-		}
-	case c.Restart != nil:
-		v.required("write", c.Restart.Write)
-		v.required("read", c.Restart.Read)
-		v.text("output", c.Restart.Output)
+	case c.Process != nil && len(c.Process.Name) > kernelLimit:
+		v.add("name %q is longer than the %d letters that the kernel keeps", c.Process.Name, kernelLimit)
+	case c.Variable != nil && c.Variable.Default == c.Variable.Output:
+		v.add("default and output are the same: the variable would change nothing")
 	case c.Once != nil:
 		for _, name := range keys(c.Once.Environment) {
-			v.variable(name)
+			v.shape("variable", "", name)
 		}
-		v.exit(c.Once.ExitCode)
-		v.pattern("output", c.Once.Output)
-	default:
-		v.sideEffect(c)
 	}
 }
 
-func (v checkValidator) health(c Check) {
-	switch {
-	case c.Exec != nil:
-		v.required("run", c.Exec.Run)
-		return
-	case c.Port() == 0:
-		v.add("port is missing")
-	}
-	if c.TCP != nil {
-		v.pattern("greeting", c.TCP.Greeting)
-	}
-	if c.HTTP != nil && !strings.HasPrefix(c.HTTP.Path, "/") {
-		v.add("path %q must begin with /", c.HTTP.Path)
-	}
-	if c.DNS != nil {
-		v.text("zone", c.DNS.Zone)
-	}
-	if c.SQL != nil {
-		v.text("user", c.SQL.User)
-		v.text("database", c.SQL.Database)
+// fields notes what is wrong with the fields of a struct whose tag "check" names a rule; a field whose rule has a
+// question mark may be left out. prefix is of their keys.
+func (v checkValidator) fields(prefix string, of any) {
+	for f, value := range reflect.ValueOf(of).Fields() {
+		rule, optional := strings.CutSuffix(f.Tag.Get("check"), "?")
+		if rule == "" || optional && value.IsZero() {
+			continue
+		}
+		key := prefix + f.Tag.Get("yaml")
+		switch rule {
+		case "present":
+			if value.IsZero() {
+				v.add("%s is missing", key)
+			}
+		case "command":
+			if value.Len() == 0 || value.Index(0).IsZero() {
+				v.add("%s is missing: a list of a program and its arguments", key)
+			}
+		case "exit":
+			if code := value.Int(); code < 0 || code > 255 {
+				v.add("%s %d is not within 0 to 255", key, code)
+			}
+		case "size":
+			if value.Int() < 0 {
+				v.add("%s %d is less than nothing", key, value.Int())
+			}
+		case "pattern":
+			if _, err := regexp.Compile(value.String()); err != nil {
+				v.add("%s %q is not a regular expression: %s", key, value,
+					strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+			}
+		case "path":
+			v.path(key, value.String())
+		default:
+			v.shape(rule, key, value.String())
+		}
 	}
 }
 
-func (v checkValidator) sideEffect(c Check) {
-	switch {
-	case c.Listening != nil:
-		if c.Listening.Port == 0 {
-			v.add("port is missing")
-		}
-	case c.File != nil:
-		v.path("path", c.File.Path)
-		if kinds := []string{"file", "directory", "link", "socket"}; !slices.Contains(kinds, c.File.Type) {
-			v.add("type %q must be one of %s", c.File.Type, strings.Join(kinds, ", "))
-		}
-		if !regexp.MustCompile(`^[^\s:]+:[^\s:]+$`).MatchString(c.File.Owner) {
-			v.add("owner %q must be USER:GROUP", c.File.Owner)
-		}
-		v.mode(c.File.Mode)
-	case c.Process != nil:
-		v.text("name", c.Process.Name)
-		v.text("user", c.Process.User)
-		const kernelLimit = 15 // proc(5), comm
-		if len(c.Process.Name) > kernelLimit {
-			v.add("name %q is longer than the %d letters that the kernel keeps", c.Process.Name, kernelLimit)
-		}
-	case c.Access != nil:
-		v.path("path", c.Access.Path)
-		v.text("user", c.Access.User)
-	case c.Command != nil:
-		v.required("run", c.Command.Run)
-		v.exit(c.Command.ExitCode)
-		v.pattern("output", c.Command.Output)
-	}
-}
-
-func (v checkValidator) required(key string, command []string) {
-	if len(command) == 0 || command[0] == "" {
-		v.add("%s is missing: a list of a program and its arguments", key)
-	}
-}
-
-func (v checkValidator) text(key, value string) {
-	if value == "" {
-		v.add("%s is missing", key)
+// shape notes a value that is not written as a rule demands.
+func (v checkValidator) shape(rule, key, value string) {
+	shape := map[string]struct{ pattern, problem string }{
+		"ids":      {`^[0-9]{1,9}:[0-9]{1,9}$`, `%[1]s %[2]q must be UID:GID in digits, such as "9999:9999"`},
+		"kind":     {`^(file|directory|link|socket)$`, "%[1]s %[2]q must be one of file, directory, link, socket"},
+		"mode":     {`^0?[0-7]{3,4}$`, `%[1]s %[2]q must be permission bits in octal, such as "0640"`},
+		"names":    {`^[^\s:]+:[^\s:]+$`, "%[1]s %[2]q must be USER:GROUP"},
+		"page":     {`^/`, "%[1]s %[2]q must begin with /"},
+		"role":     {`^[a-z_][a-z0-9_]{0,62}$`, "%[1]s %[2]q must be lower-case letters, digits and '_'"},
+		"stars":    {`^\*(/\*)*$`, "%[1]s %[2]q must be * or, further down, such as */*"},
+		"variable": {variableName.String(), "%[2]q is not the name of a variable"},
+		"word":     {`^[a-z][a-z0-9-]*$`, "%[1]s %[2]q must be lower-case letters, digits and '-'"},
+	}[rule]
+	if !regexp.MustCompile(shape.pattern).MatchString(value) {
+		v.add(shape.problem, key, value)
 	}
 }
 
 func (v checkValidator) path(key, value string) {
 	if !path.IsAbs(value) || path.Clean(value) != value || value == "/" || strings.Contains(value, ":") {
 		v.add("%s %q must be an absolute clean path without a colon", key, value)
-	}
-}
-
-func (v checkValidator) variable(name string) {
-	if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString(name) {
-		v.add("%q is not the name of a variable", name)
-	}
-}
-
-func (v checkValidator) mode(value string) {
-	if !regexp.MustCompile(`^0?[0-7]{3,4}$`).MatchString(value) {
-		v.add(`mode %q must be permission bits in octal, such as "0640"`, value)
-	}
-}
-
-func (v checkValidator) ids(value string) {
-	if !regexp.MustCompile(`^[0-9]{1,9}:[0-9]{1,9}$`).MatchString(value) {
-		v.add(`owner %q must be UID:GID in digits, such as "9999:9999"`, value)
-	}
-}
-
-func (v checkValidator) exit(code int) {
-	if code < 0 || code > 255 {
-		v.add("exit_code %d is not within 0 to 255", code)
-	}
-}
-
-func (v checkValidator) pattern(key, value string) {
-	if _, err := regexp.Compile(value); err != nil {
-		v.add("%s %q is not a regular expression: %s", key, value,
-			strings.TrimPrefix(fmt.Sprint(err), "error parsing regexp: "))
 	}
 }

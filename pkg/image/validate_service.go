@@ -19,32 +19,20 @@ func (s *Service) validate(n *yaml.Node, p *problems) {
 	if s == nil {
 		return
 	}
-	at := func(path ...any) checkValidator {
-		//nolint:forcetypeassert // the first is a key
-		return checkValidator{problems: p, line: lineOf(n, path...), name: "service." + path[0].(string)}
-	}
+	at := p.below(n, "service")
 	s.validatePorts(at)
-	word := regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 	for i, volume := range s.Volumes {
 		v := at("volumes", i)
-		if !word.MatchString(volume.Name) {
-			v.add("name %q must be lower-case letters, digits and '-'", volume.Name)
-		}
-		v.path("path", volume.Path)
+		v.fields("", volume)
 		volume.validateBackup(v)
 		s.Volumes[i].Line = v.line
 	}
 	for i, file := range s.Secrets {
-		v := at("secrets", i)
-		if !word.MatchString(file.Name) {
-			v.add("name %q must be lower-case letters, digits and '-'", file.Name)
-		}
-		v.path("path", file.Path)
-		v.ids(file.Owner)
+		at("secrets", i).fields("", file)
 	}
 	for _, name := range keys(s.Environment) {
 		v := at("environment", name)
-		v.variable(name)
+		v.shape("variable", "", name)
 		for _, port := range portsIn(s.Environment[name]) {
 			if !slices.ContainsFunc(s.Ports,
 				func(p ServicePort) bool { return strconv.Itoa(int(p.Port)) == port && p.Host != 0 }) {
@@ -70,13 +58,8 @@ func (s ServiceVolume) validateBackup(v checkValidator) {
 	if s.Backup && s.ReadOnly {
 		v.add("backup is for the service that writes to the volume")
 	}
-	if r := s.Rows; r != nil {
-		v.text("rows.sql", r.SQL)
-		v.text("rows.each", r.Each)
-		v.text("rows.of", r.Of)
-		if !regexp.MustCompile(`^\*(/\*)*$`).MatchString(r.Directories) {
-			v.add("rows.directories %q must be * or, further down, such as */*", r.Directories)
-		}
+	if s.Rows != nil {
+		v.fields("rows.", *s.Rows)
 	}
 }
 
@@ -107,34 +90,13 @@ func (s *Service) validateFiles(at func(...any) checkValidator) {
 		if !filepath.IsLocal(file.Source) {
 			v.add("source %q must be a file of the image's folder", file.Source)
 		}
-		v.path("path", file.Path)
-		if file.Owner != "" {
-			v.ids(file.Owner)
-		}
-		if file.Mode != "" {
-			v.mode(file.Mode)
-		}
+		v.fields("", file)
 	}
-	if d := s.Database; d != nil {
-		v := at("database")
-		if !regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`).MatchString(d.Role) {
-			v.add("role %q must be lower-case letters, digits and '_'", d.Role)
-		}
-		v.path("path", d.Path)
-		v.ids(d.Owner)
+	if s.Database != nil {
+		at("database").fields("", *s.Database)
 	}
 	for i, dir := range s.Tmpfs {
-		v := at("tmpfs", i)
-		v.path("path", dir.Path)
-		if dir.Owner != "" {
-			v.ids(dir.Owner)
-		}
-		if dir.Mode != "" {
-			v.mode(dir.Mode)
-		}
-		if dir.Size < 0 {
-			v.add("size %d is less than nothing", dir.Size)
-		}
+		at("tmpfs", i).fields("", dir)
 	}
 }
 
@@ -196,7 +158,6 @@ func (s *Service) publishes(port uint16, protocol string) bool {
 func (s *Service) validateHealth(n *yaml.Node, at func(...any) checkValidator) {
 	for i, c := range s.Health {
 		v := at("health", i)
-		v.list = "service.health"
 		v.check(c, child(child(n, "health"), i))
 		switch {
 		case !c.Health():
