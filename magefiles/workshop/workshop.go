@@ -48,7 +48,8 @@ func Bench(ctx context.Context, rounds *int, rows *string, peers, curves, check,
 	return quality.Do(ctx, func(p quality.Project, ctx context.Context) error {
 		return p.Bench(ctx, quality.BenchOptions{
 			Rounds: quality.OrZero(rounds), Rows: quality.OrZero(rows),
-			Peers: quality.OrZero(peers), Curves: quality.OrZero(curves), Check: quality.OrZero(check), Keep: quality.OrZero(keep),
+			Peers: quality.OrZero(peers), Curves: quality.OrZero(curves), Check: quality.OrZero(check),
+			Keep: quality.OrZero(keep),
 		})
 	})
 }

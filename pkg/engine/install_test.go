@@ -163,7 +163,8 @@ func TestInstall_refuses(t *testing.T) {
 		t.Parallel()
 		h := &host{}
 		err := engine.Install(t.Context(), h.options(t, "docker", engine.System{Release: bookworm, Systemd: true}, "dockerd"))
-		require.ErrorContains(t, err, "run:\n  sudo systemctl enable --now docker\n  sudo usermod -aG docker alice   # then log in")
+		require.ErrorContains(t, err,
+			"run:\n  sudo systemctl enable --now docker\n  sudo usermod -aG docker alice   # then log in")
 	})
 }
 

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// lineWriter takes a builder's output, which comes in whole lines: for the log as they are, without colours, and for the
-// parser one at a time.
+// lineWriter takes a builder's output, which comes in whole lines: for the log as they are, without colours, and for
+// the parser one at a time.
 type lineWriter struct {
 	log  io.Writer // may be nil
 	line func(string)
