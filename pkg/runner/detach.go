@@ -2,7 +2,6 @@ package runner
 
 import (
 	"os"
-	"os/exec"
 	"syscall"
 )
 
@@ -10,18 +9,13 @@ import (
 // that it outlives this process and its terminal. c.Stdin is passed on if it is an *os.File; c.Stdout, c.Stderr
 // and c.Grace are ignored.
 func Detach(c Command, log *os.File) (*Process, error) {
-	cmd := exec.Command(c.Program, c.Args...) //nolint:noctx // it is meant to outlive the call that starts it
-	cmd.Dir = c.Dir
-	if len(c.Env) > 0 {
-		cmd.Env = append(cmd.Environ(), c.Env...)
-	}
+	p := newProcess(c)
 	if log != nil {
-		cmd.Stdout, cmd.Stderr = log, log
+		p.cmd.Stdout, p.cmd.Stderr = log, log
 	}
 	if file, ok := c.Stdin.(*os.File); ok {
-		cmd.Stdin = file
+		p.cmd.Stdin = file
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	p := &Process{cmd: cmd, stderr: &tailBuffer{max: maxTail}, done: make(chan struct{})}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return p, p.begin(c)
 }

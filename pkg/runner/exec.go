@@ -41,12 +41,7 @@ func (x Exec) Run(ctx context.Context, c Command) (Result, error) {
 	if c.Grace == 0 {
 		c.Grace = DefaultGrace
 	}
-	//nolint:noctx // the group is ended below; CommandContext ends only the child
-	cmd := exec.Command(c.Program, c.Args...)
-	cmd.Dir = c.Dir
-	if len(c.Env) > 0 {
-		cmd.Env = append(cmd.Environ(), c.Env...) // with PWD, if there is a Dir
-	}
+	cmd := c.exec()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = c.Grace
 	out := newOutput(c)
@@ -76,6 +71,16 @@ func (x Exec) Run(ctx context.Context, c Command) (Result, error) {
 		return res, nil
 	}
 	return res, x.failure(c, res, err)
+}
+
+// exec is c as it is started, with no context: CommandContext would end only the child, and no group.
+func (c Command) exec() *exec.Cmd {
+	cmd := exec.Command(c.Program, c.Args...) //nolint:noctx // as said above
+	cmd.Dir = c.Dir
+	if len(c.Env) > 0 {
+		cmd.Env = append(cmd.Environ(), c.Env...) // with PWD, if there is a Dir
+	}
+	return cmd
 }
 
 // errNotStarted is how a program ended whose context had ended before it.

@@ -3,7 +3,6 @@ package runner
 import (
 	"cmp"
 	"io"
-	"os"
 	"sync"
 
 	"github.com/poststack/poststack/pkg/secret"
@@ -67,22 +66,6 @@ func (w *lockedWriter) Write(p []byte) (int, error) {
 	w.lock.Lock()
 	defer w.lock.Unlock()
 	return w.next.Write(p)
-}
-
-// serialised is w, called by one goroutine at a time. A file stays what it is: a program gets it as its own.
-func serialised(w io.Writer, lock *sync.Mutex) io.Writer {
-	if _, file := w.(*os.File); w == nil || file {
-		return w
-	}
-	return &lockedWriter{lock: lock, next: w}
-}
-
-// tee writes to keep and, if there is one, to live.
-func tee(keep, live io.Writer) io.Writer {
-	if live == nil {
-		return keep
-	}
-	return io.MultiWriter(keep, live)
 }
 
 // tailBuffer keeps the last max bytes written to it.

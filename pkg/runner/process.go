@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -17,22 +16,20 @@ type Process struct {
 	err    error // of Wait; read it only after done
 }
 
+func newProcess(c Command) *Process {
+	return &Process{cmd: c.exec(), stderr: &tailBuffer{max: maxTail}, done: make(chan struct{})}
+}
+
 // Start starts c and does not wait for it: the caller stops it. It runs in a process group of its own, so a
-// Ctrl-C in the terminal does not reach it. c.Grace is ignored.
+// Ctrl-C in the terminal does not reach it. c.Stdout, c.Stderr and c.Grace are ignored.
 //
 // A program that must not outlive this one even when it is killed has to see to that itself (an idle
 // timeout): Linux's parent-death signal comes when the thread that started it ends, which Go decides.
 func Start(c Command) (*Process, error) {
-	cmd := exec.Command(c.Program, c.Args...) //nolint:noctx // it is meant to outlive the call that starts it
-	cmd.Dir, cmd.Stdin = c.Dir, c.Stdin
-	if len(c.Env) > 0 {
-		cmd.Env = append(cmd.Environ(), c.Env...) // with PWD, if there is a Dir
-	}
-	p := &Process{cmd: cmd, stderr: &tailBuffer{max: maxTail}, done: make(chan struct{})}
-	lock := &sync.Mutex{} // the two listeners may be the same
-	cmd.Stdout, cmd.Stderr = serialised(c.Stdout, lock), tee(p.stderr, serialised(c.Stderr, lock))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = DefaultGrace
+	p := newProcess(c)
+	p.cmd.Stdin, p.cmd.Stderr = c.Stdin, p.stderr
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.WaitDelay = DefaultGrace
 	return p, p.begin(c)
 }
 
