@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -9,13 +10,8 @@ import (
 // nearest returns the setting whose key or variable is most like name. People write one in the manner of the
 // other, and leave out the group, so all spellings of a setting count.
 func nearest(table []option, name string) option {
-	best, distance := table[0], -1
-	for _, o := range table {
-		if d := o.distance(spelling(name)); distance < 0 || d < distance {
-			best, distance = o, d
-		}
-	}
-	return best
+	name = spelling(name)
+	return slices.MinFunc(table, func(a, b option) int { return a.distance(name) - b.distance(name) })
 }
 
 // distance is how many letters are different; leaving out the group costs one.
@@ -30,17 +26,16 @@ func (o option) distance(name string) int {
 
 // nearestGroup returns the group of settings whose name is most like name.
 func nearestGroup(table []option, name string) string {
-	best, distance := "", -1
+	var groups []string
 	for _, o := range table {
-		group, _, ok := strings.Cut(o.Key, ".")
-		if !ok {
-			continue
-		}
-		if d := levenshtein.ComputeDistance(spelling(name), group); distance < 0 || d < distance {
-			best, distance = group, d
+		if group, _, ok := strings.Cut(o.Key, "."); ok {
+			groups = append(groups, group)
 		}
 	}
-	return best
+	name = spelling(name)
+	return slices.MinFunc(groups, func(a, b string) int {
+		return levenshtein.ComputeDistance(name, a) - levenshtein.ComputeDistance(name, b)
+	})
 }
 
 // spelling is name without what is different between the file and the environment.
