@@ -42,7 +42,6 @@ type progress struct {
 	steps  []Step
 	begun  time.Time
 	open   bool           // the last step is under way; BuildKit has its own book-keeping
-	hidden bool           // what is under way is an instruction that we have inserted
 	vertex map[string]int // BuildKit: vertex → index in steps
 	worker string         // classic: the container of the step under way
 	failed int            // BuildKit: index of the step that failed, from 1; 0 is none
@@ -116,8 +115,7 @@ func isCommit(s string) bool {
 
 // begin opens a step. What we have inserted ourselves is no step of the caller's.
 func (p *progress) begin(total int, text string) {
-	p.hidden = strings.Contains(text, argLabel)
-	if p.hidden {
+	if strings.Contains(text, argLabel) {
 		return
 	}
 	p.steps = append(p.steps, Step{Number: len(p.steps) + 1, Total: max(0, total-p.ours), Text: text})

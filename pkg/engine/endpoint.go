@@ -110,11 +110,8 @@ func (a address) refuse(getenv func(string) string) error {
 	switch u.Scheme {
 	case "unix":
 		return nil
-	case "ssh":
-		return fmt.Errorf("%s=ssh://%s is an engine on another machine: its published ports are not reachable on 127.0.0.1 "+
-			"here; unset it or use a local socket (unix://…)", source, u.Host)
-	case "tcp", "http":
-		if !isLoopback(u.Hostname()) {
+	case "ssh", "tcp", "http":
+		if u.Scheme == "ssh" || !isLoopback(u.Hostname()) {
 			return fmt.Errorf("%s=%s://%s is an engine on another machine: its published ports are not reachable on 127.0.0.1 "+
 				"here; unset it or use a local socket (unix://…)", source, u.Scheme, u.Host)
 		}
