@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/distribution/reference"
-
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/runner"
@@ -53,12 +51,8 @@ func (b *Builder) debian(log io.Writer) debian {
 }
 
 // official is the well-known image. Poststack reads it and never writes it.
-func (d debian) official() (engine.Ref, error) {
-	named, err := reference.ParseNormalizedNamed("debian:" + string(d.suite) + "-slim")
-	if err != nil {
-		return "", fmt.Errorf("debian suite %q: %w", d.suite, err)
-	}
-	return engine.Ref(named.String()), nil
+func (d debian) official() engine.Ref {
+	return engine.Ref("docker.io/library/debian:" + string(d.suite) + "-slim")
 }
 
 // own is the image that Poststack bootstraps where there is no registry.
@@ -68,11 +62,7 @@ func (d debian) own() engine.Ref {
 
 // stored gives the Debian that is in the store: the official one, else our own, else the zero Base.
 func (d debian) stored(ctx context.Context) (Base, error) {
-	official, err := d.official()
-	if err != nil {
-		return Base{}, err
-	}
-	for _, ref := range []engine.Ref{official, d.own()} {
+	for _, ref := range []engine.Ref{d.official(), d.own()} {
 		if base, err := inspectBase(ctx, d.engine, ref); err != nil || base.ID != "" {
 			return base, err
 		}
@@ -84,10 +74,7 @@ func (d debian) stored(ctx context.Context) (Base, error) {
 // bootstrapped earlier, else one bootstrapped now from the package sources of this machine. A fresh one is
 // pulled or bootstrapped anew; the stored one then serves only where that does not succeed.
 func (d debian) resolve(ctx context.Context, r event.Reporter) (Base, error) {
-	official, err := d.official()
-	if err != nil {
-		return Base{}, err
-	}
+	official := d.official()
 	stored, err := d.stored(ctx)
 	if err != nil {
 		return Base{}, err

@@ -112,15 +112,10 @@ func (b *Builder) Build(ctx context.Context, name string, o Options, r event.Rep
 		ctx, cancel = context.WithTimeoutCause(ctx, b.Timeout, cause)
 		defer cancel()
 	}
-	digest, err := b.Digest(name)
+	p, err := b.plan(name)
 	if err != nil {
 		return Result{}, err
 	}
-	def, err := b.Catalogue.Get(name)
-	if err != nil {
-		return Result{}, err
-	}
-	p := plan{def: def, digest: digest, args: def.expandArgs(b.Suite)}
 	res, done, err := b.upToDate(ctx, &p, o)
 	if err == nil && !done {
 		res, err = b.buildAlone(ctx, p, o, r)
@@ -130,6 +125,13 @@ func (b *Builder) Build(ctx context.Context, name string, o Options, r event.Rep
 	}
 	res.Duration = b.now().Sub(start)
 	return res, nil
+}
+
+// plan is what the files say of an image now.
+func (b *Builder) plan(name string) (plan, error) {
+	digest, err := b.Digest(name)
+	def := b.Catalogue.byName[name]
+	return plan{def: def, digest: digest, args: def.expandArgs(b.Suite)}, err
 }
 
 // buildAlone builds p, one process at a time; who had to wait may find it built.

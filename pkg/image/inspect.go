@@ -35,12 +35,8 @@ type CachedFile struct {
 // there.
 func (c *Catalogue) CachedFiles(cacheDir string) ([]CachedFile, error) {
 	var out []CachedFile
-	for _, name := range c.Names() {
-		d, err := c.Get(name)
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range d.Artifacts {
+	for _, name := range c.names {
+		for _, a := range c.byName[name].Artifacts {
 			if a.program() != "" {
 				continue
 			}

@@ -29,12 +29,8 @@ type Status struct {
 // Images lists every image of the catalogue, parents first, built or not. It builds nothing.
 func (b *Builder) Images(ctx context.Context) ([]Status, error) {
 	out := []Status{}
-	for _, name := range b.Catalogue.Names() {
-		def, err := b.Catalogue.Get(name)
-		if err != nil {
-			return nil, err
-		}
-		s := Status{Name: name, Description: def.Description, Tags: []engine.Ref{}}
+	for _, name := range b.Catalogue.names {
+		s := Status{Name: name, Description: b.Catalogue.byName[name].Description, Tags: []engine.Ref{}}
 		img, current, err := b.Present(ctx, name)
 		if err != nil && !errors.Is(err, engine.ErrNotFound) {
 			return nil, err
@@ -53,12 +49,8 @@ func (b *Builder) Images(ctx context.Context) ([]Status, error) {
 // Present gives the image of that name that is what the files in the checkout say, or else the one that was built last,
 // which may be another checkout's; current tells which. It is an [engine.ErrNotFound] that there is neither.
 func (b *Builder) Present(ctx context.Context, name string) (img engine.Image, current bool, err error) {
-	def, err := b.Catalogue.Get(name)
+	p, err := b.plan(name)
 	if err != nil {
-		return engine.Image{}, false, err
-	}
-	p := plan{def: def}
-	if p.digest, err = b.Digest(name); err != nil {
 		return engine.Image{}, false, err
 	}
 	if err := b.lookUp(ctx, &p); err != nil {
