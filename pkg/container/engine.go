@@ -4,7 +4,6 @@ package container
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
@@ -36,7 +35,7 @@ type Engine interface {
 	ContainerRemove(ctx context.Context, id engine.ContainerID) error
 	ContainerInspect(ctx context.Context, nameOrID string) (engine.Container, error)
 	ContainerList(ctx context.Context, labels map[string]string) ([]engine.Container, error)
-	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
+	Logger
 	ImageInspect(ctx context.Context, ref engine.Ref) (engine.Image, error)
 	VolumeInspect(ctx context.Context, name string) (engine.Volume, error)
 	VolumeCreate(ctx context.Context, name string, labels map[string]string) error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -235,8 +236,13 @@ func (s Service) prepareVolume(ctx context.Context, e Engine, name string, label
 	return s.Owner.Check("volume", name, found.Labels)
 }
 
+// Logger gives what a container has printed; an [Engine] is one.
+type Logger interface {
+	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
+}
+
 // LastLines returns the last n lines that the container printed, for an error to quote; none if it printed nothing.
-func LastLines(ctx context.Context, e Engine, id engine.ContainerID, n int) []string {
+func LastLines(ctx context.Context, e Logger, id engine.ContainerID, n int) []string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
 	var out strings.Builder

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -52,10 +53,7 @@ func (s *scene) readyAgain(ctx context.Context) error {
 
 // limitOfReady is how long becoming ready may take.
 func (s *scene) limitOfReady() time.Duration {
-	if s.Image.Runtime.Ready > 0 {
-		return s.Image.Runtime.Ready
-	}
-	return image.DefaultReady
+	return cmp.Or(s.Image.Runtime.Ready, image.DefaultReady)
 }
 
 func (s *scene) deadline(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -93,7 +93,7 @@ func (v *verification) one(ctx context.Context, c image.Check) (err error) {
 		if err != nil {
 			return answer{}, err
 		}
-		text, err := s.printed(ctx, 0)
+		text, err := s.printed(ctx)
 		if err != nil {
 			return answer{}, err
 		}

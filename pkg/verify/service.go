@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -88,10 +89,7 @@ func (s *scene) rest() []question {
 
 // signal is what ends the container in its own way.
 func (s *scene) signal() string {
-	if s.Image.Stop.Signal != "" {
-		return s.Image.Stop.Signal
-	}
-	return "SIGTERM"
+	return cmp.Or(s.Image.Stop.Signal, "SIGTERM")
 }
 
 // end sends the container its stop signal, and nothing else, and waits for the end.
@@ -111,10 +109,7 @@ func (s *scene) end(ctx context.Context) (code int, err error) {
 
 // limit is how long the container may take to end.
 func (s *scene) limit() time.Duration {
-	if s.Image.Stop.Timeout > 0 {
-		return s.Image.Stop.Timeout
-	}
-	return defaultStop
+	return cmp.Or(s.Image.Stop.Timeout, defaultStop)
 }
 
 // stopped checks how the container ends, and what then stands in its log.
@@ -138,7 +133,7 @@ func (s *scene) stopped() question {
 		if s.Image.Stop.Log == "" {
 			return found, nil
 		}
-		text, err := s.printed(ctx, 0)
+		text, err := s.printed(ctx)
 		if err != nil {
 			return answer{}, err
 		}
