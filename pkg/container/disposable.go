@@ -61,7 +61,7 @@ func StartDisposable(ctx context.Context, s Server, spec DisposableSpec) (*Dispo
 	}
 	options := &dockertest.RunOptions{
 		Name:       "poststack-disposable-" + strings.ToLower(rand.Text()[:12]),
-		Repository: name, Tag: tag, Cmd: spec.Command, Env: environment(spec.Env),
+		Repository: name, Tag: tag, Cmd: spec.Command, Env: engine.EnvList(spec.Env),
 		Labels: DisposableLabels(), PortBindings: map[docker.Port][]docker.PortBinding{},
 	}
 	for protocol, ports := range map[string][]uint16{"tcp": spec.Ports, "udp": spec.UDP} {
@@ -183,13 +183,4 @@ func splitRef(ref engine.Ref) (name, tag string) {
 		return text[:colon], text[colon+1:]
 	}
 	return text, "latest"
-}
-
-// environment spells variables as the engines take them.
-func environment(env map[string]string) []string {
-	list := make([]string, 0, len(env))
-	for name, value := range env {
-		list = append(list, name+"="+value)
-	}
-	return list
 }

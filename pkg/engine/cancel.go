@@ -43,15 +43,18 @@ func (b *build) stepProcesses() []int {
 	}
 	var out []int
 	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			continue
-		}
-		if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil && pid > 1 {
+		if pid := readPID(f); pid > 1 {
 			out = append(out, pid)
 		}
 	}
 	return out
+}
+
+// readPID reads a file with a process's number; without one it is 0.
+func readPID(file string) int {
+	data, _ := os.ReadFile(file)
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(data)))
+	return pid
 }
 
 // removeLeftovers removes what a builder that had to be told to end has left: the RUN step's process, the

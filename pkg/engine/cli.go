@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -51,5 +52,5 @@ func fingerprint(program string) string {
 	if resolved, err := filepath.EvalSymlinks(program); err == nil {
 		program = resolved
 	}
-	return program + " " + info.ModTime().UTC().Format("2006-01-02T15:04:05.000000000") + " " + itoa(info.Size())
+	return fmt.Sprint(program, " ", info.ModTime().UTC().Format("2006-01-02T15:04:05.000000000"), " ", info.Size())
 }

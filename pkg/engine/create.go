@@ -79,7 +79,7 @@ func (e *Engine) createOptions(spec ContainerSpec) (client.ContainerCreateOption
 		return client.ContainerCreateOptions{}, err
 	}
 	cfg := &container.Config{
-		Image: string(spec.Image), Entrypoint: spec.Entrypoint, Cmd: spec.Command, Env: envList(spec.Env),
+		Image: string(spec.Image), Entrypoint: spec.Entrypoint, Cmd: spec.Command, Env: EnvList(spec.Env),
 		Labels: session.WithOrigin(spec.Labels, e.opts.Getenv), User: spec.User, ExposedPorts: exposed,
 	}
 	if spec.StopTimeout > 0 {
@@ -194,7 +194,8 @@ func within(p, dir string) bool {
 	return path.Clean(dir) == "/"
 }
 
-func envList(env map[string]string) []string {
+// EnvList gives variables as the engines take them, NAME=value, sorted.
+func EnvList(env map[string]string) []string {
 	out := make([]string, 0, len(env))
 	for k, v := range env {
 		out = append(out, k+"="+v)

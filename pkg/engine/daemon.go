@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -97,15 +96,7 @@ func dropStalePid(file string) error {
 
 // daemonAlive tells whether the process in a pid file is a dockerd.
 func daemonAlive(file string) bool {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return false
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil {
-		return false
-	}
-	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", readPID(file)))
 	return err == nil && strings.TrimSpace(string(name)) == "dockerd"
 }
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -79,11 +78,7 @@ func withoutLeftNames(text, id, name string) string {
 
 // readNamesAgain has the name server read its files. Without one, the next to start does.
 func readNamesAgain() {
-	text, err := os.ReadFile(filepath.Join(namesDir, "aardvark.pid"))
-	if err != nil {
-		return
-	}
-	if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && pid > 1 {
+	if pid := readPID(filepath.Join(namesDir, "aardvark.pid")); pid > 1 {
 		_ = syscall.Kill(pid, syscall.SIGHUP)
 	}
 }

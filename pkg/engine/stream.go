@@ -23,7 +23,7 @@ const maxExecOutput = 8 << 20
 // status than 0 is no error. When ctx ends first the call returns; the API has no way to end the command.
 func (e *Engine) ContainerExec(ctx context.Context, id ContainerID, spec ExecSpec) (ExecResult, error) {
 	created, err := e.api.ExecCreate(ctx, string(id), client.ExecCreateOptions{
-		Cmd: spec.Command, User: spec.User, Env: envList(spec.Env),
+		Cmd: spec.Command, User: spec.User, Env: EnvList(spec.Env),
 		AttachStdout: true, AttachStderr: true,
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ func (e *Engine) ExecCommand(id ContainerID, spec ExecSpec, tty bool) runner.Com
 	if spec.User != "" {
 		args = append(args, "--user", spec.User)
 	}
-	for _, kv := range envList(spec.Env) {
+	for _, kv := range EnvList(spec.Env) {
 		args = append(args, "--env", kv)
 	}
 	return e.cli.command(slices.Concat(args, []string{string(id)}, spec.Command)...)
