@@ -78,45 +78,19 @@ func amd64Code() []byte {
 func arm64Code() []byte {
 	var b []byte
 	for _, word := range []uint32{
-		0xf94003e0, // ldr x0, [sp]
-		0xf100041f, // cmp x0, #0x1
-		0x540003a8, // b.hi 7c <say>
-		0xd2800040, // mov x0, #0x2
-		0xd2800021, // mov x1, #0x1
-		0xd2800002, // mov x2, #0x0
-		0xd28018c8, // mov x8, #0xc6
-		0xd4000001, // svc #0x0
-		0xaa0003f3, // mov x19, x0
-		0x100003c1, // adr x1, 9c <addr>
-		0xd2800202, // mov x2, #0x10
-		0xd2801908, // mov x8, #0xc8
-		0xd4000001, // svc #0x0
-		0xaa1303e0, // mov x0, x19
-		0xd2800101, // mov x1, #0x8
-		0xd2801928, // mov x8, #0xc9
-		0xd4000001, // svc #0x0
-		0xaa1303e0, // mov x0, x19
-		0xd2800001, // mov x1, #0x0
-		0xd2800002, // mov x2, #0x0
-		0xd2801948, // mov x8, #0xca
-		0xd4000001, // svc #0x0
-		0xaa0003f4, // mov x20, x0
-		0x10000281, // adr x1, ac <text>
-		0xd2800062, // mov x2, #0x3
-		0xd2800808, // mov x8, #0x40
-		0xd4000001, // svc #0x0
-		0xaa1403e0, // mov x0, x20
-		0xd2800728, // mov x8, #0x39
-		0xd4000001, // svc #0x0
-		0x17fffff3, // b 44 <next>
-		0xd2800020, // mov x0, #0x1
-		0x10000161, // adr x1, ac <text>
-		0xd2800062, // mov x2, #0x3
-		0xd2800808, // mov x8, #0x40
-		0xd4000001, // svc #0x0
-		0xd2800000, // mov x0, #0x0
-		0xd2800ba8, // mov x8, #0x5d
-		0xd4000001, // svc #0x0
+		0xf94003e0,             // ldr x0, [sp]: argc
+		0xf100041f, 0x540003a8, // cmp x0, #1; b.hi say
+		0xd2800040, 0xd2800021, 0xd2800002, 0xd28018c8, 0xd4000001, // socket(AF_INET, SOCK_STREAM, 0)
+		0xaa0003f3,                                     // mov x19, x0
+		0x100003c1, 0xd2800202, 0xd2801908, 0xd4000001, // bind(x0, sockaddr, 16)
+		0xaa1303e0, 0xd2800101, 0xd2801928, 0xd4000001, // listen(x19, 8)
+		0xaa1303e0, 0xd2800001, 0xd2800002, 0xd2801948, 0xd4000001, // next: accept(x19, 0, 0)
+		0xaa0003f4,                                     // mov x20, x0
+		0x10000281, 0xd2800062, 0xd2800808, 0xd4000001, // write(x0, text, 3)
+		0xaa1403e0, 0xd2800728, 0xd4000001, // close(x20)
+		0x17fffff3,                                                 // b next
+		0xd2800020, 0x10000161, 0xd2800062, 0xd2800808, 0xd4000001, // say: write(1, text, 3)
+		0xd2800000, 0xd2800ba8, 0xd4000001, // exit(0)
 	} {
 		b = binary.LittleEndian.AppendUint32(b, word)
 	}
