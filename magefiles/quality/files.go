@@ -25,11 +25,6 @@ func isShellScript(path string) (bool, error) {
 	case strings.Contains(base, "."):
 		return false, nil
 	}
-	return hasShebang(path)
-}
-
-// hasShebang reports whether the file's first line asks for sh or bash.
-func hasShebang(path string) (bool, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return false, err
@@ -37,12 +32,7 @@ func hasShebang(path string) (bool, error) {
 	defer func() { _ = f.Close() }()
 	// A binary without line ends must not be read as a whole.
 	first, _ := bufio.NewReaderSize(f, 128).ReadSlice('\n')
-	return isShell(string(first)), nil
-}
-
-// isShell reports whether line is a shebang of sh or bash.
-func isShell(line string) bool {
-	return regexp.MustCompile(`^#! ?(/usr)?/bin/(env )?(ba|da)?sh\b`).MatchString(line)
+	return regexp.MustCompile(`^#! ?(/usr)?/bin/(env )?(ba|da)?sh\b`).Match(first), nil
 }
 
 // dockerfiles lists the Dockerfiles of the images.
