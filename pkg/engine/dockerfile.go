@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/poststack/poststack/pkg/engine/dockerfile"
@@ -34,38 +33,13 @@ func readDockerfile(file string) (dockerfile.File, error) {
 }
 
 // bases lists the images that a build takes from the store: of FROM and of COPY --from.
-func bases(f dockerfile.File, args map[string]string) []Ref {
-	global, stages, seen := dockerfile.Variables{}, map[string]bool{"scratch": true}, map[string]bool{}
-	var out []Ref
-	add := func(word string) {
-		name, _, _ := global.Expand(word)
-		if _, err := strconv.Atoi(name); err == nil || name == "" || stages[strings.ToLower(name)] || seen[name] {
-			return
+func bases(f dockerfile.File, args map[string]string) (out []Ref) {
+	f.Sources(args, func(name string) dockerfile.Image {
+		if ref := Ref(name); ref != "" && ref != "scratch" && !slices.Contains(out, ref) {
+			out = append(out, ref)
 		}
-		seen[name] = true
-		out = append(out, Ref(name))
-	}
-	begun := false
-	for _, i := range f.Instructions {
-		switch i.Verb {
-		case "ARG":
-			if !begun {
-				define(global, global, i, args)
-			}
-		case "FROM":
-			begun = true
-			if len(i.Words) > 0 {
-				add(i.Words[0])
-			}
-			if len(i.Words) == 3 && strings.EqualFold(i.Words[1], "AS") {
-				stages[strings.ToLower(i.Words[2])] = true
-			}
-		case "COPY":
-			if from, ok := i.Flag("--from"); ok {
-				add(from)
-			}
-		}
-	}
+		return dockerfile.Image{}
+	})
 	return out
 }
 

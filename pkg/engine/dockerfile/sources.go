@@ -3,6 +3,7 @@ package dockerfile
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,8 +23,8 @@ type Source struct {
 }
 
 // Sources lists what the instructions of f take from the build context when it is built with args, and what the image
-// hands on. What they take of other images, or from the network, is not among it. base tells what an image that is no
-// stage of f hands on.
+// hands on. What they take of other images, or from the network, is not among it. base is asked what an image that is
+// no stage of f hands on, also where only files are taken of it.
 func (f File) Sources(args Variables, base func(ref string) Image) ([]Source, Image) {
 	e := evaluation{given: args, global: Variables{}, stages: map[string]Image{}, base: base}
 	for _, in := range f.Instructions {
@@ -130,7 +131,15 @@ func (e *evaluation) from(in Instruction) {
 }
 
 func (e *evaluation) take(in Instruction) {
-	if _, ok := in.Flag("--from"); ok || len(in.Words) < 2 {
+	if from, ok := in.Flag("--from"); ok {
+		ref, _, _ := e.global.Expand(from)
+		_, err := strconv.Atoi(ref)
+		if _, stage := e.stages[strings.ToLower(ref)]; !stage && strings.ToLower(ref) != e.name && err != nil {
+			e.base(ref)
+		}
+		return
+	}
+	if len(in.Words) < 2 {
 		return
 	}
 	for _, word := range in.Words[:len(in.Words)-1] {
