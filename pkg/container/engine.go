@@ -4,6 +4,7 @@ package container
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
@@ -25,6 +26,11 @@ const (
 // DisposableLabels are the labels of a thing that this process makes and will remove; [Sweep] removes it when
 // this process died before it could.
 func DisposableLabels() map[string]string { return session.Labels() }
+
+// Logger gives what a container has printed; an [Engine] is one.
+type Logger interface {
+	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
+}
 
 // Engine is what this package needs of a container engine; *engine.Engine has it.
 type Engine interface {

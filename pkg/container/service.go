@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -234,11 +233,6 @@ func (s Service) prepareVolume(ctx context.Context, e Engine, name string, label
 		return err
 	}
 	return s.Owner.Check("volume", name, found.Labels)
-}
-
-// Logger gives what a container has printed; an [Engine] is one.
-type Logger interface {
-	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
 }
 
 // LastLines returns the last n lines that the container printed, for an error to quote; none if it printed nothing.
