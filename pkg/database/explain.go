@@ -70,13 +70,13 @@ func (t Target) classify(err error) *ConnectError {
 		dns *net.DNSError
 		op  *net.OpError
 	)
-	switch {
+	switch insecure := tlsError(err); {
 	case errors.As(err, &dns):
 		return t.failure(DNS, "the name of the host does not resolve",
 			"check the host in the URL and this machine's DNS", dns)
-	case isTLS(err):
-		return t.failure(TLS, "TLS failed: "+tlsCause(err), "check sslmode and sslrootcert against the server's certificate",
-			tlsError(err))
+	case insecure != nil:
+		return t.failure(TLS, "TLS failed: "+insecure.Error(),
+			"check sslmode and sslrootcert against the server's certificate", insecure)
 	case errors.Is(err, errNoTLS):
 		return t.failure(TLS, fmt.Sprintf("the server has no TLS, and sslmode=%s asks for it", t.SSLMode),
 			"switch TLS on in the server, or write sslmode=prefer where the network is trusted", errNoTLS)
@@ -125,9 +125,7 @@ func (t Target) failure(kind Kind, reason, remedy string, cause error) *ConnectE
 	return &ConnectError{Kind: kind, Target: t.Redacted(), Reason: reason, Remedy: remedy, Err: cause}
 }
 
-func isTLS(err error) bool { return tlsError(err) != nil }
-
-// tlsError returns the error of crypto/tls or crypto/x509 inside err.
+// tlsError returns the error of crypto/tls or crypto/x509 inside err; nil if there is none.
 func tlsError(err error) error {
 	var (
 		record    tls.RecordHeaderError
@@ -153,5 +151,3 @@ func tlsError(err error) error {
 	}
 	return nil
 }
-
-func tlsCause(err error) string { return tlsError(err).Error() }

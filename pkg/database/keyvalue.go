@@ -11,7 +11,7 @@ var semicolons = regexp.MustCompile(`;(?:\s*[A-Za-z][A-Za-z ]*=|$)`)
 // readKeyValue reads "host=… port=… dbname=… user=… password=…" by libpq's rules: values with spaces stand in
 // single quotes, a backslash takes the next character as it is.
 func readKeyValue(s string) (w written, err error) {
-	for s = trimSpace(s); s != ""; s = trimSpace(s) {
+	for s != "" {
 		name, rest, ok := strings.Cut(s, "=")
 		name = strings.TrimRight(name, " ")
 		if !ok || name == "" || strings.Contains(name, " ") {
@@ -19,7 +19,7 @@ func readKeyValue(s string) (w written, err error) {
 				"put a value with spaces into single quotes, or write a postgresql:// URL")
 		}
 		var value string
-		if value, s, err = cutValue(trimSpace(rest)); err != nil {
+		if value, s, err = cutValue(strings.TrimLeft(rest, " ")); err != nil {
 			return w, err
 		}
 		if canonical(strings.ToLower(name)) != "password" && semicolons.MatchString(value) {
@@ -27,6 +27,7 @@ func readKeyValue(s string) (w written, err error) {
 				"write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
 		}
 		w.parameters = append(w.parameters, parameter{name, value})
+		s = strings.TrimLeft(s, " ")
 	}
 	return w, nil
 }
@@ -59,5 +60,3 @@ func cutValue(s string) (value, rest string, err error) {
 	}
 	return b.String(), "", nil
 }
-
-func trimSpace(s string) string { return strings.TrimLeft(s, " ") }

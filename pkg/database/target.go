@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -188,18 +189,4 @@ func seconds(d time.Duration) string {
 
 // encode percent-encodes everything but RFC 3986's unreserved characters, so that no reader, whatever its
 // rules for "+" or ":", can take it for something else.
-func encode(s string) string {
-	const hex = "0123456789ABCDEF"
-	var b strings.Builder
-	for i := range len(s) {
-		c := s[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
-			b.WriteByte(c)
-			continue
-		}
-		b.WriteByte('%')
-		b.WriteByte(hex[c>>4])
-		b.WriteByte(hex[c&15])
-	}
-	return b.String()
-}
+func encode(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

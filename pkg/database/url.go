@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -55,7 +56,7 @@ func ReadURL(raw string) (t Target, notes []string, err error) {
 	if raw == "" {
 		return t, nil, wrong("URL", "is empty", "write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
-	if !utf8.ValidString(raw) || strings.ContainsFunc(raw, isControl) {
+	if !utf8.ValidString(raw) || strings.ContainsFunc(raw, unicode.IsControl) {
 		return t, nil, wrong("URL", "holds control characters or is not UTF-8", "percent-encode what belongs to it")
 	}
 	w, err := read(raw)
@@ -79,27 +80,22 @@ func read(raw string) (written, error) {
 	if i >= 0 && raw[i] == '=' {
 		return readKeyValue(raw)
 	}
-	rest, jdbc := cutPrefixFold(raw, "jdbc:")
-	for _, scheme := range []string{"postgresql", "postgres"} {
-		address, ok := cutPrefixFold(rest, scheme)
-		if !ok {
-			continue
-		}
-		if strings.HasPrefix(address, "+") {
-			return written{}, wrong("scheme", `names a driver behind a "+", which is another program's`,
-				"begin with postgresql://")
-		}
-		if address, ok = strings.CutPrefix(address, ":"); !ok {
-			continue
-		}
-		if address, ok = strings.CutPrefix(address, "//"); !ok {
-			return written{}, wrong("address", `does not begin with "//"`, "write HOST:PORT/DATABASE after two slashes")
-		}
-		return readAddress(address, jdbc)
+	switch m := scheme.FindStringSubmatch(raw); {
+	case m == nil:
+		return written{}, wrong("scheme", "is not one of PostgreSQL's",
+			"begin with postgresql:// or jdbc:postgresql://, or write host=… dbname=… user=…")
+	case m[2] == "+":
+		return written{}, wrong("scheme", `names a driver behind a "+", which is another program's`,
+			"begin with postgresql://")
+	case m[2] == ":":
+		return written{}, wrong("address", `does not begin with "//"`, "write HOST:PORT/DATABASE after two slashes")
+	default:
+		return readAddress(m[3], m[1] != "")
 	}
-	return written{}, wrong("scheme", "is not one of PostgreSQL's",
-		"begin with postgresql:// or jdbc:postgresql://, or write host=… dbname=… user=…")
 }
+
+// scheme takes the beginning of a URL from the address behind it.
+var scheme = regexp.MustCompile(`^(?i)(jdbc:)?postgres(?:ql)?(\+|:(?://)?)(.*)$`)
 
 // inFront finds what people copy together with a URL: "psql '" or "export DATABASE_URL=".
 var inFront = regexp.MustCompile(`^(?:export +)?([\w./-]+)[ =]+["']?(?:jdbc:)?postgres(?:ql)?://`)
@@ -205,11 +201,4 @@ func (w *written) readQuery(s string, jdbc bool) error {
 		w.parameters = append(w.parameters, parameter{name, value})
 	}
 	return nil
-}
-
-func cutPrefixFold(s, prefix string) (string, bool) {
-	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
-		return s, false
-	}
-	return s[len(prefix):], true
 }
