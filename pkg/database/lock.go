@@ -39,25 +39,8 @@ func (s Session) String() string {
 	return b.String()
 }
 
-// LockedError is an advisory lock that another session holds.
-type LockedError struct {
-	Holders []Session // usually one; none if it has just let go
-}
-
-// Error names the holder.
-func (e *LockedError) Error() string {
-	names := make([]string, len(e.Holders))
-	for i, h := range e.Holders {
-		names[i] = h.String()
-	}
-	if len(names) == 0 {
-		names = []string{"another session"}
-	}
-	return "take the database's lock: held by " + strings.Join(names, " and ")
-}
-
 // Lock takes the session-level advisory lock key of conn's database, without waiting: when another session has
-// it, the error is *[LockedError]. The lock ends with conn, so that a holder that died leaves none. release
+// it, release is nil, see [LockHolders]. The lock ends with conn, so that a holder that died leaves none. release
 // gives it back; it works after ctx has ended, too. Do not use conn from elsewhere meanwhile.
 func Lock(ctx context.Context, conn *pgx.Conn, key int64) (release func() error, err error) {
 	var got bool
@@ -65,11 +48,7 @@ func Lock(ctx context.Context, conn *pgx.Conn, key int64) (release func() error,
 		return nil, fmt.Errorf("take the database's lock: %w", err)
 	}
 	if !got {
-		holders, err := LockHolders(ctx, conn, key)
-		if err != nil {
-			return nil, err
-		}
-		return nil, &LockedError{holders}
+		return nil, nil //nolint:nilnil // that somebody else has it is an answer
 	}
 	return func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)

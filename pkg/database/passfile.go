@@ -23,7 +23,11 @@ func (t Target) PassFile() []byte {
 // AddPass returns file, which is the content of a password file, with the line for t and without an older one of
 // the same server, database and user.
 func (t Target) AddPass(file []byte) []byte {
-	head := t.passHead()
+	host, port, database, user := t.passKey()
+	if host = escapePass(host); t.Socket() != "" {
+		host = "*" // libpq has another name for its default directory
+	}
+	head := host + ":" + port + ":" + escapePass(database) + ":" + escapePass(user) + ":"
 	var out bytes.Buffer
 	for line := range bytes.Lines(file) {
 		if !bytes.HasPrefix(line, []byte(head)) {
@@ -33,15 +37,6 @@ func (t Target) AddPass(file []byte) []byte {
 	}
 	out.WriteString(head + escapePass(t.Password.Reveal()) + "\n")
 	return out.Bytes()
-}
-
-// passHead is the part of a line before the password.
-func (t Target) passHead() string {
-	host, port, database, user := t.passKey()
-	if host = escapePass(host); t.Socket() != "" {
-		host = "*" // libpq has another name for its default directory
-	}
-	return host + ":" + port + ":" + escapePass(database) + ":" + escapePass(user) + ":"
 }
 
 // passKey is what libpq looks for in a password file. Source: PostgreSQL manual, "The Password File".
@@ -67,9 +62,11 @@ func (t Target) WithPassFile() (Target, error) {
 		return t, fmt.Errorf("read passfile: %w", err)
 	}
 	host, port, database, user := t.passKey()
+	is := func(pattern, value string) bool { return pattern == "*" || pattern == value }
 	for line := range strings.Lines(string(content)) {
 		f := passFields(strings.TrimRight(line, "\r\n"))
-		if len(f) >= 5 && t.passHost(f[0]) && passMatch(f[1], port) && passMatch(f[2], database) && passMatch(f[3], user) {
+		if len(f) >= 5 && (is(f[0], host) || t.Socket() != "" && f[0] == "localhost") &&
+			is(f[1], port) && is(f[2], database) && is(f[3], user) {
 			t.Password = secret.Value(f[4])
 			return t, nil
 		}
@@ -98,10 +95,3 @@ func passFields(line string) (fields []string) {
 	}
 	return append(fields, field.String())
 }
-
-// passHost tells whether a line for that host is for t.
-func (t Target) passHost(pattern string) bool {
-	return passMatch(pattern, t.Host) || t.Socket() != "" && pattern == "localhost"
-}
-
-func passMatch(pattern, value string) bool { return pattern == "*" || pattern == value }

@@ -30,8 +30,6 @@ type Report struct {
 	User          string        // current_user
 	Database      string
 	Schema        string // where new tables go
-	InRecovery    bool   // a standby
-	ReadOnly      bool   // transactions are read-only unless they say otherwise
 	Writable      bool   // a table was made, filled, read and dropped, and all of it rolled back
 	ServerTime    time.Time
 	TimeZone      string
@@ -98,9 +96,9 @@ func (r *Report) facts(ctx context.Context, conn *pgx.Conn, _ Target) error {
 	}
 	const query = `select current_setting('server_version'), current_setting('server_version_num')::int,
 		current_setting('server_encoding'), current_user, current_database(), coalesce(current_schema(), ''),
-		pg_is_in_recovery(), current_setting('transaction_read_only')::bool, clock_timestamp(), current_setting('TimeZone')`
+		clock_timestamp(), current_setting('TimeZone')`
 	return conn.QueryRow(ctx, query).Scan(&r.Version, &r.VersionNumber, &r.Encoding, &r.User, &r.Database, &r.Schema,
-		&r.InRecovery, &r.ReadOnly, &r.ServerTime, &r.TimeZone)
+		&r.ServerTime, &r.TimeZone)
 }
 
 // collations warns of text that was sorted in another way. A server without PostgreSQL's own catalogue has no such
@@ -146,32 +144,12 @@ func (r *Report) schema(ctx context.Context, conn *pgx.Conn, t Target) error {
 }
 
 // write makes, fills, reads and drops a table and rolls all of it back.
-func (r *Report) write(ctx context.Context, conn *pgx.Conn, _ Target) (err error) {
-	tx, err := conn.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if rollback := tx.Rollback(ctx); err == nil && rollback != nil {
-			err = rollback
-		}
-	}()
-	table := pgx.Identifier{fmt.Sprintf("poststack_verify_%d", conn.PgConn().PID())}.Sanitize()
-	if _, err := tx.Exec(ctx, "create table "+table+" (v text)"); err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, "insert into "+table+" values ('written')"); err != nil {
-		return err
-	}
-	var v string
-	if err := tx.QueryRow(ctx, "select v from "+table).Scan(&v); err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, "drop table "+table); err != nil {
-		return err
-	}
-	r.Writable = v == "written"
-	return nil
+func (r *Report) write(ctx context.Context, conn *pgx.Conn, _ Target) error {
+	const statements = `begin; create table %[1]s (v text); insert into %[1]s values ('written'); select v from %[1]s;
+		drop table %[1]s; rollback` // a connection on which one of them fails is closed
+	_, err := conn.Exec(ctx, fmt.Sprintf(statements, fmt.Sprintf("poststack_verify_%d", conn.PgConn().PID())))
+	r.Writable = err == nil
+	return err
 }
 
 func (r *Report) warn(t Target) {

@@ -33,7 +33,11 @@ func (m *Migrator) exclude(ctx context.Context, conn *pgx.Conn, op Operation) (r
 	}
 	err = m.waitFor(ctx, op, func() (string, error) {
 		release, err = database.Lock(ctx, conn, advisoryKey)
-		return heldBy(err)
+		if err != nil || release != nil {
+			return "", err
+		}
+		working, err := database.LockHolders(ctx, conn, advisoryKey)
+		return holders(working), err
 	})
 	if err != nil {
 		return nil, err
@@ -49,14 +53,6 @@ func (m *Migrator) exclude(ctx context.Context, conn *pgx.Conn, op Operation) (r
 		return nil, errors.Join(err, release())
 	}
 	return release, nil
-}
-
-// heldBy names the holder of a lock that could not be taken.
-func heldBy(err error) (string, error) {
-	if held, ok := errors.AsType[*database.LockedError](err); ok {
-		return holders(held.Holders), nil
-	}
-	return "", err
 }
 
 // unlock makes sure that Liquibase's own lock is free. The advisory locks are free, so no Poststack holds it: it is
