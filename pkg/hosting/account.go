@@ -71,7 +71,7 @@ func AddAccount(ctx context.Context, conn Conn, of Address, o AccountOptions) er
 	if err != nil {
 		return err
 	}
-	err = inTransaction(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if err := lockAliases(ctx, tx); err != nil { // so that it cannot become an alias at the same time
 			return err
 		}
@@ -171,7 +171,7 @@ func AccountDependents(ctx context.Context, conn Conn, of Address) (Dependents, 
 // RemoveAccount removes an account; with all, also the aliases that pass mail to it, without which it refuses while
 // there are some. Its mail is not in the database.
 func RemoveAccount(ctx context.Context, conn Conn, of Address, all bool) error {
-	err := inTransaction(ctx, conn, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if err := lockAliases(ctx, tx); err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ func lockAliases(ctx context.Context, tx pgx.Tx) error {
 
 // AddAlias passes mail for an address on to another. It returns what there is to say about it.
 func AddAlias(ctx context.Context, conn Conn, from, to Address) (notes []string, err error) {
-	err = inTransaction(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if err := lockAliases(ctx, tx); err != nil {
 			return err
 		}

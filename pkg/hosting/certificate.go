@@ -125,7 +125,7 @@ func WantCertificate(
 	ctx context.Context, conn Conn, domain Domain, o CertificateOptions,
 ) (name string, asked bool, err error) {
 	name = cmp.Or(o.Directory, string(domain))
-	err = inTransaction(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		id, err := domainID(ctx, tx, domain)
 		if err != nil {
 			return err

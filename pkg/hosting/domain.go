@@ -20,7 +20,7 @@ func AddDomain(ctx context.Context, conn Conn, name Domain, o DomainOptions) (zo
 	if !o.Mail && !o.Web && !o.DNS {
 		return "", refuse("domain %q would serve nothing; take one or more of -mail, -web and -dns", name)
 	}
-	err = inTransaction(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		there, err := isThere(ctx, tx, `select from domains where name = $1`, string(name))
 		if err != nil {
 			return err
@@ -133,7 +133,7 @@ func DomainDependents(ctx context.Context, conn Conn, name Domain) (d Dependents
 // RemoveDomain removes a domain with its aliases and its zone; with all, also its accounts, its certificates and the
 // aliases elsewhere that pass mail to it. Without all it refuses while there are some.
 func RemoveDomain(ctx context.Context, conn Conn, name Domain, all bool) error {
-	err := inTransaction(ctx, conn, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		id, err := domainID(ctx, tx, name)
 		if err != nil {
 			return err

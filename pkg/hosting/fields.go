@@ -45,37 +45,27 @@ func (p *Parsed) fields(zone Domain, content string) (string, error) {
 
 // digest is a content of numbers with a digest in hex behind them, which dig and others show with blanks in it.
 func (p *Parsed) digest(words []string) (string, error) {
-	numbers, example := 2, "4 2 and a digest in hex"
-	switch p.Type {
-	case "TLSA", "SMIMEA":
-		numbers, example = 3, "3 1 1 and a digest in hex"
-	case "DS":
-		numbers, example = 3, "12345 13 2 and a digest in hex"
-		if p.Name == "@" {
-			return "", refuse("the DS record of a zone is kept in the zone above it, at whoever has that")
-		}
+	if p.Type == "DS" && p.Name == "@" {
+		return "", refuse("the DS record of a zone is kept in the zone above it, at whoever has that")
 	}
+	form := map[string]struct{ numbers, example string }{
+		"TLSA": {`[0-3] [01] ([0-2])`, "3 1 1"}, "SMIMEA": {`[0-3] [01] ([0-2])`, "3 1 1"},
+		"SSHFP": {`\d{1,3} (\d{1,3})`, "4 2"}, "DS": {`\d{1,5} \d{1,3} (\d{1,3})`, "12345 13 2"},
+	}[p.Type]
 	typed := strings.Join(words, " ")
-	if len(words) <= numbers {
-		return "", refuse("%q is no content of a %s record; write it as: %s", typed, p.Type, example)
+	m := regexp.MustCompile(`^(` + form.numbers + `) (( ?[0-9A-Fa-f] ?[0-9A-Fa-f])+)$`).FindStringSubmatch(typed)
+	if m == nil {
+		return "", refuse("%q is no content of a %s record; write it as: %s and a digest in hex", typed, p.Type, form.example)
 	}
-	hex := strings.Join(words[numbers:], "")
-	forms := map[string]string{
-		"TLSA": `^[0-3] [01] [0-2]$`, "SMIMEA": `^[0-3] [01] [0-2]$`,
-		"SSHFP": `^\d{1,3} \d{1,3}$`, "DS": `^\d{1,5} \d{1,3} \d{1,3}$`,
-	}
-	if !regexp.MustCompile(forms[p.Type]).MatchString(strings.Join(words[:numbers], " ")) ||
-		!regexp.MustCompile(`^([0-9A-Fa-f]{2})+$`).MatchString(hex) {
-		return "", refuse("%q is no content of a %s record; write it as: %s", typed, p.Type, example)
-	}
+	numbers, kind, hex := m[1], m[2], strings.ReplaceAll(m[3], " ", "")
 	// How many digits each kind has: RFC 4034 and 4509, 6698, 4255 and 6594.
 	digits := map[string]int{
 		"TLSA 1": 64, "TLSA 2": 128, "SMIMEA 1": 64, "SMIMEA 2": 128,
 		"SSHFP 1": 40, "SSHFP 2": 64, "DS 1": 40, "DS 2": 64, "DS 4": 96,
 	}
-	if want := digits[p.Type+" "+words[numbers-1]]; want != 0 && want != len(hex) {
+	if want := digits[p.Type+" "+kind]; want != 0 && want != len(hex) {
 		return "", refuse("%q: a digest of the kind %s has %d hex digits in a %s record, and this one has %d",
-			typed, words[numbers-1], want, p.Type, len(hex))
+			typed, kind, want, p.Type, len(hex))
 	}
-	return strings.Join(append(words[:numbers:numbers], hex), " "), nil
+	return numbers + " " + hex, nil
 }

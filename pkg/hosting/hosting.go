@@ -46,13 +46,9 @@ func (e *SchemaError) Unwrap() error { return e.Err }
 
 // Ready looks whether the tables are there. Errors are *[SchemaError], or those of the connection.
 func Ready(ctx context.Context, conn Conn) error {
-	rows, err := conn.Query(ctx, `select name from unnest($1::text[]) with ordinality as t (name, n)
+	missing, err := column(ctx, conn, `select name from unnest($1::text[]) with ordinality as t (name, n)
 		where to_regclass(name) is null order by n`,
 		[]string{"domains", "accounts", "aliases", "dns_zones", "dns_records", "certificates"})
-	if err != nil {
-		return fmt.Errorf("look for the tables: %w", err)
-	}
-	missing, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return fmt.Errorf("look for the tables: %w", err)
 	}
@@ -65,11 +61,6 @@ func Ready(ctx context.Context, conn Conn) error {
 // Lines is a text of several lines, the first of which ends in a colon.
 func Lines(first string, lines []string) string {
 	return first + ":\n  " + strings.Join(lines, "\n  ")
-}
-
-// inTransaction does all or nothing.
-func inTransaction(ctx context.Context, conn Conn, do func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, conn, do)
 }
 
 // wrapped says what was done when err came, in plain words where it is known.

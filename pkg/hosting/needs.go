@@ -191,7 +191,7 @@ func AddNeeds(ctx context.Context, conn Conn, n Needs) (added []Record, err erro
 			n.Domain, string(n.Domain),
 		)
 	}
-	err = inTransaction(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		id, err := zoneID(ctx, tx, n.Zone)
 		if err != nil {
 			return err

@@ -44,22 +44,15 @@ func Records(ctx context.Context, conn Conn, zone Domain) ([]RecordRow, error) {
 			return nil, wrapped(err, "list records")
 		}
 	}
-	rows, err := conn.Query(ctx, `select z.name, r.name, r.type, r.priority, r.content, r.ttl, r.enabled
+	list, err := collect[RecordRow](ctx, conn, `select z.name, r.name, r.type, r.priority, r.content, r.ttl, r.enabled
 		from dns_records r join dns_zones z on z.id = r.zone_id
 		where $1 in ('', z.name) order by z.name, r.name <> '@', r.name, r.type, r.priority, r.content`, string(zone))
-	if err != nil {
-		return nil, wrapped(err, "list records")
-	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r RecordRow, err error) {
-		err = row.Scan(&r.Zone, &r.Name, &r.Type, &r.Priority, &r.Content, &r.TTL, &r.Enabled)
-		return r, err
-	})
 	return list, wrapped(err, "list records")
 }
 
 // AddRecord adds a record to a zone. It returns what there is to say about it.
 func AddRecord(ctx context.Context, conn Conn, zone Domain, r Record) (notes []string, err error) {
-	err = inTransaction(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		id, err := zoneID(ctx, tx, zone)
 		if err != nil {
 			return err
@@ -194,7 +187,7 @@ func sameContent(zone Domain, r Record, typed string) bool {
 
 // RemoveRecords removes records of a zone.
 func RemoveRecords(ctx context.Context, conn Conn, zone Domain, records []Record) error {
-	err := inTransaction(ctx, conn, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		for _, r := range records {
 			tag, err := tx.Exec(ctx, `delete from dns_records r using dns_zones z where z.id = r.zone_id and z.name = $1
 				and r.name = $2 and r.type = $3 and r.content = $4`, string(zone), r.Name, r.Type, r.Content)

@@ -2,8 +2,6 @@ package hosting
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"net/netip"
 	"strings"
 	"time"
@@ -31,9 +29,9 @@ type ServedZone struct {
 	Enabled    bool
 	Changed    time.Time // it, or one of its records
 
-	Signed     bool // it is to be
-	Records    []ServedRecord
-	Challenges []Challenge
+	Signed     bool           // it is to be
+	Records    []ServedRecord `db:"-"`
+	Challenges []Challenge    `db:"-"`
 }
 
 // ServedRecord is a record with its number, by which the name server names it.
@@ -64,97 +62,51 @@ func (c Challenge) Remedy(zone string) string {
 
 // ServedZones are all zones as they are at one moment. The service is the name server's, whose settings count.
 func ServedZones(ctx context.Context, conn Conn, service string) (zones []ServedZone, err error) {
-	err = inTransaction(ctx, conn, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `set transaction isolation level repeatable read, read only`); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `select id, name, kind, primaries, primary_ns, hostmaster, serial, refresh, retry, expire,
-			minimum, default_ttl, enabled, updated_at
-			from dns_zones order by name`)
+		zones, err = collect[ServedZone](ctx, tx, `select id, name, kind, primaries, primary_ns, hostmaster, serial, refresh,
+			retry, expire, minimum, default_ttl, enabled, updated_at,
+			kind <> 'secondary' and coalesce((select poststack_signed(z.name, value) from settings
+				where key = 'dnssec' and (service = $1 or service is null) order by service nulls last limit 1), false)
+			from dns_zones z order by name`, service)
 		if err != nil {
 			return err
 		}
-		zones, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (z ServedZone, err error) {
-			err = row.Scan(&z.ID, &z.Name, &z.Kind, &z.Primaries, &z.PrimaryNS, &z.Hostmaster, &z.Serial, &z.Refresh, &z.Retry,
-				&z.Expire, &z.Minimum, &z.DefaultTTL, &z.Enabled, &z.Changed)
-			return z, err
-		})
-		if err != nil {
-			return err
-		}
-		byID := map[int64]*ServedZone{}
-		for i := range zones {
-			byID[zones[i].ID] = &zones[i]
-		}
-		if err := servedRecords(ctx, tx, byID); err != nil {
-			return err
-		}
-		return signedZones(ctx, tx, service, zones)
+		return servedRecords(ctx, tx, zones)
 	})
 	return zones, wrapped(err, "read the zones")
 }
 
 // servedRecords adds records and challenges to their zones.
-func servedRecords(ctx context.Context, tx pgx.Tx, zones map[int64]*ServedZone) error {
-	rows, err := tx.Query(ctx, `select zone_id, id, name, type, priority, content, ttl, enabled from dns_records
-		order by zone_id, name, type, priority, id`)
+func servedRecords(ctx context.Context, tx pgx.Tx, zones []ServedZone) error {
+	type record struct {
+		Zone int64
+		ServedRecord
+	}
+	records, err := collect[record](ctx, tx, `select zone_id, id, name, type, priority, content, ttl, enabled
+		from dns_records order by zone_id, name, type, priority, id`)
 	if err != nil {
 		return err
 	}
-	var zone int64
-	var r ServedRecord
-	_, err = pgx.ForEachRow(rows, []any{&zone, &r.ID, &r.Name, &r.Type, &r.Priority, &r.Content, &r.TTL, &r.Enabled},
-		func() error {
-			if z := zones[zone]; z != nil {
-				z.Records = append(z.Records, r)
-			}
-			r.Priority, r.TTL = nil, nil
-			return nil
-		})
-	if err != nil {
-		return err
+	type challenge struct {
+		Zone int64
+		Challenge
 	}
-	rows, err = tx.Query(ctx, `select zone_id, name, coalesce(obstacle, '') from dns_challenges order by name`)
-	if err != nil {
-		return err
+	challenges, err := collect[challenge](ctx, tx,
+		`select zone_id, name, coalesce(obstacle, '') from dns_challenges order by name`)
+	byID := map[int64]*ServedZone{}
+	for i := range zones {
+		byID[zones[i].ID] = &zones[i]
 	}
-	var c Challenge
-	_, err = pgx.ForEachRow(rows, []any{&zone, &c.Name, &c.Obstacle}, func() error {
-		if z := zones[zone]; z != nil {
-			z.Challenges = append(z.Challenges, c)
-		}
-		return nil
-	})
+	for _, r := range records {
+		byID[r.Zone].Records = append(byID[r.Zone].Records, r.ServedRecord)
+	}
+	for _, c := range challenges {
+		byID[c.Zone].Challenges = append(byID[c.Zone].Challenges, c.Challenge)
+	}
 	return err
-}
-
-// signedZones finds out which zones are to be signed. A setting is one for all, or an object with one for each name.
-func signedZones(ctx context.Context, tx pgx.Tx, service string, zones []ServedZone) error {
-	var text []byte
-	err := tx.QueryRow(ctx, `select value from settings where key = 'dnssec' and (service = $1 or service is null)
-		order by service nulls last limit 1`, service).Scan(&text)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var value any
-	if err := json.Unmarshal(text, &value); err != nil {
-		return err
-	}
-	each, isObject := value.(map[string]any)
-	for i, z := range zones {
-		one := value
-		if isObject {
-			var named bool
-			if one, named = each[z.Name]; !named {
-				one = each["*"]
-			}
-		}
-		zones[i].Signed = one == true && z.Kind != "secondary"
-	}
-	return nil
 }
 
 // ChallengeObstacles says what is in the way of proving by dns-01 that the names of certificates are one's own, and

@@ -41,7 +41,7 @@ func (o ZoneOptions) Lacks() (notes []string) {
 
 // AddZone adds a zone, with the NS records of its name servers.
 func AddZone(ctx context.Context, conn Conn, o ZoneOptions) error {
-	err := inTransaction(ctx, conn, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		there, err := isThere(ctx, tx, `select from dns_zones where name = $1`, string(o.Name))
 		if err != nil {
 			return err
