@@ -2,6 +2,8 @@ package nameserver
 
 import (
 	"context"
+	"strings"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -10,41 +12,38 @@ import (
 func (c *check) ask(ctx context.Context, network, name string, kind uint16) (*dns.Msg, error) {
 	m := question(name, kind, c.zone.Signed)
 	client := dns.Client{Net: network, Timeout: patience}
+	address, exchange := c.server.UDP, client.ExchangeContext
+	if network == "tcp" {
+		address = c.server.TCP
+		exchange = func(ctx context.Context, m *dns.Msg, _ string) (*dns.Msg, time.Duration, error) {
+			return c.askKept(ctx, client, m)
+		}
+	}
 	var last error
 	for range tries {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if network == "udp" {
-			answer, _, err := client.ExchangeContext(ctx, m, c.server.UDP)
-			if err == nil {
-				return answer, nil
-			}
-			last = &UnreachableError{"UDP", c.server.UDP, err}
-			continue
-		}
-		answer, err := c.askKept(ctx, client, m)
+		answer, _, err := exchange(ctx, m, address)
 		if err == nil {
 			return answer, nil
 		}
-		last = &UnreachableError{"TCP", c.server.TCP, err}
+		last = &UnreachableError{strings.ToUpper(network), address, err}
 	}
 	return nil, last
 }
 
 // askKept asks over the connection that is kept, which is made anew when it has failed.
-func (c *check) askKept(ctx context.Context, client dns.Client, m *dns.Msg) (*dns.Msg, error) {
+func (c *check) askKept(ctx context.Context, client dns.Client, m *dns.Msg) (_ *dns.Msg, _ time.Duration, err error) {
 	if c.tcp == nil {
-		conn, err := client.DialContext(ctx, c.server.TCP)
-		if err != nil {
-			return nil, err
+		if c.tcp, err = client.DialContext(ctx, c.server.TCP); err != nil {
+			return nil, 0, err
 		}
-		c.tcp = conn
 	}
-	answer, _, err := client.ExchangeWithConnContext(ctx, m, c.tcp)
+	answer, took, err := client.ExchangeWithConnContext(ctx, m, c.tcp)
 	if err != nil {
 		c.close()
 		c.tcp = nil
 	}
-	return answer, err
+	return answer, took, err
 }

@@ -2,7 +2,6 @@ package nameserver
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -21,6 +20,8 @@ type group struct {
 
 // row is a record of the tables, and what is to be served of it.
 type row struct {
+	name    string // in full
+	kind    uint16
 	text    string // of the record
 	rr      dns.RR // nil if this package cannot read it, or the name server cannot serve it
 	refused string // why it cannot be served
@@ -30,32 +31,24 @@ type row struct {
 // groups are those of the zone, in its order.
 func (c *check) groups() []*group {
 	var list []*group
-	byKey := map[string]*group{}
+	byKey := map[dns.Question]*group{}
 	for _, r := range c.rows() {
-		key := fmt.Sprint(r.name, " ", r.kind)
+		key := dns.Question{Name: r.name, Qtype: r.kind}
 		if byKey[key] == nil {
 			byKey[key] = &group{name: r.name, kind: r.kind}
 			list = append(list, byKey[key])
 		}
-		byKey[key].rows = append(byKey[key].rows, r.row)
+		byKey[key].rows = append(byKey[key].rows, r)
 	}
 	return list
 }
 
-type placed struct {
-	name string
-	kind uint16
-	row
-}
-
 // rows are the records of the tables, and those that the name server adds: the first name server where no other is
 // named, and the names of challenges, which it hands to itself.
-func (c *check) rows() (out []placed) {
+func (c *check) rows() (out []row) {
 	servers := 0
 	for _, r := range c.zone.Records {
-		one := placed{
-			name: c.full(r.Name), kind: dns.StringToType[r.Type], row: row{text: r.Record.String(), enabled: r.Enabled},
-		}
+		one := row{name: c.full(r.Name), kind: dns.StringToType[r.Type], text: r.Record.String(), enabled: r.Enabled}
 		columns := map[string]any{"id": r.ID, "name": r.Name, "type": r.Type, "content": r.Content}
 		if r.Priority != nil {
 			columns["priority"] = *r.Priority
@@ -80,7 +73,7 @@ func (c *check) rows() (out []placed) {
 	server := dns.Fqdn(c.zone.PrimaryNS)
 	if servers == 0 {
 		line := "@ NS " + server
-		out = append(out, placed{name: c.apex(), kind: dns.TypeNS, row: row{text: line, rr: c.read(line), enabled: true}})
+		out = append(out, row{name: c.apex(), kind: dns.TypeNS, text: line, rr: c.read(line), enabled: true})
 	}
 	return out
 }
@@ -140,7 +133,7 @@ func (c *check) placeOf(g *group) (place, string) {
 	}
 	for name := g.name; name != c.apex() && name != "."; name = above(name) {
 		ours := c.owned[name]
-		if !ours && !c.handsOver(name) {
+		if !ours && !c.has("NS", name) {
 			continue
 		}
 		cut := g.name == name
@@ -172,19 +165,17 @@ func above(name string) string {
 func (c *check) renamed(name string) string {
 	for name != c.apex() && name != "." {
 		name = above(name)
-		if slices.ContainsFunc(c.zone.Records, func(r hosting.ServedRecord) bool {
-			return r.Enabled && r.Type == "DNAME" && c.full(r.Name) == name
-		}) {
+		if c.has("DNAME", name) {
 			return strings.TrimSuffix(name, ".")
 		}
 	}
 	return ""
 }
 
-// handsOver tells whether an NS record gives the name to other servers.
-func (c *check) handsOver(name string) bool {
+// has tells whether a name has a record of that type.
+func (c *check) has(kind, name string) bool {
 	return slices.ContainsFunc(c.zone.Records, func(r hosting.ServedRecord) bool {
-		return r.Enabled && r.Type == "NS" && c.full(r.Name) == name
+		return r.Enabled && r.Type == kind && c.full(r.Name) == name
 	})
 }
 

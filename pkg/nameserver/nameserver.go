@@ -100,19 +100,11 @@ func (s Server) Check(
 
 // reach asks for anything, to know whether somebody is there.
 func (s Server) reach(ctx context.Context) error {
-	for network, address := range map[string]string{"UDP": s.UDP, "TCP": s.TCP} {
-		client := dns.Client{Net: map[string]string{"UDP": "udp", "TCP": "tcp"}[network], Timeout: patience}
-		var err error
-		for range tries {
-			if _, _, err = client.ExchangeContext(ctx, question(".", dns.TypeSOA, false), address); err == nil {
-				break
-			}
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-		}
-		if err != nil {
-			return &UnreachableError{network, address, err}
+	c := &check{server: s}
+	defer c.close()
+	for _, network := range []string{"udp", "tcp"} {
+		if _, err := c.ask(ctx, network, ".", dns.TypeSOA); err != nil {
+			return err
 		}
 	}
 	return nil

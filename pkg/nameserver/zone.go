@@ -181,31 +181,19 @@ func (c *check) inside(ctx context.Context, soa *dns.SOA) (signed bool, asked in
 
 // compareSOA compares what the SOA record has beside its serial.
 func (c *check) compareSOA(soa *dns.SOA) {
-	mailbox, err := quote.ZoneMailbox(c.zone.Hostmaster)
-	if err != nil {
+	z := c.zone
+	mailbox, err := quote.ZoneMailbox(z.Hostmaster)
+	want, read := c.read(fmt.Sprintf("@ SOA %s %s %d %d %d %d %d", dns.Fqdn(z.PrimaryNS), mailbox, z.Serial, z.Refresh,
+		z.Retry, z.Expire, z.Minimum)).(*dns.SOA)
+	if err != nil || !read {
 		return // no record can be made of it: the zone is left out
 	}
-	z := c.zone
-	want := fmt.Sprintf("%s %s %d %d %d %d", dns.Fqdn(z.PrimaryNS), plain(mailbox), z.Refresh, z.Retry, z.Expire,
-		z.Minimum)
-	have := fmt.Sprintf("%s %s %d %d %d %d", soa.Ns, soa.Mbox, soa.Refresh, soa.Retry, soa.Expire, soa.Minttl)
-	if !strings.EqualFold(want, have) {
-		c.add(hosting.Otherwise, "@ SOA", "it is served as %s, and the tables have %s", have, want)
+	fields := func(soa *dns.SOA) string {
+		return fmt.Sprintf("%s %s %d %d %d %d", soa.Ns, soa.Mbox, soa.Refresh, soa.Retry, soa.Expire, soa.Minttl)
 	}
-}
-
-// plain is a name with its escapes as the module for DNS writes them.
-func plain(name string) string {
-	rr, err := dns.NewRR(". 0 IN NS " + name)
-	if err != nil {
-		return name
+	if have := fields(soa); !strings.EqualFold(fields(want), have) {
+		c.add(hosting.Otherwise, "@ SOA", "it is served as %s, and the tables have %s", have, fields(want))
 	}
-	read, err := hosting.Sent(rr)
-	if err != nil {
-		return name
-	}
-	ns, _ := read.(*dns.NS)
-	return ns.Ns
 }
 
 // challenges asks for the zones that certificates are proved by.
