@@ -151,22 +151,38 @@ func (d *Declaration) expand(getenv func(string) string) {
 // fill sets what was left out.
 func (d *Declaration) fill() {
 	d.Status = cmp.Or(d.Status, "/run/poststack/status.json")
-	d.Prepare.Timeout = cmp.Or(d.Prepare.Timeout, 20*time.Second)
-	d.Check.Timeout = cmp.Or(d.Check.Timeout, 20*time.Second)
-	d.Daemon.Reload.Timeout = cmp.Or(d.Daemon.Reload.Timeout, 20*time.Second)
-	d.Daemon.Steady = cmp.Or(d.Daemon.Steady, 5*time.Second)
 	d.Daemon.Stop.Signal = cmp.Or(d.Daemon.Stop.Signal, "SIGTERM")
 	d.Daemon.Stop.Again = cmp.Or(d.Daemon.Stop.Again, d.Daemon.Stop.Signal)
-	d.Daemon.Stop.Timeout = cmp.Or(d.Daemon.Stop.Timeout, 30*time.Second)
 	d.Start.Wait = cmp.Or(d.Start.Wait, 3*time.Second)
+	for _, t := range d.times() {
+		*t.value = cmp.Or(*t.value, t.usual)
+	}
+}
+
+// bound is a time that is more than nothing.
+type bound struct {
+	name  string
+	value *time.Duration
+	usual time.Duration
+}
+
+// times are all bounds.
+func (d *Declaration) times() []bound {
 	b := &d.Bounds
-	b.Connect = cmp.Or(b.Connect, 5*time.Second)
-	b.Read = cmp.Or(b.Read, 20*time.Second)
-	b.Alone = cmp.Or(b.Alone, 20*time.Millisecond)
-	b.Burst = cmp.Or(b.Burst, 500*time.Millisecond)
-	b.Ping = cmp.Or(b.Ping, 30*time.Second)
-	b.Full = cmp.Or(b.Full, 5*time.Minute)
-	b.Retry = cmp.Or(b.Retry, 2*time.Second)
+	return []bound{
+		{"bounds.connect", &b.Connect, 5 * time.Second},
+		{"bounds.read", &b.Read, 20 * time.Second},
+		{"bounds.alone", &b.Alone, 20 * time.Millisecond},
+		{"bounds.burst", &b.Burst, 500 * time.Millisecond},
+		{"bounds.ping", &b.Ping, 30 * time.Second},
+		{"bounds.full", &b.Full, 5 * time.Minute},
+		{"bounds.retry", &b.Retry, 2 * time.Second},
+		{"prepare.timeout", &d.Prepare.Timeout, 20 * time.Second},
+		{"check.timeout", &d.Check.Timeout, 20 * time.Second},
+		{"daemon.steady", &d.Daemon.Steady, 5 * time.Second},
+		{"daemon.stop.timeout", &d.Daemon.Stop.Timeout, 30 * time.Second},
+		{"daemon.reload.timeout", &d.Daemon.Reload.Timeout, 20 * time.Second},
+	}
 }
 
 // Argv is the command with the directory and the list of changed files put in.

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,31 +42,12 @@ func (d *Declaration) validate() error {
 		bad("daemon: reload is either a signal or run")
 	}
 	errs = append(errs, d.validateOutputs()...)
-	for name, bound := range d.times() {
-		if bound <= 0 {
-			bad("%s %s must be more than nothing", name, bound)
+	for _, t := range d.times() {
+		if *t.value <= 0 {
+			bad("%s %s must be more than nothing", t.name, *t.value)
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// times are all bounds by name.
-func (d *Declaration) times() map[string]time.Duration {
-	b := d.Bounds
-	return map[string]time.Duration{
-		"bounds.connect":        b.Connect,
-		"bounds.read":           b.Read,
-		"bounds.alone":          b.Alone,
-		"bounds.burst":          b.Burst,
-		"bounds.ping":           b.Ping,
-		"bounds.full":           b.Full,
-		"bounds.retry":          b.Retry,
-		"prepare.timeout":       d.Prepare.Timeout,
-		"check.timeout":         d.Check.Timeout,
-		"daemon.steady":         d.Daemon.Steady,
-		"daemon.stop.timeout":   d.Daemon.Stop.Timeout,
-		"daemon.reload.timeout": d.Daemon.Reload.Timeout,
-	}
 }
 
 // validateOutputs looks at queries and what is made of them.
