@@ -48,7 +48,7 @@ func LoadChangelog(root, name string) (*Changelog, error) {
 	}
 	if err != nil {
 		return nil, &Error{
-			Op: opRead, File: display(root, full), Kind: MissingFile, Cause: reason(err),
+			File: display(root, full), Kind: MissingFile, Cause: reason(err),
 			Hint: "Name the root changelog with schema.changelog (POSTSTACK_CHANGELOG).",
 		}
 	}
@@ -56,7 +56,7 @@ func LoadChangelog(root, name string) (*Changelog, error) {
 	c := &Changelog{Dir: display(root, dir), Root: filepath.Base(full)}
 	var size int64
 	if err := c.walk(dir, "", nil, &size); err != nil {
-		return nil, &Error{Op: opRead, File: c.Dir, Kind: MissingFile, Cause: reason(err)}
+		return nil, &Error{File: c.Dir, Kind: MissingFile, Cause: reason(err)}
 	}
 	slices.SortFunc(c.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return c, nil

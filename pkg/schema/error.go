@@ -15,7 +15,6 @@ const (
 	OpUpdate   Operation = "update"
 	OpStatus   Operation = "status"
 	OpRollback Operation = "rollback"
-	opRead     Operation = "read"
 )
 
 // Kind is what kept an operation from succeeding.
@@ -36,9 +35,8 @@ const (
 	Crashed         Kind = "crashed"         // Liquibase ended without saying why
 )
 
-// Error is a schema operation that failed. What became of the database is in Outcome.
+// Error is a schema operation that failed.
 type Error struct {
-	Op        Operation
 	Kind      Kind
 	File      string // of the changelog, as it is found from the checkout; "" if none is to blame
 	Line      int    // 0 if unknown
@@ -48,7 +46,7 @@ type Error struct {
 	Hint      string // one line: what to do; may be ""
 	SQLState  string // PostgreSQL's code; "" if it has not refused anything
 	Log       string // path of Liquibase's log, relative to the checkout; "" if Liquibase did not run
-	Outcome   Outcome
+	Outcome   *Outcome // what became of the database; nil of what only reads
 	Err       error // what is underneath, if there is something
 }
 
@@ -96,10 +94,10 @@ func (e *Error) Details() []string {
 	if e.Hint != "" {
 		lines = append(lines, e.Hint)
 	}
-	if e.Op == OpStatus || e.Op == opRead {
-		return lines
+	if e.Outcome != nil {
+		lines = append(lines, e.Outcome.lines(e.Changeset)...)
 	}
-	return append(lines, e.Outcome.lines(e.Changeset)...)
+	return lines
 }
 
 // lines are what became of the database. Nothing is claimed that was not asked.

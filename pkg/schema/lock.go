@@ -27,11 +27,11 @@ const sayEvery = 10 * time.Second
 
 // exclude takes the advisory lock, waiting for at most m.LockWait for who holds it, and for a Liquibase of Poststack
 // that is still at work.
-func (m *Migrator) exclude(ctx context.Context, conn *pgx.Conn, op Operation) (release func() error, err error) {
+func (m *Migrator) exclude(ctx context.Context, conn *pgx.Conn) (release func() error, err error) {
 	if err := database.NeverIdle(ctx, conn); err != nil {
 		return nil, err
 	}
-	err = m.waitFor(ctx, op, func() (string, error) {
+	err = m.waitFor(ctx, func() (string, error) {
 		release, err = database.Lock(ctx, conn, advisoryKey)
 		if err != nil || release != nil {
 			return "", err
@@ -42,7 +42,7 @@ func (m *Migrator) exclude(ctx context.Context, conn *pgx.Conn, op Operation) (r
 	if err != nil {
 		return nil, err
 	}
-	err = m.waitFor(ctx, op, func() (string, error) {
+	err = m.waitFor(ctx, func() (string, error) {
 		working, err := database.LockHolders(ctx, conn, workerKey)
 		if err != nil || len(working) == 0 {
 			return "", err
@@ -57,9 +57,9 @@ func (m *Migrator) exclude(ctx context.Context, conn *pgx.Conn, op Operation) (r
 
 // unlock makes sure that Liquibase's own lock is free. The advisory locks are free, so no Poststack holds it: it is
 // released when no session that could hold it is connected, and waited for as long as there is one.
-func (m *Migrator) unlock(ctx context.Context, conn *pgx.Conn, op Operation) error {
+func (m *Migrator) unlock(ctx context.Context, conn *pgx.Conn) error {
 	var lock *Lock
-	err := m.waitFor(ctx, op, func() (string, error) {
+	err := m.waitFor(ctx, func() (string, error) {
 		var alive []database.Session
 		var err error
 		if lock, alive, err = abandoned(ctx, conn); err != nil || lock == nil || len(alive) == 0 {
@@ -75,14 +75,14 @@ func (m *Migrator) unlock(ctx context.Context, conn *pgx.Conn, op Operation) err
 		return err
 	}
 	if !cleared { // it changed hands meanwhile
-		return m.unlock(ctx, conn, op)
+		return m.unlock(ctx, conn)
 	}
 	m.Report.Notice(fmt.Sprintf("released the lock of %s: no session that could hold it is connected", lock))
 	return nil
 }
 
 // waitFor asks until held names no holder any more, and says for whom it waits.
-func (m *Migrator) waitFor(ctx context.Context, op Operation, held func() (holder string, err error)) error {
+func (m *Migrator) waitFor(ctx context.Context, held func() (holder string, err error)) error {
 	start, said := time.Now(), time.Time{}
 	for {
 		holder, err := held()
@@ -91,7 +91,7 @@ func (m *Migrator) waitFor(ctx context.Context, op Operation, held func() (holde
 		}
 		if time.Since(start) >= m.LockWait {
 			return &Error{
-				Op: op, Kind: Busy, Cause: "this database is being migrated by " + holder,
+				Kind: Busy, Cause: "this database is being migrated by " + holder,
 				Hint: "Try again when that has ended. If it hangs, end its session: select pg_terminate_backend(PID).",
 			}
 		}

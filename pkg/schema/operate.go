@@ -10,24 +10,25 @@ import (
 	"github.com/poststack/poststack/pkg/database"
 )
 
-// operate loads the changelog, connects, and times what do does.
+// operate loads the changelog, connects, and does what may change the database.
 func (m *Migrator) operate(
-	ctx context.Context, op Operation, do func(context.Context, *pgx.Conn, *Changelog) (Result, error),
-) (Result, error) {
+	ctx context.Context, do func(context.Context, *pgx.Conn, *Changelog) (Result, error),
+) (result Result, err error) {
 	c, err := LoadChangelog(m.Root, m.Changelog)
-	if err != nil {
-		return Result{}, as(op, err)
+	if err == nil {
+		err = m.Sessions.Use(ctx, m.Target, func(ctx context.Context, conn *pgx.Conn) error {
+			result, err = do(ctx, conn, c)
+			return err
+		})
 	}
-	var result Result
-	err = m.Sessions.Use(ctx, m.Target, func(ctx context.Context, conn *pgx.Conn) error {
-		result, err = do(ctx, conn, c)
-		return err
-	})
 	if database.Pooled(err) {
 		err = &Error{
-			Op: op, Kind: Connection, Cause: database.ErrPooled.Error(), Err: err,
+			Kind: Connection, Cause: database.ErrPooled.Error(), Err: err,
 			Hint: "Point DATABASE_URL at the server itself, or at a pool in session mode (PgBouncer: pool_mode=session).",
 		}
+	}
+	if failed, ok := errors.AsType[*Error](err); ok && failed.Outcome == nil {
+		failed.Outcome = &Outcome{} // nothing was run
 	}
 	return result, err
 }
@@ -35,11 +36,11 @@ func (m *Migrator) operate(
 // exclusively keeps everyone else out, reads what is recorded then, and does the work. When the session that holds the
 // lock is lost, the work ends.
 func (m *Migrator) exclusively(
-	ctx context.Context, conn *pgx.Conn, op Operation, do func(context.Context, recorded) (Result, error),
+	ctx context.Context, conn *pgx.Conn, do func(context.Context, recorded) (Result, error),
 ) (Result, error) {
 	if m.Liquibase == nil {
 		return Result{}, &Error{
-			Op: op, Kind: Refused, Cause: "there is no Liquibase image", Hint: "Build it with: mage build:liquibase",
+			Kind: Refused, Cause: "there is no Liquibase image", Hint: "Build it with: mage build:liquibase",
 		}
 	}
 	if !m.Own {
@@ -47,11 +48,11 @@ func (m *Migrator) exclusively(
 			return Result{}, err
 		}
 	}
-	release, err := m.exclude(ctx, conn, op)
+	release, err := m.exclude(ctx, conn)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := m.unlock(ctx, conn, op); err != nil {
+	if err := m.unlock(ctx, conn); err != nil {
 		return Result{}, errors.Join(err, release())
 	}
 	r, err := read(ctx, conn)
@@ -120,14 +121,6 @@ func (p *run) after(ctx context.Context, conn *pgx.Conn) (State, error) {
 	state, _ := compare(&p.reading, r)
 	state.Warnings = warnings(p.c, &p.reading)
 	return state, nil
-}
-
-// as names the operation in an error that arose in reading the changelog.
-func as(op Operation, err error) error {
-	if failed, ok := errors.AsType[*Error](err); ok {
-		failed.Op = op
-	}
-	return err
 }
 
 // noLog drops what it gets.

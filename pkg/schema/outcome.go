@@ -17,19 +17,19 @@ const settleTimeout = 20 * time.Second
 // settle asks the database what became of it after a run that failed: what is recorded now and was not before, what
 // is partly applied, and whether the rest is known to be undone. It asks on a connection of its own, once the session
 // that did the work has ended; ctx may have ended by then, too.
-func (p *run) settle(ctx context.Context, before recorded) Outcome {
+func (p *run) settle(ctx context.Context, before recorded) *Outcome {
 	if !p.told {
-		return Outcome{}
+		return &Outcome{}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
-	o := Outcome{Ended: p.ended, Partly: p.partly}
+	o := &Outcome{Ended: p.ended, Partly: p.partly}
 	var own *database.Sessions // the run's holds the lock
 	err := own.Use(ctx, p.m.Target, func(ctx context.Context, conn *pgx.Conn) error {
-		return p.ask(ctx, conn, before, &o)
+		return p.ask(ctx, conn, before, o)
 	})
 	if err != nil {
-		return Outcome{Reason: strings.TrimSuffix(firstLine(err.Error()), ".")}
+		return &Outcome{Reason: strings.TrimSuffix(firstLine(err.Error()), ".")}
 	}
 	o.Asked = true
 	return o

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/poststack/poststack/pkg/database"
@@ -22,14 +23,16 @@ type run struct {
 	applied []Applied
 	says    map[key]string // what Liquibase would do, of a status run
 	failed  *Event
-	pid     int        // of the server's session
-	xid     int64      // of its transaction
-	told    bool       // it was told to go
-	current *Changeset // the one that runs, or ran last; nil before the first
-	settled bool       // it has undone what it could
+	xid     int64 // of its transaction
+	told    bool  // it was told to go
+	settled bool  // it has undone what it could
 	partly  *Partly
 	ended   bool // a changeset has ended the transaction
-	blocked blocked
+
+	mu      sync.Mutex
+	pid     int        // of the server's session; 0 if it is not known yet
+	current *Changeset // the one that runs, or ran last; nil before the first
+	waits   string     // for whom, as another session has a lock that it needs; "" if it does not wait
 }
 
 func (m *Migrator) newRun(op Operation, c *Changelog) *run {
@@ -63,7 +66,6 @@ func (p *run) do(ctx context.Context, in Invocation) error {
 	var refused *Error
 	switch {
 	case errors.As(err, &refused):
-		refused.Op = p.op
 		return refused
 	case err != nil:
 		return p.broken(ctx, err)
@@ -79,11 +81,11 @@ func (p *run) broken(ctx context.Context, err error) *Error {
 	if cause != nil {
 		err = cause
 	}
-	failed := &Error{Op: p.op, Kind: Crashed, Cause: firstLine(err.Error()), Log: p.log, Err: err}
+	failed := &Error{Kind: Crashed, Cause: firstLine(err.Error()), Log: p.log, Err: err}
 	if cause != nil && p.current != nil {
 		p.blame(failed)
 	}
-	if text := p.blocked.String(); text != "" {
+	if text := p.waiting(); text != "" {
 		failed.Hint = strings.ToUpper(text[:1]) + text[1:] + ". End that session, or try again when it has ended."
 	}
 	return failed
@@ -91,7 +93,8 @@ func (p *run) broken(ctx context.Context, err error) *Error {
 
 // event takes one event in.
 func (p *run) event(e Event) {
-	p.blocked.heard(e)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	switch e.Event {
 	case "session":
 		p.pid = e.PID
@@ -143,7 +146,7 @@ func (p *run) ran(e Event) {
 
 // failure is why Liquibase ended with an error.
 func (p *run) failure(out Output) *Error {
-	failed := &Error{Op: p.op, Kind: Crashed, Log: p.log}
+	failed := &Error{Kind: Crashed, Log: p.log}
 	e := p.failed
 	if e == nil {
 		failed.Cause = fmt.Sprintf("Liquibase ended with status %d: %s", out.Code, cmp.Or(out.Last, "it printed nothing"))

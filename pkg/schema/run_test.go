@@ -189,7 +189,7 @@ func TestRun_what_became_of_the_database(t *testing.T) {
 				"the invalid index a_id."},
 		},
 	} {
-		failed := &schema.Error{Op: schema.OpUpdate, Changeset: "4", Outcome: tc.outcome}
+		failed := &schema.Error{Changeset: "4", Outcome: &tc.outcome}
 		assert.Equal(t, tc.want, failed.Details(), name)
 	}
 }

@@ -67,11 +67,11 @@ func New(o Options) *Migrator {
 func (m *Migrator) Stand(ctx context.Context) (*Standby, error) {
 	c, err := LoadChangelog(m.Root, m.Changelog)
 	if err != nil {
-		return nil, as(OpUpdate, err)
+		return nil, err
 	}
 	container, ok := m.Liquibase.(Container)
 	if !ok {
-		return nil, &Error{Op: OpUpdate, Kind: Refused, Cause: "Liquibase runs in no container"}
+		return nil, &Error{Kind: Refused, Cause: "Liquibase runs in no container"}
 	}
 	return container.Stand(ctx, Invocation{
 		Command: CmdUpdate, Changelog: c, Target: m.Inside, Contexts: m.Contexts, Labels: m.Labels, Each: m.Each,
@@ -106,12 +106,11 @@ func (m *Migrator) Init(ctx context.Context) (Result, error) { return m.migrate(
 
 // Rollback undoes the last count changesets, all of them or none.
 func (m *Migrator) Rollback(ctx context.Context, count int) (Result, error) {
-	return m.operate(ctx, OpRollback, func(ctx context.Context, conn *pgx.Conn, c *Changelog) (Result, error) {
-		return m.exclusively(ctx, conn, OpRollback, func(ctx context.Context, r recorded) (Result, error) {
+	return m.operate(ctx, func(ctx context.Context, conn *pgx.Conn, c *Changelog) (Result, error) {
+		return m.exclusively(ctx, conn, func(ctx context.Context, r recorded) (Result, error) {
 			if len(r.rows) < count || count < 1 {
 				return Result{}, &Error{
-					Op: OpRollback, Kind: Refused,
-					Cause: fmt.Sprintf("%d changesets were asked to be rolled back, and %d are applied", count, len(r.rows)),
+					Kind: Refused, Cause: fmt.Sprintf("%d changesets were asked to be rolled back, and %d are applied", count, len(r.rows)),
 				}
 			}
 			return m.change(ctx, m.newRun(OpRollback, c), r, Invocation{Command: CmdRollback, Count: count})
@@ -121,7 +120,7 @@ func (m *Migrator) Rollback(ctx context.Context, count int) (Result, error) {
 
 // migrate is Init and Update.
 func (m *Migrator) migrate(ctx context.Context, op Operation) (Result, error) {
-	return m.operate(ctx, op, func(ctx context.Context, conn *pgx.Conn, c *Changelog) (Result, error) {
+	return m.operate(ctx, func(ctx context.Context, conn *pgx.Conn, c *Changelog) (Result, error) {
 		r, err := read(ctx, conn)
 		if err != nil {
 			return Result{}, err
@@ -133,7 +132,7 @@ func (m *Migrator) migrate(ctx context.Context, op Operation) (Result, error) {
 			state, err := m.state(ctx, c, r)
 			return Result{State: state}, err
 		}
-		return m.exclusively(ctx, conn, op, func(ctx context.Context, r recorded) (Result, error) {
+		return m.exclusively(ctx, conn, func(ctx context.Context, r recorded) (Result, error) {
 			if state, nothing := m.nothingToDo(c, r); nothing { // someone else has done it meanwhile
 				return Result{State: state}, nil
 			}
@@ -159,7 +158,7 @@ func (m *Migrator) update(ctx context.Context, op Operation, c *Changelog, r rec
 	if known := m.kept(c, r.server); known == nil {
 		in.Ready = func() error { return m.agree(c, &p.reading, r) }
 	} else if err := m.agree(c, known, r); err != nil {
-		return Result{}, as(op, err)
+		return Result{}, err
 	}
 	return m.change(ctx, p, r, in)
 }

@@ -13,7 +13,7 @@ import (
 func (m *Migrator) Status(ctx context.Context) (State, error) {
 	c, err := LoadChangelog(m.Root, m.Changelog)
 	if err != nil {
-		return State{}, as(OpStatus, err)
+		return State{}, err
 	}
 	var r recorded
 	err = m.Sessions.Use(ctx, m.Target, func(ctx context.Context, conn *pgx.Conn) error {
@@ -68,7 +68,6 @@ func (m *Migrator) judge(c *Changelog, reading *Reading, r recorded, state *Stat
 	state.Warnings = warnings(c, reading)
 	for _, find := range []*Error{refusal(c, reading), moved(c, reading, r)} {
 		if find != nil && problem == nil {
-			find.Op = OpStatus
 			problem = find
 		}
 	}

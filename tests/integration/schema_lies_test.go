@@ -127,7 +127,7 @@ func (x *trial) compare(failed *schema.Error, what string) {
 	}
 	var outcome schema.Outcome
 	if failed != nil {
-		outcome = failed.Outcome
+		outcome = *failed.Outcome
 		require.Empty(x, outcome.Reason, what)
 		said := map[string]bool{}
 		for _, a := range outcome.Applied {
