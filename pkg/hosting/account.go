@@ -20,11 +20,7 @@ type AccountOptions struct {
 // CanAddAccount refuses an address that cannot become an account, before anybody is asked for a password. It returns
 // what there is to say about one that can.
 func CanAddAccount(ctx context.Context, conn Conn, of Address) (notes []string, err error) {
-	notes, err = canAddAccount(ctx, conn, of)
-	return notes, wrapped(err, "look up account %q", of)
-}
-
-func canAddAccount(ctx context.Context, conn Conn, of Address) (notes []string, err error) {
+	defer func() { err = wrapped(err, "look up account %q", of) }()
 	id, err := domainID(ctx, conn, of.Domain)
 	if err != nil {
 		return nil, err
@@ -75,7 +71,7 @@ func AddAccount(ctx context.Context, conn Conn, of Address, o AccountOptions) er
 		if err := lockAliases(ctx, tx); err != nil { // so that it cannot become an alias at the same time
 			return err
 		}
-		if _, err := canAddAccount(ctx, tx, of); err != nil {
+		if _, err := CanAddAccount(ctx, tx, of); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `insert into accounts (domain_id, local_part, password_hash, display_name, quota_bytes)

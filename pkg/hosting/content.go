@@ -221,8 +221,5 @@ func (p *Parsed) authority(content string) (string, error) {
 	if m == nil {
 		return "", refuse("%q is no content of a CAA record; write it as: 0 issue letsencrypt.org", content)
 	}
-	if flags, err := strconv.Atoi(m[1]); err != nil || flags > 255 {
-		return "", refuse("%q: the flags of a CAA record are between 0 and 255", content)
-	}
 	return m[1] + " " + strings.ToLower(m[2]) + " " + p.unquoted(m[3]), nil
 }

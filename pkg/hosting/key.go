@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -58,27 +57,15 @@ func (n *Needs) wantKeys(host string, shown []Shown, listens map[string][]int, p
 // fits tells whether what a TLSA record holds is of a certificate that is shown: of its own for the usages 1 and 3,
 // of any in the chain for those that name an authority (RFC 6698).
 func fits(content string, chain []*x509.Certificate) bool {
-	const parts = 4
-	fields := strings.Fields(content)
-	if len(fields) < parts {
+	rr, err := dns.NewRR(". TLSA " + strings.ToLower(content))
+	held, ok := rr.(*dns.TLSA)
+	if err != nil || !ok {
 		return false
 	}
-	var numbers [3]uint8
-	for i := range numbers {
-		number, err := strconv.ParseUint(fields[i], 10, 8)
-		if err != nil {
-			return false
-		}
-		numbers[i] = uint8(number)
-	}
-	if numbers[0] == 1 || numbers[0] == 3 {
+	if held.Usage == 1 || held.Usage == 3 {
 		chain = chain[:1]
 	}
-	held := strings.Join(fields[parts-1:], "")
-	return slices.ContainsFunc(chain, func(c *x509.Certificate) bool {
-		data, err := dns.CertificateToDANE(numbers[1], numbers[2], c)
-		return err == nil && strings.EqualFold(data, held)
-	})
+	return slices.ContainsFunc(chain, func(c *x509.Certificate) bool { return held.Verify(c) == nil })
 }
 
 // Stale says what to do about a TLSA record that does not fit the certificate; "" for every other need.

@@ -20,13 +20,7 @@ func (p *Parsed) pointer(zone Domain, content string) (string, error) {
 	}
 	before := ""
 	if p.Type == "SRV" {
-		weight, port := fields[0], fields[1]
-		for _, number := range []string{weight, port} {
-			if n, err := strconv.Atoi(number); err != nil || n < 0 || n > 1<<16-1 {
-				return "", refuse("%q: weight and port of an SRV record are numbers between 0 and 65535", content)
-			}
-		}
-		before, fields = weight+" "+port+" ", fields[2:]
+		before, fields = fields[0]+" "+fields[1]+" ", fields[2:]
 	}
 	target, err := p.targetName(zone, fields[0])
 	return before + target, err

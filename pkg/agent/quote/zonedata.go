@@ -210,7 +210,7 @@ func numbered(content string, n int, most ...uint64) ([]string, error) {
 
 func below(number string, most uint64) error {
 	if n, err := strconv.ParseUint(number, 10, 32); err != nil || n > most {
-		return fmt.Errorf("%q is no number up to %d", number, most)
+		return fmt.Errorf("%q is no number between 0 and %d", number, most)
 	}
 	return nil
 }
