@@ -25,37 +25,32 @@ func CanAddAccount(ctx context.Context, conn Conn, of Address) (notes []string, 
 	if err != nil {
 		return nil, err
 	}
-	there, err := isThere(ctx, conn, `select from accounts where domain_id = $1 and local_part = $2`, id, of.Local)
-	if err != nil {
+	var there, serves bool
+	var to []string
+	var left *string // the mailbox that an earlier account has left
+	err = conn.QueryRow(ctx, `select exists (select from accounts where domain_id = d.id and local_part = $2),
+		array(select destination from aliases where domain_id = d.id and local_part = $2 order by 1),
+		serves_mail and enabled, (select mailbox from former_mailboxes where address = $3
+			order by removed_at desc, mailbox limit 1)
+		from domains d where id = $1`, id, of.Local, of.String()).Scan(&there, &to, &serves, &left)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if there {
+	case there:
 		return nil, refuse("account %s is there already; a new password is given with: mage account:password %s", of, of)
-	}
-	to, err := column(ctx, conn, `select destination from aliases where domain_id = $1 and local_part = $2 order by 1`,
-		id, of.Local)
-	if err != nil {
-		return nil, err
-	}
-	if len(to) > 0 {
+	case len(to) > 0:
 		return nil, refuse("%s is an alias, which passes mail to %s; remove that first with: mage alias:remove %s",
 			of, join(to), of)
 	}
-	serves, err := isThere(ctx, conn, `select from domains where id = $1 and serves_mail and enabled`, id)
-	if err == nil && !serves {
+	if !serves {
 		notes = append(notes,
 			fmt.Sprintf("domain %s serves no mail: the account can sign in, and nothing is delivered to it", of.Domain))
 	}
-	if err != nil {
-		return nil, err
-	}
-	left, err := column(ctx, conn, `select mailbox from former_mailboxes where address = $1
-		order by removed_at desc, mailbox limit 1`, of.String())
-	for _, mailbox := range left {
+	if left != nil {
 		notes = append(notes, fmt.Sprintf("an earlier account of this address has left its mail in %s of the mailboxes: "+
-			"the new account gets a mailbox of its own", mailbox))
+			"the new account gets a mailbox of its own", *left))
 	}
-	return notes, err
+	return notes, nil
 }
 
 // AddAccount adds a mailbox with its password, of which only a hash is kept.

@@ -26,23 +26,20 @@ func AddAlias(ctx context.Context, conn Conn, from, to Address) (notes []string,
 		if err != nil {
 			return err
 		}
-		there, err := isThere(ctx, tx, `select from accounts where domain_id = $1 and local_part = $2`, id, from.Local)
-		if err != nil {
-			return err
-		}
-		if there {
-			return refuse("%s is an account, which keeps its mail; for an alias take another address", from)
-		}
 		m := mail{ctx, tx}
 		if to, err = m.here(to); err != nil {
 			return err
 		}
-		if there, err = isThere(ctx, tx, `select from aliases where domain_id = $1 and local_part = $2
-			and lower(destination) = lower($3)`,
-			id, from.Local, to.String()); err != nil {
+		var account, alias bool
+		err = tx.QueryRow(ctx, `select exists (select from accounts where domain_id = $1 and local_part = $2),
+			exists (select from aliases where domain_id = $1 and local_part = $2 and lower(destination) = lower($3))`,
+			id, from.Local, to.String()).Scan(&account, &alias)
+		switch {
+		case err != nil:
 			return err
-		}
-		if there {
+		case account:
+			return refuse("%s is an account, which keeps its mail; for an alias take another address", from)
+		case alias:
 			return refuse("alias %s passes mail to %s already; see: mage alias:list", from, to)
 		}
 		if _, err := tx.Exec(ctx, `insert into aliases (domain_id, local_part, destination) values ($1, $2, $3)`,
