@@ -78,22 +78,14 @@ func (m mail) here(a Address) (Address, error) {
 // neither an account nor an alias. By is the alias that does it.
 func (m mail) next(address string) (by string, to []string, err error) {
 	local, domain, _ := strings.Cut(address, "@")
-	if tagged, _, found := strings.Cut(local, "+"); found {
-		local = tagged
-	}
-	to, err = column(m.ctx, m.tx, `select lower(a.destination) from aliases a join domains d on d.id = a.domain_id
-		where d.name = $1 and a.local_part = $2 and a.enabled order by 1`, domain, local)
-	if err != nil || len(to) > 0 || local == "*" {
-		return local + "@" + domain, to, err
-	}
-	known, err := isThere(m.ctx, m.tx, `select from accounts a join domains d on d.id = a.domain_id
-		where d.name = $1 and a.local_part = $2
-		union all select from aliases a join domains d on d.id = a.domain_id
-		where d.name = $1 and a.local_part = $2`, domain, local)
-	if err != nil || known {
-		return "", nil, err
-	}
-	return m.next("*@" + domain)
+	local, _, _ = strings.Cut(local, "+") // a tag is for who gets it
+	err = m.tx.QueryRow(m.ctx, `select coalesce(min(a.local_part), '') || '@' || $1,
+		coalesce(array_agg(lower(a.destination) order by lower(a.destination)), '{}')
+		from domains d join aliases a on a.domain_id = d.id and a.enabled and a.local_part = case when exists (
+			select from accounts where domain_id = d.id and local_part = $2
+			union all select from aliases where domain_id = d.id and local_part = $2) then $2 else '*' end
+		where d.name = $1`, domain, local).Scan(&by, &to)
+	return by, to, err
 }
 
 // circle is the way from an alias back to itself, or nil.
@@ -127,11 +119,7 @@ func (m mail) circle(from Address) ([]string, error) {
 
 // notes are what there is to say about an alias that was added.
 func (m mail) notes(from, to Address) (notes []string, err error) {
-	note, err := m.refused(from, to)
-	if note != "" {
-		notes = append(notes, note)
-	}
-	if err != nil {
+	if notes, err = m.refused(from, to); err != nil {
 		return nil, err
 	}
 	_, all, err := m.next(from.String())
@@ -142,31 +130,32 @@ func (m mail) notes(from, to Address) (notes []string, err error) {
 	return notes, err
 }
 
-// refused says why mail that is passed on to an address is not taken there; "" if it is.
-func (m mail) refused(from, to Address) (string, error) {
+// refused says why mail that is passed on to an address is not taken there, if it is not.
+func (m mail) refused(from, to Address) ([]string, error) {
 	asked := to
-	to.Local, _, _ = strings.Cut(to.Local, "+") // a tag is for who gets it
+	to.Local, _, _ = strings.Cut(to.Local, "+")
 	var served, domainOn, mailbox, on bool
 	err := m.tx.QueryRow(m.ctx, `select d.serves_mail, d.enabled, a.id is not null, coalesce(a.enabled, true)
 		from domains d left join accounts a on a.domain_id = d.id and a.local_part = $2 where d.name = $1`,
 		string(to.Domain), to.Local).Scan(&served, &domainOn, &mailbox, &on)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return "", err
+		return nil, err
 	}
 	_, passed, err := m.next(to.String())
+	why := ""
 	switch {
-	case err != nil:
-		return "", err
 	case !served:
-		return fmt.Sprintf("%s is not served here: a mail transfer agent has to send mail on to it", asked), nil
+		why = fmt.Sprintf("%s is not served here: a mail transfer agent has to send mail on to it", asked)
 	case !domainOn:
-		return fmt.Sprintf("domain %s is disabled: until it is enabled, mail for %s is refused", to.Domain, from), nil
+		why = fmt.Sprintf("domain %s is disabled: until it is enabled, mail for %s is refused", to.Domain, from)
 	case !on:
-		return fmt.Sprintf("account %s is disabled: until it is enabled, mail for %s is refused", to, from), nil
+		why = fmt.Sprintf("account %s is disabled: until it is enabled, mail for %s is refused", to, from)
 	case !mailbox && len(passed) == 0:
-		return fmt.Sprintf("there is no account %s yet: until there is, mail for %s is refused", to, from), nil
+		why = fmt.Sprintf("there is no account %s yet: until there is, mail for %s is refused", to, from)
+	default:
+		return nil, err
 	}
-	return "", nil
+	return []string{why}, err
 }
 
 // AliasRow is one destination of an alias.
