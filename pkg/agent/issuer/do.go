@@ -186,7 +186,9 @@ func (i *Issuer) say(ctx context.Context, r row, m memory, c change) {
 		i.Log.Warn("the table is told later", "directory", r.Directory, "error", err)
 		i.unsaid[r.ID] = c
 		m.written = time.Time{}
-		m.wait = later(m.wait, time.Now().Add(soon))
+		if at := time.Now().Add(soon); at.After(m.wait) {
+			m.wait = at
+		}
 	} else {
 		m.written = time.Now()
 	}
@@ -204,14 +206,6 @@ func (i *Issuer) sayAgain(ctx context.Context) {
 		m.written = time.Now()
 		i.known[id] = m
 	}
-}
-
-// later is the later of two times.
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // now is the time as the table can keep it.

@@ -92,8 +92,7 @@ func (i *Issuer) Run(ctx context.Context) (int, error) {
 	reading, enough := context.WithCancel(ctx)
 	go f.Run(reading)
 	worked := make(chan struct{})
-	stop := make(chan struct{})
-	go func() { defer close(worked); i.work(ctx, stop) }()
+	go func() { defer close(worked); i.work(ctx, reading) }()
 	i.board.Change(func(s *status.Status) { s.State, s.PID = status.Serving, os.Getpid() })
 	for s := range i.Signals {
 		if s == syscall.SIGHUP {
@@ -107,7 +106,6 @@ func (i *Issuer) Run(ctx context.Context) (int, error) {
 	}
 	i.board.Change(func(s *status.Status) { s.State = status.Stopping })
 	enough()
-	close(stop)
 	select {
 	case <-worked:
 	case <-time.After(ending):
@@ -153,18 +151,15 @@ func (i *Issuer) wake() {
 	}
 }
 
-// work looks at the rows, and does what is to be done, until stop is closed. What is under way then is finished.
-func (i *Issuer) work(ctx context.Context, stop <-chan struct{}) {
+// work looks at the rows, and does what is to be done, until begin ends. What is under way then is finished.
+func (i *Issuer) work(ctx, begin context.Context) {
 	for {
-		next := i.pass(ctx, stop)
-		timer := time.NewTimer(max(time.Until(next), 0))
+		next := i.pass(ctx, begin)
 		select {
-		case <-stop:
-			timer.Stop()
+		case <-begin.Done():
 			return
 		case <-i.kick:
-			timer.Stop()
-		case <-timer.C:
+		case <-time.After(time.Until(next)):
 		}
 	}
 }
@@ -189,16 +184,6 @@ func (i *Issuer) tellDatabase(connected bool, err error) {
 			s.LastError = &status.Error{At: time.Now(), What: "database", Text: err.Error()}
 		}
 	})
-}
-
-// stopped tells whether nothing new is to be begun.
-func stopped(stop <-chan struct{}) bool {
-	select {
-	case <-stop:
-		return true
-	default:
-		return false
-	}
 }
 
 // errTimeout is an authority that does not end.

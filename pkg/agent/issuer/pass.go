@@ -10,13 +10,14 @@ import (
 	"github.com/poststack/poststack/pkg/agent/status"
 )
 
-// pass does all that is to be done, the most urgent first, and gives the time to look again.
-func (i *Issuer) pass(ctx context.Context, stop <-chan struct{}) time.Time {
+// pass does all that is to be done, the most urgent first, and gives the time to look again. After the end of begin
+// nothing is begun.
+func (i *Issuer) pass(ctx, begin context.Context) time.Time {
 	for {
 		next := time.Now().Add(lookEvery)
 		i.sayAgain(ctx)
 		t, ok := i.read()
-		if !ok || stopped(stop) || ctx.Err() != nil {
+		if !ok || begin.Err() != nil {
 			return next
 		}
 		scenes := i.look(t)

@@ -59,7 +59,7 @@ exit 1
 	require.NoError(t, err)
 	i.latest = &feed.Reading{Rows: rows.Set{"certificates": wanted}, At: time.Now()}
 	done := make(chan time.Time)
-	go func() { done <- i.pass(t.Context(), make(chan struct{})) }()
+	go func() { done <- i.pass(t.Context(), t.Context()) }()
 	require.Eventually(t, func() bool {
 		now := i.board.Now()
 		return len(now.LeftOut) == 1 && now.LeftOut[0].Key == "a" && now.LeftOut[0].Error == "a.example.org leads nowhere"

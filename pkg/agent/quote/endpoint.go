@@ -13,25 +13,28 @@ type Endpoint struct {
 
 // Endpoints gives a value that is an IP address, perhaps with a port, or a list of them.
 func Endpoints(value any) ([]Endpoint, error) {
-	list, ok := value.([]any)
-	if !ok {
-		list = []any{value}
-	}
-	out := make([]Endpoint, 0, len(list))
-	for _, v := range list {
+	var out []Endpoint
+	for _, v := range listed(value) {
 		typed, _ := v.(string)
 		at, err := netip.ParseAddrPort(typed)
-		if err != nil {
+		portless := err != nil
+		if portless {
 			var address netip.Addr
 			address, err = netip.ParseAddr(typed)
 			at = netip.AddrPortFrom(address, 0)
-		} else if at.Port() == 0 {
-			err = fmt.Errorf("port 0")
 		}
-		if err != nil || at.Addr().Zone() != "" {
+		if err != nil || at.Addr().Zone() != "" || at.Port() == 0 && !portless {
 			return nil, fmt.Errorf("%s is no IP address, with or without a port", told(v))
 		}
 		out = append(out, Endpoint{at.Addr().Unmap().String(), at.Port()})
 	}
 	return out, nil
+}
+
+// listed are the values of a list, or the one value itself.
+func listed(value any) []any {
+	if list, ok := value.([]any); ok {
+		return list
+	}
+	return []any{value}
 }

@@ -91,11 +91,11 @@ func Number(value any) (string, error) {
 
 // Port gives a value that is the number of a port.
 func Port(value any) (string, error) {
-	n, err := strconv.ParseUint(fmt.Sprint(value), 10, 16)
-	if _, isText := value.(string); isText || err != nil || n == 0 {
+	text, err := Number(value)
+	if n, tooBig := strconv.ParseUint(text, 10, 16); err != nil || tooBig != nil || n == 0 {
 		return "", fmt.Errorf("%s is no port", told(value))
 	}
-	return strconv.FormatUint(n, 10), nil
+	return text, nil
 }
 
 // Flag gives a value that is true or false.

@@ -166,12 +166,8 @@ func ZoneFile(value any) (string, error) {
 
 // Addresses gives a value that is an IP address, or a list of them.
 func Addresses(value any) ([]string, error) {
-	list, ok := value.([]any)
-	if !ok {
-		list = []any{value}
-	}
-	out := make([]string, 0, len(list))
-	for _, v := range list {
+	var out []string
+	for _, v := range listed(value) {
 		typed, _ := v.(string)
 		address, err := netip.ParseAddr(typed)
 		if err != nil || address.Zone() != "" {

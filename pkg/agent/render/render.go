@@ -41,7 +41,10 @@ type rendering struct {
 
 // render makes all files, in the order of the outputs, up to one that some rows are bad for. The error is one that no
 // row can be blamed for.
-func render(outputs []Output, set rows.Set) (rendering, error) {
+func (a *Applier) render(set rows.Set) (rendering, error) {
+	if a.Prepare != nil {
+		a.Prepare(set)
+	}
 	out := rendering{files: map[string]file{}, bad: map[ID]error{}}
 	all := map[string]any{}
 	values := map[string][]any{}
@@ -55,7 +58,7 @@ func render(outputs []Output, set rows.Set) (rendering, error) {
 		}
 		all[query] = values[query]
 	}
-	for _, o := range outputs {
+	for _, o := range a.Outputs {
 		if o.Each == "" {
 			if err := o.add(out.files, all, ID{}); err != nil {
 				return out, err
@@ -144,11 +147,4 @@ func mentions(text, path string) bool {
 		}
 		text = rest
 	}
-}
-
-func (a *Applier) render(set rows.Set) (rendering, error) {
-	if a.Prepare != nil {
-		a.Prepare(set)
-	}
-	return render(a.Outputs, set)
 }
