@@ -26,7 +26,7 @@ func readKeyValue(s string) (w written, err error) {
 			return w, wrong("URL", "has semicolons between its parts, as .NET and PHP write it",
 				"write postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
 		}
-		w.parameters = append(w.parameters, parameter{name, value})
+		w.parameters = append(w.parameters, parameter{name, value, len(w.parameters) + 1})
 		s = strings.TrimLeft(s, " ")
 	}
 	return w, nil

@@ -126,24 +126,23 @@ var pointless = []struct { //nolint:gochecknoglobals // a table
 	},
 }
 
-// other decides about parameter i, which has no setting here.
-func (w *written) other(i int) error {
-	p := w.parameters[i]
+// other decides about a parameter that has no setting here.
+func (w *written) other(p parameter) error {
 	plain := strings.ToLower(strings.ReplaceAll(p.name, "_", ""))
 	if g, ok := guards()[p.name]; ok {
 		if slices.Contains(g.fine, p.value) {
 			return nil
 		}
-		return wrong("parameter "+w.shown(i),
+		return wrong("parameter "+w.shown(p),
 			"cannot be kept by both drivers, the one that verifies and the one that migrates", g.remedy)
 	}
 	for _, kind := range pointless {
 		if kind.names.MatchString(plain) && (!protective.MatchString(plain) || kind.why == "it changes nothing here") {
-			w.note("parameter %s is left out: %s", w.shown(i), kind.why)
+			w.note("parameter %s is left out: %s", w.shown(p), kind.why)
 			return nil
 		}
 	}
-	return w.unknown(i, plain)
+	return w.unknown(p, plain)
 }
 
 // note keeps a word about the URL for whoever wrote it.
@@ -151,15 +150,14 @@ func (w *written) note(format string, args ...any) {
 	w.notes = append(w.notes, fmt.Sprintf(format, args...))
 }
 
-// unknown explains parameter i. Other tools' ways to say what has a place of its own here get that as remedy.
-func (w *written) unknown(i int, plain string) error {
-	name := w.parameters[i].name
-	remedy := elsewhere(name)
+// unknown explains a parameter. Other tools' ways to say what has a place of its own here get that as remedy.
+func (w *written) unknown(p parameter, plain string) error {
+	remedy := elsewhere(p.name)
 	if remedy == "" {
 		best := slices.MinFunc(known(), func(a, b string) int {
 			return levenshtein.ComputeDistance(plain, a) - levenshtein.ComputeDistance(plain, b)
 		})
-		switch distance := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(best)); {
+		switch distance := levenshtein.ComputeDistance(strings.ToLower(p.name), strings.ToLower(best)); {
 		case distance <= len(best)/4:
 			remedy = "did you mean " + best + "?"
 		case protective.MatchString(plain):
@@ -169,7 +167,7 @@ func (w *written) unknown(i int, plain string) error {
 			remedy = "leave it out; a setting of the server is written options=-c%20NAME%3DVALUE"
 		}
 	}
-	return wrong("parameter "+w.shown(i), "is unknown", remedy)
+	return wrong("parameter "+w.shown(p), "is unknown", remedy)
 }
 
 // elsewhere says where what other tools' parameter of that name means is written here; "" if nowhere.

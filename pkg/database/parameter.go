@@ -17,18 +17,14 @@ var errSeveralHosts = wrong("host", "is a list", "name the one server that can b
 
 // target judges what was written and fills in the defaults.
 func (w *written) target() (Target, error) {
-	t := Target{Password: secret.Value(w.password), User: w.user}
+	var t Target
 	if err := w.apply(&t); err != nil {
 		return Target{}, err
 	}
-	t.Host, t.Database = w.host, w.database
 	if t.Host == "" && t.HostAddr.IsValid() {
 		t.Host = t.HostAddr.String() // as libpq does
 	}
 	if err := checkHost(t.Host); err != nil {
-		return Target{}, err
-	}
-	if err := t.setPort(w.port); err != nil {
 		return Target{}, err
 	}
 	if t.User == "" {
@@ -44,72 +40,61 @@ func (w *written) target() (Target, error) {
 	return t.withDefaults(), nil
 }
 
-// setPort reads the port; "" is the default.
-func (t *Target) setPort(text string) error {
-	if text == "" {
-		return nil
-	}
-	port, err := strconv.ParseUint(text, 10, 16)
-	if err != nil || port == 0 {
-		return wrong("port", "is not a number from 1 to 65535",
-			`write HOST:PORT/DATABASE, and percent-encode ":", "/" and "@" in user and password`)
-	}
-	t.Port = uint16(port)
-	return nil
-}
-
 // apply puts the parameters into t.
 func (w *written) apply(t *Target) error {
-	seen := map[string]bool{
-		"password": w.hasPassword, "user": w.user != "", "host": w.host != "", "port": w.port != "",
-		"dbname": w.database != "",
-	}
-	for i, p := range w.parameters {
+	seen := map[string]bool{}
+	for _, p := range w.parameters {
 		name := canonical(p.name)
 		switch {
 		case seen[name]:
-			return wrong("parameter "+w.shown(i), "is given twice", "keep one")
+			return wrong("parameter "+w.shown(p), "is given twice", "keep one")
 		case p.value == "" && name != "password":
-			return wrong("parameter "+w.shown(i), "is empty", "write a value, or leave it out")
+			return wrong("parameter "+w.shown(p), "is empty", "write a value, or leave it out")
 		}
 		seen[name] = true
-		if err := w.set(t, i, name); err != nil {
+		if err := w.set(t, p, name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// set puts parameter i, whose canonical name is name, into t, or what belongs to the address into w.
-func (w *written) set(t *Target, i int, name string) error {
-	value := w.parameters[i].value
+// set puts a parameter, whose canonical name is name, into t.
+func (w *written) set(t *Target, p parameter, name string) error {
 	place := map[string]*string{
 		"user": &t.User, "sslmode": &t.SSLMode, "sslrootcert": &t.SSLRootCert, "sslcert": &t.SSLCert, "sslkey": &t.SSLKey,
 		"channel_binding": &t.ChannelBinding, "application_name": &t.Application, "passfile": &t.PassPath,
-		"host": &w.host, "port": &w.port, "dbname": &w.database,
+		"host": &t.Host, "dbname": &t.Database,
 	}[name]
 	if place != nil {
-		*place = value
+		*place = p.value
 		return nil
 	}
 	switch name {
 	case "password":
-		t.Password = secret.Value(value)
+		t.Password = secret.Value(p.value)
+	case "port":
+		port, err := strconv.ParseUint(p.value, 10, 16)
+		if err != nil || port == 0 {
+			return wrong("port", "is not a number from 1 to 65535",
+				`write HOST:PORT/DATABASE, and percent-encode ":", "/" and "@" in user and password`)
+		}
+		t.Port = uint16(port)
 	case "hostaddr":
-		ip, err := netip.ParseAddr(value)
+		ip, err := netip.ParseAddr(p.value)
 		if err != nil || ip.IsUnspecified() || ip.Zone() != "" {
 			return wrong("parameter hostaddr", "is not an IP address",
 				"write the address of the server that host names, or leave it out")
 		}
 		t.HostAddr = ip
 	case "connect_timeout":
-		return w.setTimeout(t, value)
+		return w.setTimeout(t, p.value)
 	case "currentSchema":
-		return setSchema(t, w.parameters[i].name, value)
+		return setSchema(t, p.name, p.value)
 	case "options":
-		return setOptions(t, value)
+		return setOptions(t, p.value)
 	default:
-		return w.other(i)
+		return w.other(p)
 	}
 	return nil
 }
@@ -129,16 +114,15 @@ func (w *written) setTimeout(t *Target, value string) error {
 	return nil
 }
 
-// shown names parameter i. When the password is one of the parameters, an unencoded "&" or space could have
+// shown names a parameter. When the password is one of the parameters, an unencoded "&" or space could have
 // made a piece of it a name, so names that are not known are given by their position.
-func (w *written) shown(i int) string {
-	name := w.parameters[i].name
-	if slices.Contains(known(), canonical(name)) {
-		return name
+func (w *written) shown(p parameter) string {
+	secrets := slices.ContainsFunc(w.parameters, func(p parameter) bool {
+		return p.number > 0 && strings.Contains(p.name, "pass")
+	})
+	if slices.Contains(known(), canonical(p.name)) ||
+		!secrets && regexp.MustCompile(`^[A-Za-z_.]{1,32}$`).MatchString(p.name) {
+		return p.name
 	}
-	secrets := slices.ContainsFunc(w.parameters, func(p parameter) bool { return strings.Contains(p.name, "pass") })
-	if secrets || !regexp.MustCompile(`^[A-Za-z_.]{1,32}$`).MatchString(name) {
-		return strconv.Itoa(i + 1)
-	}
-	return name
+	return strconv.Itoa(p.number)
 }

@@ -29,14 +29,23 @@ func (e *URLError) Error() string {
 
 // written is what a connection string says, decoded, before it is judged.
 type written struct {
-	host, port, user, password, database string
-
-	hasPassword bool
-	parameters  []parameter
-	notes       []string // for whoever wrote it
+	parameters []parameter
+	notes      []string // for whoever wrote it
 }
 
-type parameter struct{ name, value string }
+type parameter struct {
+	name, value string
+	number      int // counted from 1; 0 of what stands in the address
+}
+
+// take decodes what stands in the address, if there is something.
+func (w *written) take(name, part, raw, reserved string) error {
+	value, err := decode(part, raw, reserved)
+	if value != "" {
+		w.parameters = append(w.parameters, parameter{name, value, 0})
+	}
+	return err
+}
 
 // ParseURL is [ReadURL] without the notes.
 func ParseURL(raw string) (Target, error) {
@@ -120,7 +129,7 @@ func readAddress(s string, jdbc bool) (w written, err error) {
 	if strings.Contains(database, "/") {
 		return w, wrong("database name", `holds a "/" as it is`, "write %2F if it belongs to the name, else leave it out")
 	}
-	if w.database, err = decode("database name", database, ""); err != nil {
+	if err := w.take("dbname", "database name", database, ""); err != nil {
 		return w, err
 	}
 	if err := w.readHost(hostPort); err != nil {
@@ -133,22 +142,20 @@ func readAddress(s string, jdbc bool) (w written, err error) {
 }
 
 // readUser takes "user" or "user:password" apart at the first colon.
-func (w *written) readUser(s string) (err error) {
+func (w *written) readUser(s string) error {
 	user, password, hasPassword := strings.Cut(s, ":")
 	part := "user name"
 	if !hasPassword && strings.ContainsAny(user, "/?#") {
 		part = "user name or password" // or an @ far behind them
 	}
-	if w.user, err = decode(part, user, "@/?#"); err != nil {
+	if err := w.take("user", part, user, "@/?#"); err != nil {
 		return err
 	}
-	w.hasPassword = hasPassword
-	w.password, err = decode("password", password, "@/?#")
-	return err
+	return w.take("password", "password", password, "@/?#")
 }
 
 // readHost takes "host", "host:port", "[v6]" or "[v6]:port" apart.
-func (w *written) readHost(s string) (err error) {
+func (w *written) readHost(s string) error {
 	if strings.Contains(s, ",") {
 		return errSeveralHosts // also the ports are a list then
 	}
@@ -167,9 +174,10 @@ func (w *written) readHost(s string) (err error) {
 	default:
 		host, port, _ = strings.Cut(s, ":")
 	}
-	w.port = port
-	w.host, err = decode("host", host, "")
-	return err
+	if port != "" {
+		w.parameters = append(w.parameters, parameter{"port", port, 0})
+	}
+	return w.take("host", "host", host, "")
 }
 
 // readQuery reads the parameters. The JDBC driver takes "+" for a space and everyone else takes it for a plus,
@@ -198,7 +206,7 @@ func (w *written) readQuery(s string, jdbc bool) error {
 		if value, err = decode(part, value, reserved); err != nil {
 			return err
 		}
-		w.parameters = append(w.parameters, parameter{name, value})
+		w.parameters = append(w.parameters, parameter{name, value, i + 1})
 	}
 	return nil
 }
