@@ -8,8 +8,6 @@ import (
 	"io"
 	"path"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/poststack/poststack/pkg/database"
@@ -72,6 +70,7 @@ type Containers interface {
 	ContainerKill(ctx context.Context, id engine.ContainerID, signal string) error
 	ContainerRemove(ctx context.Context, id engine.ContainerID) error
 	ContainerWait(ctx context.Context, id engine.ContainerID) (int, error)
+	// ContainerLogs writes to one of the two at a time.
 	ContainerLogs(ctx context.Context, id engine.ContainerID, o engine.LogOptions, stdout, stderr io.Writer) error
 }
 
@@ -132,12 +131,11 @@ var errEnded = errors.New("Liquibase has ended")
 
 // watch passes the container's output on until it ends, and tells Liquibase to go once it is ready.
 func (c Container) watch(ctx context.Context, id engine.ContainerID, in Invocation) (Output, error) {
-	log := &lockedWriter{next: in.Log}
 	reading, done := context.WithCancelCause(ctx)
 	defer done(nil)
-	var streams atomic.Int32
+	streams := 0
 	ended := func() {
-		if streams.Add(1) == 2 {
+		if streams++; streams == 2 {
 			done(errEnded)
 		}
 	}
@@ -156,8 +154,8 @@ func (c Container) watch(ctx context.Context, id engine.ContainerID, in Invocati
 			done(err)
 		}
 	}
-	last := newLastLine(log, ended)
-	err := c.Engine.ContainerLogs(reading, id, engine.LogOptions{Follow: true}, events(log, on, ended), last)
+	last := newLastLine(in.Log, ended)
+	err := c.Engine.ContainerLogs(reading, id, engine.LogOptions{Follow: true}, events(in.Log, on, ended), last)
 	if cause := context.Cause(reading); errors.Is(cause, errEnded) {
 		return Output{Last: last.String()}, nil
 	} else if cause != nil {
@@ -215,17 +213,4 @@ func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {
 			engine.File{Path: f.Path, Mode: 0o400, UID: liquibaseUID, GID: liquibaseUID, Content: f.Content})
 	}
 	return spec, nil
-}
-
-// lockedWriter lets both streams of a container write to one file.
-type lockedWriter struct {
-	mu   sync.Mutex
-	next io.Writer
-}
-
-// Write passes p on.
-func (w *lockedWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.next.Write(p)
 }

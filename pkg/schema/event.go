@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"sync"
 )
 
 // Command is what Liquibase is to do.
@@ -42,15 +41,11 @@ type Event struct {
 type lineWriter struct {
 	next io.Writer
 	line func(text []byte)
-
-	mu   sync.Mutex
 	held []byte
 }
 
 // Write implements [io.Writer].
 func (w *lineWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.held = append(w.held, p...)
 	for {
 		line, rest, found := bytes.Cut(w.held, []byte("\n"))
@@ -103,8 +98,6 @@ func newLastLine(next io.Writer, ended func()) *lastLine {
 }
 
 func (l *lastLine) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if text := bytes.TrimSpace(l.held); len(text) > 0 {
 		return string(text)
 	}

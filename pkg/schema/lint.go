@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -82,7 +81,8 @@ func order(c *Changelog, r *Reading) []string {
 	}
 	for _, s := range firstOfEach(r.Changesets) {
 		dir := path.Dir(s.Source)
-		if names := files[dir]; slices.IsSorted(names) && !slices.IsSortedFunc(names, natural) {
+		byNumber := func(a, b string) int { return strings.Compare(natural(a), natural(b)) }
+		if names := files[dir]; slices.IsSorted(names) && !slices.IsSortedFunc(names, byNumber) {
 			lines = append(lines,
 				fmt.Sprintf("%s: the files run in the order of their bytes, which is not that of their numbers: %s; pad the "+
 					"numbers (001, 002 …)",
@@ -93,23 +93,13 @@ func order(c *Changelog, r *Reading) []string {
 	return lines
 }
 
-// natural compares names as people read them: numbers by their value, and a name before the same name with
-// more behind it.
-func natural(a, b string) int {
-	split := regexp.MustCompile(`\d+|\D+`)
-	left := split.FindAllString(strings.TrimSuffix(a, path.Ext(a)), -1)
-	right := split.FindAllString(strings.TrimSuffix(b, path.Ext(b)), -1)
-	for i := range min(len(left), len(right)) {
-		x, errX := strconv.ParseUint(left[i], 10, 64)
-		y, errY := strconv.ParseUint(right[i], 10, 64)
-		if errX == nil && errY == nil && x != y {
-			return cmp.Compare(x, y)
-		}
-		if c := strings.Compare(left[i], right[i]); c != 0 && (errX != nil || errY != nil) {
-			return c
-		}
-	}
-	return cmp.Compare(len(left), len(right))
+// natural is a name as people order it: its numbers have all one length, and what is behind its dot does not count.
+func natural(name string) string {
+	return regexp.MustCompile(`\d+`).ReplaceAllStringFunc(strings.TrimSuffix(name, path.Ext(name)), func(n string) string {
+		const most = 20
+		n = strings.TrimLeft(n, "0")
+		return strings.Repeat("0", max(most-len(n), 0)) + n
+	})
 }
 
 // expected are what an update is about to do that people may not expect, one line each.

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/poststack/poststack/pkg/agent/rows"
@@ -38,14 +36,13 @@ type Applier struct {
 	good        map[ID]rows.Row // what is served
 	earlier     map[ID]rows.Row // what an earlier run served, until something is served
 	rejected    map[ID]rejection
-	beside      map[string]string // by query, see prints
 }
 
 // rejection is a row that could not be served.
 type rejection struct {
-	raw    []byte
-	beside string
-	err    error
+	row rows.Row
+	set rows.Set // that it was in
+	err error
 }
 
 // Open empties the directory, and a second one beside it, in which files are prepared. Both must be in one that this
@@ -142,34 +139,27 @@ func (a *Applier) apply(ctx context.Context, set rows.Set) (Result, error) {
 
 // stale forgets rejections of rows that have changed, or gone, or that stand beside others now.
 func (a *Applier) stale(set rows.Set) {
-	a.beside = prints(set)
 	for id, r := range a.rejected {
 		row, there := find(set, id)
-		if !there || !bytes.Equal(row.Raw, r.raw) || r.beside != a.beside[id.Query] {
+		if !there || !sameRow(row, r.row) || !besideSame(id.Query, set, r.set) {
 			delete(a.rejected, id)
+			continue
 		}
+		r.set = set // which an older one need not be kept for
+		a.rejected[id] = r
 	}
 }
 
-// prints gives for each query something that changes with the rows of all the others.
-func prints(set rows.Set) map[string]string {
-	own := map[string]string{}
-	for query, list := range set {
-		h := sha256.New()
-		for _, row := range list {
-			_, _ = h.Write(row.Raw)
-		}
-		own[query] = string(h.Sum(nil))
-	}
-	out := map[string]string{}
-	for query := range set {
-		for _, other := range slices.Sorted(maps.Keys(own)) {
-			if other != query {
-				out[query] += own[other]
-			}
+func sameRow(a, b rows.Row) bool { return bytes.Equal(a.Raw, b.Raw) }
+
+// besideSame tells whether the rows of all other queries are the same in two sets.
+func besideSame(query string, a, b rows.Set) bool {
+	for other := range a {
+		if other != query && !slices.EqualFunc(a[other], b[other], sameRow) {
+			return false
 		}
 	}
-	return out
+	return true
 }
 
 // find gives a row of a set.
@@ -215,10 +205,10 @@ func (a *Applier) reject(bad map[ID]error, set rows.Set) error {
 		if !there {
 			return err
 		}
-		if last, was := a.last(id); was && bytes.Equal(last.Raw, row.Raw) {
+		if last, was := a.last(id); was && sameRow(last, row) {
 			a.disown(id) // it is the same that was served: nothing better is known
 		}
-		a.rejected[id] = rejection{raw: row.Raw, beside: a.beside[id.Query], err: err}
+		a.rejected[id] = rejection{row: row, set: set, err: err}
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -79,7 +78,7 @@ func (a *Applier) changed(set rows.Set) []ID {
 	for _, query := range queries {
 		for _, row := range set[query] {
 			id := ID{query, row.Key}
-			if good, was := a.good[id]; row.Key != "" && (!was || !bytes.Equal(good.Raw, row.Raw)) {
+			if good, was := a.good[id]; row.Key != "" && (!was || !sameRow(good, row)) {
 				out = append(out, id)
 			}
 		}
