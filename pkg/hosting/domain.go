@@ -28,16 +28,11 @@ func AddDomain(ctx context.Context, conn Conn, name Domain, o DomainOptions) (zo
 		if there {
 			return refuse("domain %s is there already; see: mage domain:list", name)
 		}
-		var id int64
-		err = tx.QueryRow(ctx, `insert into domains (name, serves_mail, serves_web, web_root)
-			values ($1, $2, $3, nullif($4, '')) returning id`,
-			string(name), o.Mail, o.Web, o.WebRoot).Scan(&id)
-		if err != nil {
-			return err
-		}
 		// A zone that was there before becomes the domain's own.
-		if _, err := tx.Exec(ctx, `update dns_zones set domain_id = $1 where name = $2 and domain_id is null`,
-			id, string(name)); err != nil || !o.DNS {
+		if _, err := tx.Exec(ctx, `with added as (insert into domains (name, serves_mail, serves_web, web_root)
+			values ($1, $2, $3, nullif($4, '')) returning id)
+			update dns_zones set domain_id = added.id from added where name = $1 and domain_id is null`,
+			string(name), o.Mail, o.Web, o.WebRoot); err != nil || !o.DNS {
 			return err
 		}
 		zone, err = zoneAbove(ctx, tx, name)
@@ -45,7 +40,7 @@ func AddDomain(ctx context.Context, conn Conn, name Domain, o DomainOptions) (zo
 			return err
 		}
 		zone = string(name)
-		return insertZone(ctx, tx, ZoneOptions{Name: name, domain: &id})
+		return insertZone(ctx, tx, ZoneOptions{Name: name})
 	})
 	return zone, wrapped(err, "add domain %q", name)
 }

@@ -35,7 +35,7 @@ func ParseDomain(text string) (Domain, error) {
 	if isAddress(name) {
 		return "", refuse("%q is an address; a domain is a name, such as example.org", text)
 	}
-	if isNetwork(name) {
+	if _, err := netip.ParsePrefix(name); err == nil {
 		return "", refuse("%q is a network; its names are in a reverse zone, such as 2.0.192.in-addr.arpa for 192.0.2.0/24",
 			text)
 	}

@@ -16,8 +16,6 @@ type ZoneOptions struct {
 	Servers    []Domain     // its name servers, the first one first; none is ns1 in the zone
 	Hostmaster string       // a mail address; "" is hostmaster in the zone
 	Primaries  []netip.Addr // for a secondary zone: where it is transferred from
-
-	domain *int64 // that the zone belongs to
 }
 
 // servers are its name servers.
@@ -49,18 +47,12 @@ func AddZone(ctx context.Context, conn Conn, o ZoneOptions) error {
 		if there {
 			return refuse("zone %s is there already; see: mage dns:zone", o.Name)
 		}
-		var id int64
-		switch err := tx.QueryRow(ctx, `select id from domains where name = $1`, string(o.Name)).Scan(&id); {
-		case err == nil:
-			o.domain = &id
-		case !errors.Is(err, pgx.ErrNoRows):
-			return err
-		}
 		return insertZone(ctx, tx, o)
 	})
 	return wrapped(err, "add zone %q", o.Name)
 }
 
+// insertZone adds a zone; it is the domain's of that name, if there is one.
 func insertZone(ctx context.Context, tx pgx.Tx, o ZoneOptions) error {
 	servers := o.servers()
 	hostmaster := cmp.Or(o.Hostmaster, "hostmaster@"+string(o.Name))
@@ -70,8 +62,8 @@ func insertZone(ctx context.Context, tx pgx.Tx, o ZoneOptions) error {
 	}
 	var id int64
 	err := tx.QueryRow(ctx, `insert into dns_zones (domain_id, name, kind, primaries, primary_ns, hostmaster)
-		values ($1, $2, $3, $4, $5, $6) returning id`,
-		o.domain, string(o.Name), kind, primaries, string(servers[0]), hostmaster).Scan(&id)
+		values ((select id from domains where name = $1), $1, $2, $3, $4, $5) returning id`,
+		string(o.Name), kind, primaries, string(servers[0]), hostmaster).Scan(&id)
 	if err != nil || kind == "secondary" {
 		return err
 	}
@@ -108,12 +100,6 @@ func ParseZone(text string) (Domain, error) {
 		err = refuse("%q has a *, which is no zone of its own; a record can have one", text)
 	}
 	return Domain(ascii), err
-}
-
-// isNetwork tells whether text is an address with a mask.
-func isNetwork(text string) bool {
-	_, err := netip.ParsePrefix(text)
-	return err == nil
 }
 
 // ParseHostmaster reads the mail address of who looks after a zone.
@@ -181,14 +167,10 @@ func Zones(ctx context.Context, conn Conn) ([]ZoneRow, error) {
 }
 
 // zoneAbove is the zone that has the names of a domain: its own, or the nearest one above; "" for none.
-func zoneAbove(ctx context.Context, conn Conn, name Domain) (string, error) {
-	names, err := column(ctx, conn, `select name from dns_zones where name = $1 or right($1, length(name) + 1) =
-		'.' || name
-		order by length(name) desc limit 1`, string(name))
-	if err != nil || len(names) == 0 {
-		return "", err
-	}
-	return names[0], nil
+func zoneAbove(ctx context.Context, conn Conn, name Domain) (zone string, err error) {
+	err = conn.QueryRow(ctx, `select coalesce((select name from dns_zones where name = $1
+		or right($1, length(name) + 1) = '.' || name order by length(name) desc limit 1), '')`, string(name)).Scan(&zone)
+	return zone, err
 }
 
 // zoneID is the key of a zone whose records are kept here, or a refusal.
