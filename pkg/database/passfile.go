@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -64,10 +65,13 @@ func (t Target) WithPassFile() (Target, error) {
 	host, port, database, user := t.passKey()
 	is := func(pattern, value string) bool { return pattern == "*" || pattern == value }
 	for line := range strings.Lines(string(content)) {
-		f := passFields(strings.TrimRight(line, "\r\n"))
-		if len(f) >= 5 && (is(f[0], host) || t.Socket() != "" && f[0] == "localhost") &&
-			is(f[1], port) && is(f[2], database) && is(f[3], user) {
-			t.Password = secret.Value(f[4])
+		f := passLine.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+		for i := range f {
+			f[i] = escape.ReplaceAllString(f[i], "$1")
+		}
+		if f != nil && !strings.HasPrefix(line, "#") && (is(f[1], host) || t.Socket() != "" && f[1] == "localhost") &&
+			is(f[2], port) && is(f[3], database) && is(f[4], user) {
+			t.Password = secret.Value(f[5])
 			return t, nil
 		}
 	}
@@ -75,23 +79,5 @@ func (t Target) WithPassFile() (Target, error) {
 		t.PassPath, user, database, net.JoinHostPort(host, port))
 }
 
-// passFields splits a line at its colons; a backslash takes the next character as it is. A comment has no fields.
-func passFields(line string) (fields []string) {
-	if strings.HasPrefix(line, "#") {
-		return nil
-	}
-	var field strings.Builder
-	for i := 0; i < len(line); i++ {
-		switch c := line[i]; {
-		case c == '\\' && i+1 < len(line):
-			i++
-			field.WriteByte(line[i])
-		case c == ':' && len(fields) < 4:
-			fields = append(fields, field.String())
-			field.Reset()
-		default:
-			field.WriteByte(c)
-		}
-	}
-	return append(fields, field.String())
-}
+// passLine takes a line apart at its first four colons; a backslash takes the next character as it is.
+var passLine = regexp.MustCompile(`^` + strings.Repeat(`((?:[^:\\]|\\.)*):`, 4) + `(.*)`)
