@@ -2,7 +2,6 @@ package issuer
 
 import (
 	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -52,16 +51,14 @@ func (s store) find(name string) lineage {
 	if err != nil {
 		return l
 	}
-	found := serverLine.FindSubmatch(conf)
-	pair, err := tls.LoadX509KeyPair(filepath.Join(l.dir, certificate.ChainFile),
-		filepath.Join(l.dir, certificate.KeyFile))
-	if err != nil || found == nil {
+	found, leaf := serverLine.FindSubmatch(conf), deployed(l.dir)
+	if found == nil || leaf == nil {
 		return l
 	}
 	if info, err := os.Stat(filepath.Join(l.dir, certificate.ChainFile)); err == nil {
 		l.came = info.ModTime()
 	}
-	l.leaf, l.server = pair.Leaf, string(found[1])
+	l.leaf, l.server = leaf, string(found[1])
 	return l
 }
 

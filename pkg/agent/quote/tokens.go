@@ -2,43 +2,26 @@ package quote
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
+)
+
+// token is one word of a zone file: it has blanks, parentheses and semicolons only in quotes.
+const token = `(?:[^ "\\();]|\\.|"(?:[^"\\]|\\.)*")+`
+
+var (
+	oneToken  = regexp.MustCompile(token)
+	allTokens = regexp.MustCompile(`^ *(?:` + token + `(?: +|$))*$`)
 )
 
 // Tokens splits what is written as in a zone file, and refuses what would go on in another line, or end in a comment.
 func Tokens(content string) ([]string, error) {
-	out, quoted, inside := []string{""}, false, false
-	for i := 0; i < len(content); i++ {
-		c := content[i]
-		switch {
-		case c < ' ' || c > '~':
-			return nil, fmt.Errorf("%q has a character that is not in ASCII, or that nobody sees", content)
-		case c == '\\' && (i+1 == len(content) || content[i+1] < ' ' || content[i+1] > '~'):
-			return nil, fmt.Errorf("%q ends with a backslash", content)
-		case c == '\\':
-			out[len(out)-1] += content[i : i+2]
-			i++
-			inside = true
-			continue
-		case c == '"':
-			quoted = !quoted
-		case c == ' ' && !quoted:
-			if inside {
-				out = append(out, "")
-			}
-			inside = false
-			continue
-		case !quoted && strings.IndexByte("();", c) >= 0:
-			return nil, fmt.Errorf("%q has %q outside of quotes", content, c)
-		}
-		out[len(out)-1] += string([]byte{c})
-		inside = true
+	if strings.ContainsFunc(content, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return nil, fmt.Errorf("%q has a character that is not in ASCII, or that nobody sees", content)
 	}
-	if quoted {
-		return nil, fmt.Errorf("%q has a quote that does not end", content)
+	if !allTokens.MatchString(content) {
+		return nil, fmt.Errorf("%q has a quote that does not end, a backslash at its end, or one of ( ) ; outside of quotes",
+			content)
 	}
-	if !inside {
-		out = out[:len(out)-1]
-	}
-	return out, nil
+	return oneToken.FindAllString(content, -1), nil
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -135,16 +136,6 @@ func (r rendering) blamed(output string, changed []string) []ID {
 
 // mentions tells whether a text has the whole path, and not only as the beginning of a longer one.
 func mentions(text, path string) bool {
-	for {
-		i := strings.Index(text, path)
-		if i < 0 {
-			return false
-		}
-		before, rest := text[:i], text[i+len(path):]
-		if (before == "" || strings.ContainsAny(before[len(before)-1:], "/ \"'")) &&
-			(rest == "" || strings.ContainsAny(rest[:1], ":; \"'\n,)")) {
-			return true
-		}
-		text = rest
-	}
+	return strings.Contains(text, path) &&
+		regexp.MustCompile(`(^|[/ "'])`+regexp.QuoteMeta(path)+`($|[:; "'\n,)])`).MatchString(text)
 }
