@@ -45,50 +45,42 @@ type guard struct {
 	remedy string
 }
 
-// guards lists them, libpq's and the JDBC driver's. Sources: PostgreSQL 18 manual, "Parameter Key Words", and
-// org.postgresql.PGProperty of pgjdbc 42.7.
+// guards lists them by their names in small letters and without underscores, libpq's and the JDBC driver's. Sources:
+// PostgreSQL 18 manual, "Parameter Key Words", and org.postgresql.PGProperty of pgjdbc 42.7.
 func guards() map[string]guard {
-	kerberos := guard{
-		[]string{"disable", "prefer", "allow"},
-		"Kerberos encryption is not known here: use TLS, sslmode=verify-full",
-	}
-	method := guard{nil, "let pg_hba.conf of the server demand it, and write sslmode=verify-full here"}
-	handshake := guard{[]string{"postgres"}, "leave it out: the JDBC driver begins with PostgreSQL's own handshake"}
 	revoked := guard{nil, "have the CA's file hold only what is valid: no driver here reads revocation lists"}
 	primary := guard{
 		strings.Fields("any read-write primary prefer-standby master preferSecondary preferSlave preferPrimary"),
 		"name the one server that can be written to, and leave it out",
 	}
 	return map[string]guard{
-		"gssencmode":   kerberos,
-		"gssEncMode":   kerberos,
-		"require_auth": method,
-		"requireAuth":  method,
-		"requirepeer":  {nil, "use TCP with sslmode=verify-full"},
-		"sslcrl":       revoked,
-		"sslcrldir":    revoked,
-		"ssl_min_protocol_version": {
+		"gssencmode": {
+			[]string{"disable", "prefer", "allow"}, "Kerberos encryption is not known here: use TLS, sslmode=verify-full",
+		},
+		"requireauth": {nil, "let pg_hba.conf of the server demand it, and write sslmode=verify-full here"},
+		"requirepeer": {nil, "use TCP with sslmode=verify-full"},
+		"sslcrl":      revoked,
+		"sslcrldir":   revoked,
+		"sslminprotocolversion": {
 			[]string{"TLSv1", "TLSv1.1", "TLSv1.2"},
 			"TLS 1.2 is the least in any case; for more set ssl_min_protocol_version in the server",
 		},
 		"sslcertmode":    {[]string{"allow"}, "to send a certificate write sslcert and sslkey; to send none, leave them out"},
-		"sslnegotiation": handshake,
-		"sslNegotiation": handshake,
+		"sslnegotiation": {[]string{"postgres"}, "leave it out: the JDBC driver begins with PostgreSQL's own handshake"},
 		"sslsni":         {[]string{"1"}, "leave it out: the name is always sent"},
 		"sslcompression": {[]string{"0"}, "leave it out: no driver here compresses"},
 
 		"ssl":       {nil, "write sslmode=require, or sslmode=verify-full with sslrootcert=FILE, or sslmode=disable"},
 		"sslaccept": {nil, "write sslmode=require to check no certificate, or sslmode=verify-full with sslrootcert=FILE"},
 
-		"sslpassword":          {nil, "use a key file that is not encrypted"},
-		"sslkeylogfile":        {nil, "leave it out: it lets others read the connection"},
-		"target_session_attrs": primary,
-		"targetServerType":     primary,
-		"load_balance_hosts":   {[]string{"disable"}, "name the one server that can be written to"},
-		"loadBalanceHosts":     {[]string{"false"}, "name the one server that can be written to"},
+		"sslpassword":        {nil, "use a key file that is not encrypted"},
+		"sslkeylogfile":      {nil, "leave it out: it lets others read the connection"},
+		"targetsessionattrs": primary,
+		"targetservertype":   primary,
+		"loadbalancehosts":   {[]string{"disable", "false"}, "name the one server that can be written to"},
 
 		"replication": {[]string{"false", "off", "no", "0"}, "leave it out: a replication connection cannot migrate"},
-		"readOnly":    {[]string{"false"}, "leave it out: a migration writes"},
+		"readonly":    {[]string{"false"}, "leave it out: a migration writes"},
 	}
 }
 
@@ -129,7 +121,7 @@ var pointless = []struct { //nolint:gochecknoglobals // a table
 // other decides about a parameter that has no setting here.
 func (w *written) other(p parameter) error {
 	plain := strings.ToLower(strings.ReplaceAll(p.name, "_", ""))
-	if g, ok := guards()[p.name]; ok {
+	if g, ok := guards()[plain]; ok {
 		if slices.Contains(g.fine, p.value) {
 			return nil
 		}

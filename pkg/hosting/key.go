@@ -79,15 +79,7 @@ func (n Need) Stale(of, zone Domain) string {
 }
 
 // listening are the ports of services in public, by their names.
-func listening(ctx context.Context, conn Conn) (map[string][]int, error) {
-	type row struct {
-		Name  string
-		Ports []int
-	}
-	rows, err := collect[row](ctx, conn, `select name, ports from services`)
-	ports := map[string][]int{}
-	for _, r := range rows {
-		ports[r.Name] = r.Ports
-	}
+func listening(ctx context.Context, conn Conn) (ports map[string][]int, err error) {
+	err = conn.QueryRow(ctx, `select coalesce(jsonb_object_agg(name, ports), '{}') from services`).Scan(&ports)
 	return ports, err
 }

@@ -64,7 +64,7 @@ func DomainNeeds(ctx context.Context, conn Conn, name Domain, addresses []netip.
 		if there, err = Records(ctx, conn, n.Zone); err != nil {
 			return n, err
 		}
-		servers, err := nameServers(ctx, conn, n.Zone)
+		servers, err := column(ctx, conn, `select primary_ns from dns_zones where name = $1 and kind = 'primary'`, zone)
 		if err != nil {
 			return n, wrapped(err, "look up zone %q", zone)
 		}
@@ -90,11 +90,6 @@ func DomainNeeds(ctx context.Context, conn Conn, name Domain, addresses []netip.
 		n.List[i].compare(n.Zone, there)
 	}
 	return n, nil
-}
-
-// nameServers are those that a zone names, the first one of its SOA record first.
-func nameServers(ctx context.Context, conn Conn, zone Domain) ([]string, error) {
-	return column(ctx, conn, `select primary_ns from dns_zones where name = $1 and kind = 'primary'`, string(zone))
 }
 
 func (n *Needs) wantServices(mail, web bool, addresses []netip.Addr) {

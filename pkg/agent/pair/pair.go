@@ -3,6 +3,7 @@
 package pair
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -77,29 +78,20 @@ func (s *Store) For(name string) string {
 		return s.standIn
 	}
 	now := s.now()
+	faults := func(l *look) (n int) {
+		if !l.valid(now) {
+			n += 2
+		}
+		if !l.has(name) {
+			n++
+		}
+		return n
+	}
 	best := slices.MinFunc(found, func(a, b *look) int {
-		if valid := first(a.valid(now), b.valid(now)); valid != 0 {
-			return valid
-		}
-		if exact := first(a.has(name), b.has(name)); exact != 0 {
-			return exact
-		}
-		return b.leaf.NotAfter.Compare(a.leaf.NotAfter)
+		return cmp.Or(faults(a)-faults(b), b.leaf.NotAfter.Compare(a.leaf.NotAfter))
 	})
 	best.served = true
 	return best.dir
-}
-
-// first orders what holds before what does not.
-func first(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return -1
-	default:
-		return 1
-	}
 }
 
 func (l *look) valid(now time.Time) bool {
