@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"math"
 	"math/big"
 	"net"
 	"time"
@@ -104,11 +105,7 @@ func Serial(c *x509.Certificate) string { return fmt.Sprintf("%X", c.SerialNumbe
 
 // DaysLeft is for how many whole days a certificate is valid; it is negative once it has ended.
 func DaysLeft(c *x509.Certificate, now time.Time) int {
-	left := c.NotAfter.Sub(now)
-	if left < 0 {
-		return int(left/day) - 1
-	}
-	return int(left / day)
+	return int(math.Floor(float64(c.NotAfter.Sub(now)) / float64(day)))
 }
 
 const day = 24 * time.Hour

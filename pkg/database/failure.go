@@ -2,6 +2,7 @@ package database
 
 import (
 	"fmt"
+	"slices"
 )
 
 // Kind is what keeps a server from being used.
@@ -50,10 +51,5 @@ func (e *ConnectError) Unwrap() error { return e.Err }
 
 // Passing reports whether waiting may be enough, as it is for a server that is being started.
 func (e *ConnectError) Passing() bool {
-	switch e.Kind {
-	case DNS, Refused, Unreachable, Timeout, Dropped, StartingUp, TooMany:
-		return true
-	default:
-		return false
-	}
+	return slices.Contains([]Kind{DNS, Refused, Unreachable, Timeout, Dropped, StartingUp, TooMany}, e.Kind)
 }

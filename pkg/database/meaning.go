@@ -1,6 +1,7 @@
 package database
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -24,19 +25,11 @@ func known() []string {
 
 // canonical maps the spellings of other tools to the one that is used here.
 func canonical(name string) string {
-	switch name {
-	case "schema", "search_path": // Prisma's, pgx's
-		return "currentSchema"
-	case "ApplicationName":
-		return "application_name"
-	case "connectTimeout":
-		return "connect_timeout"
-	case "channelBinding":
-		return "channel_binding"
-	case "database":
-		return "dbname"
-	}
-	return name
+	return cmp.Or(map[string]string{
+		"schema": "currentSchema", "search_path": "currentSchema", // Prisma's, pgx's
+		"ApplicationName": "application_name", "connectTimeout": "connect_timeout", "channelBinding": "channel_binding",
+		"database": "dbname",
+	}[name], name)
 }
 
 // guard is a parameter that protects the connection, or chooses the server, without a setting here.

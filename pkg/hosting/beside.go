@@ -3,6 +3,7 @@ package hosting
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -78,12 +79,11 @@ func hides(top, r Record) bool {
 	if top.Type == "DNAME" {
 		return below
 	}
-	switch r.Type {
-	case "NS", "DS", "A", "AAAA":
-		return false
-	}
-	return below || r.Name == top.Name
+	return !handsOver(r.Type) && (below || r.Name == top.Name)
 }
+
+// handsOver tells whether records of a type hand a zone over, with the addresses of its servers.
+func handsOver(kind string) bool { return slices.Contains([]string{"NS", "DS", "A", "AAAA"}, kind) }
 
 // hiddenNotes says what the name server answers no more once a zone is handed over.
 func hiddenNotes(zone Domain, r Record, all []RecordRow) (notes []string) {
@@ -98,8 +98,7 @@ func hiddenNotes(zone Domain, r Record, all []RecordRow) (notes []string) {
 
 // belongs refuses a record whose name is in a zone of its own below this one.
 func belongs(ctx context.Context, conn Conn, zone Domain, r Record) error {
-	switch r.Type {
-	case "NS", "DS", "A", "AAAA": // what hands a zone over, with the addresses of its servers
+	if handsOver(r.Type) {
 		return nil
 	}
 	above, err := zoneAbove(ctx, conn, Domain(absolute(zone, r.Name)))

@@ -1,6 +1,7 @@
 package hosting
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -101,12 +102,5 @@ func (p *Parsed) targetName(zone Domain, typed string) (string, error) {
 
 // hostOf is what people call the host that records of a type point to.
 func hostOf(kind string) string {
-	switch kind {
-	case "MX", "SRV":
-		return "mail"
-	case "NS":
-		return "ns1"
-	default:
-		return "www"
-	}
+	return cmp.Or(map[string]string{"MX": "mail", "SRV": "mail", "NS": "ns1"}[kind], "www")
 }

@@ -87,7 +87,11 @@ func (s State) String() string {
 	add(len(s.only(Ignored)), string(Ignored))
 	if s.Estimated {
 		add(s.Recorded, "recorded")
-		notes = append(notes, "what is pending is not known: Liquibase "+tried(s.Problem)+" read the changelog")
+		tried := "has not"
+		if s.Problem != nil {
+			tried = "could not"
+		}
+		notes = append(notes, "what is pending is not known: Liquibase "+tried+" read the changelog")
 	} else {
 		add(len(s.Unknown), "recorded that the changelog does not hold")
 	}
@@ -101,14 +105,6 @@ func (s State) String() string {
 		return string(s.Kind)
 	}
 	return string(s.Kind) + " (" + strings.Join(notes, "; ") + ")"
-}
-
-// tried is what Liquibase has not done, or could not.
-func tried(problem error) string {
-	if problem != nil {
-		return "could not"
-	}
-	return "has not"
 }
 
 // Remarks are what someone should know of the state beside its one line.

@@ -77,15 +77,6 @@ func (i *Issuer) revocation(s scene) []string {
 	return append(i.common("revoke", s.row.Directory, s.have.server), "--no-delete-after-revoke")
 }
 
-// environment is that of certbot.
-func (i *Issuer) environment() []string {
-	env := append([]string{}, i.Environ...)
-	if i.roots != "" {
-		env = append(env, "REQUESTS_CA_BUNDLE="+i.roots)
-	}
-	return env
-}
-
 // boilerplate are lines of certbot that tell nothing of what went wrong.
 var boilerplate = regexp.MustCompile(`^(Saving debug log to|Ask for help or search|Some challenges have failed|` +
 	`Requesting a certificate|Renewing an existing certificate|Account registered|Unsafe permissions|Hint:|` +

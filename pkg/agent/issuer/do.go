@@ -139,7 +139,7 @@ func (i *Issuer) revoke(ctx context.Context, s scene) {
 func (i *Issuer) certbot(ctx context.Context, argv []string, most time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, most, errTimeout)
 	defer cancel()
-	output, err := i.procs.Run(ctx, process.Spec{Argv: argv, Env: i.environment(), Dir: i.Paths.State})
+	output, err := i.procs.Run(ctx, process.Spec{Argv: argv, Env: i.Environ, Dir: i.Paths.State})
 	i.Log.Debug("certbot has ended", "arguments", argv, "output", output)
 	if exit, ok := errors.AsType[*process.ExitError](err); ok {
 		if exit.Err != nil {

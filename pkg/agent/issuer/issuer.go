@@ -47,7 +47,6 @@ type Issuer struct {
 
 	board  *status.Board
 	procs  *process.Table
-	roots  string // file of whom certbot trusts; "" for those of its own
 	kick   chan struct{}
 	known  map[int64]memory // by row; used by the one that works
 	gone   map[string]time.Time
@@ -130,7 +129,10 @@ func (i *Issuer) prepare() (err error) {
 	if err := os.RemoveAll(filepath.Join(i.Paths.Webroot, ".well-known", "acme-challenge")); err != nil {
 		i.Log.Warn("old answers to challenges stay", "error", err)
 	}
-	i.roots, err = i.Options.trust(i.Paths)
+	roots, err := i.Options.trust(i.Paths)
+	if roots != "" {
+		i.Environ = append(i.Environ, "REQUESTS_CA_BUNDLE="+roots)
+	}
 	return err
 }
 

@@ -8,22 +8,10 @@ import (
 
 // Apache writes a value as one argument in double quotes. Apache has no escape for a dollar sign before a brace: the
 // files must have `Define dollar $`.
-func Apache(value any) (string, error) {
-	text, err := plain(value)
-	if err != nil {
-		return "", err
-	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "${", "${dollar}{").Replace(text) + `"`, nil
-}
+func Apache(value any) (string, error) { return quoted(value, "${", "${dollar}{") }
 
 // ApacheRoot writes a path as an argument of VirtualDocumentRoot, which reads more into a percent sign.
-func ApacheRoot(value any) (string, error) {
-	text, err := plain(value)
-	if err != nil {
-		return "", err
-	}
-	return Apache(strings.ReplaceAll(text, "%", "%%"))
-}
+func ApacheRoot(value any) (string, error) { return quoted(value, "${", "${dollar}{", "%", "%%") }
 
 // apachePath is a path of an address without anything that a pattern could take for its own.
 var apachePath = regexp.MustCompile(`^(/[\pL\pN_~-][\pL\pN._~-]*)*/?$`)

@@ -17,12 +17,15 @@ import (
 
 // Nginx writes a value as one parameter in double quotes. nginx has no escape for a dollar sign: the file that it goes
 // into must have `geo $dollar { default "$"; }`.
-func Nginx(value any) (string, error) {
+func Nginx(value any) (string, error) { return quoted(value, "$", "${dollar}") }
+
+// quoted writes a value in double quotes, in which a backslash takes the next character as it is; others are replaced.
+func quoted(value any, others ...string) (string, error) {
 	text, err := plain(value)
 	if err != nil {
 		return "", err
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", "${dollar}").Replace(text) + `"`, nil
+	return `"` + strings.NewReplacer(append(others, `\`, `\\`, `"`, `\"`)...).Replace(text) + `"`, nil
 }
 
 // Comment writes a value into a comment that lasts until the end of the line: what is not a visible character becomes
