@@ -22,9 +22,9 @@ func FuzzParseURL(f *testing.F) {
 	}
 	const head, tail = "zQ9x", "Xw7z"
 	f.Fuzz(func(t *testing.T, before, middle, after string) {
-		tgt, err := database.ParseURL(before + head + middle + tail + after)
+		tgt, _, err := database.ReadURL(before + head + middle + tail + after)
 		if err == nil {
-			again, err := database.ParseURL(tgt.URL())
+			again, _, err := database.ReadURL(tgt.URL())
 			require.NoError(t, err)
 			require.Equal(t, tgt, again, tgt.URL())
 			require.NotContains(t, tgt.JDBC(), "\n")

@@ -75,7 +75,7 @@ func TestReadURL_keeps_or_refuses_what_guards_the_connection(t *testing.T) {
 		t.Run(refused, func(t *testing.T) {
 			t.Parallel()
 			name, _, _ := strings.Cut(refused, "=")
-			_, err := database.ParseURL("postgres://app@db.example/mail?" + refused)
+			_, _, err := database.ReadURL("postgres://app@db.example/mail?" + refused)
 			require.Error(t, err)
 			assert.Contains(t, err.Error(), "parameter "+name+" ")
 			assert.NotContains(t, err.Error(), "did you mean")
@@ -101,7 +101,7 @@ func TestReadURL_says_what_to_write_instead_of_the_rest(t *testing.T) {
 	} {
 		t.Run(p, func(t *testing.T) {
 			t.Parallel()
-			_, err := database.ParseURL("postgres://app@db.example/mail?" + p)
+			_, _, err := database.ReadURL("postgres://app@db.example/mail?" + p)
 			require.Error(t, err)
 			assert.Contains(t, err.Error(), want)
 		})

@@ -67,7 +67,7 @@ func TestTarget_that_was_reached_is_reached_again(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tgt, err := database.ParseURL(tc.url)
+			tgt, _, err := database.ReadURL(tc.url)
 			require.NoError(t, err)
 			before := tgt.URL()
 			if tc.at != "" {
@@ -89,7 +89,7 @@ func TestTarget_that_was_reached_is_reached_again(t *testing.T) {
 
 func TestTarget_ClientFiles_for_channel_binding(t *testing.T) {
 	t.Parallel()
-	tgt, err := database.ParseURL("postgres://app@db.example/mail?channel_binding=require")
+	tgt, _, err := database.ReadURL("postgres://app@db.example/mail?channel_binding=require")
 	require.NoError(t, err)
 	_, err = tgt.ClientFiles()
 	require.ErrorContains(t, err, "channel_binding=require")
@@ -106,7 +106,7 @@ func TestTarget_on_a_socket(t *testing.T) {
 		"postgresql:///mail?host=/run/pg&port=6000&user=app", "postgresql://app@%2Frun%2Fpg:6000/mail",
 		"host=/run/pg port=6000 dbname=mail user=app",
 	} {
-		tgt, err := database.ParseURL(url)
+		tgt, _, err := database.ReadURL(url)
 		require.NoError(t, err, url)
 		assert.Equal(t, "/run/pg/.s.PGSQL.6000", tgt.Socket())
 		assert.Equal(t, `database "mail" at /run/pg/.s.PGSQL.6000`, tgt.Place())

@@ -26,7 +26,7 @@ const (
 	ApplicationName              = "poststack"
 )
 
-// Target is one database on one server and how to log in. Make it with [ParseURL], or fill in Host, User and
+// Target is one database on one server and how to log in. Make it with [ReadURL], or fill in Host, User and
 // Database: a zero Port, SSLMode, ApplicationName or ConnectTimeout means the default above. Targets can be
 // compared. Every way of printing one leaves the password out.
 type Target struct {
@@ -58,7 +58,7 @@ func (t Target) withDefaults() Target {
 	return t
 }
 
-// URL returns the URL with the password in it, in the form that psql, pgx and [ParseURL] read alike. It is
+// URL returns the URL with the password in it, in the form that psql, pgx and [ReadURL] read alike. It is
 // for "mage db:url" only; everywhere else show [Target.Redacted].
 func (t Target) URL() string { return t.url(true) }
 

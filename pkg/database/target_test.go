@@ -40,10 +40,10 @@ func TestTarget_hides_the_password_in_every_way_of_printing(t *testing.T) {
 func TestTarget_carries_a_hard_password_through_every_form(t *testing.T) {
 	t.Parallel()
 	const encoded = `p%40s%3As%2Fw%23r%25d%3F%26%3D%2B%27%22%5C%24HOME%20%7Bx%7D%3B`
-	tgt, err := database.ParseURL("postgres://app:" + encoded + strings.Repeat("z", 152) + "@db.example/mail")
+	tgt, _, err := database.ReadURL("postgres://app:" + encoded + strings.Repeat("z", 152) + "@db.example/mail")
 	require.NoError(t, err)
 	require.Equal(t, hard(), tgt.Password.Reveal())
-	again, err := database.ParseURL(tgt.URL())
+	again, _, err := database.ReadURL(tgt.URL())
 	require.NoError(t, err)
 	assert.Equal(t, tgt, again)
 	assert.Equal(t, `*:*:*:*:p@s\:s/w#r%d?&=+'"\\$HOME {x};`+strings.Repeat("z", 152)+"\n", string(tgt.PassFile()))
@@ -88,10 +88,10 @@ func TestTarget_JDBC(t *testing.T) {
 			"&ApplicationName=poststack&connectTimeout=10&loginTimeout=60&gssEncMode=disable": "" +
 			"postgres://app:pw@db.example/mail?sslmode=verify-ca&sslrootcert=/ca&sslcert=/c&sslkey=/k",
 	} {
-		tgt, err := database.ParseURL(raw)
+		tgt, _, err := database.ReadURL(raw)
 		require.NoError(t, err)
 		assert.Equal(t, want, tgt.JDBC())
-		back, err := database.ParseURL(tgt.URL())
+		back, _, err := database.ReadURL(tgt.URL())
 		require.NoError(t, err)
 		assert.Equal(t, want, back.JDBC())
 	}

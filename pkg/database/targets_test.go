@@ -8,7 +8,7 @@ import (
 	"github.com/poststack/poststack/pkg/secret"
 )
 
-// target is what ParseURL makes of a URL with user app, password pw, host db.example, database mail.
+// target is what ReadURL makes of a URL with user app, password pw, host db.example, database mail.
 func target(change func(*database.Target)) database.Target {
 	t := database.Target{
 		Host: "db.example", Port: 5432, User: "app", Password: "pw", Database: "mail", SSLMode: "prefer",

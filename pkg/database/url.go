@@ -47,12 +47,6 @@ func (w *written) take(name, part, raw, reserved string) error {
 	return err
 }
 
-// ParseURL is [ReadURL] without the notes.
-func ParseURL(raw string) (Target, error) {
-	t, _, err := ReadURL(raw)
-	return t, err
-}
-
 // ReadURL reads a postgres:// or postgresql:// URL, a key=value string as libpq knows it, or a
 // jdbc:postgresql:// URL. It is stricter than any of those: reserved characters must be percent-encoded,
 // parameters must be known, there is one server, and a schema is one plain name. Space around the whole is

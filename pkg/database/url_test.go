@@ -100,11 +100,11 @@ func TestParseURL_reads(t *testing.T) {
 			if strings.Count(raw, "hosting") == 2 {
 				want.Schema = "hosting"
 			}
-			got, err := database.ParseURL(raw)
+			got, _, err := database.ReadURL(raw)
 			require.NoError(t, err)
 			assert.Equal(t, want, got, "password %q", got.Password.Reveal())
 
-			again, err := database.ParseURL(got.URL())
+			again, _, err := database.ReadURL(got.URL())
 			require.NoError(t, err, "its own URL")
 			assert.Equal(t, got, again)
 		})
@@ -219,7 +219,7 @@ func TestParseURL_refuses(t *testing.T) {
 	} {
 		t.Run(raw, func(t *testing.T) {
 			t.Parallel()
-			got, err := database.ParseURL(raw)
+			got, _, err := database.ReadURL(raw)
 			require.Error(t, err)
 			assert.Zero(t, got)
 			var urlErr *database.URLError

@@ -42,12 +42,12 @@ type Error struct {
 	Line      int    // 0 if unknown
 	Changeset string // its id; "" if none is to blame
 	Author    string
-	Cause     string // one line: Liquibase's or PostgreSQL's own reason
-	Hint      string // one line: what to do; may be ""
-	SQLState  string // PostgreSQL's code; "" if it has not refused anything
-	Log       string // path of Liquibase's log, relative to the checkout; "" if Liquibase did not run
+	Cause     string   // one line: Liquibase's or PostgreSQL's own reason
+	Hint      string   // one line: what to do; may be ""
+	SQLState  string   // PostgreSQL's code; "" if it has not refused anything
+	Log       string   // path of Liquibase's log, relative to the checkout; "" if Liquibase did not run
 	Outcome   *Outcome // what became of the database; nil of what only reads
-	Err       error // what is underneath, if there is something
+	Err       error    // what is underneath, if there is something
 }
 
 // Outcome is what became of the database in an operation that failed.

@@ -65,7 +65,7 @@ func (s *site) demo() *demonstration {
 	}
 	url, err := s.c.Command(s.Context(), d.env, "db:url").Output()
 	require.NoError(s, err)
-	target, err := database.ParseURL(strings.TrimSpace(string(url)))
+	target, _, err := database.ReadURL(strings.TrimSpace(string(url)))
 	require.NoError(s, err)
 	d.conn, err = target.Connect(s.Context())
 	require.NoError(s, err)

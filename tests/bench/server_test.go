@@ -23,7 +23,7 @@ type server struct{ database.Target }
 
 // stackServer is that of the site's checkout.
 func (s *site) stackServer() server {
-	target, err := database.ParseURL(s.c.URL(s.T))
+	target, _, err := database.ReadURL(s.c.URL(s.T))
 	require.NoError(s, err)
 	return server{target}
 }

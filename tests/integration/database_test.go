@@ -78,7 +78,7 @@ func startServer(t *testing.T, server container.Server) (*container.Disposable, 
 		Host: at.Addr().String(), Port: at.Port(), User: "app", Password: hardPassword(), Database: "mail",
 		ConnectTimeout: time.Minute, // a busy machine may need longer than the default for one login
 	}
-	target, err = database.ParseURL(target.URL())
+	target, _, err = database.ReadURL(target.URL())
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -261,7 +261,7 @@ func schemaIsNamed(t *testing.T, owner database.Target, admin *pgx.Conn) {
 			exec(t, admin, `create schema hosting`)
 		}
 		for _, tail := range tails {
-			target, err := database.ParseURL(owner.URL() + "&" + tail)
+			target, _, err := database.ReadURL(owner.URL() + "&" + tail)
 			require.NoError(t, err, tail)
 			report, err := verifyDatabase(t.Context(), target)
 			if exists {
