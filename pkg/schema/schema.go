@@ -110,7 +110,8 @@ func (m *Migrator) Rollback(ctx context.Context, count int) (Result, error) {
 		return m.exclusively(ctx, conn, func(ctx context.Context, r recorded) (Result, error) {
 			if len(r.rows) < count || count < 1 {
 				return Result{}, &Error{
-					Kind: Refused, Cause: fmt.Sprintf("%d changesets were asked to be rolled back, and %d are applied", count, len(r.rows)),
+					Kind:  Refused,
+					Cause: fmt.Sprintf("%d changesets were asked to be rolled back, and %d are applied", count, len(r.rows)),
 				}
 			}
 			return m.change(ctx, m.newRun(OpRollback, c), r, Invocation{Command: CmdRollback, Count: count})
