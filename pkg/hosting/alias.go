@@ -142,7 +142,7 @@ func (m mail) refused(from, to Address) ([]string, error) {
 		return nil, err
 	}
 	_, passed, err := m.next(to.String())
-	why := ""
+	var why string
 	switch {
 	case !served:
 		why = fmt.Sprintf("%s is not served here: a mail transfer agent has to send mail on to it", asked)
