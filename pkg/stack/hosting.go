@@ -42,8 +42,13 @@ func asUsage(err error) error {
 	return err
 }
 
-// look reads the tables.
-func (s *Stack) look(ctx context.Context, target string, do func(context.Context, hosting.Conn) error) error {
+// look reads the tables. What was wrong with what was typed, if anything was, ends it before.
+func (s *Stack) look(
+	ctx context.Context, target string, wrong error, do func(context.Context, hosting.Conn) error,
+) error {
+	if wrong != nil {
+		return s.refused(target, wrong)
+	}
 	if err := s.onTables(ctx, do); err != nil {
 		if interrupted(ctx, err) {
 			return context.Cause(ctx)
@@ -53,12 +58,19 @@ func (s *Stack) look(ctx context.Context, target string, do func(context.Context
 	return nil
 }
 
-// list reads rows of the tables and reports them as a table; Data is a list in any case.
+// about gives a question to the tables what it is about.
+func about[Of, Answer any](
+	of Of, ask func(context.Context, hosting.Conn, Of) (Answer, error),
+) func(context.Context, hosting.Conn) (Answer, error) {
+	return func(ctx context.Context, conn hosting.Conn) (Answer, error) { return ask(ctx, conn, of) }
+}
+
+// list reads rows of the tables, as [Stack.look], and reports them as a table; Data is a list in any case.
 func list[Row, Data any](
-	ctx context.Context, s *Stack, target string, read func(context.Context, hosting.Conn) ([]Row, error),
-	header []string, line func(Row) ([]string, Data),
+	ctx context.Context, s *Stack, target string, wrong error,
+	read func(context.Context, hosting.Conn) ([]Row, error), header []string, line func(Row) ([]string, Data),
 ) error {
-	return s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) error {
+	return s.look(ctx, target, wrong, func(ctx context.Context, conn hosting.Conn) error {
 		rows, err := read(ctx, conn)
 		if err != nil {
 			return err
@@ -77,10 +89,14 @@ func list[Row, Data any](
 	})
 }
 
-// change changes the tables, in a phase. The notes are told, too.
+// change changes the tables, in a phase, unless something was wrong with what was typed. The notes are told, too.
 func (s *Stack) change(
-	ctx context.Context, target string, do func(context.Context, hosting.Conn) (how ended, notes []string, err error),
+	ctx context.Context, target string, wrong error,
+	do func(context.Context, hosting.Conn) (how ended, notes []string, err error),
 ) error {
+	if wrong != nil {
+		return s.refused(target, wrong)
+	}
 	return s.run(ctx, target, Database, func(ctx context.Context, r event.Reporter) (how ended, err error) {
 		var notes []string
 		err = s.onTables(ctx, func(ctx context.Context, conn hosting.Conn) (err error) {
@@ -115,10 +131,24 @@ type removal struct {
 	after   string // what to say of what is left
 }
 
+// enable takes something into service, or out of it, and says whether it was in that state before.
+func (s *Stack) enable(
+	ctx context.Context, target string, wrong error, what, state string,
+	do func(context.Context, hosting.Conn) (changed bool, err error),
+) error {
+	return s.change(ctx, target, wrong, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+		changed, err := do(ctx, conn)
+		if !changed {
+			return ended{Outcome: event.Unchanged, Text: what + " was " + state}, nil, err
+		}
+		return ended{Outcome: event.Done, Text: what + " is " + state}, nil, err
+	})
+}
+
 // removeFrom names what goes, asks, and removes it.
-func (s *Stack) removeFrom(ctx context.Context, o removal) error {
+func (s *Stack) removeFrom(ctx context.Context, wrong error, o removal) error {
 	var depends hosting.Dependents
-	err := s.look(ctx, o.target, func(ctx context.Context, conn hosting.Conn) (err error) {
+	err := s.look(ctx, o.target, wrong, func(ctx context.Context, conn hosting.Conn) (err error) {
 		depends, err = o.depends(ctx, conn)
 		return err
 	})
@@ -133,7 +163,7 @@ func (s *Stack) removeFrom(ctx context.Context, o removal) error {
 	if err := s.sure(ctx, o, with); err != nil {
 		return err
 	}
-	return s.change(ctx, o.target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+	return s.change(ctx, o.target, nil, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		text := "removed " + o.what
 		if len(with) > 0 && !o.rows {
 			text += " with all that is named above"

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -21,49 +22,48 @@ type AccountOptions struct {
 // AddAccount adds a mailbox. Nobody is asked for a password of an account that cannot be added. A password that was
 // made is the result, and nothing else is.
 func (s *Stack) AddAccount(ctx context.Context, typed string, o AccountOptions) error {
-	const target = "account:add"
-	of, err := hosting.ParseAddress(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
 	quota, err := quotaBytes(o.Quota)
-	if err != nil {
-		return s.refused(target, err)
-	}
 	var notes []string
-	err = s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) (err error) {
+	can := func(ctx context.Context, conn hosting.Conn, of hosting.Address) (err error) {
 		notes, err = hosting.CanAddAccount(ctx, conn, of)
 		return err
+	}
+	return s.withPassword(ctx, "account:add", typed, err, o.Password, can,
+		func(ctx context.Context, conn hosting.Conn, of hosting.Address, password secret.Value) (ended, []string, error) {
+			if typed != of.String() {
+				notes = append([]string{fmt.Sprintf("%s is kept as %s: sign in as that", typed, of)}, notes...)
+			}
+			data := AccountData{Address: of.String(), Name: o.Name, QuotaBytes: quota, Enabled: true}
+			return ended{Outcome: event.Done, Text: "added account " + of.String(), Data: data}, notes,
+				hosting.AddAccount(ctx, conn, of,
+					hosting.AccountOptions{Password: password, DisplayName: o.Name, Quota: quota})
+		})
+}
+
+// withPassword does something with a password for an account, if it can be done: that is looked for before somebody is
+// asked for one. One that was made is given out afterwards.
+func (s *Stack) withPassword(
+	ctx context.Context, target, typed string, wrong error, o PasswordOptions,
+	can func(context.Context, hosting.Conn, hosting.Address) error,
+	do func(context.Context, hosting.Conn, hosting.Address, secret.Value) (ended, []string, error),
+) error {
+	of, err := hosting.ParseAddress(typed)
+	err = s.look(ctx, target, cmp.Or(err, wrong), func(ctx context.Context, conn hosting.Conn) error {
+		return can(ctx, conn, of)
 	})
 	if err != nil {
 		return err
 	}
-	password, err := s.givenPassword(ctx, target, of, o.Password)
-	if err != nil {
-		return s.unasked(ctx, target, err)
-	}
-	if typed != of.String() {
-		notes = append([]string{fmt.Sprintf("%s is kept as %s: sign in as that", typed, of)}, notes...)
-	}
-	err = s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
-		err := hosting.AddAccount(ctx, conn, of,
-			hosting.AccountOptions{Password: password, DisplayName: o.Name, Quota: quota})
-		data := AccountData{Address: of.String(), Name: o.Name, QuotaBytes: quota, Enabled: true}
-		return ended{Outcome: event.Done, Text: "added account " + of.String(), Data: data}, notes, err
-	})
-	return s.handOut(err, of, password, o.Password)
-}
-
-// unasked is how a target ends that got no password.
-func (s *Stack) unasked(ctx context.Context, target string, err error) error {
-	if interrupted(ctx, err) {
+	password, err := s.givenPassword(ctx, target, of, o)
+	if err != nil && interrupted(ctx, err) {
 		return context.Cause(ctx)
 	}
-	return s.failure(target, Usage, err)
-}
-
-// handOut gives out a password that was made, unless what it was made for has failed.
-func (s *Stack) handOut(err error, of hosting.Address, password secret.Value, o PasswordOptions) error {
+	if err != nil {
+		return s.failure(target, Usage, err)
+	}
+	err = s.change(ctx, target, nil, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+		return do(ctx, conn, of, password)
+	})
 	if err == nil && o.Generate {
 		s.Sink.Result(event.Report{
 			Text: password.Reveal(), Data: PasswordData{Address: of.String(), Password: password.Reveal()},
@@ -86,15 +86,8 @@ func quotaBytes(text string) (int64, error) {
 
 // ListAccounts reports the accounts of a domain, or of all for "".
 func (s *Stack) ListAccounts(ctx context.Context, typed string) error {
-	const target = "account:list"
-	of, err := someDomain(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
-	read := func(ctx context.Context, conn hosting.Conn) ([]hosting.AccountRow, error) {
-		return hosting.Accounts(ctx, conn, of)
-	}
-	return list(ctx, s, target, read, []string{"account", "name", "quota", "enabled"},
+	of, err := some(typed, hosting.ParseDomain)
+	return list(ctx, s, "account:list", err, about(of, hosting.Accounts), []string{"account", "name", "quota", "enabled"},
 		func(a hosting.AccountRow) ([]string, AccountData) {
 			quota, enabled := "none", yesNo(a.Enabled)
 			if a.Quota > 0 {
@@ -108,44 +101,21 @@ func (s *Stack) ListAccounts(ctx context.Context, typed string) error {
 		})
 }
 
-// someDomain reads a domain that may be left out.
-func someDomain(typed string) (hosting.Domain, error) {
+// some reads a domain or a zone that may be left out.
+func some(typed string, parse func(string) (hosting.Domain, error)) (hosting.Domain, error) {
 	if typed == "" {
 		return "", nil
 	}
-	return hosting.ParseDomain(typed)
-}
-
-// someZone reads a zone that may be left out.
-func someZone(typed string) (hosting.Domain, error) {
-	if typed == "" {
-		return "", nil
-	}
-	return hosting.ParseZone(typed)
+	return parse(typed)
 }
 
 // SetPassword gives an account another password.
 func (s *Stack) SetPassword(ctx context.Context, typed string, o PasswordOptions) error {
-	const target = "account:password"
-	of, err := hosting.ParseAddress(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
-	err = s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) error {
-		return hosting.HasAccount(ctx, conn, of)
-	})
-	if err != nil {
-		return err
-	}
-	password, err := s.givenPassword(ctx, target, of, o)
-	if err != nil {
-		return s.unasked(ctx, target, err)
-	}
-	err = s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
-		return ended{Outcome: event.Done, Text: "account " + of.String() + " has another password"}, nil,
-			hosting.SetPassword(ctx, conn, of, password)
-	})
-	return s.handOut(err, of, password, o)
+	return s.withPassword(ctx, "account:password", typed, nil, o, hosting.HasAccount,
+		func(ctx context.Context, conn hosting.Conn, of hosting.Address, password secret.Value) (ended, []string, error) {
+			return ended{Outcome: event.Done, Text: "account " + of.String() + " has another password"}, nil,
+				hosting.SetPassword(ctx, conn, of, password)
+		})
 }
 
 // EnableAccount lets an account sign in and get mail, or not.
@@ -155,30 +125,18 @@ func (s *Stack) EnableAccount(ctx context.Context, typed string, enabled bool) e
 		target, state = "account:enable", "enabled"
 	}
 	of, err := hosting.ParseAddress(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
-	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
-		changed, err := hosting.EnableAccount(ctx, conn, of, enabled)
-		if !changed {
-			return ended{Outcome: event.Unchanged, Text: "account " + of.String() + " was " + state}, nil, err
-		}
-		return ended{Outcome: event.Done, Text: "account " + of.String() + " is " + state}, nil, err
-	})
+	return s.enable(ctx, target, err, "account "+of.String(), state,
+		func(ctx context.Context, conn hosting.Conn) (bool, error) {
+			return hosting.EnableAccount(ctx, conn, of, enabled)
+		})
 }
 
 // RemoveAccount removes an account, with all the aliases that pass mail to it, too.
 func (s *Stack) RemoveAccount(ctx context.Context, typed string, all, yes bool) error {
-	const target = "account:remove"
 	of, err := hosting.ParseAddress(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
-	return s.removeFrom(ctx, removal{
-		target: target, what: "account " + of.String(), all: all, yes: yes, after: "its mail stays on the volume",
-		depends: func(ctx context.Context, conn hosting.Conn) (hosting.Dependents, error) {
-			return hosting.AccountDependents(ctx, conn, of)
-		},
+	return s.removeFrom(ctx, err, removal{
+		target: "account:remove", what: "account " + of.String(), all: all, yes: yes,
+		after: "its mail stays on the volume", depends: about(of, hosting.AccountDependents),
 		remove: func(ctx context.Context, conn hosting.Conn) error { return hosting.RemoveAccount(ctx, conn, of, all) },
 	})
 }

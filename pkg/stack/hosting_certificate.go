@@ -25,12 +25,8 @@ func (s *Stack) CertificatesStatus(ctx context.Context, of string) error {
 	report := event.Report{Header: []string{"certificate", "names", "status", "days left", "served", "more"}, Data: data}
 	wrong := 0
 	for _, c := range data {
-		days := ""
-		if c.DaysLeft != nil {
-			days = number(*c.DaysLeft)
-		}
 		report.Rows = append(report.Rows,
-			[]string{c.Directory, strings.Join(c.Names, " "), c.Status, days, c.servedText(), c.more()})
+			[]string{c.Directory, strings.Join(c.Names, " "), c.Status, optional(c.DaysLeft), c.servedText(), c.more()})
 		if c.wrong() {
 			wrong++
 		}
@@ -59,10 +55,7 @@ func (s *Stack) certificates(
 	ctx context.Context, target, of string,
 ) (list []hosting.CertificateRow, issuer bool, err error) {
 	name, err := certificateName(of)
-	if err != nil {
-		return nil, false, s.refused(target, err)
-	}
-	err = s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) (err error) {
+	err = s.look(ctx, target, err, func(ctx context.Context, conn hosting.Conn) (err error) {
 		if list, err = hosting.Certificates(ctx, conn, name); err == nil {
 			issuer, err = hosting.HasIssuer(ctx, conn)
 		}
@@ -73,7 +66,7 @@ func (s *Stack) certificates(
 
 // certificateName is a name of a certificate, which mostly is a domain's; "" for all.
 func certificateName(typed string) (string, error) {
-	if name, err := someDomain(typed); err == nil {
+	if name, err := some(typed, hosting.ParseDomain); err == nil {
 		return string(name), nil
 	}
 	if strings.ContainsAny(typed, " /*@:") {
@@ -111,7 +104,7 @@ func (s *Stack) IssueCertificate(ctx context.Context, typed, names string, o hos
 	if err := s.reachable(ctx, target, slices.Concat([]string{string(domain)}, o.Names)...); err != nil {
 		return err
 	}
-	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+	return s.change(ctx, target, nil, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		name, asked, err := hosting.WantCertificate(ctx, conn, domain, o)
 		switch {
 		case err != nil:
@@ -137,7 +130,7 @@ func (s *Stack) RenewCertificates(ctx context.Context, of string) error {
 	if err := s.reachable(ctx, target); err != nil {
 		return err
 	}
-	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+	return s.change(ctx, target, nil, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		names, notes, err := hosting.RenewCertificates(ctx, conn, name)
 		if err != nil {
 			return ended{}, nil, err
@@ -176,7 +169,7 @@ func (s *Stack) RevokeCertificate(ctx context.Context, typed string, yes bool) e
 			return err
 		}
 	}
-	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+	return s.change(ctx, target, nil, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		if err := hosting.RevokeCertificate(ctx, conn, c.Directory); err != nil {
 			return ended{}, nil, err
 		}

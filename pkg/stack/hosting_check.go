@@ -19,17 +19,14 @@ import (
 // the name server of this stack, if it runs, or the one that is named.
 func (s *Stack) CheckDNS(ctx context.Context, typed, server string) error {
 	const target = "dns:check"
-	of, err := someZone(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
-	asked, err := s.askedNameServer(ctx, server)
-	if err != nil {
-		return s.refused(target, err)
+	var asked nameServer
+	of, err := some(typed, hosting.ParseZone)
+	if err == nil {
+		asked, err = s.askedNameServer(ctx, server)
 	}
 	var zones []hosting.ServedZone
 	var problems []hosting.Problem
-	err = s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) (err error) {
+	err = s.look(ctx, target, err, func(ctx context.Context, conn hosting.Conn) (err error) {
 		if problems, err = hosting.Check(ctx, conn, of,
 			func(name hosting.Domain) []hosting.Shown { return s.shownFor(ctx, target, name) }); err == nil {
 			zones, err = hosting.ServedZones(ctx, conn, asked.service)

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/poststack/poststack/pkg/hosting"
@@ -73,6 +72,3 @@ type RemovedData struct {
 	Removed string   `json:"removed"`
 	With    []string `json:"with"`
 }
-
-// number is a number in a table.
-func number(n int) string { return strconv.Itoa(n) }

@@ -17,12 +17,8 @@ type ZoneOptions struct {
 
 // AddZone adds a zone.
 func (s *Stack) AddZone(ctx context.Context, typed ZoneOptions) error {
-	const target = "dns:zone"
 	o, err := typed.read()
-	if err != nil {
-		return s.refused(target, err)
-	}
-	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+	return s.change(ctx, "dns:zone", err, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		var notes []string
 		if kept := o.Name.Kept(typed.Name); kept != "" {
 			notes = append(notes, kept)
@@ -52,40 +48,26 @@ func (o ZoneOptions) read() (z hosting.ZoneOptions, err error) {
 // ListZones reports all zones.
 func (s *Stack) ListZones(ctx context.Context) error {
 	header := []string{"zone", "kind", "first server", "hostmaster", "serial", "records", "enabled"}
-	return list(ctx, s, "dns:zone", hosting.Zones, header, func(z hosting.ZoneRow) ([]string, hosting.ZoneRow) {
+	return list(ctx, s, "dns:zone", nil, hosting.Zones, header, func(z hosting.ZoneRow) ([]string, hosting.ZoneRow) {
 		return []string{
-			z.Name, z.Kind, z.PrimaryNS, z.Hostmaster, strconv.FormatInt(z.Serial, 10), number(z.Records), yesNo(z.Enabled),
+			z.Name, z.Kind, z.PrimaryNS, z.Hostmaster, strconv.FormatInt(z.Serial, 10), strconv.Itoa(z.Records), yesNo(z.Enabled),
 		}, z
 	})
 }
 
 // RemoveZone removes a zone with its records.
 func (s *Stack) RemoveZone(ctx context.Context, typed string, yes bool) error {
-	const target = "dns:zone"
 	name, err := hosting.ParseZone(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
-	return s.removeFrom(ctx, removal{
-		target: target, what: "zone " + name.String(), yes: yes,
-		depends: func(ctx context.Context, conn hosting.Conn) (hosting.Dependents, error) {
-			return hosting.ZoneDependents(ctx, conn, name)
-		},
+	return s.removeFrom(ctx, err, removal{
+		target: "dns:zone", what: "zone " + name.String(), yes: yes, depends: about(name, hosting.ZoneDependents),
 		remove: func(ctx context.Context, conn hosting.Conn) error { return hosting.RemoveZone(ctx, conn, name) },
 	})
 }
 
 // ListRecords reports the records of a zone, or of all for "".
 func (s *Stack) ListRecords(ctx context.Context, typed string) error {
-	const target = "dns:list"
-	of, err := someZone(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
-	read := func(ctx context.Context, conn hosting.Conn) ([]hosting.RecordRow, error) {
-		return hosting.Records(ctx, conn, of)
-	}
-	return list(ctx, s, target, read, []string{"zone", "name", "type", "priority", "content", "ttl", "enabled"},
+	of, err := some(typed, hosting.ParseZone)
+	return list(ctx, s, "dns:list", err, about(of, hosting.Records), []string{"zone", "name", "type", "priority", "content", "ttl", "enabled"},
 		func(r hosting.RecordRow) ([]string, hosting.RecordRow) {
 			return []string{r.Zone, r.Name, r.Type, optional(r.Priority), r.Content, optional(r.TTL), yesNo(r.Enabled)}, r
 		})
@@ -120,7 +102,7 @@ func (s *Stack) AddRecord(ctx context.Context, zone string, in hosting.Input, ye
 			return err
 		}
 	}
-	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+	return s.change(ctx, target, nil, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		notes, err := hosting.AddRecord(ctx, conn, of, parsed.Record)
 		data := hosting.RecordRow{Zone: string(of), Record: parsed.Record, Enabled: true}
 		return ended{Outcome: event.Done, Text: fmt.Sprintf("added to zone %s: %s", of, parsed.Record), Data: data},
@@ -130,14 +112,11 @@ func (s *Stack) AddRecord(ctx context.Context, zone string, in hosting.Input, ye
 
 // RemoveRecord removes the records of a name and type, or the one with that content.
 func (s *Stack) RemoveRecord(ctx context.Context, zone, name, kind, content string, yes bool) error {
-	const target = "dns:remove"
 	of, err := hosting.ParseZone(zone)
-	if err != nil {
-		return s.refused(target, err)
-	}
 	var found []hosting.Record
-	return s.removeFrom(ctx, removal{
-		target: target, what: fmt.Sprintf("records %s %s of zone %s", name, strings.ToUpper(kind), of), yes: yes, rows: true,
+	return s.removeFrom(ctx, err, removal{
+		target: "dns:remove",
+		what:   fmt.Sprintf("records %s %s of zone %s", name, strings.ToUpper(kind), of), yes: yes, rows: true,
 		depends: func(ctx context.Context, conn hosting.Conn) (d hosting.Dependents, err error) {
 			found, err = hosting.Matching(ctx, conn, of, strings.ToLower(name), strings.ToUpper(kind), content)
 			for _, r := range found {

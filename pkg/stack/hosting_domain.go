@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/hosting"
@@ -9,12 +10,8 @@ import (
 
 // AddDomain adds a domain. With nothing chosen it serves mail and web.
 func (s *Stack) AddDomain(ctx context.Context, typed string, o hosting.DomainOptions) error {
-	const target = "domain:add"
 	name, err := hosting.ParseDomain(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
-	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+	return s.change(ctx, "domain:add", err, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		zone, err := hosting.AddDomain(ctx, conn, name, o)
 		row := hosting.DomainRow{Name: name, Mail: o.Mail, Web: o.Web, Zone: zone, Enabled: true, WebRoot: o.WebRoot}
 		data := DomainData{row, name.Unicode()}
@@ -37,11 +34,11 @@ func (s *Stack) AddDomain(ctx context.Context, typed string, o hosting.DomainOpt
 // ListDomains reports all domains.
 func (s *Stack) ListDomains(ctx context.Context) error {
 	header := []string{"domain", "serves", "enabled", "zone", "accounts", "aliases", "certificates"}
-	return list(ctx, s, "domain:list", hosting.Domains, header, func(d hosting.DomainRow) ([]string, DomainData) {
+	return list(ctx, s, "domain:list", nil, hosting.Domains, header, func(d hosting.DomainRow) ([]string, DomainData) {
 		data := DomainData{d, d.Name.Unicode()}
 		return []string{
-			d.Name.String(), data.servesText(), yesNo(d.Enabled), d.Zone, number(d.Accounts), number(d.Aliases),
-			number(d.Certificates),
+			d.Name.String(), data.servesText(), yesNo(d.Enabled), d.Zone, strconv.Itoa(d.Accounts), strconv.Itoa(d.Aliases),
+			strconv.Itoa(d.Certificates),
 		}, data
 	})
 }
@@ -54,31 +51,19 @@ func (s *Stack) EnableDomain(ctx context.Context, typed string, enabled bool) er
 		target, state = "domain:enable", "enabled"
 	}
 	name, err := hosting.ParseDomain(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
-	return s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
-		changed, err := hosting.EnableDomain(ctx, conn, name, enabled)
-		if !changed {
-			return ended{Outcome: event.Unchanged, Text: "domain " + name.String() + " was " + state}, nil, err
-		}
-		return ended{Outcome: event.Done, Text: "domain " + name.String() + " is " + state}, nil, err
-	})
+	return s.enable(ctx, target, err, "domain "+name.String(), state,
+		func(ctx context.Context, conn hosting.Conn) (bool, error) {
+			return hosting.EnableDomain(ctx, conn, name, enabled)
+		})
 }
 
 // RemoveDomain removes a domain, with all what keeps it, too.
 func (s *Stack) RemoveDomain(ctx context.Context, typed string, all, yes bool) error {
-	const target = "domain:remove"
 	name, err := hosting.ParseDomain(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
-	return s.removeFrom(ctx, removal{
-		target: target, what: "domain " + name.String(), all: all, yes: yes,
-		after: "mail and files that it had stay on their volumes",
-		depends: func(ctx context.Context, conn hosting.Conn) (hosting.Dependents, error) {
-			return hosting.DomainDependents(ctx, conn, name)
-		},
-		remove: func(ctx context.Context, conn hosting.Conn) error { return hosting.RemoveDomain(ctx, conn, name, all) },
+	return s.removeFrom(ctx, err, removal{
+		target: "domain:remove", what: "domain " + name.String(), all: all, yes: yes,
+		after:   "mail and files that it had stay on their volumes",
+		depends: about(name, hosting.DomainDependents),
+		remove:  func(ctx context.Context, conn hosting.Conn) error { return hosting.RemoveDomain(ctx, conn, name, all) },
 	})
 }

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -15,12 +16,9 @@ import (
 // ShowNeeds reports what a domain needs in DNS beside what the tables have; with add it adds what is missing.
 func (s *Stack) ShowNeeds(ctx context.Context, typed, addresses string, add bool) error {
 	const target = "dns:records"
-	name, err := hosting.ParseDomain(typed)
-	if err != nil {
-		return s.refused(target, err)
-	}
+	name, wrong := hosting.ParseDomain(typed)
 	at, err := hosting.ParseAddresses(addresses)
-	if err != nil {
+	if err = cmp.Or(wrong, err); err != nil {
 		return s.refused(target, err)
 	}
 	for _, address := range at {
@@ -30,7 +28,7 @@ func (s *Stack) ShowNeeds(ctx context.Context, typed, addresses string, add bool
 	}
 	shown := s.shownFor(ctx, target, name)
 	if add {
-		err := s.change(ctx, target, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
+		err := s.change(ctx, target, nil, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 			needs, err := s.needs(ctx, conn, name, at, shown)
 			if err != nil {
 				return ended{}, nil, err
@@ -50,7 +48,7 @@ func (s *Stack) ShowNeeds(ctx context.Context, typed, addresses string, add bool
 			return err
 		}
 	}
-	return s.look(ctx, target, func(ctx context.Context, conn hosting.Conn) error {
+	return s.look(ctx, target, nil, func(ctx context.Context, conn hosting.Conn) error {
 		needs, err := s.needs(ctx, conn, name, at, shown)
 		if err != nil {
 			return err
