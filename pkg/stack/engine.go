@@ -65,31 +65,18 @@ func (s *Stack) wantedEngine() string {
 	return s.Config.Engine
 }
 
-// boundError is an engine that does not work and has the stack's database.
-type boundError struct {
-	kind engine.Kind
-	err  error
-}
-
-func (e *boundError) Unwrap() error { return e.err }
-
-func (e *boundError) Error() string {
-	other := engine.Docker
-	if e.kind == engine.Docker {
-		other = engine.Podman
-	}
-	return fmt.Sprintf("%v; this stack's database is on %s, so that auto takes no other engine: POSTSTACK_ENGINE=%s "+
-		"uses %s, with a database of its own",
-		e.err, e.kind, other, other)
-}
-
 // boundTo adds to an engine that does not work why no other is taken.
 func (s *Stack) boundTo(err error) error {
 	var unusable *engine.UnusableError
-	if kind := s.dataEngine(); kind != "" && s.Config.Engine == "auto" && errors.As(err, &unusable) {
-		return &boundError{kind, err}
+	kind, other := s.dataEngine(), engine.Docker
+	if kind == "" || s.Config.Engine != "auto" || !errors.As(err, &unusable) {
+		return err
 	}
-	return err
+	if kind == engine.Docker {
+		other = engine.Podman
+	}
+	return fmt.Errorf("%w; this stack's database is on %s, so that auto takes no other engine: POSTSTACK_ENGINE=%s "+
+		"uses %s, with a database of its own", err, kind, other, other)
 }
 
 // EngineStatus reports each engine: its version and what it needed to work, or why it was rejected.
