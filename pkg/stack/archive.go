@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -90,16 +89,14 @@ func (a archived) handOver(ctx context.Context, ref engine.Ref, mount engine.Mou
 	if held, err := os.ReadDir(mount.Bind); err != nil || len(held) > 0 {
 		return nil //nolint:nilerr // who may not look into it has given it away already
 	}
-	id, err := startIdle(ctx, a.engine, postgresImage,
-		engine.ContainerSpec{Image: ref, User: "root", Mounts: []engine.Mount{mount}})
-	if err != nil {
+	spec := engine.ContainerSpec{Image: ref, User: "root", Mounts: []engine.Mount{mount}}
+	return idle(ctx, a.engine, postgresImage, spec, func(id engine.ContainerID) error {
+		res, err := a.engine.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"chown", owner, mount.Target}})
+		if err == nil && res.Code != 0 {
+			err = badUsage("database.archive: give %s to the server's user: %s", mount.Bind, service.Ending(res))
+		}
 		return err
-	}
-	res, err := a.engine.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"chown", owner, mount.Target}})
-	if err == nil && res.Code != 0 {
-		err = badUsage("database.archive: give %s to the server's user: %s", mount.Bind, service.Ending(res))
-	}
-	return errors.Join(err, removeIdle(ctx, a.engine, id))
+	})
 }
 
 // secretOption are the options of pgBackRest that are secrets. Source: its configuration reference, 2.57.

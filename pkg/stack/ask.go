@@ -10,8 +10,11 @@ import (
 	"golang.org/x/term"
 )
 
-// question asks for yes. Without a terminal to ask on it refuses.
-func (s *Stack) question(ctx context.Context, target, text, otherwise string) error {
+// question asks for yes, unless that was said already. Without a terminal to ask on it refuses.
+func (s *Stack) question(ctx context.Context, target string, yes bool, text, otherwise string) error {
+	if yes {
+		return nil
+	}
 	if !s.canAsk() {
 		return s.refused(target,
 			&UsageError{Reason: "there is no terminal to ask on, and " + otherwise + ": to go on without a question give -yes"})

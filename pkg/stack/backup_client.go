@@ -24,18 +24,6 @@ type client struct {
 	super  bool // it asks as a superuser whom only programs in that container can be
 }
 
-// client starts a disposable container of an image for programs that ask target. The password goes in as a file.
-func (s *Stack) client(ctx context.Context, e Engine, ref engine.Ref, target database.Target) (*client, error) {
-	spec, target, err := s.clientSpec(target)
-	if err != nil {
-		return nil, err
-	}
-	spec.Image = ref
-	c := &client{inside: inside{Stack: s, engine: e}, dbname: target.Redacted()}
-	c.id, err = startIdle(ctx, e, postgresImage, spec)
-	return c, err
-}
-
 // counted runs the program $@ and tells the digest of what it printed as the last line of stderr: engines have been
 // seen to lose the end of a stream, with an exit status of 0.
 const counted = `set -o pipefail
@@ -120,22 +108,27 @@ func localName(t database.Target) string {
 	return fmt.Sprintf("user='%s' dbname='%s'", quote.Replace(t.User), quote.Replace(t.Database))
 }
 
-// programs are those that read the database, and what to do when they have. They read our own as its superuser, who
-// signs in inside the container alone; as the target's user what is not our own, a trial, and a database that was made
-// when that user was the superuser.
-func (b *taking) programs(ctx context.Context, conn *pgx.Conn) (c *client, done func() error, err error) {
-	target := b.target
+// programs has programs that read the database while do lasts. They read our own as its superuser, who signs in inside
+// the container alone; as the target's user what is not our own, a trial, and a database that was made when that user
+// was the superuser. That is from a disposable container, which has the password in a file.
+func (b *taking) programs(ctx context.Context, conn *pgx.Conn, do func(*client) error) error {
+	super := b.target
 	if b.server != "" {
-		if err := conn.QueryRow(ctx, bootstrapSQL).Scan(&target.User); err != nil {
-			return nil, nil, err
+		if err := conn.QueryRow(ctx, bootstrapSQL).Scan(&super.User); err != nil {
+			return err
 		}
 	}
-	if target.User != b.target.User {
-		c = &client{inside: inside{b.Stack, b.engine, b.server}, dbname: localName(target), super: true}
-		return c, func() error { return nil }, nil
+	if super.User != b.target.User {
+		return do(&client{inside: inside{b.Stack, b.engine, b.server}, dbname: localName(super), super: true})
 	}
-	c, err = b.client(ctx, b.engine, b.image, b.target)
-	return c, func() error { return removeIdle(ctx, c.engine, c.id) }, err
+	spec, target, err := b.clientSpec(b.target)
+	if err != nil {
+		return err
+	}
+	spec.Image = b.image
+	return idle(ctx, b.engine, postgresImage, spec, func(id engine.ContainerID) error {
+		return do(&client{inside: inside{b.Stack, b.engine, id}, dbname: target.Redacted()})
+	})
 }
 
 // ask has a query answered as text, at the moment that another session keeps.

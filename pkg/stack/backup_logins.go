@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
-	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/hosting"
 	"github.com/poststack/poststack/pkg/image"
 )
 
@@ -25,19 +26,25 @@ func (s *Stack) eachLogin(do func(image.Definition) error) error {
 	return err
 }
 
-// keepLogins lets the services of this stack sign in to a restored database as they do now: their roles are the
-// server's, and in no backup.
-func (s *Stack) keepLogins(ctx context.Context, r event.Reporter, admin database.Target) error {
-	return s.eachLogin(func(d image.Definition) error {
-		password, err := s.serviceSecret(d.Name, "database")
+// adopt lets the services of this stack sign in to a restored database as they do now: their roles are the server's, and
+// in no backup. Its zones get serials past those of today.
+func (r *restoring) adopt(ctx context.Context, t *trial) error {
+	err := r.eachLogin(func(d image.Definition) error {
+		password, err := r.serviceSecret(d.Name, "database")
 		if err != nil {
 			return err
 		}
-		login := database.Target{User: s.loginRole(d.Name), Password: password}
-		if err := s.makeLogin(ctx, admin, login, d.Service.Database.Role); err != nil {
-			r.Warn(fmt.Sprintf("service %s cannot sign in to the restored database: %v", d.Name, err))
+		login := database.Target{User: r.loginRole(d.Name), Password: password}
+		if err := r.makeLogin(ctx, t.target, login, d.Service.Database.Role); err != nil {
+			r.report.Warn(fmt.Sprintf("service %s cannot sign in to the restored database: %v", d.Name, err))
 		}
 		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.sessions.Use(ctx, t.target, func(ctx context.Context, conn *pgx.Conn) error {
+		return hosting.RaiseRestoredSerials(ctx, conn)
 	})
 }
 

@@ -52,24 +52,18 @@ func (s *Stack) Restore(ctx context.Context, file string, o RestoreOptions) erro
 	if err != nil {
 		return s.refused(target, err)
 	}
-	if !o.Yes {
-		text := fmt.Sprintf("all that is in %s now is replaced by what was in database %q at %s (%s); go on? (yes/no)",
-			s.naming(volumes), m.Header.Database, m.Header.Created.Local().Format(time.DateTime), holds(m.Header, m.Rows))
-		if err := s.question(ctx, target, text, "nothing was changed"); err != nil {
-			return err
-		}
+	text := fmt.Sprintf("all that is in %s now is replaced by what was in database %q at %s (%s); go on? (yes/no)",
+		s.naming(volumes), m.Header.Database, m.Header.Created.Local().Format(time.DateTime), holds(m.Header, m.Rows))
+	if err := s.question(ctx, target, o.Yes, text, "nothing was changed"); err != nil {
+		return err
 	}
-	return s.run(ctx, target, Database, func(ctx context.Context, r event.Reporter) (ended, error) {
-		e, err := s.settledEngine(ctx, r)
+	return s.replacing(ctx, target, func(ctx context.Context, r *restoring) (ended, error) {
+		r.path, r.volumes = path, volumes
+		running, err := r.do(ctx)
 		if err != nil {
 			return ended{}, err
 		}
-		restore := &restoring{Stack: s, report: r, engine: e, path: path, volumes: volumes}
-		running, err := restore.do(ctx)
-		if err != nil {
-			return ended{}, err
-		}
-		return restore.told(m, running), nil
+		return r.told(m, running), nil
 	})
 }
 

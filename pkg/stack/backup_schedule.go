@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -47,16 +46,13 @@ func (s *Stack) scheduleScript() string { return filepath.Join(s.Config.StateDir
 
 // schedule reads it; nil is none.
 func (s *Stack) schedule() (*schedule, error) {
-	text, err := os.ReadFile(s.scheduleFile())
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil //nolint:nilnil // most stacks have none
-	}
 	var out schedule
-	if err == nil {
-		err = json.Unmarshal(text, &out)
-	}
+	there, err := readJSON(s.scheduleFile(), &out)
 	if err != nil {
 		return nil, fmt.Errorf("read the schedule of backups: %w", err)
+	}
+	if !there {
+		return nil, nil //nolint:nilnil // most stacks have none
 	}
 	return &out, nil
 }
@@ -89,18 +85,14 @@ func (s *Stack) ScheduleBackup(ctx context.Context, every string, o BackupOption
 		if o.Keep == nil {
 			r.Notice("all backups stay, until the disk is full; -keep=14 has the newest 14 stay")
 		}
-		plan := schedule{Every: every, Dir: o.To, Since: time.Now()}
-		text, err := json.Marshal(plan)
-		if err == nil {
-			err = keep("schedule", s.scheduleScript(), script)
-		}
+		err = keep("schedule", s.scheduleScript(), script)
 		if err == nil {
 			err = s.crontab(ctx, fmt.Sprintf(p.fields, s.minute())+" "+s.cronCommand())
 		}
 		if err == nil {
-			err = keep("schedule", s.scheduleFile(), string(text))
+			err = keepJSON("schedule", s.scheduleFile(), schedule{Every: every, Dir: o.To, Since: time.Now()})
 		}
-		return ended{Outcome: event.Done, Text: fmt.Sprintf("cron makes a backup %s, in %s", every, plan.Dir)}, err
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("cron makes a backup %s, in %s", every, o.To)}, err
 	})
 }
 

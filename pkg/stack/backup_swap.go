@@ -10,12 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
-	"github.com/poststack/poststack/pkg/hosting"
 	"github.com/poststack/poststack/pkg/image"
 )
 
@@ -49,15 +46,48 @@ func (r *restoring) do(ctx context.Context) (running []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	t.volume = r.services().Volume(change.New[usualData])
+	return r.replace(ctx, change, func() error {
+		if err := r.fill(ctx, t, owner); err != nil {
+			return fmt.Errorf("restore %q: %w; all is as it was", r.path, err)
+		}
+		return nil
+	}, nil)
+}
+
+// replacing is a phase that has the own database serve from another volume. Nothing is left then of one that died.
+func (s *Stack) replacing(
+	ctx context.Context, target string, do func(context.Context, *restoring) (ended, error),
+) error {
+	return s.run(ctx, target, Database, func(ctx context.Context, r event.Reporter) (ended, error) {
+		e, err := s.engine(ctx)
+		if err == nil {
+			err = s.settle(ctx, e, r)
+		}
+		if err != nil {
+			return ended{}, err
+		}
+		return do(ctx, &restoring{Stack: s, report: r, engine: e})
+	})
+}
+
+// replace fills volumes, and has what they hold serve in the place of the present ones; served, if there is one, is done
+// then. It returns the services that use it.
+func (r *restoring) replace(
+	ctx context.Context, change journal, fill, served func() error,
+) (running []string, err error) {
 	if err := r.begin(r.engine.Info().Kind, change); err != nil {
 		return nil, err
 	}
 	defer func() { err = r.end(ctx, err) }()
-	t.volume = r.services().Volume(change.New[usualData])
-	if err := r.fill(ctx, t, owner); err != nil {
-		return nil, fmt.Errorf("restore %q: %w; all is as it was", r.path, err)
+	err = fill()
+	if err == nil {
+		err = r.swap(ctx)
 	}
-	if err := r.swap(ctx); err != nil {
+	if err == nil && served != nil {
+		err = served()
+	}
+	if err != nil {
 		return nil, err
 	}
 	return r.usedBy(ctx, r.engine)
@@ -105,7 +135,7 @@ func (r *restoring) plan(ctx context.Context) (journal, error) {
 func newGeneration() string { return "-" + strconv.FormatInt(time.Now().UnixMilli(), 36) }
 
 // fill makes the new volumes, and has in them what the backup has.
-func (r *restoring) fill(ctx context.Context, t *trial, owner container.Owner) (err error) {
+func (r *restoring) fill(ctx context.Context, t *trial, owner container.Owner) error {
 	if err := r.engine.VolumeCreate(ctx, t.volume, owner.Labels(postgresImage)); err != nil {
 		return err
 	}
@@ -120,23 +150,20 @@ func (r *restoring) fill(ctx context.Context, t *trial, owner container.Owner) (
 			return err
 		}
 	}
-	h, err := r.hold(ctx, r.engine, t.image, stack, r.volumes)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, removeIdle(ctx, h.engine, h.id)) }()
-	h.report = r.report
-	t.take = h.unpack
-	return t.with(ctx, func(ctx context.Context) error {
-		if err := r.load(ctx, t); err != nil {
+	return r.hold(ctx, r.engine, t.image, stack, r.volumes, func(h holder) error {
+		h.report = r.report
+		t.take = h.unpack
+		return t.with(ctx, func(ctx context.Context) (err error) {
+			if err := r.load(ctx, t); err != nil {
+				return err
+			}
+			r.unmatched, err = h.unmatched(ctx, t.target)
+			if err != nil && ctx.Err() == nil { // a database that was used otherwise is restored as well
+				r.report.Warn(err.Error())
+				err = nil
+			}
 			return err
-		}
-		r.unmatched, err = h.unmatched(ctx, t.target)
-		if err != nil && ctx.Err() == nil { // a database that was used otherwise is restored as well
-			r.report.Warn(err.Error())
-			err = nil
-		}
-		return err
+		})
 	})
 }
 
@@ -144,12 +171,7 @@ func (r *restoring) load(ctx context.Context, t *trial) error {
 	if err := t.load(ctx, r.path); err != nil {
 		return err
 	}
-	if err := r.keepLogins(ctx, r.report, t.target); err != nil {
-		return err
-	}
-	return r.sessions.Use(ctx, t.target, func(ctx context.Context, conn *pgx.Conn) error {
-		return hosting.RaiseRestoredSerials(ctx, conn)
-	})
+	return r.adopt(ctx, t)
 }
 
 // swap has the database serve from another volume, and services from theirs. When that does not work, they serve from

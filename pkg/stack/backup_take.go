@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -142,15 +141,12 @@ func (b *taking) make(ctx context.Context) (made taken, err error) {
 
 // write writes the database into out, as it is at one moment.
 func (b *taking) write(ctx context.Context, out io.Writer) (made taken, err error) {
-	err = b.sessions.Use(ctx, b.target, func(ctx context.Context, conn *pgx.Conn) (err error) {
-		c, done, err := b.programs(ctx, conn)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, done()) }()
-		return atOneMoment(ctx, conn, func(moment snapshot) (err error) {
-			made, err = b.members(ctx, c, moment, out)
-			return err
+	err = b.sessions.Use(ctx, b.target, func(ctx context.Context, conn *pgx.Conn) error {
+		return b.programs(ctx, conn, func(c *client) error {
+			return atOneMoment(ctx, conn, func(moment snapshot) (err error) {
+				made, err = b.members(ctx, c, moment, out)
+				return err
+			})
 		})
 	})
 	return made, err

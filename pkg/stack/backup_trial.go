@@ -48,7 +48,11 @@ func (b *taking) verify(ctx context.Context, path string) (err error) {
 	if err := b.engine.VolumeCreate(ctx, t.volume, container.DisposableLabels()); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.dropVolume(ctx)) }()
+	defer func() { // also after ctx has ended
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+		defer cancel()
+		err = errors.Join(err, t.engine.VolumeRemove(ctx, t.volume))
+	}()
 	t.take = t.look
 	return t.with(ctx, func(ctx context.Context) error { return t.load(ctx, path) })
 }
@@ -58,45 +62,32 @@ func (t *trial) look(ctx context.Context, _ string, r io.Reader) error {
 	return inside{t.Stack, t.engine, t.c.ID}.read(ctx, r, "sh", "-c", "tar --list --gzip >/dev/null")
 }
 
-// dropVolume removes the volume, also after ctx has ended.
-func (t *trial) dropVolume(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
-	defer cancel()
-	return t.engine.VolumeRemove(ctx, t.volume)
-}
-
 // with has the server running while do lasts. It is stopped in order if do went well.
-func (t *trial) with(ctx context.Context, do func(context.Context) error) (err error) {
+func (t *trial) with(ctx context.Context, do func(context.Context) error) error {
 	spec, err := t.spec(ctx)
 	if err != nil {
 		return err
 	}
-	id, err := t.engine.ContainerCreate(ctx, spec)
-	if err != nil {
+	return made(ctx, t.engine, spec, func(id engine.ContainerID) error {
+		err := t.engine.ContainerStart(ctx, id)
+		if err == nil {
+			t.c, err = t.engine.ContainerInspect(ctx, string(id))
+		}
+		if err != nil {
+			return err
+		}
+		if len(t.c.Ports) == 0 {
+			return service.Alive(t.engine, id)(ctx)
+		}
+		t.target.Port = t.c.Ports[0].Host
+		if err = t.await(ctx, t.engine, t.c, t.target); err == nil {
+			err = do(ctx)
+		}
+		if err == nil {
+			err = t.stop(ctx, id)
+		}
 		return err
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
-		defer cancel()
-		err = errors.Join(err, t.engine.ContainerRemove(ctx, id))
-	}()
-	if err := t.engine.ContainerStart(ctx, id); err != nil {
-		return err
-	}
-	if t.c, err = t.engine.ContainerInspect(ctx, string(id)); err != nil {
-		return err
-	}
-	if len(t.c.Ports) == 0 {
-		return service.Alive(t.engine, id)(ctx)
-	}
-	t.target.Port = t.c.Ports[0].Host
-	if err = t.await(ctx, t.engine, t.c, t.target); err == nil {
-		err = do(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	return t.stop(ctx, id)
+	})
 }
 
 // stop ends the server as people end theirs: what it leaves needs no recovery.

@@ -50,17 +50,17 @@ type holder struct {
 	report  event.Reporter
 }
 
-// hold starts one.
+// hold has one while do lasts.
 func (s *Stack) hold(
-	ctx context.Context, e Engine, ref engine.Ref, stack service.Stack, volumes []backedVolume,
-) (h holder, err error) {
+	ctx context.Context, e Engine, ref engine.Ref, stack service.Stack, volumes []backedVolume, do func(holder) error,
+) error {
 	spec := engine.ContainerSpec{Image: ref, User: "root"}
 	for _, v := range volumes {
 		spec.Mounts = append(spec.Mounts, engine.Mount{Volume: stack.Volume(v.Name), Target: v.dir()})
 	}
-	h = holder{inside: inside{Stack: s, engine: e}, volumes: volumes}
-	h.id, err = startIdle(ctx, e, postgresImage, spec)
-	return h, err
+	return idle(ctx, e, postgresImage, spec, func(id engine.ContainerID) error {
+		return do(holder{inside: inside{s, e, id}, volumes: volumes})
+	})
 }
 
 // presentVolumes are those to back up: declared, and there.
@@ -95,7 +95,7 @@ const packed = `set -o pipefail
 { tar --create --numeric-owner --exclude=./` + image.SnapshotDir + ` --directory="$1" . || [ $? -eq 1 ]; } | gzip -1`
 
 // pack writes the volumes.
-func (b *taking) pack(ctx context.Context, w *backup.Writer) (err error) {
+func (b *taking) pack(ctx context.Context, w *backup.Writer) error {
 	if len(b.volumes) == 0 {
 		return nil
 	}
@@ -103,18 +103,15 @@ func (b *taking) pack(ctx context.Context, w *backup.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	h, err := b.hold(ctx, b.engine, b.image, stack, b.volumes)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, removeIdle(ctx, h.engine, h.id)) }()
-	for _, v := range b.volumes {
-		b.report.Step("reading volume " + v.Name)
-		if err := w.Member(v.member(), func(out io.Writer) error { return h.pack(ctx, v, out) }); err != nil {
-			return fmt.Errorf("back up volume %q: %w", v.Name, err)
+	return b.hold(ctx, b.engine, b.image, stack, b.volumes, func(h holder) error {
+		for _, v := range b.volumes {
+			b.report.Step("reading volume " + v.Name)
+			if err := w.Member(v.member(), func(out io.Writer) error { return h.pack(ctx, v, out) }); err != nil {
+				return fmt.Errorf("back up volume %q: %w", v.Name, err)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // pack writes one, from its snapshot if it has one.

@@ -3,7 +3,6 @@ package stack
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -113,10 +112,7 @@ func (s *Stack) useVolumes(kind engine.Kind, v volumes) error {
 // begin writes down that volumes are going to be filled.
 func (s *Stack) begin(kind engine.Kind, j journal) error {
 	session.SweepTemp(s.Config.StateDir, "volume") // of runs that were killed together with their watchdogs
-	err := os.MkdirAll(s.Config.StateDir, 0o700)
-	if err == nil {
-		err = s.write(kind, j)
-	}
+	err := s.write(kind, j)
 	var unfinished strings.Builder
 	for _, name := range j.New {
 		unfinished.WriteString(s.services().Volume(name) + "\n")
@@ -132,33 +128,17 @@ func (s *Stack) begin(kind engine.Kind, j journal) error {
 
 // write keeps a journal.
 func (s *Stack) write(kind engine.Kind, j journal) error {
-	text, err := json.Marshal(j)
-	if err != nil {
-		return err
-	}
-	return keep("restore", s.journalFile(kind), string(text))
-}
-
-// settledEngine is the engine, on which nothing is left of a restore that died.
-func (s *Stack) settledEngine(ctx context.Context, r event.Reporter) (Engine, error) {
-	e, err := s.engine(ctx)
-	if err == nil {
-		err = s.settle(ctx, e, r)
-	}
-	return e, err
+	return keepJSON("restore", s.journalFile(kind), j)
 }
 
 // settle ends what a restore that died has begun: of its volumes those that are not in use are removed. It is called
 // while nothing else works on the stack, and where the old ones are the losers only once the new ones have served.
 func (s *Stack) settle(ctx context.Context, e Engine, r event.Reporter) error {
 	kind := e.Info().Kind
-	text, err := os.ReadFile(s.journalFile(kind))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
 	var j journal
-	if err == nil {
-		err = json.Unmarshal(text, &j)
+	there, err := readJSON(s.journalFile(kind), &j)
+	if !there && err == nil {
+		return nil
 	}
 	stand, unknown := s.restored(kind)
 	if err = errors.Join(err, unknown); err != nil {

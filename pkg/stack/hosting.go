@@ -187,8 +187,5 @@ func (s *Stack) sure(ctx context.Context, o removal, with []string) error {
 	for _, line := range with {
 		tell("will remove " + line)
 	}
-	if o.yes {
-		return nil
-	}
-	return s.question(ctx, o.target, "this cannot be undone; type yes to go on:", "nothing was removed")
+	return s.question(ctx, o.target, o.yes, "this cannot be undone; type yes to go on:", "nothing was removed")
 }

@@ -164,10 +164,9 @@ func (s *Stack) RevokeCertificate(ctx context.Context, typed string, yes bool) e
 	r := s.Sink.For(target)
 	r.Warn(fmt.Sprintf("will revoke certificate %s, which is for %s: services show none for these names then",
 		c.Directory, strings.Join(c.Names, ", ")))
-	if !yes {
-		if err := s.question(ctx, target, "this cannot be undone; type yes to go on:", "nothing was revoked"); err != nil {
-			return err
-		}
+	err = s.question(ctx, target, yes, "this cannot be undone; type yes to go on:", "nothing was revoked")
+	if err != nil {
+		return err
 	}
 	return s.change(ctx, target, nil, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		if err := hosting.RevokeCertificate(ctx, conn, c.Directory); err != nil {

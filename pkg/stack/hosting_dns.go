@@ -98,7 +98,7 @@ func (s *Stack) AddRecord(ctx context.Context, zone string, in hosting.Input, ye
 				&UsageError{Reason: strings.Join(parsed.Doubts, "; ") + "; to add it as it is written give -yes"})
 		}
 		text := strings.Join(parsed.Doubts, "; ") + "; type yes to add it as it is written:"
-		if err := s.question(ctx, target, text, "nothing was added"); err != nil {
+		if err := s.question(ctx, target, false, text, "nothing was added"); err != nil {
 			return err
 		}
 	}

@@ -49,7 +49,7 @@ func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Serv
 	if err != nil || img.ID == c.Image {
 		return nil //nolint:nilerr // an image that is missing is told by who makes the container
 	}
-	has, wants, err := s.majors(ctx, e, c, service.Spec)
+	has, wants, err := s.majors(ctx, e, c, service.Spec.Image)
 	if err != nil || has == "" || wants == "" || has == wants {
 		return err
 	}
@@ -61,13 +61,13 @@ func (s *Stack) checkMajor(ctx context.Context, e Engine, service container.Serv
 // majors are the major version of the data, and that of the image of a container that is to serve them; "" is none,
 // or one that cannot be told. A container's own data directory tells the one, the packages of the image the other.
 func (s *Stack) majors(
-	ctx context.Context, e Engine, c engine.Container, spec engine.ContainerSpec,
+	ctx context.Context, e Engine, c engine.Container, ref engine.Ref,
 ) (has, wants string, err error) {
 	place, err := s.declaredDatabase()
 	if err != nil {
 		return "", "", err
 	}
-	img, err := e.ImageInspect(ctx, spec.Image)
+	img, err := e.ImageInspect(ctx, ref)
 	if err != nil {
 		return "", "", err
 	}
@@ -78,7 +78,7 @@ func (s *Stack) majors(
 		text, err = e.ContainerFile(ctx, c.ID, version)
 	} else if _, none := e.VolumeInspect(ctx, volume); none == nil {
 		on := engine.Mount{Volume: volume, Target: place.data.Path, ReadOnly: true}
-		text, err = s.fileOf(ctx, e, engine.ContainerSpec{Image: spec.Image, Mounts: []engine.Mount{on}}, version)
+		text, err = fileOf(ctx, e, engine.ContainerSpec{Image: ref, Mounts: []engine.Mount{on}}, version)
 	}
 	if err != nil || len(text) == 0 {
 		return "", "", nil //nolint:nilerr // there is no finished database

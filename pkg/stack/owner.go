@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -59,6 +60,26 @@ func keep(what, path, text string) error {
 		return fmt.Errorf("write %s file: %w", what, err)
 	}
 	return nil
+}
+
+// keepJSON writes a value as [keep]; [readJSON] reads it, and tells whether there is one.
+func keepJSON(what, path string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return keep(what, path, string(text))
+}
+
+func readJSON(path string, value any) (there bool, err error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, value)
+	}
+	return true, err
 }
 
 // readWord reads the one word that a file of the state directory holds; "" if there is no such file.

@@ -24,7 +24,6 @@ import (
 const (
 	dpkgStatus   = "/var/lib/dpkg/status" // where Debian keeps what is installed
 	keepPackages = 30                     // how many images' lists stay in the cache
-	cleanupTime  = 30 * time.Second
 )
 
 // packages lists the Debian packages of an image, the largest first. An image's list never changes: it is kept
@@ -37,7 +36,7 @@ func (s *Stack) packages(ctx context.Context, e Engine, id engine.ImageID) ([]in
 	if text, err := os.ReadFile(path); err == nil && json.Unmarshal(text, &list) == nil && whole() {
 		return list, nil
 	}
-	status, err := s.fileOf(ctx, e, engine.ContainerSpec{Image: engine.Ref(id)}, dpkgStatus)
+	status, err := fileOf(ctx, e, engine.ContainerSpec{Image: engine.Ref(id)}, dpkgStatus)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) { // an image without dpkg has no packages
 		return nil, err
 	}
@@ -56,20 +55,15 @@ func (s *Stack) packages(ctx context.Context, e Engine, id engine.ImageID) ([]in
 }
 
 // fileOf reads a file of an image or a volume, from a container that is made for that and never started.
-func (s *Stack) fileOf(
+func fileOf(
 	ctx context.Context, e Engine, spec engine.ContainerSpec, path string,
 ) (content []byte, err error) {
 	spec.Labels = container.DisposableLabels()
-	made, err := e.ContainerCreate(ctx, spec)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-		defer cancel()
-		err = errors.Join(err, e.ContainerRemove(ctx, made))
-	}()
-	return e.ContainerFile(ctx, made, path)
+	err = made(ctx, e, spec, func(id engine.ContainerID) (err error) {
+		content, err = e.ContainerFile(ctx, id, path)
+		return err
+	})
+	return content, err
 }
 
 // installed reads dpkg's status file: the packages that are installed, the largest first.

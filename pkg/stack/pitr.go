@@ -56,20 +56,14 @@ func (s *Stack) RecoverTo(ctx context.Context, text string, yes bool) error {
 	if err != nil {
 		return s.refused(target, err)
 	}
-	if !yes {
-		err := s.question(ctx, target, fmt.Sprintf("database %q goes back to what it held at %s: what was written since "+
-			"will then be in the archive only; go on? (yes/no)", s.Config.Database.Name, at.Format(time.RFC3339)),
-			"nothing was changed")
-		if err != nil {
-			return err
-		}
+	err = s.question(ctx, target, yes, fmt.Sprintf("database %q goes back to what it held at %s: what was written since "+
+		"will then be in the archive only; go on? (yes/no)", s.Config.Database.Name, at.Format(time.RFC3339)),
+		"nothing was changed")
+	if err != nil {
+		return err
 	}
-	return s.run(ctx, target, Database, func(ctx context.Context, r event.Reporter) (ended, error) {
-		e, err := s.settledEngine(ctx, r)
-		if err != nil {
-			return ended{}, err
-		}
-		recovery := &recovering{restoring: restoring{Stack: s, report: r, engine: e}, data: RecoveredData{Time: at}}
+	return s.replacing(ctx, target, func(ctx context.Context, r *restoring) (ended, error) {
+		recovery := &recovering{restoring: r, data: RecoveredData{Time: at}}
 		if err := recovery.do(ctx); err != nil {
 			return ended{}, err
 		}

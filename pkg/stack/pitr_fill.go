@@ -3,7 +3,6 @@ package stack
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,17 +11,17 @@ import (
 	"github.com/poststack/poststack/pkg/backup"
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
-	"github.com/poststack/poststack/pkg/hosting"
 )
 
 // recovering is a recovery under way: a restore from an archive.
 type recovering struct {
-	restoring
+	*restoring
+
 	former volumes // that are replaced
 	data   RecoveredData
 }
 
-func (r *recovering) do(ctx context.Context) (err error) {
+func (r *recovering) do(ctx context.Context) error {
 	t, owner, err := r.prepare(ctx)
 	if err != nil {
 		return err
@@ -34,18 +33,19 @@ func (r *recovering) do(ctx context.Context) (err error) {
 	if err := r.push(ctx); err != nil {
 		r.report.Warn(fmt.Sprintf("the archive may lack what was written last: %v", err))
 	}
-	defer func() { err = r.end(ctx, err) }()
-	if err := r.fill(ctx, t, owner); err != nil {
-		return fmt.Errorf("recover %s: %w; all is as it was", r.data.Time.Format(time.RFC3339Nano), err)
-	}
-	if err := r.swap(ctx); err != nil {
+	change, err := r.plan(ctx)
+	if err != nil {
 		return err
 	}
-	if err := r.release(ctx, *t); err != nil {
-		return err
-	}
+	r.spare(&change)
+	t.volume = r.services().Volume(change.New[usualData])
+	r.data.Services, err = r.replace(ctx, change, func() error {
+		if err := r.fill(ctx, t, owner); err != nil {
+			return fmt.Errorf("recover %s: %w; all is as it was", r.data.Time.Format(time.RFC3339Nano), err)
+		}
+		return nil
+	}, func() error { return r.release(ctx, *t) })
 	r.data.Before = r.last
-	r.data.Services, err = r.usedBy(ctx, r.engine)
 	return err
 }
 
@@ -91,7 +91,7 @@ func (r *recovering) chooseBase(ctx context.Context, t *trial) error {
 // inside has a container of the server's image that has the archive and waits, with a volume if one is named.
 func (r *recovering) inside(
 	ctx context.Context, t *trial, volume string, do func(engine.ContainerID) error,
-) (err error) {
+) error {
 	spec, err := t.spec(ctx)
 	if err != nil {
 		return err
@@ -100,12 +100,7 @@ func (r *recovering) inside(
 	if volume == "" {
 		spec.Mounts = spec.Mounts[1:]
 	}
-	id, err := startIdle(ctx, r.engine, postgresImage, spec)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, removeIdle(ctx, r.engine, id)) }()
-	return do(id)
+	return idle(ctx, r.engine, postgresImage, spec, do)
 }
 
 // push has the archive take what was committed.
@@ -146,20 +141,11 @@ func (r *restoring) mark(ctx context.Context) *time.Time {
 
 // fill makes the volume, and has in it what the archive has.
 func (r *recovering) fill(ctx context.Context, t *trial, owner container.Owner) error {
-	change, err := r.plan(ctx)
-	r.spare(&change)
-	if err == nil {
-		err = r.begin(r.engine.Info().Kind, change)
-	}
-	if err != nil {
-		return err
-	}
-	t.volume = r.services().Volume(change.New[usualData])
 	if err := r.engine.VolumeCreate(ctx, t.volume, owner.Labels(postgresImage)); err != nil {
 		return err
 	}
 	r.report.Step("recovering into volume " + t.volume + " from base backup " + r.data.Base)
-	err = r.inside(ctx, t, t.volume, func(id engine.ContainerID) error {
+	err := r.inside(ctx, t, t.volume, func(id engine.ContainerID) error {
 		_, err := r.archive().exec(ctx, id, "recover", r.archive().stanza(), r.data.Base,
 			r.data.Time.UTC().Format("2006-01-02 15:04:05.999999+00"))
 		return err
@@ -172,7 +158,7 @@ func (r *recovering) fill(ctx context.Context, t *trial, owner container.Owner) 
 
 // look has the recovered database take the logins of today, and tells what it holds.
 func (r *recovering) look(ctx context.Context, t *trial) error {
-	if err := r.keepLogins(ctx, r.report, t.target); err != nil {
+	if err := r.adopt(ctx, t); err != nil {
 		return err
 	}
 	server := &client{inside: inside{r.Stack, r.engine, t.c.ID}, dbname: localName(t.target)}
@@ -182,15 +168,11 @@ func (r *recovering) look(ctx context.Context, t *trial) error {
 	}
 	r.data.Database, r.data.Schema = t.target.Database, backup.Fingerprint(backup.Schema(schema.Bytes()))
 	return r.sessions.Use(ctx, t.target, func(ctx context.Context, conn *pgx.Conn) error {
-		err := atOneMoment(ctx, conn, func(moment snapshot) error {
+		return atOneMoment(ctx, conn, func(moment snapshot) error {
 			rows, err := countRows(ctx, moment.tx)
 			r.data.Tables, r.data.Rows = len(rows), rowsOf(rows)
 			return err
 		})
-		if err == nil {
-			err = hosting.RaiseRestoredSerials(ctx, conn)
-		}
-		return err
 	})
 }
 

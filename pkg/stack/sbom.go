@@ -60,9 +60,9 @@ func (s *Stack) materials(ctx context.Context, e Engine, name string) (of sbom.I
 		return of, err
 	}
 	of = sbom.Image{Name: name, ID: string(built.ID), Created: built.Created, Program: func(name string) ([]byte, error) {
-		return s.fileOf(ctx, e, engine.ContainerSpec{Image: engine.Ref(built.ID)}, path.Join(programs, name))
+		return fileOf(ctx, e, engine.ContainerSpec{Image: engine.Ref(built.ID)}, path.Join(programs, name))
 	}}
-	of.Release, err = s.fileOf(ctx, e, engine.ContainerSpec{Image: engine.Ref(built.ID)}, "/usr/lib/os-release")
+	of.Release, err = fileOf(ctx, e, engine.ContainerSpec{Image: engine.Ref(built.ID)}, "/usr/lib/os-release")
 	if err != nil {
 		//nolint:errorlint // a file that is not there is no image that is not there
 		return of, fmt.Errorf("ask image %q for its release of Debian: %s", name, err)

@@ -102,7 +102,7 @@ func (s *Stack) imageName(name string) (string, error) {
 // main process does nothing: an engine's command line that is killed leaves alone what it has started.
 func (s *Stack) disposable(
 	ctx context.Context, name string, spec engine.ContainerSpec, program engine.ExecSpec,
-) (err error) {
+) error {
 	e, err := s.engine(ctx)
 	if err != nil {
 		return err
@@ -115,32 +115,38 @@ func (s *Stack) disposable(
 	} else if err != nil {
 		return err
 	}
-	id, err := startIdle(ctx, e, name, spec)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, removeIdle(ctx, e, id)) }()
-	return s.attach(ctx, program.Command[0], e.ExecCommand(id, program, s.conversing()))
+	return idle(ctx, e, name, spec, func(id engine.ContainerID) error {
+		return s.attach(ctx, program.Command[0], e.ExecCommand(id, program, s.conversing()))
+	})
 }
 
-// startIdle starts a disposable container that does nothing, for programs to run in; [removeIdle] ends it.
-func startIdle(ctx context.Context, e Engine, role string, spec engine.ContainerSpec) (engine.ContainerID, error) {
+// idle has a disposable container that does nothing, for programs to run in, while do lasts.
+func idle(
+	ctx context.Context, e Engine, role string, spec engine.ContainerSpec, do func(engine.ContainerID) error,
+) error {
 	spec.Entrypoint, spec.Command = []string{"sleep"}, []string{"infinity"}
 	spec.Labels = container.DisposableLabels()
 	spec.Labels[container.LabelRole] = role
-	id, err := e.ContainerCreate(ctx, spec)
-	if err != nil {
-		return "", err
-	}
-	if err := e.ContainerStart(ctx, id); err != nil {
-		return "", errors.Join(err, removeIdle(ctx, e, id))
-	}
-	return id, nil
+	return made(ctx, e, spec, func(id engine.ContainerID) error {
+		if err := e.ContainerStart(ctx, id); err != nil {
+			return err
+		}
+		return do(id)
+	})
 }
 
-// removeIdle removes the container, also after ctx has ended.
-func removeIdle(ctx context.Context, e Engine, id engine.ContainerID) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
-	defer cancel()
-	return e.ContainerRemove(ctx, id)
+// made has a container while do lasts, and removes it whatever happens, also after ctx has ended.
+func made(
+	ctx context.Context, e Engine, spec engine.ContainerSpec, do func(engine.ContainerID) error,
+) (err error) {
+	id, err := e.ContainerCreate(ctx, spec)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
+		defer cancel()
+		err = errors.Join(err, e.ContainerRemove(ctx, id))
+	}()
+	return do(id)
 }

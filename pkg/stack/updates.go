@@ -22,16 +22,15 @@ func (s *Stack) updates(ctx context.Context, r event.Reporter) (found map[string
 		return nil, err
 	}
 	r.Step("asking Debian for updates")
-	id, err := startIdle(ctx, e, baseImage, spec)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, removeIdle(ctx, e, id)) }()
-	res, err := e.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"bash", "-c", image.AskForUpdates}})
-	if err == nil && res.Code != 0 {
-		err = fmt.Errorf("ask Debian for updates: %s", strings.TrimSpace(res.Stderr))
-	}
-	return image.ParseUpdates(res.Stdout), err
+	err = idle(ctx, e, baseImage, spec, func(id engine.ContainerID) error {
+		res, err := e.ContainerExec(ctx, id, engine.ExecSpec{Command: []string{"bash", "-c", image.AskForUpdates}})
+		if err == nil && res.Code != 0 {
+			err = fmt.Errorf("ask Debian for updates: %s", strings.TrimSpace(res.Stderr))
+		}
+		found = image.ParseUpdates(res.Stdout)
+		return err
+	})
+	return found, err
 }
 
 // askingForUpdates is a container of the base image that has what dpkg says of each image; without an image if the base
@@ -52,7 +51,7 @@ func (s *Stack) askingForUpdates(ctx context.Context, e Engine) (engine.Containe
 		if err != nil {
 			return spec, err
 		}
-		status, err := s.fileOf(ctx, e, engine.ContainerSpec{Image: ref}, dpkgStatus)
+		status, err := fileOf(ctx, e, engine.ContainerSpec{Image: ref}, dpkgStatus)
 		if errors.Is(err, engine.ErrNotFound) {
 			continue
 		}

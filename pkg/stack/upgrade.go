@@ -2,21 +2,15 @@ package stack
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
-	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
-	"github.com/poststack/poststack/pkg/hosting"
 )
 
 // UpgradeOptions say what is done; the zero value upgrades.
@@ -53,14 +47,11 @@ func (s *Stack) formerFile(kind engine.Kind) string {
 // one of that name.
 func (s *Stack) former(ctx context.Context, e Engine) (f former, err error) {
 	kind := e.Info().Kind
-	text, err := os.ReadFile(s.formerFile(kind))
-	if errors.Is(err, os.ErrNotExist) {
+	there, err := readJSON(s.formerFile(kind), &f)
+	if !there && err == nil {
 		return f, nil
 	}
 	var stand volumes
-	if err == nil {
-		err = json.Unmarshal(text, &f)
-	}
 	if err == nil {
 		stand, err = s.restored(kind)
 	}
@@ -72,15 +63,6 @@ func (s *Stack) former(ctx context.Context, e Engine) (f former, err error) {
 		return former{}, nil
 	}
 	return f, err
-}
-
-// keepFormer writes down which volume stays.
-func (s *Stack) keepFormer(kind engine.Kind, f former) error {
-	text, err := json.Marshal(f)
-	if err == nil {
-		err = keep("former volume", s.formerFile(kind), string(text))
-	}
-	return err
 }
 
 // Upgrade takes the own database to the PostgreSQL of the suite that is set, by dump and restore into a new volume. The
@@ -103,12 +85,8 @@ func (s *Stack) Upgrade(ctx context.Context, o UpgradeOptions) error {
 			return err
 		}
 	}
-	return s.run(ctx, target, Database, func(ctx context.Context, r event.Reporter) (ended, error) {
-		e, err := s.settledEngine(ctx, r)
-		if err != nil {
-			return ended{}, err
-		}
-		up, err := s.newUpgrade(ctx, e, r)
+	return s.replacing(ctx, target, func(ctx context.Context, r *restoring) (ended, error) {
+		up, err := newUpgrade(ctx, r)
 		if err != nil {
 			return ended{}, err
 		}
@@ -132,10 +110,7 @@ func (s *Stack) askBack(ctx context.Context, target string, yes bool) error {
 	if err != nil {
 		return s.refused(target, err)
 	}
-	if yes {
-		return nil
-	}
-	return s.question(ctx, target, fmt.Sprintf("all that was written to database %q since %s is lost: "+
+	return s.question(ctx, target, yes, fmt.Sprintf("all that was written to database %q since %s is lost: "+
 		"it goes back to PostgreSQL %s, and to what it held then; go on? (yes/no)", s.Config.Database.Name,
 		kept.Since.Local().Format(time.DateTime), kept.Major), "nothing was changed")
 }
@@ -173,59 +148,40 @@ func (s *Stack) backToFormer(ctx context.Context, up *upgrading) (how ended, err
 		delete(up.after, usualData) // it stands for no other
 	}
 	present := journal{New: volumes{}, Old: volumes{usualData: volumeOf(up.before, usualData)}}
-	if err := up.begin(up.engine.Info().Kind, present); err != nil {
-		return how, err
-	}
-	defer func() { err = up.end(ctx, err) }()
-	t := up.trial(up.image, up.kept.Volume)
-	err = t.with(ctx, func(ctx context.Context) error {
-		if err := up.keepLogins(ctx, up.report, t.target); err != nil {
-			return err
+	running, err := up.replace(ctx, present, func() error {
+		t := up.trial(up.image, up.kept.Volume)
+		if err := t.with(ctx, func(ctx context.Context) error { return up.adopt(ctx, t) }); err != nil {
+			return fmt.Errorf("try the former volume: %w; nothing was changed", err)
 		}
-		return up.sessions.Use(ctx, t.target, func(ctx context.Context, conn *pgx.Conn) error {
-			return hosting.RaiseRestoredSerials(ctx, conn)
-		})
-	})
+		return nil
+	}, func() error { return forgetFile(up.formerFile(up.engine.Info().Kind)) })
 	if err != nil {
-		return how, fmt.Errorf("try the former volume: %w; nothing was changed", err)
-	}
-	if err := up.swap(ctx); err != nil {
 		return how, err
 	}
-	if err := forgetFile(up.formerFile(up.engine.Info().Kind)); err != nil {
-		return how, err
-	}
-	running, err := up.usedBy(ctx, up.engine)
 	since := up.kept.Since.Local().Format(time.DateTime)
 	up.kept = former{}
 	text := fmt.Sprintf("PostgreSQL %s again, with what it held at %s", up.wants, since)
-	return ended{Outcome: event.Done, Text: text, Data: up.data(running)}, err
+	return ended{Outcome: event.Done, Text: text, Data: up.data(running)}, nil
 }
 
 // newUpgrade finds what there is.
-func (s *Stack) newUpgrade(ctx context.Context, e Engine, r event.Reporter) (up *upgrading, err error) {
-	kind := e.Info().Kind
-	up = &upgrading{restoring: restoring{Stack: s, report: r, engine: e}}
-	if !s.hasData(kind) {
+func newUpgrade(ctx context.Context, r *restoring) (up *upgrading, err error) {
+	kind := r.engine.Info().Kind
+	up = &upgrading{restoring: r}
+	if !r.hasData(kind) {
 		return nil, errNotSetUp
 	}
-	if up.before, err = s.restored(kind); err != nil {
+	if up.kept, err = r.former(ctx, r.engine); err != nil {
 		return nil, err
 	}
-	if up.kept, err = s.former(ctx, e); err != nil {
-		return nil, err
-	}
-	declared, target, err := s.ownService(ctx, e, r)
+	t, owner, err := r.prepare(ctx)
 	if err != nil {
 		return nil, err
 	}
-	up.image, up.owner, up.password = declared.Spec.Image, declared.Owner, target.Password
-	if up.server, err = container.Find(ctx, e, s.containerName()); err != nil {
-		return nil, err
-	}
-	up.has, up.wants, err = s.majors(ctx, e, up.server, declared.Spec)
+	up.image, up.owner, up.password = t.image, owner, t.password
+	up.has, up.wants, err = r.majors(ctx, r.engine, r.server, t.image)
 	if err == nil && (up.has == "" || up.wants == "") {
-		err = fmt.Errorf("volume %s has no finished database: mage setup makes one", s.volumeName(kind))
+		err = fmt.Errorf("volume %s has no finished database: mage setup makes one", r.volumeName(kind))
 	}
 	return up, err
 }

@@ -26,7 +26,8 @@ import (
 // upgrading is an upgrade under way, or the way back. It is a restore whose backup is never a file: the old volume is
 // read while the new one is filled.
 type upgrading struct {
-	restoring
+	*restoring
+
 	image      engine.Ref // that is to serve
 	owner      container.Owner
 	password   secret.Value
@@ -62,30 +63,29 @@ func (s *Stack) upgrade(ctx context.Context, up *upgrading) (how ended, err erro
 	up.after = maps.Clone(up.before)
 	up.after[usualData] = usualData + newGeneration()
 	change := journal{New: volumes{usualData: up.after[usualData]}, Old: volumes{}}
-	if err := up.begin(up.engine.Info().Kind, change); err != nil {
-		return how, err
-	}
-	defer func() { err = up.end(ctx, err) }()
-	err = up.stopServer(ctx)
-	if err == nil {
-		err = up.move(ctx, old)
-	}
-	former := former{Volume: volumeOf(up.before, usualData), Major: up.has, Since: time.Now()}
-	if err == nil {
-		err = up.keepFormer(up.engine.Info().Kind, former)
-	}
+	former := former{Volume: volumeOf(up.before, usualData), Major: up.has}
+	running, err := up.replace(ctx, change, func() error {
+		err := up.stopServer(ctx)
+		if err == nil {
+			err = up.move(ctx, old)
+		}
+		former.Since = time.Now()
+		if err == nil {
+			err = keepJSON("former volume", up.formerFile(up.engine.Info().Kind), former)
+		}
+		if err != nil {
+			return up.putBack(ctx, err)
+		}
+		return nil
+	}, nil)
 	if err != nil {
-		return how, up.putBack(ctx, err)
-	}
-	if err := up.swap(ctx); err != nil {
 		return how, err
 	}
 	up.kept = former
-	running, err := up.usedBy(ctx, up.engine)
 	data := up.data(running)
 	text := fmt.Sprintf("PostgreSQL %s instead of %s: %d tables with %d rows, compared%s",
 		up.wants, up.has, data.Tables, data.Rows, up.keptText())
-	return ended{Outcome: event.Done, Text: text, Data: data}, err
+	return ended{Outcome: event.Done, Text: text, Data: data}, nil
 }
 
 // putBack has the present server run again, if it did.
