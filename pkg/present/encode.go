@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"github.com/google/renameio/v2"
@@ -17,25 +18,25 @@ import (
 // nothing to do: after a power failure it may be gone.
 func (d Document) Keep(path string, secrets *secret.Set) error {
 	text, err := json.Marshal(d)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o755)
+	}
+	var f *renameio.PendingFile
+	if err == nil {
+		f, err = renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)),
+			renameio.WithStaticPermissions(0o600))
+	}
+	if err == nil {
+		defer f.Cleanup() //nolint:errcheck // nothing is left to clean up once the file is in its place
+		_, err = f.Write(append(masked(text, secrets), '\n'))
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
 	if err != nil {
-		return fmt.Errorf("write %q: %w", path, err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("write %q: %w", path, err)
-	}
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)),
-		renameio.WithStaticPermissions(0o600))
-	if err != nil {
-		return fmt.Errorf("write %q: %w", path, err)
-	}
-	defer f.Cleanup() //nolint:errcheck // nothing is left to clean up once the file is in its place
-	if _, err := f.Write(append(masked(text, secrets), '\n')); err != nil {
-		return fmt.Errorf("write %q: %w", path, err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("write %q: %w", path, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("write %q: %w", path, err)
 	}
 	return nil
@@ -63,40 +64,22 @@ func (d Document) encode(secrets *secret.Set) ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
+// literal is a JSON string, and the colon of a member's name.
+var literal = regexp.MustCompile(`"(?:[^"\\]|\\.)*":?`)
+
 // masked takes the secrets out of the strings of a JSON text as json.Marshal writes it. Names of members and
 // the punctuation stay, whatever the secrets are.
 func masked(text []byte, secrets *secret.Set) []byte {
-	out := make([]byte, 0, len(text))
-	for i := 0; i < len(text); {
-		if text[i] != '"' {
-			out = append(out, text[i])
-			i++
-			continue
+	return literal.ReplaceAllFunc(text, func(found []byte) []byte {
+		var value string
+		if json.Unmarshal(found, &value) != nil { // it is a name
+			return found
 		}
-		end := i + 1
-		for text[end] != '"' {
-			if text[end] == '\\' {
-				end++
-			}
-			end++
+		clean := secrets.Redact(value)
+		if clean == value {
+			return found
 		}
-		end++
-		out = append(out, maskedString(text[i:end], end < len(text) && text[end] == ':', secrets)...)
-		i = end
-	}
-	return out
-}
-
-// maskedString is a JSON string without secrets; a member's name stays.
-func maskedString(literal []byte, name bool, secrets *secret.Set) []byte {
-	var value string
-	if name || json.Unmarshal(literal, &value) != nil {
-		return literal
-	}
-	clean := secrets.Redact(value)
-	if clean == value {
-		return literal
-	}
-	text, _ := json.Marshal(clean) // a string cannot fail
-	return text
+		out, _ := json.Marshal(clean) // a string cannot fail
+		return out
+	})
 }

@@ -2,6 +2,7 @@ package present
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"html"
 	"os"
@@ -23,10 +24,7 @@ func appendSummary(path string, d Document, reports []event.Report, secrets *sec
 	}
 	d.Error = secrets.Redact(d.Error)
 	_, err = f.WriteString(summary(d, withoutSecrets(reports, secrets)))
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
+	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write step summary: %w", err)
 	}
 	return nil
