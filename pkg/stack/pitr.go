@@ -24,15 +24,9 @@ type RecoveredData struct {
 // ParseTime reads a time as people and PostgreSQL write it. Without a zone it is this machine's.
 func ParseTime(text string) (time.Time, error) {
 	for _, layout := range []string{
-		time.RFC3339, "2006-01-02 15:04:05Z07", "2006-01-02 15:04:05Z0700", "2006-01-02 15:04:05Z07:00",
-		"2006-01-02T15:04:05Z07", "2006-01-02T15:04:05Z0700",
+		time.RFC3339, "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05",
 	} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at, nil
-		}
-	}
-	for _, layout := range []string{time.DateTime, "2006-01-02T15:04:05"} {
-		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+		if at, err := time.ParseInLocation(layout, strings.Replace(text, " ", "T", 1), time.Local); err == nil {
 			return at, nil
 		}
 	}
