@@ -18,19 +18,19 @@ func (Verify) Runtime(ctx context.Context, of *string) error {
 // Base runs the base image and checks what containers/base-debian/image.yaml declares. Settings: those of build:base.
 // Example: mage verify:base
 func (Verify) Base(ctx context.Context) error {
-	return phase(ctx, (*stack.Stack).VerifyBase, Build.Base)
+	return phase(ctx, verifying("base-debian"), Build.Base)
 }
 
 // Postgres runs the PostgreSQL image and checks what containers/postgres/image.yaml declares. Settings: those of
 // build:base. Example: mage verify:postgres
 func (Verify) Postgres(ctx context.Context) error {
-	return phase(ctx, (*stack.Stack).VerifyPostgres, Build.Postgres)
+	return phase(ctx, verifying("postgres"), Build.Postgres)
 }
 
 // Liquibase runs the Liquibase image and checks what containers/liquibase/image.yaml declares. Settings: those of
 // build:liquibase. Example: mage verify:liquibase
 func (Verify) Liquibase(ctx context.Context) error {
-	return phase(ctx, (*stack.Stack).VerifyLiquibase, Build.Liquibase)
+	return phase(ctx, verifying("liquibase"), Build.Liquibase)
 }
 
 // Apache runs the image of Apache and checks what containers/apache/image.yaml declares. Settings: those of

@@ -236,7 +236,7 @@ func (r *restoring) startServer(ctx context.Context) error {
 	if c.ID == r.server.ID {
 		return r.startSame(ctx, c)
 	}
-	r.remember(image.Result{Name: postgresImage, DigestRef: engine.Ref(r.server.Image)})
+	r.built.Store(postgresImage, image.Result{Name: postgresImage, DigestRef: engine.Ref(r.server.Image)})
 	_, err = r.startOwn(ctx, r.engine, r.report)
 	return err
 }

@@ -67,43 +67,41 @@ func (s *Stack) BuildStages(ctx context.Context) error {
 
 // BuildRest builds the images of the catalogue that no target before it builds, side by side.
 func (s *Stack) BuildRest(ctx context.Context) error {
-	images, err := s.catalogue()
-	if err != nil {
-		return s.failure("build:all", Usage, err)
-	}
-	before := append(images.Stages(liquibaseImage), baseImage, postgresImage, liquibaseImage)
-	return s.buildThese(ctx, images, images.Names(), before)
+	return s.buildThese(ctx, "build:all", func(images *image.Catalogue) (names, before []string, err error) {
+		return images.Names(), append(images.Stages(liquibaseImage), baseImage, postgresImage, liquibaseImage), nil
+	})
 }
 
 // BuildImage builds an image, and what it takes files from; the base image must be built.
 func (s *Stack) BuildImage(ctx context.Context, name string) error {
-	images, err := s.catalogue()
-	if err == nil {
+	return s.buildThese(ctx, "build:"+name, func(images *image.Catalogue) (names, before []string, err error) {
 		_, err = images.Get(name)
-	}
-	if err != nil {
-		return s.failure("build:"+name, Usage, err)
-	}
-	return s.buildThese(ctx, images, []string{name}, []string{baseImage})
+		return []string{name}, []string{baseImage}, err
+	})
 }
 
 // BuildServices builds the images of the services that [Stack.StartServices] starts, side by side; the base image must
 // be built.
 func (s *Stack) BuildServices(ctx context.Context, only string) error {
-	images, err := s.catalogue()
-	if err != nil {
-		return s.failure("build:services", Usage, err)
-	}
-	names, err := s.selected(images, serviceWork{only: only, needs: true})
-	if err != nil {
-		return s.failure("build:services", Usage, err)
-	}
-	return s.buildThese(ctx, images, names, []string{baseImage})
+	return s.buildThese(ctx, "build:services", func(images *image.Catalogue) (names, before []string, err error) {
+		names, err = s.selected(images, serviceWork{only: only, needs: true})
+		return names, []string{baseImage}, err
+	})
 }
 
 // buildThese builds images with what they stand on and take files from, side by side, but for those that were built
 // before.
-func (s *Stack) buildThese(ctx context.Context, images *image.Catalogue, names, before []string) error {
+func (s *Stack) buildThese(
+	ctx context.Context, target string, choose func(*image.Catalogue) (names, before []string, err error),
+) error {
+	var names, before []string
+	images, err := s.catalogue()
+	if err == nil {
+		names, before, err = choose(images)
+	}
+	if err != nil {
+		return s.failure(target, Usage, err)
+	}
 	needs := func(name string) []string { return append(images.Parents(name), images.Stages(name)...) }
 	for _, name := range slices.Clone(names) {
 		names = append(names, needs(name)...)
@@ -123,15 +121,12 @@ func (s *Stack) build(ctx context.Context, phase, name string) error {
 			return ended{}, err
 		}
 		asked, _ := ctx.Value(buildKey{}).(BuildOptions)
-		s.mu.Lock()
-		asked.NoCache = asked.NoCache || s.renew[name]
-		s.mu.Unlock()
-		res, err := builder.Build(ctx, name, image.Options{Force: asked.Force, NoCache: asked.NoCache, Renewal: &s.renewal},
-			r)
+		res, err := builder.Build(ctx, name,
+			image.Options{Force: asked.Force, NoCache: asked.NoCache || s.renew[name], Renewal: &s.renewal}, r)
 		if err != nil {
 			return ended{}, err
 		}
-		s.remember(res)
+		s.built.Store(name, res) // what it starts afterwards is that, also when someone edits a file meanwhile
 		text := fmt.Sprintf("%s, %s", res.DigestRef, units.HumanSize(float64(res.SizeBytes)))
 		if res.Skipped {
 			return ended{Outcome: event.Unchanged, Text: text, Data: imageData(res)}, nil
@@ -159,21 +154,10 @@ func (s *Stack) builder(ctx context.Context) (*image.Builder, error) {
 	}, nil
 }
 
-// remember keeps what this run built: what it starts afterwards is that, also when someone edits a file meanwhile.
-func (s *Stack) remember(res image.Result) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.built == nil {
-		s.built = map[string]image.Result{}
-	}
-	s.built[res.Name] = res
-}
-
 // known is what this run built of that name, or found current.
 func (s *Stack) known(name string) (image.Result, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	res, ok := s.built[name]
+	found, _ := s.built.Load(name)
+	res, ok := found.(image.Result)
 	return res, ok
 }
 

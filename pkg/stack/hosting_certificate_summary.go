@@ -116,7 +116,7 @@ func (s *Stack) checkCertificates(ctx context.Context) []doctor.Finding {
 	if status == nil {
 		return nil
 	}
-	found := doctor.Finding{Check: "certificates", State: doctor.OK, Seen: status.String() + "; " + status.more()}
+	found := doctor.Finding{State: doctor.OK, Seen: status.String() + "; " + status.more()}
 	switch {
 	case status.Ended > 0:
 		found.State, found.Remedy = doctor.Problem, "mage certificates:renew"

@@ -94,9 +94,8 @@ type Stack struct {
 	making   sync.Mutex // held while the stack gets an owner or a network, and a service its ports
 	promised []uint16   // ports of this machine that services have been given, and may not have taken yet
 
-	mu    sync.Mutex
-	built map[string]image.Result // by name
-	renew map[string]bool         // images that are built without a cache
+	built sync.Map        // image.Result by name: what this run built, or found current
+	renew map[string]bool // images that are built without a cache; set before any is built
 
 	renewal image.Renewal // of Debian, for the builds of this run
 }

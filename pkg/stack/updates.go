@@ -100,21 +100,19 @@ func (s *Stack) LookForUpdates(ctx context.Context) error {
 		if err != nil {
 			return ended{}, err
 		}
-		renew, all, told := map[string]bool{}, false, []string{}
+		s.renew = map[string]bool{}
+		all, told := false, []string{}
 		for _, name := range images.Names() {
 			if len(found[name]) == 0 {
 				continue
 			}
-			renew[name] = true
+			s.renew[name] = true
 			all = all || len(images.Parents(name)) == 0
 			told = append(told, name+": "+waiting(found[name]))
 		}
 		for _, name := range images.Names() {
-			renew[name] = renew[name] || all
+			s.renew[name] = s.renew[name] || all
 		}
-		s.mu.Lock()
-		s.renew = renew
-		s.mu.Unlock()
 		if len(told) == 0 {
 			return ended{Outcome: event.Unchanged, Text: "Debian has none for the images that are built"}, nil
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,35 +26,23 @@ type ImageChecks struct {
 
 // VerifyRuntime checks every image of the catalogue, or the one that is named; they must be built.
 func (s *Stack) VerifyRuntime(ctx context.Context, only string) error {
+	names := []string{only}
 	images, err := s.catalogue()
-	if err == nil && only != "" {
+	if err == nil && only == "" {
+		names = images.Names()
+	} else if err == nil {
 		_, err = images.Get(only)
 	}
 	if err != nil {
 		return s.failure("verify:runtime", Usage, err)
 	}
-	if only != "" {
-		return s.verify(ctx, "verify:runtime", only)
-	}
-	return s.verify(ctx, "verify:runtime", images.Names()...)
+	return s.verify(ctx, "verify:runtime", names...)
 }
 
-// VerifyImage checks an image; it must be built.
+// VerifyImage checks an image, which must be built; the target is called as its first word.
 func (s *Stack) VerifyImage(ctx context.Context, name string) error {
-	return s.verify(ctx, "verify:"+name, name)
-}
-
-// VerifyBase checks the base image; it must be built.
-func (s *Stack) VerifyBase(ctx context.Context) error { return s.verify(ctx, "verify:base", baseImage) }
-
-// VerifyPostgres checks the PostgreSQL image; it must be built.
-func (s *Stack) VerifyPostgres(ctx context.Context) error {
-	return s.verify(ctx, "verify:postgres", postgresImage)
-}
-
-// VerifyLiquibase checks the Liquibase image; it must be built.
-func (s *Stack) VerifyLiquibase(ctx context.Context) error {
-	return s.verify(ctx, "verify:liquibase", liquibaseImage)
+	word, _, _ := strings.Cut(name, "-")
+	return s.verify(ctx, "verify:"+word, name)
 }
 
 // verify checks images side by side, and reports every check whether or not one failed.
