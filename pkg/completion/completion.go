@@ -3,29 +3,18 @@
 package completion
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 )
 
-//go:embed completion.bash
-var bash string
-
-//go:embed completion.zsh
-var zsh string
-
-//go:embed completion.fish
-var fish string
+//go:embed completion.bash completion.zsh completion.fish
+var scripts embed.FS
 
 // Script is the script for a shell: bash, zsh or fish.
 func Script(shell string) (string, error) {
-	switch shell {
-	case "bash":
-		return bash, nil
-	case "zsh":
-		return zsh, nil
-	case "fish":
-		return fish, nil
-	default:
+	text, err := scripts.ReadFile("completion." + shell)
+	if err != nil {
 		return "", fmt.Errorf("there is no completion for %q: it is for bash, zsh and fish", shell)
 	}
+	return string(text), nil
 }
