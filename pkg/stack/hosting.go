@@ -49,13 +49,7 @@ func (s *Stack) look(
 	if wrong != nil {
 		return s.refused(target, wrong)
 	}
-	if err := s.onTables(ctx, do); err != nil {
-		if interrupted(ctx, err) {
-			return context.Cause(ctx)
-		}
-		return s.failure(target, Database, err)
-	}
-	return nil
+	return s.targetEnded(ctx, target, Database, s.onTables(ctx, do))
 }
 
 // about gives a question to the tables what it is about.

@@ -55,11 +55,8 @@ func (s *Stack) withPassword(
 		return err
 	}
 	password, err := s.givenPassword(ctx, target, of, o)
-	if err != nil && interrupted(ctx, err) {
-		return context.Cause(ctx)
-	}
 	if err != nil {
-		return s.failure(target, Usage, err)
+		return s.targetEnded(ctx, target, Usage, err)
 	}
 	err = s.change(ctx, target, nil, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
 		return do(ctx, conn, of, password)

@@ -46,7 +46,7 @@ const followPoll = 100 * time.Millisecond
 
 // ShowLogs writes a log as [event.Output], line by line. Secrets are masked in it.
 func (s *Stack) ShowLogs(ctx context.Context, o LogsOptions) error {
-	return s.programEnded(ctx, "logs", Unexpected, s.showLogs(ctx, o))
+	return s.targetEnded(ctx, "logs", Unexpected, s.showLogs(ctx, o))
 }
 
 func (s *Stack) showLogs(ctx context.Context, o LogsOptions) error {

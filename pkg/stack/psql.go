@@ -36,11 +36,11 @@ func (s *Stack) Psql(ctx context.Context, command string) error {
 	} else {
 		err = s.insidePsql(ctx, target, args)
 	}
-	return s.programEnded(ctx, "psql", Database, err)
+	return s.targetEnded(ctx, "psql", Database, err)
 }
 
-// programEnded is how a phase ends whose work was a program of the user's.
-func (s *Stack) programEnded(ctx context.Context, phase string, class Class, err error) error {
+// targetEnded is how a target ends that is no phase: it asked something, or ran a program of the user's.
+func (s *Stack) targetEnded(ctx context.Context, phase string, class Class, err error) error {
 	var ended *EndedError
 	switch {
 	case err == nil:

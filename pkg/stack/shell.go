@@ -19,7 +19,7 @@ const removeTime = 30 * time.Second
 // Shell runs bash in the container of this stack that has the image of that name and runs, or else in a
 // disposable one, which is removed afterwards. An exit status other than 0 is an [EndedError].
 func (s *Stack) Shell(ctx context.Context, name string) error {
-	return s.programEnded(ctx, "shell", Unexpected, s.shell(ctx, name))
+	return s.targetEnded(ctx, "shell", Unexpected, s.shell(ctx, name))
 }
 
 func (s *Stack) shell(ctx context.Context, name string) error {
