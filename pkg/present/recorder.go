@@ -39,7 +39,9 @@ func (r *recorder) handle(e event.Event) {
 		r.document.Phases = append(r.document.Phases, Phase{Name: e.Phase, Started: e.At, Steps: []Step{}})
 	case event.PhaseEnded:
 		if known {
-			r.document.Phases[at].end(e)
+			p := &r.document.Phases[at]
+			p.Seconds, p.Outcome, p.Text, p.Log = e.Elapsed.Seconds(), e.Outcome, e.Text, e.Log
+			p.Detail, p.Data, p.Place = e.Detail, e.Data, e.Place
 			delete(r.running, e.Phase)
 		}
 	case event.Step:
@@ -50,24 +52,12 @@ func (r *recorder) handle(e event.Event) {
 	case event.Notice, event.Warning:
 		r.document.Messages = append(r.document.Messages, Message{At: e.At, Kind: e.Kind, Phase: e.Phase, Text: e.Text})
 	case event.Result:
-		r.result(e.Report)
+		if e.Report.Data != nil {
+			r.document.Result = e.Report.Data
+		} else if e.Report.Text != "" {
+			r.text = append(r.text, e.Report.Text)
+		}
 	}
-}
-
-// result keeps the value of a report, or its text if it has none.
-func (r *recorder) result(report *event.Report) {
-	switch {
-	case report.Data != nil:
-		r.document.Result = report.Data
-	case report.Text != "":
-		r.text = append(r.text, report.Text)
-	}
-}
-
-// end takes over how a phase ended.
-func (p *Phase) end(e event.Event) {
-	p.Seconds, p.Outcome, p.Text, p.Log = e.Elapsed.Seconds(), e.Outcome, e.Text, e.Log
-	p.Detail, p.Data, p.Place = e.Detail, e.Data, e.Place
 }
 
 // close returns the whole run. Phases that have not ended were cut off with it.

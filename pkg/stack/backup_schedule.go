@@ -136,24 +136,19 @@ func (s *Stack) backupScript(o BackupOptions) (string, error) {
 			fmt.Fprintf(&set, "export %s=%s\n", name, quoted(value))
 		}
 	}
-	flags, keep := "", ""
-	if o.Keep != nil {
-		keep = "-keep=" + strconv.Itoa(*o.Keep)
-	}
-	for _, f := range []struct {
-		name string
-		set  bool
-	}{
-		{"-all", o.All},
-		{"-verify", o.Verify},
-		{"-base", o.Base},
-		{keep, keep != ""},
-		{"-to=" + o.To, true},
-	} {
-		if f.set {
-			flags += " " + quoted(f.name)
+	flags := ""
+	add := func(set bool, flag string) {
+		if set {
+			flags += " " + quoted(flag)
 		}
 	}
+	add(o.All, "-all")
+	add(o.Verify, "-verify")
+	add(o.Base, "-base")
+	if o.Keep != nil {
+		add(true, "-keep="+strconv.Itoa(*o.Keep))
+	}
+	add(true, "-to="+o.To)
 	return "# Written by mage db:backup -schedule, which has cron run it. mage db:backup -schedule=off ends that.\n" +
 		set.String() + "cd " + quoted(s.Config.Root) + " || exit 1\n" +
 		"POSTSTACK_OUTPUT=quiet exec bin/poststack db:backup" + flags + "\n", nil

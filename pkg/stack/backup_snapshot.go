@@ -89,16 +89,15 @@ func rowsOf(counts map[string]int64) (all int64) {
 
 // rowsDiffer names the first table that does not have as many rows as another count says; "" if there is none.
 func rowsDiffer(want, got map[string]int64) string {
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if n, there := got[name]; !there {
+	for _, name := range append(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))...) {
+		wanted, known := want[name]
+		switch n, there := got[name]; {
+		case !there:
 			return fmt.Sprintf("table %s is missing", name)
-		} else if n != want[name] {
-			return fmt.Sprintf("table %s has %d rows instead of %d", name, n, want[name])
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(got)) {
-		if _, there := want[name]; !there {
+		case !known:
 			return fmt.Sprintf("there is a table %s besides", name)
+		case n != wanted:
+			return fmt.Sprintf("table %s has %d rows instead of %d", name, n, wanted)
 		}
 	}
 	return ""

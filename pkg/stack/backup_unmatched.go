@@ -49,16 +49,10 @@ func (h holder) unmatched(ctx context.Context, target database.Target) (found []
 }
 
 // without are those of some that are not among others.
-func without(some, others []string) (out []string) {
-	among := map[string]bool{}
-	for _, name := range others {
-		among[name] = true
-	}
-	for _, name := range some {
-		if !among[name] {
-			out = append(out, name)
-		}
-	}
-	slices.Sort(out)
-	return out
+func without(some, others []string) []string {
+	others = slices.Sorted(slices.Values(others))
+	return slices.DeleteFunc(slices.Sorted(slices.Values(some)), func(name string) bool {
+		_, among := slices.BinarySearch(others, name)
+		return among
+	})
 }

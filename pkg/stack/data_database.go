@@ -33,7 +33,7 @@ func schemaData(s schema.State) SchemaData {
 	data := SchemaData{
 		State: s.Kind, Summary: s.String(), Estimated: s.Estimated, Recorded: s.Recorded,
 		Warnings:   append([]string{}, s.Warnings...),
-		Changesets: make([]ChangesetData, 0, len(s.Changesets)), Unknown: make([]ChangesetData, 0, len(s.Unknown)),
+		Changesets: changesetsData(s.Changesets), Unknown: changesetsData(s.Unknown),
 	}
 	if s.Lock != nil {
 		data.Locked = s.Lock.String()
@@ -41,17 +41,17 @@ func schemaData(s schema.State) SchemaData {
 	if s.Problem != nil {
 		data.Problem = s.Problem.Error()
 	}
-	for _, c := range s.Changesets {
-		data.Changesets = append(data.Changesets, changesetData(c.Changeset, c.Will))
-	}
-	for _, c := range s.Unknown {
-		data.Unknown = append(data.Unknown, changesetData(c.Changeset, c.Will))
-	}
 	return data
 }
 
-func changesetData(c schema.Changeset, state schema.Will) ChangesetData {
-	return ChangesetData{File: c.File, ID: c.ID, Author: c.Author, Context: c.Context, Labels: c.Labels, State: state}
+func changesetsData(list []schema.Status) []ChangesetData {
+	data := make([]ChangesetData, len(list))
+	for i, c := range list {
+		data[i] = ChangesetData{
+			File: c.File, ID: c.ID, Author: c.Author, Context: c.Context, Labels: c.Labels, State: c.Will,
+		}
+	}
+	return data
 }
 
 // URLData is how to connect to the database in use. The URL holds the password, or the name of the file that has it.

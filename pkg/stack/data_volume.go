@@ -35,11 +35,6 @@ var restoredName = regexp.MustCompile(`^([a-z][a-z0-9-]*)-[a-z0-9]+$`)
 // volumes are those that stand for others, by what services call these.
 type volumes map[string]string
 
-// names are their own names, one a line.
-func (v volumes) names() string {
-	return strings.Join(slices.Sorted(maps.Values(v)), "\n")
-}
-
 // volumeOf is the one that stands for name, or that itself.
 func volumeOf(v volumes, name string) string { return cmp.Or(v[name], name) }
 
@@ -103,7 +98,7 @@ func (s *Stack) useVolumes(kind engine.Kind, v volumes) error {
 	if len(v) == 0 {
 		return forgetFile(path)
 	}
-	if err := keep("data volume", path, v.names()); err != nil {
+	if err := keep("data volume", path, strings.Join(slices.Sorted(maps.Values(v)), "\n")); err != nil {
 		return err
 	}
 	return syncDir(s.Config.StateDir)

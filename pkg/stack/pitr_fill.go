@@ -37,7 +37,7 @@ func (r *recovering) do(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.spare(&change)
+	r.former, change.Old = change.Old, volumes{} // until [recovering.release] knows that they may go
 	t.volume = r.services().Volume(change.New[usualData])
 	r.data.Services, err = r.replace(ctx, change, func() error {
 		if err := r.fill(ctx, t, owner); err != nil {

@@ -16,11 +16,6 @@ pg_controldata | grep -q '^Database cluster state: *shut down$' || {
 }
 ! ls pg_wal/archive_status | grep '\.ready$' >&2`
 
-// spare keeps the former volume out of what a swap removes, until [recovering.release] knows that it may go.
-func (r *recovering) spare(change *journal) {
-	r.former, change.Old = change.Old, volumes{}
-}
-
 // release has the former volume removed if the archive has all that was committed there. Else it stays, and is named:
 // what the archive lacks is nowhere else.
 func (r *recovering) release(ctx context.Context, t trial) error {

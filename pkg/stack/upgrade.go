@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/poststack/poststack/pkg/engine"
@@ -191,8 +190,6 @@ func (up *upgrading) keptText() string {
 	if up.kept.Volume == "" {
 		return ""
 	}
-	return strings.Join([]string{
-		"; volume", up.services().Volume(up.kept.Volume), "of PostgreSQL", up.kept.Major,
-		"stays until mage db:upgrade -dropOld, and mage db:upgrade -back goes back to it",
-	}, " ")
+	return fmt.Sprintf("; volume %s of PostgreSQL %s stays until mage db:upgrade -dropOld, and mage db:upgrade -back goes "+
+		"back to it", up.services().Volume(up.kept.Volume), up.kept.Major)
 }
