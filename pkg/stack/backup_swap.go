@@ -13,7 +13,6 @@ import (
 	"github.com/poststack/poststack/pkg/container"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
-	"github.com/poststack/poststack/pkg/image"
 )
 
 // restoring is a restore under way.
@@ -71,8 +70,8 @@ func (s *Stack) replacing(
 	})
 }
 
-// replace fills volumes, and has what they hold serve in the place of the present ones; served, if there is one, is done
-// then. It returns the services that use it.
+// replace fills volumes, and has what they hold serve in the place of the present ones. Then it does served, if there
+// is that, and returns the services that use the database.
 func (r *restoring) replace(
 	ctx context.Context, change journal, fill, served func() error,
 ) (running []string, err error) {
@@ -208,47 +207,4 @@ func (r *restoring) swap(ctx context.Context) error {
 		back = r.inOrder(ctx, serviceWork{do: r.startBack})
 	}
 	return errors.Join(fmt.Errorf("start what was restored: %w; all is as it was", err), back)
-}
-
-// stopServer stops the present database, if there is one.
-func (r *restoring) stopServer(ctx context.Context) error {
-	if r.server.ID == "" || r.stopped {
-		return nil
-	}
-	r.stopped, r.last = true, r.mark(ctx)
-	r.report.Step("stopping " + r.server.Name)
-	return container.Stop(ctx, r.engine, r.server, r.Config.Timeout.Stop)
-}
-
-// startServer has it run again as it was found, of the image that it was of: another one may not be able to read its
-// data.
-func (r *restoring) startServer(ctx context.Context) error {
-	if r.server.State != engine.Running {
-		return nil
-	}
-	c, err := container.Find(ctx, r.engine, r.server.Name)
-	if err != nil {
-		return err
-	}
-	if c.ID == r.server.ID && c.State == engine.Running {
-		return nil
-	}
-	if c.ID == r.server.ID {
-		return r.startSame(ctx, c)
-	}
-	r.built.Store(postgresImage, image.Result{Name: postgresImage, DigestRef: engine.Ref(r.server.Image)})
-	_, err = r.startOwn(ctx, r.engine, r.report)
-	return err
-}
-
-// startSame has the very container run and answer.
-func (r *restoring) startSame(ctx context.Context, c engine.Container) error {
-	target, err := r.Target(ctx)
-	if err == nil {
-		err = r.engine.ContainerStart(ctx, c.ID)
-	}
-	if err != nil {
-		return err
-	}
-	return r.await(ctx, r.engine, c, target)
 }

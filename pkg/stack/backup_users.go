@@ -4,11 +4,16 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/poststack/poststack/pkg/container"
+	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/hosting"
 	"github.com/poststack/poststack/pkg/image"
 )
 
@@ -94,4 +99,95 @@ func (r *restoring) inOrder(ctx context.Context, work serviceWork) error {
 		_, err = work.inOrder(ctx, images, slices.Sorted(maps.Keys(r.users)), r.engine, r.report)
 	}
 	return err
+}
+
+// eachLogin does something for each service that signs in to the database, or did.
+func (s *Stack) eachLogin(do func(image.Definition) error) error {
+	services, err := s.servicesHere()
+	for _, d := range services {
+		if _, none := os.Stat(s.secretPath(d.Name, "database")); d.Service.Database == nil || none != nil {
+			continue
+		}
+		if err := do(d); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// adopt lets the services of this stack sign in to a restored database as they do now: their roles are the server's,
+// and in no backup. Its zones get serials past those of today.
+func (r *restoring) adopt(ctx context.Context, t *trial) error {
+	err := r.eachLogin(func(d image.Definition) error {
+		password, err := r.serviceSecret(d.Name, "database")
+		if err != nil {
+			return err
+		}
+		login := database.Target{User: r.loginRole(d.Name), Password: password}
+		if err := r.makeLogin(ctx, t.target, login, d.Service.Database.Role); err != nil {
+			r.report.Warn(fmt.Sprintf("service %s cannot sign in to the restored database: %v", d.Name, err))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r.sessions.Use(ctx, t.target, func(ctx context.Context, conn *pgx.Conn) error {
+		return hosting.RaiseRestoredSerials(ctx, conn)
+	})
+}
+
+// usedBy waits until the services that run are healthy with the database, and names them.
+func (s *Stack) usedBy(ctx context.Context, e Engine) ([]string, error) {
+	names := []string{}
+	return names, s.eachLogin(func(d image.Definition) error {
+		c, err := s.serviceContainer(ctx, e, d.Name)
+		if err == nil && c.State == engine.Running {
+			names = append(names, d.Name)
+		}
+		return err
+	})
+}
+
+// stopServer stops the present database, if there is one.
+func (r *restoring) stopServer(ctx context.Context) error {
+	if r.server.ID == "" || r.stopped {
+		return nil
+	}
+	r.stopped, r.last = true, r.mark(ctx)
+	r.report.Step("stopping " + r.server.Name)
+	return container.Stop(ctx, r.engine, r.server, r.Config.Timeout.Stop)
+}
+
+// startServer has it run again as it was found, of the image that it was of: another one may not be able to read its
+// data.
+func (r *restoring) startServer(ctx context.Context) error {
+	if r.server.State != engine.Running {
+		return nil
+	}
+	c, err := container.Find(ctx, r.engine, r.server.Name)
+	if err != nil {
+		return err
+	}
+	if c.ID == r.server.ID && c.State == engine.Running {
+		return nil
+	}
+	if c.ID == r.server.ID {
+		return r.startSame(ctx, c)
+	}
+	r.built.Store(postgresImage, image.Result{Name: postgresImage, DigestRef: engine.Ref(r.server.Image)})
+	_, err = r.startOwn(ctx, r.engine, r.report)
+	return err
+}
+
+// startSame has the very container run and answer.
+func (r *restoring) startSame(ctx context.Context, c engine.Container) error {
+	target, err := r.Target(ctx)
+	if err == nil {
+		err = r.engine.ContainerStart(ctx, c.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return r.await(ctx, r.engine, c, target)
 }

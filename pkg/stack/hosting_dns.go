@@ -50,7 +50,8 @@ func (s *Stack) ListZones(ctx context.Context) error {
 	header := []string{"zone", "kind", "first server", "hostmaster", "serial", "records", "enabled"}
 	return list(ctx, s, "dns:zone", nil, hosting.Zones, header, func(z hosting.ZoneRow) ([]string, hosting.ZoneRow) {
 		return []string{
-			z.Name, z.Kind, z.PrimaryNS, z.Hostmaster, strconv.FormatInt(z.Serial, 10), strconv.Itoa(z.Records), yesNo(z.Enabled),
+			z.Name, z.Kind, z.PrimaryNS, z.Hostmaster, strconv.FormatInt(z.Serial, 10), strconv.Itoa(z.Records),
+			yesNo(z.Enabled),
 		}, z
 	})
 }
@@ -67,7 +68,8 @@ func (s *Stack) RemoveZone(ctx context.Context, typed string, yes bool) error {
 // ListRecords reports the records of a zone, or of all for "".
 func (s *Stack) ListRecords(ctx context.Context, typed string) error {
 	of, err := some(typed, hosting.ParseZone)
-	return list(ctx, s, "dns:list", err, about(of, hosting.Records), []string{"zone", "name", "type", "priority", "content", "ttl", "enabled"},
+	header := []string{"zone", "name", "type", "priority", "content", "ttl", "enabled"}
+	return list(ctx, s, "dns:list", err, about(of, hosting.Records), header,
 		func(r hosting.RecordRow) ([]string, hosting.RecordRow) {
 			return []string{r.Zone, r.Name, r.Type, optional(r.Priority), r.Content, optional(r.TTL), yesNo(r.Enabled)}, r
 		})

@@ -2,9 +2,14 @@ package stack
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/trace"
 )
 
@@ -57,4 +62,54 @@ func (s *Stack) run(ctx context.Context, phase string, class Class, do task) err
 	}
 	s.Sink.Send(end)
 	return err
+}
+
+// once is a value that is made at most once, by the first who needs it; a failure is remembered too.
+type once[T any] struct {
+	once  sync.Once
+	value T
+	err   error
+}
+
+func (o *once[T]) get(first func() (T, error)) (T, error) {
+	o.once.Do(func() { o.value, o.err = first() })
+	return o.value, o.err
+}
+
+// PanicError is a fault in this program: code that ran into a panic.
+type PanicError struct{ Value any }
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("panic: %v; this is a fault in Poststack itself: please report it with the log", e.Value)
+}
+
+// Recover makes an error of a panic, and tells where it happened. It is to be deferred itself.
+func (s *Stack) Recover(err *error) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	*err = &PanicError{Value: value}
+	s.Sink.Send(event.Event{
+		Kind: event.Warning, Text: (*err).Error(), Detail: strings.Split(strings.TrimSpace(string(debug.Stack())), "\n"),
+	})
+}
+
+// tracedTerminal records the programs that talk to the user.
+type tracedTerminal struct{ Terminal }
+
+// traced returns a terminal that records its programs; that of nil is nil.
+func traced(t Terminal) Terminal {
+	if t == nil {
+		return nil
+	}
+	return tracedTerminal{t}
+}
+
+// Run runs c and records it.
+func (t tracedTerminal) Run(ctx context.Context, c runner.Command) (int, error) {
+	span := runner.Trace(ctx, c)
+	code, err := t.Terminal.Run(ctx, c)
+	span.End(trace.Number("exit status", code))
+	return code, err
 }

@@ -190,6 +190,6 @@ func (up *upgrading) keptText() string {
 	if up.kept.Volume == "" {
 		return ""
 	}
-	return fmt.Sprintf("; volume %s of PostgreSQL %s stays until mage db:upgrade -dropOld, and mage db:upgrade -back goes "+
-		"back to it", up.services().Volume(up.kept.Volume), up.kept.Major)
+	return fmt.Sprintf("; volume %s of PostgreSQL %s stays until mage db:upgrade -dropOld, and mage db:upgrade -back "+
+		"goes back to it", up.services().Volume(up.kept.Volume), up.kept.Major)
 }
