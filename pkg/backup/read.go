@@ -26,16 +26,13 @@ func Check(r io.Reader) (Header, error) {
 	if err != nil {
 		return h, err
 	}
-	for {
-		if err := in.next(); errors.Is(err, io.EOF) {
-			return h, nil
-		} else if err != nil {
-			return h, err
-		}
-		if _, err := io.Copy(io.Discard, in); err != nil {
-			return h, err
-		}
+	for err == nil {
+		err = in.next() // which reads what is left of the piece before
 	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return h, err
 }
 
 // Read reads a whole backup, decrypts it, and gives each member to take, in the order in which they were written. What

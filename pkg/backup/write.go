@@ -2,10 +2,11 @@ package backup
 
 import (
 	"archive/tar"
-	"bytes"
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,27 +65,29 @@ func (w *Writer) Close(rows map[string]int64) error {
 	return nil
 }
 
-// stream writes the pieces of a member.
+// stream writes the pieces of a member. A stream of nothing has one, too.
 func (w *Writer) stream(name string, write func(io.Writer) error) (err error) {
-	if len(w.to) == 0 {
-		out := &pieces{to: w, name: name}
-		if err := write(out); err != nil {
-			return err
-		}
-		return out.Close()
+	if len(w.to) > 0 {
+		name += encrypted
 	}
-	out := &pieces{to: w, name: name + encrypted}
-	sealed, err := age.Encrypt(out, w.to...)
-	if err == nil {
+	p := &pieces{to: w, name: name}
+	out := bufio.NewWriterSize(p, pieceSize)
+	var sealed io.WriteCloser
+	if len(w.to) == 0 {
+		err = write(out)
+	} else if sealed, err = age.Encrypt(out, w.to...); err == nil {
 		err = write(sealed)
 	}
-	if err == nil {
+	if err == nil && sealed != nil {
 		err = sealed.Close()
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = out.Flush()
 	}
-	return out.Close()
+	if err == nil && p.number == 0 {
+		err = p.add(nil)
+	}
+	return err
 }
 
 // entry writes an entry of the archive, and its sum.
@@ -106,43 +109,26 @@ func (w *Writer) entry(name string, content []byte) error {
 	return nil
 }
 
-// pieces gathers a stream into entries.
+// pieces makes entries of a stream.
 type pieces struct {
 	to     *Writer
 	name   string
 	number int
-	held   bytes.Buffer
 }
 
-// Write holds p back until a piece is full.
+// Write makes entries of what is gathered.
 func (p *pieces) Write(data []byte) (int, error) {
-	all := len(data)
-	for len(data) > 0 {
-		n := min(len(data), pieceSize-p.held.Len())
-		p.held.Write(data[:n])
-		data = data[n:]
-		if p.held.Len() == pieceSize {
-			if err := p.flush(); err != nil {
-				return 0, err
-			}
+	for piece := range slices.Chunk(data, pieceSize) {
+		if err := p.add(piece); err != nil {
+			return 0, err
 		}
 	}
-	return all, nil
+	return len(data), nil
 }
 
-// Close writes the last piece. A stream of nothing has one, too.
-func (p *pieces) Close() error {
-	if p.held.Len() > 0 || p.number == 0 {
-		return p.flush()
-	}
-	return nil
-}
-
-func (p *pieces) flush() error {
+func (p *pieces) add(piece []byte) error {
 	p.number++
-	err := p.to.entry(pieceName(p.name, p.number), p.held.Bytes())
-	p.held.Reset()
-	return err
+	return p.to.entry(pieceName(p.name, p.number), piece)
 }
 
 func pieceName(member string, number int) string { return fmt.Sprintf("%s/%06d", member, number) }
