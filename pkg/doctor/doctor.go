@@ -76,10 +76,8 @@ const grace = time.Second
 // Mend does the fixes of findings that are not well, one after the other, and notes in them what was done. What
 // was mended is well afterwards.
 func Mend(ctx context.Context, findings []Finding) []Finding {
-	out := make([]Finding, 0, len(findings))
-	for _, f := range findings {
+	for i, f := range findings {
 		if f.State == OK || f.Fix == nil {
-			out = append(out, f)
 			continue
 		}
 		done, err := mend(ctx, f.Fix)
@@ -88,9 +86,9 @@ func Mend(ctx context.Context, findings []Finding) []Finding {
 		} else {
 			f.State, f.Remedy, f.Fixed = OK, "", done
 		}
-		out = append(out, f)
+		findings[i] = f
 	}
-	return out
+	return findings
 }
 
 // mendTime bounds one fix: an engine or a server may hang.

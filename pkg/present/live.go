@@ -1,6 +1,7 @@
 package present
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -123,7 +124,7 @@ func (l *liveLine) head(colour bool) string {
 	if l.outcome == "" {
 		elapsed = time.Since(l.begun).Truncate(redraw)
 	}
-	text := mark(l.outcome, elapsed) + " " + pad(l.name, 16) + " " + pad(Duration(elapsed), 7) + " "
+	text := fmt.Sprintf("%s %-16s %-7s ", mark(l.outcome, elapsed), l.name, Duration(elapsed))
 	if l.outcome != "" {
 		text += paint(string(l.outcome), l.outcome, colour) + " "
 	}
@@ -147,14 +148,6 @@ func (l *live) close() {
 	}
 	l.progress.Wait()
 	l.closed = true
-}
-
-// pad fills text up to width columns.
-func pad(text string, width int) string {
-	for len([]rune(text)) < width {
-		text += " "
-	}
-	return text
 }
 
 // paint colours an outcome: SGR codes of ECMA-48, 32 green, 36 cyan, 31 red, 33 yellow.

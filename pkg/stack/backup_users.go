@@ -166,28 +166,20 @@ func (r *restoring) startServer(ctx context.Context) error {
 		return nil
 	}
 	c, err := container.Find(ctx, r.engine, r.server.Name)
-	if err != nil {
+	if err != nil || c.ID == r.server.ID && c.State == engine.Running {
 		return err
 	}
-	if c.ID == r.server.ID && c.State == engine.Running {
-		return nil
+	if c.ID != r.server.ID {
+		r.built.Store(postgresImage, image.Result{Name: postgresImage, DigestRef: engine.Ref(r.server.Image)})
+		_, err = r.startOwn(ctx, r.engine, r.report)
+		return err
 	}
-	if c.ID == r.server.ID {
-		return r.startSame(ctx, c)
-	}
-	r.built.Store(postgresImage, image.Result{Name: postgresImage, DigestRef: engine.Ref(r.server.Image)})
-	_, err = r.startOwn(ctx, r.engine, r.report)
-	return err
-}
-
-// startSame has the very container run and answer.
-func (r *restoring) startSame(ctx context.Context, c engine.Container) error {
 	target, err := r.Target(ctx)
 	if err == nil {
 		err = r.engine.ContainerStart(ctx, c.ID)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = r.await(ctx, r.engine, c, target)
 	}
-	return r.await(ctx, r.engine, c, target)
+	return err
 }

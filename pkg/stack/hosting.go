@@ -154,7 +154,16 @@ func (s *Stack) removeFrom(ctx context.Context, wrong error, o removal) error {
 			&UsageError{Reason: hosting.Lines(o.what+" is in use; remove these first, or with it by -all", depends.Keep)})
 	}
 	with := slices.Concat(depends.Keep, depends.Go)
-	if err := s.sure(ctx, o, with); err != nil {
+	r := s.Sink.For(o.target)
+	tell := r.Notice
+	if !o.yes {
+		tell = r.Warn // also where notices are not shown: nobody is asked about what was not named
+	}
+	for _, line := range append([]string{o.what}, with...) {
+		tell("will remove " + line)
+	}
+	err = s.question(ctx, o.target, o.yes, "this cannot be undone; type yes to go on:", "nothing was removed")
+	if err != nil {
 		return err
 	}
 	return s.change(ctx, o.target, nil, func(ctx context.Context, conn hosting.Conn) (ended, []string, error) {
@@ -168,18 +177,4 @@ func (s *Stack) removeFrom(ctx context.Context, wrong error, o removal) error {
 		return ended{Outcome: event.Done, Text: text, Data: RemovedData{Removed: o.what, With: append([]string{}, with...)}},
 			nil, o.remove(ctx, conn)
 	})
-}
-
-// sure names what will go, and asks unless nobody wants to be asked.
-func (s *Stack) sure(ctx context.Context, o removal, with []string) error {
-	r := s.Sink.For(o.target)
-	tell := r.Notice
-	if !o.yes {
-		tell = r.Warn // also where notices are not shown: nobody is asked about what was not named
-	}
-	tell("will remove " + o.what)
-	for _, line := range with {
-		tell("will remove " + line)
-	}
-	return s.question(ctx, o.target, o.yes, "this cannot be undone; type yes to go on:", "nothing was removed")
 }

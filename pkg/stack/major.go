@@ -71,7 +71,7 @@ func (s *Stack) majors(
 	if err != nil {
 		return "", "", err
 	}
-	version := path.Join(dataDir(c.Env, place.data.Path), "PG_VERSION")
+	version := path.Join(cmp.Or(variable(c.Env, "PGDATA"), path.Join(place.data.Path, "data")), "PG_VERSION")
 	volume := s.volumeName(e.Info().Kind)
 	var text []byte
 	if c.ID != "" && mounts(c, volume) {
@@ -90,11 +90,6 @@ func (s *Stack) majors(
 // mounts tells whether a container has that volume: one that a restore is about to replace has another.
 func mounts(c engine.Container, volume string) bool {
 	return slices.ContainsFunc(c.Mounts, func(m engine.Mount) bool { return m.Volume == volume })
-}
-
-// dataDir is where a container of the image keeps its database, whose volume is at mounted.
-func dataDir(env []string, mounted string) string {
-	return cmp.Or(variable(env, "PGDATA"), path.Join(mounted, "data"))
 }
 
 // variable is the value of a variable of a container; "" if it has none.

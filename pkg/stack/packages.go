@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/textproto"
 	"os"
 	"path"
 	"path/filepath"
@@ -74,40 +75,21 @@ func fileOf(
 // Source: deb-control(5), Installed-Size is in units of 1024 bytes; dpkg-query(1), the third word of Status.
 func installed(status []byte) []inventory.Package {
 	var list []inventory.Package
-	var p inventory.Package
-	there := false
-	end := func() {
-		if there && p.Name != "" {
-			list = append(list, p)
+	paragraphs := textproto.NewReader(bufio.NewReader(bytes.NewReader(status)))
+	for err := error(nil); err == nil; {
+		var p textproto.MIMEHeader
+		p, err = paragraphs.ReadMIMEHeader()
+		if p.Get("Package") == "" || !strings.HasSuffix(p.Get("Status"), " installed") {
+			continue
 		}
-		p, there = inventory.Package{}, false
+		kib, _ := strconv.ParseInt(p.Get("Installed-Size"), 10, 64)
+		list = append(list, inventory.Package{
+			Name: p.Get("Package"), Version: p.Get("Version"), Architecture: p.Get("Architecture"),
+			// its version is in parentheses if it is another one
+			Source:    strings.TrimSuffix(strings.Replace(p.Get("Source"), " (", "@", 1), ")"),
+			SizeBytes: max(kib, 0) << 10,
+		})
 	}
-	lines := bufio.NewScanner(bytes.NewReader(status))
-	lines.Buffer(nil, len(status)+1)
-	for lines.Scan() {
-		field, value, _ := strings.Cut(lines.Text(), ":")
-		value = strings.TrimSpace(value)
-		switch field {
-		case "":
-			end()
-		case "Package":
-			p.Name = value
-		case "Version":
-			p.Version = value
-		case "Architecture":
-			p.Architecture = value
-		case "Source": // its version is in parentheses if it is another one
-			p.Source = strings.TrimSuffix(strings.Replace(value, " (", "@", 1), ")")
-		case "Installed-Size":
-			kib, err := strconv.ParseInt(value, 10, 64)
-			if err == nil && kib > 0 {
-				p.SizeBytes = kib << 10
-			}
-		case "Status":
-			there = strings.HasSuffix(value, " installed")
-		}
-	}
-	end()
 	slices.SortStableFunc(list, func(a, b inventory.Package) int { return int(min(max(b.SizeBytes-a.SizeBytes, -1), 1)) })
 	return list
 }

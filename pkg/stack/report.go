@@ -92,13 +92,10 @@ func (s *Stack) contents(ctx context.Context, e Engine, view *inventory.Image, e
 			parent.Layers[n].Instruction == l.Instruction
 		view.Layers = append(view.Layers, l)
 	}
-	type release struct{ name, version string }
-	has := map[release]bool{}
-	for _, p := range parent.Packages {
-		has[release{p.Name, p.Version}] = true
-	}
 	for _, p := range list {
-		p.Inherited = has[release{p.Name, p.Version}]
+		p.Inherited = slices.ContainsFunc(parent.Packages, func(of inventory.Package) bool {
+			return of.Name == p.Name && of.Version == p.Version
+		})
 		view.Packages = append(view.Packages, p)
 	}
 	return nil
