@@ -120,9 +120,9 @@ func (s *Stack) hostPsql(ctx context.Context, psql string, target database.Targe
 		if err := os.MkdirAll(s.Config.StateDir, 0o700); err != nil {
 			return fmt.Errorf("write password file for psql: %w", err)
 		}
-		session.SweepTemp(s.Config.StateDir, "psql")                        // of those that were killed
-		file, err := os.CreateTemp(s.Config.StateDir, session.Temp("psql")) // mode 0600
-		if err != nil {
+		session.SweepTemp(s.Config.StateDir, "psql") // of those that were killed
+		var file *os.File
+		if file, err = os.CreateTemp(s.Config.StateDir, session.Temp("psql")); err != nil { // mode 0600
 			return fmt.Errorf("write password file for psql: %w", err)
 		}
 		defer func() { err = errors.Join(err, os.Remove(file.Name())) }()
