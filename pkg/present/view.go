@@ -199,7 +199,11 @@ func (v *View) Close(end End) Document {
 	}
 	document := v.recorder.close(end)
 	if v.mode == JSON {
-		v.printDocument(document)
+		text, err := document.encode(v.secrets)
+		if err != nil {
+			_, _ = fmt.Fprintln(v.stderr, err)
+		}
+		v.say(string(text))
 	}
 	if v.github != nil && end.Err != nil {
 		v.github.fail(document.Target, v.secrets.Redact(end.Err.Error()), document.Place)
@@ -210,16 +214,6 @@ func (v *View) Close(end End) Document {
 		}
 	}
 	return document
-}
-
-// printDocument writes the document to stdout.
-func (v *View) printDocument(d Document) {
-	text, err := d.encode(v.secrets)
-	if err != nil {
-		_, _ = fmt.Fprintln(v.stderr, err)
-		return
-	}
-	v.say(string(text))
 }
 
 // sumUp ends the live view and shows the phases that ended since it was last called, if there were several.

@@ -43,11 +43,6 @@ func (c *client) run(ctx context.Context, out io.Writer, program ...string) erro
 	return c.print(ctx, out, c.named(program)...)
 }
 
-// feed runs a program that fills the database with what it reads.
-func (c *client) feed(ctx context.Context, in io.Reader, program ...string) error {
-	return c.read(ctx, in, c.named(program)...)
-}
-
 // inside is a container for programs to run in.
 type inside struct {
 	*Stack

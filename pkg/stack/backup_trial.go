@@ -166,7 +166,7 @@ func (t *trial) loadFrom(ctx context.Context, in io.Reader, owner string) error 
 			schema, err = io.ReadAll(r)
 			return err
 		case dumpMember:
-			return server.feed(ctx, r, "pg_restore", "--exit-on-error")
+			return server.read(ctx, r, server.named([]string{"pg_restore", "--exit-on-error"})...)
 		}
 		if t.take != nil {
 			return t.take(ctx, name, r)

@@ -62,18 +62,29 @@ func (s *Stack) startOwn(ctx context.Context, e Engine, r event.Reporter) (ended
 	if volumes.made {
 		s.standBy(ctx, e, target)
 	}
-	s.sayChange(r, kind, c.Name, change)
+	if change == container.Made {
+		s.sayOther(r, kind)
+	}
+	if change != container.Kept {
+		r.Step(fmt.Sprintf("container %s %s; waiting until it answers", c.Name, change))
+	}
 	kept := change == container.Kept && c.KeptUp
 	renewed, err := s.readyWith(ctx, e, c, target, change, served)
 	if err = s.keepUp(ctx, r, e, c.Name, kept, err); err != nil {
 		return ended{}, err
 	}
-	text := fmt.Sprintf("%s on 127.0.0.1:%d", declared.Spec.Name, target.Port)
-	if change == container.Kept {
-		return sayRenewed(text, renewed), nil
+	how := ended{Outcome: event.Done, Text: fmt.Sprintf("%s on 127.0.0.1:%d, ", declared.Spec.Name, target.Port)}
+	switch {
+	case change != container.Kept:
+		s.opened(ctx, e, r, c.ID, target)
+		how.Text += string(change)
+	case renewed:
+		how.Text += "running already; it serves the new certificate"
+	default:
+		how.Outcome = event.Unchanged
+		how.Text += "running already"
 	}
-	s.opened(ctx, e, r, c.ID, target)
-	return ended{Outcome: event.Done, Text: fmt.Sprintf("%s, %s", text, change)}, nil
+	return how, nil
 }
 
 // haveOwn has the container of the own database running. served tells that it showed its certificate to clients
@@ -102,16 +113,6 @@ func (s *Stack) haveOwn(
 	}
 	c, change, err := runner.Have(ctx, declared, found)
 	return c, change, served, err
-}
-
-// sayChange tells what was done to the container of the database, which has to answer yet.
-func (s *Stack) sayChange(r event.Reporter, used engine.Kind, name string, change container.Change) {
-	if change == container.Made {
-		s.sayOther(r, used)
-	}
-	if change != container.Kept {
-		r.Step(fmt.Sprintf("container %s %s; waiting until it answers", name, change))
-	}
 }
 
 // sayOther tells someone whose engine has changed where the data of before is.

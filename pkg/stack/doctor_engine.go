@@ -65,21 +65,14 @@ func (s *Stack) checkEngines(ctx context.Context) []doctor.Finding {
 		case c.Program == "":
 			out = append(out, finding(doctor.OK, "", "%s is not installed: %s", c.Kind, c.Reason))
 		default:
-			out = append(out, finding(doctor.Warning, remedyOf(c), "%s does not work: %s", c.Kind, c.Reason))
+			remedy := cmp.Or(c.Remedy, fmt.Sprintf("POSTSTACK_ENGINE=%s mage engine:install", c.Kind))
+			out = append(out, finding(doctor.Warning, remedy, "%s does not work: %s", c.Kind, c.Reason))
 		}
 	}
 	if !used {
 		out = append(out, finding(doctor.Problem, strings.Join(remedies(candidates), ", or "), "%s", s.noneWorks()))
 	}
 	return out
-}
-
-// remedyOf is what makes an engine work.
-func remedyOf(c engine.Candidate) string {
-	if c.Remedy != "" {
-		return c.Remedy
-	}
-	return fmt.Sprintf("POSTSTACK_ENGINE=%s mage engine:install", c.Kind)
 }
 
 // remedies are what makes one or the other of them work.

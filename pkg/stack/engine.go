@@ -45,31 +45,23 @@ func (s *Stack) InstallEngine(ctx context.Context) error {
 	})
 }
 
-// dataEngine is the engine that has the stack's database, or "" where there is none, or another database is in use. If
-// both have one, it is the one that auto takes first.
-func (s *Stack) dataEngine() engine.Kind {
+// autoEngine is the engine that auto means while the stack has a database: on another one there would be a new, empty
+// one. It is "" where there is none, another database is in use, or auto is not set. If both engines have a database,
+// it is the one that auto takes first.
+func (s *Stack) autoEngine() engine.Kind {
 	for _, kind := range engine.Order(s.Getenv) {
-		if !s.External() && s.hasData(kind) {
+		if s.Config.Engine == "auto" && !s.External() && s.hasData(kind) {
 			return kind
 		}
 	}
 	return ""
 }
 
-// wantedEngine is the engine that is set. While the stack has a database, auto means the engine that has it: on another
-// one there would be a new, empty database.
-func (s *Stack) wantedEngine() string {
-	if kind := s.dataEngine(); kind != "" && s.Config.Engine == "auto" {
-		return string(kind)
-	}
-	return s.Config.Engine
-}
-
 // boundTo adds to an engine that does not work why no other is taken.
 func (s *Stack) boundTo(err error) error {
 	var unusable *engine.UnusableError
-	kind, other := s.dataEngine(), engine.Docker
-	if kind == "" || s.Config.Engine != "auto" || !errors.As(err, &unusable) {
+	kind, other := s.autoEngine(), engine.Docker
+	if kind == "" || !errors.As(err, &unusable) {
 		return err
 	}
 	if kind == engine.Docker {
@@ -106,7 +98,7 @@ func (s *Stack) EngineStatus(ctx context.Context) error {
 // noneWorks says which engine was wanted and does not work.
 func (s *Stack) noneWorks() string {
 	text := "no engine works for POSTSTACK_ENGINE=" + s.Config.Engine
-	if kind := s.dataEngine(); kind != "" && s.Config.Engine == "auto" {
+	if kind := s.autoEngine(); kind != "" {
 		text += fmt.Sprintf(", which means %s while it has this stack's database", kind)
 	}
 	return text

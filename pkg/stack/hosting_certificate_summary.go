@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/poststack/poststack/pkg/certificate"
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/doctor"
 	"github.com/poststack/poststack/pkg/hosting"
@@ -149,19 +151,10 @@ type ServedData struct {
 func certificateData(c hosting.CertificateRow, now time.Time) CertificateData {
 	data := CertificateData{CertificateRow: c, NextTry: c.HeldUntil(now), Remedy: c.Remedy(), Served: []ServedData{}}
 	if c.NotAfter != nil && c.Status != hosting.CertificateRevoked {
-		days := daysUntil(*c.NotAfter, now)
+		days := certificate.DaysLeft(&x509.Certificate{NotAfter: *c.NotAfter}, now)
 		data.DaysLeft = &days
 	}
 	return data
-}
-
-// daysUntil is how many whole days there are until then; it is negative after that.
-func daysUntil(then, now time.Time) int {
-	const day = 24 * time.Hour
-	if left := then.Sub(now); left >= 0 {
-		return int(left / day)
-	}
-	return int(then.Sub(now)/day) - 1
 }
 
 // ended tells whether no client believes it any more.

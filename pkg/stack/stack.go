@@ -3,6 +3,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -197,7 +198,8 @@ func (s *Stack) openEngine(ctx context.Context) (Engine, error) {
 // engineOptions are what the engine package needs to know.
 func (s *Stack) engineOptions(r event.Reporter) engine.Options {
 	return engine.Options{
-		Want: s.wantedEngine(), Runner: s.Runner, Getenv: s.Getenv, Secrets: s.Secrets, Report: r,
+		Want:   cmp.Or(string(s.autoEngine()), s.Config.Engine),
+		Runner: s.Runner, Getenv: s.Getenv, Secrets: s.Secrets, Report: r,
 		CacheDir: s.Config.CacheDir, Volumes: s.unfinishedFile(),
 	}
 }

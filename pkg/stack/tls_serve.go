@@ -13,7 +13,6 @@ import (
 	"github.com/poststack/poststack/pkg/database"
 	"github.com/poststack/poststack/pkg/doctor"
 	"github.com/poststack/poststack/pkg/engine"
-	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/health"
 	"github.com/poststack/poststack/pkg/service"
 )
@@ -135,14 +134,6 @@ func (s *Stack) dropCertificate(ctx context.Context, e Engine) error {
 		err = e.VolumeRemove(ctx, v.Name)
 	}
 	return err
-}
-
-// sayRenewed is how db:start ends when the container ran already.
-func sayRenewed(text string, renewed bool) ended {
-	if renewed {
-		return ended{Outcome: event.Done, Text: text + ", running already; it serves the new certificate"}
-	}
-	return ended{Outcome: event.Unchanged, Text: text + ", running already"}
 }
 
 // CertificateStatus is the certificate that the own database serves.

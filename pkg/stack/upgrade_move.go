@@ -74,7 +74,9 @@ func (s *Stack) upgrade(ctx context.Context, up *upgrading) (how ended, err erro
 			err = keepJSON("former volume", up.formerFile(up.engine.Info().Kind), former)
 		}
 		if err != nil {
-			return up.putBack(ctx, err)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), up.Config.Timeout.Start)
+			defer cancel()
+			return errors.Join(fmt.Errorf("%w; all is as it was", err), up.startServer(ctx))
 		}
 		return nil
 	}, nil)
@@ -86,13 +88,6 @@ func (s *Stack) upgrade(ctx context.Context, up *upgrading) (how ended, err erro
 	text := fmt.Sprintf("PostgreSQL %s instead of %s: %d tables with %d rows, compared%s",
 		up.wants, up.has, data.Tables, data.Rows, up.keptText())
 	return ended{Outcome: event.Done, Text: text, Data: data}, nil
-}
-
-// putBack has the present server run again, if it did.
-func (up *upgrading) putBack(ctx context.Context, why error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), up.Config.Timeout.Start)
-	defer cancel()
-	return errors.Join(fmt.Errorf("%w; all is as it was", why), up.startServer(ctx))
 }
 
 // oldImage is an image that reads the data: the container's, or the newest, which knows how a trial is prepared.

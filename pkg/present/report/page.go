@@ -57,7 +57,8 @@ func newPage(r Report) page {
 	}
 	took := fact{"Last setup", "none", "run: mage setup"}
 	if doc := r.Setup; doc != nil {
-		p.Setup = newSetup(doc)
+		p.Setup = &setupView{Document: doc, Timeline: newTimeline(doc)}
+		p.Setup.Class, p.Setup.Word = outcome(doc.Outcome)
 		took = fact{
 			"Last setup", present.Duration(seconds(doc.Seconds)), count(len(doc.Phases), "phase") + ", " + p.Setup.Word,
 		}
@@ -103,12 +104,6 @@ func title(doc *present.Document) string {
 		return "The last setup took " + took
 	}
 	return "The last setup did not end"
-}
-
-func newSetup(doc *present.Document) *setupView {
-	v := &setupView{Document: doc, Timeline: newTimeline(doc)}
-	v.Class, v.Word = outcome(doc.Outcome)
-	return v
 }
 
 func newSchema(s inventory.Schema) schemaView {
