@@ -1,12 +1,22 @@
 package present
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"html"
+	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
+	"github.com/jedib0t/go-pretty/v6/table"
+
 	"github.com/poststack/poststack/pkg/event"
+	"github.com/poststack/poststack/pkg/secret"
 )
 
 // command is a workflow command of GitHub Actions in one line, with its line end.
@@ -69,3 +79,101 @@ func bare(text string) string {
 		return r
 	}, text)
 }
+
+// appendSummary writes the run to a file that GitHub Actions shows on the run's page. Steps share the file.
+func appendSummary(path string, d Document, reports []event.Report, secrets *secret.Set) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("write step summary: %w", err)
+	}
+	d.Error = secrets.Redact(d.Error)
+	_, err = f.WriteString(summary(d, withoutSecrets(reports, secrets)))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write step summary: %w", err)
+	}
+	return nil
+}
+
+// withoutSecrets are reports as others may see them: what the user asked for may be a URL with its password.
+func withoutSecrets(reports []event.Report, secrets *secret.Set) []event.Report {
+	clean := make([]event.Report, 0, len(reports))
+	for _, r := range reports {
+		out := event.Report{Text: secrets.Redact(r.Text), Header: r.Header}
+		for _, cells := range r.Rows {
+			cells = slices.Clone(cells)
+			for i, cell := range cells {
+				cells[i] = secrets.Redact(cell)
+			}
+			out.Rows = append(out.Rows, cells)
+		}
+		clean = append(clean, out)
+	}
+	return clean
+}
+
+// summary is the run in Markdown: how it ended, its phases, what was asked for, and what went wrong.
+func summary(d Document, reports []event.Report) string {
+	var b strings.Builder
+	mark := cmp.Or(map[event.Outcome]string{event.Failed: "❌", event.Cancelled: "⚠️"}[d.Outcome], "✅")
+	fmt.Fprintf(&b, "### %s %s: %s in %s\n\n", mark, markdown(d.Target), d.Outcome, Duration(seconds(d.Seconds)))
+	if len(d.Phases) > 0 {
+		rows := make([][]string, 0, len(d.Phases))
+		for _, p := range d.Phases {
+			rows = append(rows, []string{p.Name, string(p.Outcome), Duration(seconds(p.Seconds)), p.Text})
+		}
+		b.WriteString(markdownTable([]string{"phase", "result", "time", "what"}, rows) + "\n\n")
+	}
+	for _, report := range reports {
+		if report.Text != "" {
+			b.WriteString(preformatted(strings.Split(report.Text, "\n")))
+		}
+		if len(report.Rows) > 0 {
+			b.WriteString(markdownTable(report.Header, report.Rows) + "\n\n")
+		}
+	}
+	for _, m := range d.Messages {
+		if m.Kind == event.Warning {
+			fmt.Fprintf(&b, "- warning: %s\n", markdown(strings.TrimSpace(m.Phase+" "+m.Text)))
+		}
+	}
+	if d.Error != "" {
+		fmt.Fprintf(&b, "\n**Exit status %d**: %s\n\n", d.ExitStatus, markdown(d.Error))
+	}
+	for _, p := range d.Phases {
+		if len(p.Detail) > 0 {
+			b.WriteString(preformatted(p.Detail))
+		}
+	}
+	return b.String() + "\n"
+}
+
+// markdownTable is a table in Markdown.
+func markdownTable(header []string, rows [][]string) string {
+	t := table.NewWriter()
+	t.AppendHeader(row(header))
+	for _, r := range rows {
+		cells := make([]string, len(r))
+		for i, cell := range r {
+			cells[i] = markdown(cell)
+		}
+		t.AppendRow(row(cells))
+	}
+	return t.RenderMarkdown()
+}
+
+// preformatted shows lines as they are.
+func preformatted(lines []string) string {
+	return "<pre>" + html.EscapeString(bare(strings.Join(lines, "\n"))) + "</pre>\n\n"
+}
+
+// markdown is text of which Markdown and HTML make nothing else, in one line. The bar is the table's business.
+func markdown(text string) string {
+	text = html.EscapeString(strings.ReplaceAll(bare(text), "\n", " "))
+	for _, special := range []string{`\`, "`", "*", "_", "[", "]", "~", "!"} {
+		text = strings.ReplaceAll(text, special, `\`+special)
+	}
+	return text
+}
+
+// seconds is a number of seconds as a duration.
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
