@@ -16,6 +16,10 @@ func (s Service) prepareNetwork(ctx context.Context, e Engine, o engine.NetworkO
 	if name == "" {
 		return nil
 	}
+	if s.Making != nil {
+		s.Making.Lock()
+		defer s.Making.Unlock()
+	}
 	found, err := s.haveNetwork(ctx, e, o)
 	if err != nil || found.IPv6 || !o.IPv6 {
 		return err

@@ -212,10 +212,6 @@ func prepare(ctx context.Context, e Engine, s Service) error {
 			return err
 		}
 	}
-	if s.Making != nil {
-		s.Making.Lock()
-		defer s.Making.Unlock()
-	}
 	return s.prepareNetwork(ctx, e, engine.NetworkOptions{Labels: labels, IPv6: s.IPv6})
 }
 

@@ -83,8 +83,8 @@ func EndsFirst(c engine.Container, o container.Owner) bool {
 	}
 }
 
-// NextPort is the first number, from that of the first port up, that is free for all of them and not promised to others.
-// Those are not even looked at: who looks has the port for a moment.
+// NextPort is the first number, from that of the first port up, that is free for all of them and not promised to
+// others. Those are not even looked at: who looks has the port for a moment.
 func NextPort(ctx context.Context, e Engine, promised []uint16, ports ...engine.Port) (uint16, error) {
 	if err := loopback(); err != nil {
 		return 0, err

@@ -31,8 +31,8 @@ func (c *Checkout) Images(t *testing.T, names ...string) []engine.Ref {
 	return refs
 }
 
-// Daemon is a dockerd beside the machine's, with directories, a bridge and, as in Debian's unit, a containerd of its own,
-// and without firewall rules, which it would share: ports are published by its proxy.
+// Daemon is a dockerd beside the machine's, with directories, a bridge and, as in Debian's unit, a containerd of its
+// own, and without firewall rules, which it would share: ports are published by its proxy.
 type Daemon struct {
 	dir, bridge string
 	containerd  *exec.Cmd

@@ -131,8 +131,8 @@ func (x *trial) builderKilled() {
 	x.recovers(before)
 }
 
-// buildingDockerdKilled kills a dockerd of its own that builds: the run tells so, what was good stays, and the same build
-// goes on once dockerd is there again.
+// buildingDockerdKilled kills a dockerd of its own that builds: the run tells so, what was good stays, and the same
+// build goes on once dockerd is there again.
 func (x *trial) buildingDockerdKilled() {
 	if os.Geteuid() != 0 {
 		x.Skip("only root can start a second dockerd")

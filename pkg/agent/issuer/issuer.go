@@ -74,12 +74,13 @@ func (i *Issuer) Run(ctx context.Context) (int, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	asked, err := net.Listen("tcp", i.Paths.Health)
+	asked, err := new(net.ListenConfig).Listen(ctx, "tcp", i.Paths.Health)
 	if err != nil {
 		return 1, fmt.Errorf("tell how it is: %w", err)
 	}
 	defer asked.Close()
-	go (&http.Server{Handler: i.board, ReadTimeout: askTime, WriteTimeout: askTime}).Serve(asked) //nolint:errcheck // ends so
+	answers := &http.Server{Handler: i.board, ReadTimeout: askTime, WriteTimeout: askTime}
+	go func() { _ = answers.Serve(asked) }() // until asked is closed
 	go i.procs.Reap(context.WithoutCancel(ctx))
 	f := feed.Feed{
 		Bounds: feed.Bounds{

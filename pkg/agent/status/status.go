@@ -132,8 +132,8 @@ func (b *Board) Now() Status {
 	return now
 }
 
-// ServeHTTP answers with what [Status.Health] says, for those who ask from outside the container: a command inside takes
-// an engine a hundred times as long.
+// ServeHTTP answers with what [Status.Health] says, for those who ask from outside the container: a command inside
+// takes an engine a hundred times as long.
 func (b *Board) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	line, err := b.Now().Health()
 	if err != nil {
