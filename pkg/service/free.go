@@ -15,12 +15,12 @@ import (
 const echoTime = 2 * time.Second
 
 // lookTime is for how long a port may seem to be taken since another run looks at it, too, and has to listen there for
-// that.
-const lookTime = 100 * time.Millisecond
+// that; or since a program that is being started has the listener until it runs, which takes a busy machine a while.
+const lookTime = 500 * time.Millisecond
 
 // Free is [PortFree], once the engine has cleared away what containers that have ended left on the port.
 func Free(ctx context.Context, e Engine, port engine.Port) (bool, error) {
-	for end := time.Now().Add(lookTime); time.Now().Before(end); time.Sleep(lookTime / 5) {
+	for end := time.Now().Add(lookTime); time.Now().Before(end); time.Sleep(lookTime / 20) {
 		if PortFree(port) {
 			return true, nil
 		}
