@@ -1,11 +1,13 @@
 package engine_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -20,7 +22,6 @@ import (
 
 	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/engine/enginetest"
-	"github.com/poststack/poststack/pkg/runner"
 )
 
 func needPodman(t *testing.T) {
@@ -149,42 +150,22 @@ func TestEngine_serviceOfADeadOwner(t *testing.T) {
 	require.NoError(t, err)
 	opener := filepath.Join(t.TempDir(), "opener")
 	require.NoError(t, os.Symlink(self, opener))
-	line := &firstLine{seen: make(chan string, 1)}
-	p, err := runner.Start(runner.Command{
-		Program: opener, Args: []string{o.CacheDir, runtimeDir}, Stdout: line, Stderr: os.Stderr,
-	})
-	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var socket string
-	select {
-	case endpoint := <-line.seen:
-		socket = strings.TrimPrefix(endpoint, "unix://")
-	case <-p.Done():
-		t.Fatal("the opener ended")
-	case <-ctx.Done():
-		t.Fatal("the opener says nothing")
-	}
+	cmd := exec.CommandContext(ctx, opener, o.CacheDir, runtimeDir)
+	cmd.Stderr = os.Stderr
+	said, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	endpoint, err := bufio.NewReader(said).ReadString('\n')
+	require.NoError(t, err, "what the opener says first")
+	socket := strings.TrimPrefix(strings.TrimSpace(endpoint), "unix://")
 	require.NotEmpty(t, serving(socket))
 	time.Sleep(100 * time.Millisecond)
-	require.NoError(t, syscall.Kill(p.Pid(), syscall.SIGKILL))
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait() // it was killed
 	assert.Eventually(t, func() bool { return len(serving(socket)) == 0 }, time.Minute, 100*time.Millisecond,
 		"the service outlives its owner")
-}
-
-// firstLine passes the first line on.
-type firstLine struct {
-	text string
-	seen chan string
-}
-
-func (f *firstLine) Write(p []byte) (int, error) {
-	f.text += string(p)
-	if line, _, ok := strings.Cut(f.text, "\n"); ok && f.seen != nil {
-		f.seen <- line
-		f.seen = nil
-	}
-	return len(p), nil
 }
 
 func listens(socket string) bool {
