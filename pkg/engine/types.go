@@ -92,13 +92,12 @@ type BuildError struct {
 	settings string // of the environment, if no step had begun
 }
 
-// Mount puts a volume or a directory of the host into a container. Like those of a port, a directory in memory and a
-// file, its JSON is part of a hash that containers carry as a label: a new field is left out of it if it is empty.
+// Mount puts a volume or a directory of the host into a container.
 type Mount struct {
-	Volume   string `json:"volume,omitempty"` // name of a volume; or
-	Bind     string `json:"bind,omitempty"`   // absolute path on the host
-	Target   string `json:"target"`
-	ReadOnly bool   `json:"read_only,omitempty"`
+	Volume   string // name of a volume; or
+	Bind     string // absolute path on the host
+	Target   string
+	ReadOnly bool
 }
 
 // UDP is a [Port]'s protocol when it is not TCP.
@@ -106,29 +105,26 @@ const UDP = "udp"
 
 // Port publishes a port of a container.
 type Port struct {
-	Container uint16 `json:"container"`
-	Protocol  string `json:"protocol,omitempty"` // "" is TCP, or [UDP]
-	HostIP    string `json:"host_ip"`            // "127.0.0.1" unless the caller says otherwise: "" is refused
-	Host      uint16 `json:"host"`               // 0: the engine chooses
+	Container uint16
+	Protocol  string // "" is TCP, or [UDP]
+	HostIP    string // "127.0.0.1" unless the caller says otherwise: "" is refused
+	Host      uint16 // 0: the engine chooses
 }
 
 // Tmpfs is a directory in memory. What it holds is gone with the container's end, and nothing in it can be run.
 type Tmpfs struct {
-	Path string `json:"path"`
-	// UID and GID are of the directory; podman gives one that is not root's to the container's user, whoever that is.
-	UID   int   `json:"uid"`
-	GID   int   `json:"gid"`
-	Mode  int64 `json:"mode"`  // permission bits; 0 is 0o1777, as /tmp has
-	Bytes int64 `json:"bytes"` // the most that it holds; 0 is half of the machine's memory
+	Path     string
+	UID, GID int   // of the directory; podman gives one that is not root's to the container's user, whoever that is
+	Mode     int64 // permission bits; 0 is 0o1777, as /tmp has
+	Bytes    int64 // the most that it holds; 0 is half of the machine's memory
 }
 
 // File is a file to put into a container before it starts. Its content appears in no argv and no inspect.
 type File struct {
-	Path    string `json:"path"` // absolute; missing parents are made, root:root 0755
-	Mode    int64  `json:"mode"` // permission bits, such as 0o400
-	UID     int    `json:"uid"`
-	GID     int    `json:"gid"`
-	Content []byte `json:"content"`
+	Path     string // absolute; missing parents are made, root:root 0755
+	Mode     int64  // permission bits, such as 0o400
+	UID, GID int
+	Content  []byte
 }
 
 // Confinement is what keeps the processes of a container from doing more than they need. The zero value leaves it to
