@@ -124,16 +124,25 @@ func finding(state doctor.State, remedy, format string, a ...any) doctor.Finding
 	return doctor.Finding{State: state, Seen: strings.Join(strings.Fields(fmt.Sprintf(format, a...)), " "), Remedy: remedy}
 }
 
-// checkContainers looks for containers of the stack that neither run nor were stopped in order, and for those of
-// another owner's stack of the same name.
-func (s *Stack) checkContainers(ctx context.Context) []doctor.Finding {
+// seenContainers are those of the stack; without an engine, or an answer, there is a finding that says so.
+func (s *Stack) seenContainers(ctx context.Context) (Engine, []engine.Container, []doctor.Finding) {
 	e, err := s.seenEngine(ctx)
 	if err != nil {
-		return noEngine()
+		return nil, nil, noEngine()
 	}
 	found, err := e.ContainerList(ctx, map[string]string{container.LabelStack: s.Config.Stack})
 	if err != nil {
-		return []doctor.Finding{unanswered(ctx, "mage status", err)}
+		return e, nil, []doctor.Finding{unanswered(ctx, "mage status", err)}
+	}
+	return e, found, nil
+}
+
+// checkContainers looks for containers of the stack that neither run nor were stopped in order, and for those of
+// another owner's stack of the same name.
+func (s *Stack) checkContainers(ctx context.Context) []doctor.Finding {
+	e, found, unseen := s.seenContainers(ctx)
+	if unseen != nil {
+		return unseen
 	}
 	var out []doctor.Finding
 	for _, c := range found {

@@ -103,13 +103,9 @@ func (s *Stack) afterReboot(ctx context.Context, e Engine, running []engine.Cont
 
 // checkReboot tells whether what runs will run again after a reboot.
 func (s *Stack) checkReboot(ctx context.Context) []doctor.Finding {
-	e, err := s.seenEngine(ctx)
-	if err != nil {
-		return noEngine()
-	}
-	found, err := e.ContainerList(ctx, map[string]string{container.LabelStack: s.Config.Stack})
-	if err != nil {
-		return []doctor.Finding{unanswered(ctx, "mage status", err)}
+	e, found, unseen := s.seenContainers(ctx)
+	if unseen != nil {
+		return unseen
 	}
 	running := slices.DeleteFunc(s.toRun(found), func(c engine.Container) bool {
 		return s.check(e, "container", c.Name, c.Labels) != nil // which the containers' check judges
