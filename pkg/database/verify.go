@@ -144,12 +144,32 @@ func (r *Report) schema(ctx context.Context, conn *pgx.Conn, t Target) error {
 }
 
 // write makes, fills, reads and drops a table and rolls all of it back.
-func (r *Report) write(ctx context.Context, conn *pgx.Conn, _ Target) error {
-	const statements = `begin; create table %[1]s (v text); insert into %[1]s values ('written'); select v from %[1]s;
-		drop table %[1]s; rollback` // a connection on which one of them fails is closed
-	_, err := conn.Exec(ctx, fmt.Sprintf(statements, fmt.Sprintf("poststack_verify_%d", conn.PgConn().PID())))
-	r.Writable = err == nil
-	return err
+func (r *Report) write(ctx context.Context, conn *pgx.Conn, _ Target) (err error) {
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if rollback := tx.Rollback(ctx); err == nil && rollback != nil {
+			err = rollback
+		}
+	}()
+	table := pgx.Identifier{fmt.Sprintf("poststack_verify_%d", conn.PgConn().PID())}.Sanitize()
+	if _, err := tx.Exec(ctx, "create table "+table+" (v text)"); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "insert into "+table+" values ('written')"); err != nil {
+		return err
+	}
+	var v string
+	if err := tx.QueryRow(ctx, "select v from "+table).Scan(&v); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "drop table "+table); err != nil {
+		return err
+	}
+	r.Writable = v == "written"
+	return nil
 }
 
 func (r *Report) warn(t Target) {
