@@ -76,7 +76,7 @@ func (i *Issuer) Run(ctx context.Context) (int, error) {
 	defer cancel()
 	asked, err := new(net.ListenConfig).Listen(ctx, "tcp", i.Paths.Health)
 	if err != nil {
-		return 1, fmt.Errorf("tell how it is: %w", err)
+		return 1, fmt.Errorf("listen for health checks: %w", err)
 	}
 	defer asked.Close()
 	answers := &http.Server{Handler: i.board, ReadTimeout: askTime, WriteTimeout: askTime}

@@ -133,7 +133,7 @@ func (b *Board) Now() Status {
 }
 
 // ServeHTTP answers with what [Status.Health] says, for those who ask from outside the container: a command inside
-// takes an engine a hundred times as long.
+// takes an engine far longer.
 func (b *Board) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	line, err := b.Now().Health()
 	if err != nil {
