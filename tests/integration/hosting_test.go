@@ -645,15 +645,33 @@ func checked(x *tables) {
 // constraints asks for what is looked at before, past the looking.
 func constraints(x *tables) {
 	x.domain("example.org")
-	_, err := hosting.AddDomain(x.Context(), x.conn, "example.net", hosting.DomainOptions{Web: true, WebRoot: "x"})
+	_, err := hosting.AddDomain(x.Context(), x.conn, "Example.net", hosting.DomainOptions{Web: true})
+	x.refuses(err, "only letters a to z")
+	_, err = hosting.AddDomain(x.Context(), x.conn, "a..b", hosting.DomainOptions{Web: true})
+	x.refuses(err, "only letters a to z")
+	_, err = hosting.AddDomain(x.Context(), x.conn, "example.net", hosting.DomainOptions{Web: true, WebRoot: "x"})
 	x.refuses(err, "an absolute path")
+	jörg := hosting.Address{Local: "jörg", Domain: "example.org"}
+	x.refuses(hosting.AddAccount(x.Context(), x.conn, jörg, hosting.AccountOptions{Password: "long-enough"}),
+		"before the @")
 	x.refuses(hosting.AddAccount(x.Context(), x.conn, x.address("a@example.org"),
 		hosting.AccountOptions{Password: "long-enough", Quota: -1}), "less than nothing")
 	_, err = hosting.AddAlias(x.Context(), x.conn, x.address("a@example.org"),
 		hosting.Address{Local: "b c", Domain: "example.org"})
 	x.refuses(err, "the destination is a mail address")
-	_, err = hosting.AddRecord(x.Context(), x.conn, "example.org", hosting.Record{Name: "a", Type: "CAA", Content: "x"})
-	x.refuses(err, "not what a record of this type holds")
+	for _, r := range []struct {
+		record hosting.Record
+		why    string
+	}{
+		{hosting.Record{Name: "A", Type: "A", Content: "192.0.2.1"}, "relative to it"},
+		{hosting.Record{Name: "a..", Type: "A", Content: "192.0.2.1"}, "relative to it"},
+		{hosting.Record{Name: "a", Type: "SPF", Content: "x"}, "no such type"},
+		{hosting.Record{Name: "a", Type: "MX", Content: "mail"}, "have a priority"},
+		{hosting.Record{Name: "a", Type: "CAA", Content: "x"}, "not what a record of this type holds"},
+	} {
+		_, err := hosting.AddRecord(x.Context(), x.conn, "example.org", r.record)
+		x.refuses(err, r.why)
+	}
 	exec(x.T, x.conn, `create role reader login`, `grant select on all tables in schema public to reader`,
 		`set role reader`)
 	_, err = hosting.AddDomain(x.Context(), x.conn, "example.com", hosting.DomainOptions{Web: true})
