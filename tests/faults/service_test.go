@@ -45,7 +45,7 @@ func (x *trial) others(all []string, but string) {
 // containerEnded ends containers as an administrator does who knows nothing of Poststack.
 func (x *trial) containerEnded() {
 	before := x.state(x.T)
-	how := [][]string{{"kill"}, {"stop"}, {"rm", "--force"}, {"pause"}}[x.random.IntN(4)]
+	how := [][]string{{"kill"}, {"stop"}, {"rm", "--force", "--volumes"}, {"pause"}}[x.random.IntN(4)]
 	for _, service := range []string{"nginx", "bind", "dovecot", "postgres"} {
 		if x.random.IntN(2) == 0 {
 			x.Log(how, service)
