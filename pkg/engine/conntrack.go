@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"net"
 )
 
 // clearWay has nothing from earlier containers stand between a container's names and published ports and those who
@@ -38,4 +39,13 @@ func forgetPaths(c Container, addresses []string) error {
 		return nil
 	}
 	return forget(ports, addresses)
+}
+
+// EndsHere tells whether a connection to a published port has come to no container: this machine itself has taken it,
+// for podman's conmon, which holds the port and never answers. That is what is left of a port whose rules somebody has
+// removed from the firewall, such as firewalld when it reloads (podman-network-reload(1)).
+func (e *Engine) EndsHere(conn net.Conn) bool {
+	from, ok := conn.LocalAddr().(*net.TCPAddr)
+	to, both := conn.RemoteAddr().(*net.TCPAddr)
+	return ok && both && e.hasRules() && endsAt(from.AddrPort(), to.AddrPort())
 }

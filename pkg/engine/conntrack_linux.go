@@ -40,6 +40,22 @@ func forget(ports []uint16, addresses []string) error {
 	return errors.Join(failed...)
 }
 
+// endsAt tells whether a TCP connection is led nowhere else than where it was made to. Where that cannot be known, it is
+// taken to be led on.
+func endsAt(from, to netip.AddrPort) bool {
+	kernel, err := conntrack.Dial(nil)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = kernel.Close() }()
+	flow, err := kernel.Get(conntrack.NewFlow(unix.IPPROTO_TCP, 0, from.Addr().Unmap(), to.Addr().Unmap(),
+		from.Port(), to.Port(), 0, 0))
+	if err != nil {
+		return errors.Is(err, unix.ENOENT)
+	}
+	return flow.TupleReply.IP.SourceAddress == to.Addr().Unmap()
+}
+
 // localAddresses tells which addresses are this machine's own.
 func localAddresses() (is func(netip.Addr) bool, err error) {
 	list, err := net.InterfaceAddrs()

@@ -32,8 +32,8 @@ func Free(ctx context.Context, e Engine, port engine.Port) (bool, error) {
 }
 
 // answered tells whether connections to published ports are answered: podman may have started the container again by
-// itself, and have left rules that lead to where it was before.
-func answered(ctx context.Context, ports []engine.Port) bool {
+// itself, and have left rules that lead to where it was before. Lost is that there are no rules at all.
+func answered(ctx context.Context, e Engine, ports []engine.Port) (answered, lost bool) {
 	for _, p := range ports {
 		if p.Protocol == engine.UDP {
 			continue
@@ -41,11 +41,15 @@ func answered(ctx context.Context, ports []engine.Port) bool {
 		dialer := net.Dialer{Timeout: echoTime}
 		conn, err := dialer.DialContext(ctx, "tcp", reached(p))
 		if err != nil {
-			return false
+			return false, false
 		}
+		lost = e.EndsHere(conn)
 		_ = conn.Close()
+		if lost {
+			return false, true
+		}
 	}
-	return true
+	return true, false
 }
 
 // PortFree tells whether nothing has the port of this machine's address or of all addresses. Being able to listen does

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 
 	"github.com/poststack/poststack/pkg/container"
@@ -19,6 +20,7 @@ type Engine interface {
 	ContainerKill(ctx context.Context, id engine.ContainerID, signal string) error
 	ContainerOnPort(ctx context.Context, port uint16) (string, error)
 	PortsClear(ctx context.Context, ports []engine.Port) error
+	EndsHere(conn net.Conn) bool
 }
 
 // portTries is how many ports a new service is offered when others take them in the meantime.
@@ -91,10 +93,28 @@ func (r Runner) haveOn(
 		}
 		err = r.taken(ctx, port, err)
 	}
-	if err == nil && change == container.Kept && !answered(ctx, c.Ports) {
-		err = r.Engine.PortsClear(ctx, c.Ports)
+	if err == nil && change == container.Kept {
+		return r.reachable(ctx, s, c)
 	}
 	return c, change, err
+}
+
+// reachable has the published ports of a container that runs lead to it.
+func (r Runner) reachable(
+	ctx context.Context, s container.Service, c engine.Container,
+) (engine.Container, container.Change, error) {
+	answered, lost := answered(ctx, r.Engine, c.Ports)
+	switch {
+	case lost:
+		r.Report.Notice(fmt.Sprintf("container %s runs, but the firewall's rules for its ports are gone, "+
+			"such as after firewall-cmd --reload: recreating it on the same volumes", c.Name))
+		c, err := container.Replace(ctx, r.Engine, s)
+		return c, container.Mended, err
+	case !answered:
+		return c, container.Kept, r.Engine.PortsClear(ctx, c.Ports)
+	default:
+		return c, container.Kept, nil
+	}
 }
 
 // checkPorts refuses ports that another program holds, before anything is made or stopped. Our own running container

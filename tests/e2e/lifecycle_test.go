@@ -30,6 +30,7 @@ func TestLifecycle(t *testing.T) {
 		t.Run("a port whose connections an ended container's rules lead elsewhere is used", func(t *testing.T) {
 			leftRules(t, c, e)
 		})
+		t.Run("a port whose rules somebody has removed comes back", func(t *testing.T) { lostRules(t, c, e) })
 		t.Run("what a killed run has left goes with the next change", func(t *testing.T) { leftBehind(t, c, e) })
 		t.Run("two checkouts do not meet", func(t *testing.T) { twoCheckouts(t, c, e) })
 		t.Run("a client that never leaves does not hold up the stop", func(t *testing.T) { stayingClient(t, c, e) })
@@ -153,6 +154,25 @@ func leftRules(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	require.NoError(t, err, string(out))
 	assert.Equal(t, "unchanged", outcome(c.OK(t, "db:start"), "db:start"))
 	connect(t, c.URL(t))
+}
+
+// lostRules has the rules of the database's port removed, as firewalld does when it reloads: podman goes on holding the
+// port, where nobody answers.
+func lostRules(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
+	t.Helper()
+	if info := e.Info(); info.Kind != engine.Podman || info.Rootless {
+		t.Skip("docker looks after its rules, and rootless podman has none here")
+	}
+	c.OK(t, "db:start")
+	db, err := e.ContainerInspect(t.Context(), "poststack-"+c.Stack(t)+"-postgres")
+	require.NoError(t, err)
+	enginetest.RulesOf(t, db).Drop()
+
+	r := c.OK(t, "db:start")
+	assert.Equal(t, "done", outcome(r, "db:start"))
+	assert.Contains(t, r.Stderr, "the firewall's rules for its ports are gone")
+	connect(t, c.URL(t))
+	assert.Equal(t, "unchanged", outcome(c.OK(t, "db:start"), "db:start"))
 }
 
 // leftBehind has a volume as a killed run leaves it, while something is only asked, and then changed.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"net"
 	"sync"
 	"time"
 
@@ -230,3 +231,6 @@ func (f *Fake) PortsClear(ctx context.Context, _ []engine.Port) error {
 	f.mu.Unlock()
 	return nil
 }
+
+// EndsHere has no firewall to ask.
+func (f *Fake) EndsHere(net.Conn) bool { return false }
