@@ -11,11 +11,13 @@ import (
 	"strings"
 )
 
-// must runs a program, and fails with what it printed.
+// must runs a program, and fails with what it printed: its last line first, where a table has room for one.
 func must(cmd *exec.Cmd) error {
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("run %s: %w\n%s", filepath.Base(cmd.Path), err, out)
+		text := strings.TrimSpace(string(out))
+		last := text[strings.LastIndex(text, "\n")+1:]
+		return fmt.Errorf("run %s: %w: %s\n%s", filepath.Base(cmd.Path), err, last, text)
 	}
 	return nil
 }
