@@ -52,6 +52,16 @@ func answered(ctx context.Context, e Engine, ports []engine.Port) (answered, los
 	return true, false
 }
 
+// RulesLost is what is wrong with a container that runs and that none of the firewall's rules lead to; "" if they do.
+func RulesLost(ctx context.Context, e Engine, c engine.Container) string {
+	if _, lost := answered(ctx, e, c.Ports); !lost {
+		return ""
+	}
+	return rulesLost
+}
+
+const rulesLost = "runs, but the firewall's rules for its ports are gone, such as after firewall-cmd --reload"
+
 // PortFree tells whether nothing has the port of this machine's address or of all addresses. Being able to listen does
 // not say it all: an engine publishes ports by firewall rules too, and those of a container that died without the
 // engine noticing take every connection to an address where nobody is. So a connection must reach us, or a datagram.

@@ -106,8 +106,7 @@ func (r Runner) reachable(
 	answered, lost := answered(ctx, r.Engine, c.Ports)
 	switch {
 	case lost:
-		r.Report.Notice(fmt.Sprintf("container %s runs, but the firewall's rules for its ports are gone, "+
-			"such as after firewall-cmd --reload: recreating it on the same volumes", c.Name))
+		r.Report.Notice(fmt.Sprintf("container %s %s: recreating it on the same volumes", c.Name, rulesLost))
 		c, err := container.Replace(ctx, r.Engine, s)
 		return c, container.Mended, err
 	case !answered:

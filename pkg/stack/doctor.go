@@ -15,6 +15,7 @@ import (
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/image"
 	"github.com/poststack/poststack/pkg/runner"
+	"github.com/poststack/poststack/pkg/service"
 )
 
 // doctorTime bounds each check; they run side by side, so it bounds the whole too, give or take a second.
@@ -146,7 +147,7 @@ func (s *Stack) checkContainers(ctx context.Context) []doctor.Finding {
 	}
 	var out []doctor.Finding
 	for _, c := range found {
-		out = append(out, s.checkContainer(e, c))
+		out = append(out, s.checkContainer(ctx, e, c))
 	}
 	out = append(out, s.checkLost(ctx, e)...)
 	if len(out) == 0 {
@@ -156,11 +157,11 @@ func (s *Stack) checkContainers(ctx context.Context) []doctor.Finding {
 }
 
 // checkContainer looks at one. While another run works on the stack, nothing is wrong with what it is making.
-func (s *Stack) checkContainer(e Engine, c engine.Container) doctor.Finding {
+func (s *Stack) checkContainer(ctx context.Context, e Engine, c engine.Container) doctor.Finding {
 	if err := s.check(e, "container", c.Name, c.Labels); err != nil {
 		return finding(doctor.Problem, "set POSTSTACK_STACK or POSTSTACK_STATE_DIR", "%v", err)
 	}
-	fault := container.Fault(c)
+	fault := faultOf(ctx, e, c)
 	if fault == "" {
 		return finding(doctor.OK, "", "%s is %s", c.Name, c.State)
 	}
@@ -170,6 +171,14 @@ func (s *Stack) checkContainer(e Engine, c engine.Container) doctor.Finding {
 	f := finding(doctor.Problem, s.starter(c.Name)+", which recreates it", "%s %s", c.Name, fault)
 	f.Fix = func(ctx context.Context) (string, error) { return s.removeFaulty(ctx, e, c.Name) }
 	return f
+}
+
+// faultOf says what is wrong with a container, or with the way to it.
+func faultOf(ctx context.Context, e Engine, c engine.Container) string {
+	if fault := container.Fault(c); fault != "" {
+		return fault
+	}
+	return service.RulesLost(ctx, e, c)
 }
 
 // busy tells whether another run works on the stack.
@@ -212,7 +221,7 @@ func (s *Stack) removeFaulty(ctx context.Context, e Engine, name string) (string
 	if err != nil {
 		return "", err
 	}
-	if container.Fault(c) == "" {
+	if faultOf(ctx, e, c) == "" {
 		return "it is fine now", nil
 	}
 	if err := container.Remove(ctx, e, c, s.Config.Timeout.Stop); err != nil {

@@ -168,6 +168,7 @@ func lostRules(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	require.NoError(t, err)
 	enginetest.RulesOf(t, db).Drop()
 
+	assert.Contains(t, c.Mage(t, nil, "doctor").Stdout, db.Name+" runs, but the firewall's rules for its ports are gone")
 	r := c.OK(t, "db:start")
 	assert.Equal(t, "done", outcome(r, "db:start"))
 	assert.Contains(t, r.Stderr, "the firewall's rules for its ports are gone")
