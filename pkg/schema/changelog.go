@@ -56,7 +56,11 @@ func LoadChangelog(root, name string) (*Changelog, error) {
 	c := &Changelog{Dir: display(root, dir), Root: filepath.Base(full)}
 	var size int64
 	if err := c.walk(dir, "", nil, &size); err != nil {
-		return nil, &Error{File: c.Dir, Kind: MissingFile, Cause: reason(err)}
+		file := c.Dir
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			file = display(root, failed.Path)
+		}
+		return nil, &Error{File: file, Kind: MissingFile, Cause: reason(err)}
 	}
 	slices.SortFunc(c.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	return c, nil
@@ -139,10 +143,15 @@ func display(root, full string) string {
 	return rel
 }
 
-// reason is the system's own reason, without the call and the path, which stand elsewhere.
+// reason is the system's own reason, without the call and the path, which stand elsewhere. A link that leads nowhere
+// is there for whoever looks, so it is called what it is.
 func reason(err error) string {
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		return failed.Err.Error()
+	failed, ok := errors.AsType[*fs.PathError](err)
+	if !ok {
+		return err.Error()
 	}
-	return err.Error()
+	if _, there := os.Lstat(failed.Path); there == nil && errors.Is(err, fs.ErrNotExist) {
+		return "symbolic link to a file that is not there"
+	}
+	return failed.Err.Error()
 }

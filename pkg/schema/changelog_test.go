@@ -82,6 +82,11 @@ func TestLoadChangelogFollowsLinks(t *testing.T) {
 	require.NoError(t, os.Symlink(".", filepath.Join(root, "changelogs", "loop")))
 	_, err = schema.LoadChangelog(root, "changelogs")
 	require.ErrorContains(t, err, `directory "loop" links to one that holds it`)
+
+	require.NoError(t, os.Remove(filepath.Join(root, "changelogs", "loop")))
+	require.NoError(t, os.Symlink("../gone.sql", filepath.Join(root, "changelogs", "parts", "002.sql")))
+	_, err = schema.LoadChangelog(root, "changelogs")
+	require.EqualError(t, err, "changelogs/parts/002.sql: symbolic link to a file that is not there")
 }
 
 func TestLoadChangelogMissing(t *testing.T) {

@@ -1,13 +1,13 @@
 package schema
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/poststack/poststack/pkg/database"
@@ -35,6 +35,14 @@ const (
 
 // unselected is a context and a label that no changeset has: Liquibase runs everything when it is given none.
 const unselected = "poststack-none"
+
+// chosen is a filter for Liquibase, which takes blanks and commas alone for none given, too.
+func chosen(filter string) string {
+	if strings.Trim(filter, " ,") == "" {
+		return unselected
+	}
+	return filter
+}
 
 // Invocation is one run of Liquibase.
 type Invocation struct {
@@ -182,8 +190,8 @@ func (c Container) spec(in Invocation) (engine.ContainerSpec, error) {
 			"LIQUIBASE_COMMAND_USERNAME":       target.User,
 			"LIQUIBASE_SEARCH_PATH":            changelogDir,
 			"LIQUIBASE_COMMAND_CHANGELOG_FILE": in.Changelog.Root,
-			"LIQUIBASE_COMMAND_CONTEXTS":       cmp.Or(in.Contexts, unselected),
-			"LIQUIBASE_COMMAND_LABEL_FILTER":   cmp.Or(in.Labels, unselected),
+			"LIQUIBASE_COMMAND_CONTEXTS":       chosen(in.Contexts),
+			"LIQUIBASE_COMMAND_LABEL_FILTER":   chosen(in.Labels),
 		},
 	}
 	if in.Each {

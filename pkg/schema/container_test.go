@@ -155,6 +155,14 @@ func TestContainerRunSelects(t *testing.T) {
 	assert.Equal(t, "a and b", f.spec.Env["LIQUIBASE_COMMAND_LABEL_FILTER"])
 	assert.NotContains(t, f.spec.Env, "PGPASSFILE")
 	assert.Len(t, f.spec.Files, 2)
+
+	for _, none := range []string{"", " ", ",", " , "} { // Liquibase takes each for no filter, and then runs everything
+		in.Contexts, in.Labels = none, none
+		_, err = schema.Container{Engine: f}.Run(t.Context(), in)
+		require.NoError(t, err)
+		assert.Equal(t, "poststack-none", f.spec.Env["LIQUIBASE_COMMAND_CONTEXTS"], "%q", none)
+		assert.Equal(t, "poststack-none", f.spec.Env["LIQUIBASE_COMMAND_LABEL_FILTER"], "%q", none)
+	}
 }
 
 func TestContainerRunLeavesNothing(t *testing.T) {

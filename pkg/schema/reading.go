@@ -85,7 +85,7 @@ func (m *Migrator) readingFile(c *Changelog, server int) string {
 	h := sha256.New()
 	t := m.Target
 	fmt.Fprintf(h, "1\n%s\n%q\n%d\n", c.Digest(),
-		[]string{m.Image, m.Contexts, m.Labels, t.Host, t.User, t.Database, t.Schema}, []int{int(t.Port), server})
+		[]string{m.Image, chosen(m.Contexts), chosen(m.Labels), t.Host, t.User, t.Database, t.Schema}, []int{int(t.Port), server})
 	return filepath.Join(m.Cache, hex.EncodeToString(h.Sum(nil))+".json")
 }
 
