@@ -103,11 +103,12 @@ func rowsDiffer(want, got map[string]int64) string {
 	return ""
 }
 
-// rolesSQL makes the roles of a database, its settings and the grants on it anew. Roles are not in a dump, and what a
-// dump grants to them needs them. They are those that the database refers to, on a server of our own all of them and
-// what their owner is a member of; without that owner, and without the logins of services, which each stack makes for
-// itself. Their passwords are there where the server shows them. A role that exists is left as it is.
-const rolesSQL = `with own as (select oid as id, datacl from pg_database where datname = current_database()),
+// rolesSQL makes the roles of a database, its settings, the comments on both and the grants on it anew. Roles are not in
+// a dump, and what a dump grants to them needs them. They are those that the database refers to, on a server of our own
+// all of them and what their owner is a member of; without that owner, and without the logins of services, which each
+// stack makes for itself. Their passwords are there where the server shows them. A role that exists is left as it is.
+const rolesSQL = `with own as (
+  select oid as id, datacl, datconnlimit from pg_database where datname = current_database()),
 wanted as (
   select r.* from %s r where rolname !~ '^pg_' and oid <> 10 and rolname <> $3 and rolname <> all ($1)
   and ($2 or exists (
@@ -121,6 +122,25 @@ setting as (
   from pg_db_role_setting s cross join own left join pg_roles r on r.oid = s.setrole, unnest(s.setconfig) c
   where s.setdatabase in (0, own.id)
   and (s.setrole = 0 or r.rolname = $3 or r.rolname in (select rolname from wanted))
+),
+said as (
+  select 'database %%2$I' as of, description from own join pg_shdescription on objoid = id
+  where classoid = 'pg_database'::regclass
+  union all
+  select case when r.rolname = $3 then 'role %%1$I' else 'role ' || replace(quote_ident(r.rolname), '%%', '%%%%') end,
+    description from pg_roles r join pg_shdescription on objoid = r.oid
+  where classoid = 'pg_authid'::regclass and (r.rolname = $3 or r.rolname in (select rolname from wanted))
+),
+statement as (
+  select 'alter ' || of || ' set ' || name || ' to '
+    || replace(case when name in ('local_preload_libraries', 'search_path', 'session_preload_libraries',
+        'shared_preload_libraries', 'temp_tablespaces', 'unix_socket_directories')
+      then value else quote_literal(value) end, '%%', '%%%%') as text
+  from setting
+  union all
+  select 'comment on ' || of || ' is ' || replace(quote_literal(description), '%%', '%%%%') from said
+  union all
+  select 'alter database %%2$I connection limit ' || datconnlimit from own where datconnlimit >= 0
 )
 select coalesce(string_agg(line, E'\n' order by place, line) || E'\n', '') from (
   select 1 as place, format('do $make$ begin if not exists (select from pg_roles where rolname = %%1$L) '
@@ -140,12 +160,8 @@ select coalesce(string_agg(line, E'\n' order by place, line) || E'\n', '') from 
   where (g.rolname ~ '^pg_' or g.oid in (select oid from wanted)) and (m.oid in (select oid from wanted)
   or m.rolname = $3 and $2 and (to_jsonb(a) -> 'set_option') is distinct from 'false')
   union all
-  select 3, format('do $make$ begin execute format(%%L, current_user, current_database()); end $make$;',
-    'alter ' || of || ' set ' || name || ' to '
-    || replace(case when name in ('local_preload_libraries', 'search_path', 'session_preload_libraries',
-        'shared_preload_libraries', 'temp_tablespaces', 'unix_socket_directories')
-      then value else quote_literal(value) end, '%%', '%%%%'))
-  from setting
+  select 3, format('do $make$ begin execute format(%%L, current_user, current_database()); end $make$;', text)
+  from statement
   union all
   select 4, format('do $make$ begin execute format(%%L, current_database()); end $make$;',
     'revoke all on database %%I from public')

@@ -39,6 +39,8 @@ func TestBackup(t *testing.T) {
 			from generate_series(1, 20000) i;
 			alter role "a reader" set work_mem = '7MB'; grant pg_read_all_settings to "a reader";
 			revoke temporary on database poststack from public; grant temporary on database poststack to "a reader";
+			comment on role "a reader" is 'reads 100%'; comment on database poststack is 'it''s one';
+			alter database poststack connection limit 77;
 			select lo_from_bytea(4711, 'large');
 			insert into dns_zones (name, primary_ns, hostmaster) values ('example.org', 'ns1.example.org',
 			'hostmaster@example.org')`)
@@ -136,17 +138,20 @@ func (b *backedUp) restored(t *testing.T) {
 	assert.Equal(t, 20000, b.rows(t))
 	conn = connect(t, b.URL(t))
 	var later, may bool
-	var large, memory string
+	var large, memory, said string
 	require.NoError(t, conn.QueryRow(t.Context(), `select to_regclass('later') is not null, has_table_privilege('a reader',
 		'"odd ""name"', 'select') and has_database_privilege('a reader', current_database(), 'temporary')
 		and pg_has_role('a reader', 'pg_read_all_settings', 'member')
 		and not has_database_privilege('poststack_nginx', current_database(), 'temporary'),
-		convert_from(lo_get(4711), 'UTF8'), (select rolconfig::text from pg_roles where rolname = 'a reader')`,
-	).Scan(&later, &may, &large, &memory))
+		convert_from(lo_get(4711), 'UTF8'), (select rolconfig::text from pg_roles where rolname = 'a reader'),
+		(select concat_ws(', ', shobj_description('"a reader"'::regrole, 'pg_authid'), shobj_description(oid, 'pg_database'),
+		datconnlimit) from pg_database where datname = current_database())`,
+	).Scan(&later, &may, &large, &memory, &said))
 	assert.False(t, later)
 	assert.True(t, may)
 	assert.Equal(t, "large", large)
 	assert.Equal(t, "{work_mem=7MB}", memory)
+	assert.Equal(t, "reads 100%, it's one, 77", said)
 	var serial int64
 	require.NoError(t, conn.QueryRow(t.Context(), `select serial from dns_zones`).Scan(&serial))
 	assert.Greater(t, serial, served, "secondary servers take only what is newer")
