@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -144,7 +145,7 @@ func (f *file) structured(o option, key, value *yaml.Node) {
 	if isNull(value) {
 		return
 	}
-	text, err := yaml.Marshal(value)
+	text, err := yaml.Marshal(plain(value))
 	if err != nil {
 		f.add(Problem{Key: o.Key, Source: position(key), Reason: "cannot be read: " + err.Error(), Allowed: o.Allowed})
 		return
@@ -160,6 +161,21 @@ func resolve(node *yaml.Node) *yaml.Node {
 		return node.Alias
 	}
 	return node
+}
+
+// plain is what is written there with its aliases replaced, since their anchors may stand elsewhere in the file. An alias
+// of what holds it stays.
+func plain(node *yaml.Node, above ...*yaml.Node) *yaml.Node {
+	if slices.Contains(above, resolve(node)) {
+		return node
+	}
+	node = resolve(node)
+	copied := *node
+	copied.Content = nil
+	for _, child := range node.Content {
+		copied.Content = append(copied.Content, plain(child, append(slices.Clip(above), node)...))
+	}
+	return &copied
 }
 
 // isNull tells whether nothing is written there.

@@ -162,6 +162,10 @@ func TestLoad_services(t *testing.T) {
 			map[string]config.Service{"nginx": {Listen: config.Addresses{"0.0.0.0", "::"}}},
 		},
 		{
+			"an alias of what stands elsewhere", "database: {name: &n nginx}\nservices: [*n]\n", "", "nginx",
+			map[string]config.Service{"nginx": {}},
+		},
+		{
 			"the environment goes before", "services: [nginx]\n",
 			"POSTSTACK_SERVICES=bind", "bind",
 			map[string]config.Service{"bind": {}},
@@ -189,6 +193,7 @@ func TestLoad_services(t *testing.T) {
 		"services: { nginx: yes }\n":                     `it is not a group of listen and ports`,
 		"services: [ { nginx: x } ]\n":                   `is a list of something else than names`,
 		"services: [ Nginx ]\n":                          `names "Nginx", which cannot be a service`,
+		"services: &s [ *s ]\n":                          `is a list of something else than names`,
 	} {
 		_, err := load(t, yaml)
 		assert.ErrorContains(t, err, says, yaml)
