@@ -34,6 +34,8 @@ type look struct {
 	leaf   *x509.Certificate
 	err    error
 	served bool // some name is served with it
+
+	validThen bool // at the last look
 }
 
 // NewStore makes the store of the pairs below dir; standIn is a directory that [StandIn] has filled.
@@ -58,6 +60,7 @@ func (s *Store) Refresh(directories []string) {
 		}
 		l.served = false
 		seen[name] = l
+		l.validThen = l.err == nil && l.valid(s.now())
 		if l.err != nil {
 			continue
 		}
@@ -119,11 +122,11 @@ func (s *Store) Warnings() []string {
 	return out
 }
 
-// Stamp changes when one of the pairs has changed.
+// Stamp changes when one of the pairs has changed, and when it begins or ends to be valid: another is the best then.
 func (s *Store) Stamp() string {
 	var all []string
 	for name, l := range s.seen {
-		all = append(all, name+"="+l.stamp)
+		all = append(all, fmt.Sprintf("%s=%s %t", name, l.stamp, l.validThen))
 	}
 	slices.Sort(all)
 	return strings.Join(all, "\n")

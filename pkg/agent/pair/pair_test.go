@@ -119,6 +119,22 @@ func TestStore_Refresh_sees_what_has_changed(t *testing.T) {
 	assert.Equal(t, "/standin", s.For("b.example.org"))
 }
 
+func TestStore_Refresh_sees_what_begins_and_ends(t *testing.T) {
+	t.Parallel()
+	dir, at := t.TempDir(), now()
+	write(t, filepath.Join(dir, "own"), 1, "www.example.org")
+	write(t, filepath.Join(dir, "wild"), 30, "*.example.org")
+	s := pair.NewStore(dir, "/standin", func() time.Time { return at })
+	stamps := map[string]string{}
+	for days, want := range map[int]string{-200: "own", 0: "own", 2: "wild"} {
+		at = now().AddDate(0, 0, days)
+		s.Refresh([]string{"own", "wild"})
+		assert.Equal(t, filepath.Join(dir, want), s.For("www.example.org"), days)
+		stamps[s.Stamp()] = want
+	}
+	assert.Len(t, stamps, 3, "no file has changed, but another pair may be the best")
+}
+
 func TestStandIn(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "standin")
