@@ -1,6 +1,7 @@
 package certificate_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -239,6 +240,12 @@ func TestLoad(t *testing.T) {
 		},
 		"an empty file": {
 			files: files{"fullchain.pem": nil, "privkey.pem": nil}, want: "it holds no certificate in PEM",
+		},
+		"a chain that is cut off": {
+			files: files{
+				"fullchain.pem": append(bytes.Clone(own.text), own.text[:len(own.text)/2]...), "privkey.pem": keyText(t, key),
+			},
+			want: "fullchain.pem\": a certificate in it is cut off, or damaged",
 		},
 		"a key that is not PEM": {
 			files: files{"fullchain.pem": own.text, "privkey.pem": []byte("secret")}, want: "it holds no key in PEM",

@@ -125,7 +125,7 @@ func certificates(text []byte) ([]*x509.Certificate, error) {
 	if len(found) == 0 {
 		return nil, errors.New("it holds no certificate in PEM")
 	}
-	return found, nil
+	return found, whole(text)
 }
 
 // judgeKey refuses a key that is not the certificate's, or that the server could not use.

@@ -2,7 +2,6 @@ package issuer
 
 import (
 	"bytes"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -28,7 +27,7 @@ const (
 
 // deployed gives the certificate that services find in a directory; nil if there is no pair that fits.
 func deployed(dir string) *x509.Certificate {
-	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, certificate.ChainFile), filepath.Join(dir, certificate.KeyFile))
+	pair, err := certificate.ReadPair(dir)
 	if err != nil {
 		return nil
 	}
@@ -46,7 +45,7 @@ func deploy(from, to string, names []string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("deploy the certificate: %w", err)
 	}
-	pair, err := tls.X509KeyPair(chain, key)
+	pair, err := certificate.KeyPair(chain, key)
 	if err != nil {
 		return fmt.Errorf("deploy the certificate: %w", err)
 	}

@@ -70,6 +70,17 @@ func TestDeploy_refuses(t *testing.T) {
 			func(t *testing.T, from, _ string) { t.Helper(); cut(t, filepath.Join(from, certificate.ChainFile)) },
 			0, "deploy the certificate",
 		},
+		"half of what signed it": {
+			[]string{"a.example.org"},
+			func(t *testing.T, from, _ string) {
+				t.Helper()
+				path := filepath.Join(from, certificate.ChainFile)
+				one, err := os.ReadFile(path)
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(path, append(one, one[:len(one)/2]...), 0o600))
+			},
+			0, "a certificate in it is cut off",
+		},
 		"a chain in its way": {[]string{"a.example.org"}, func(t *testing.T, _, to string) {
 			t.Helper()
 			require.NoError(t, os.MkdirAll(filepath.Join(to, certificate.ChainFile), 0o755))

@@ -4,7 +4,6 @@ package pair
 
 import (
 	"cmp"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -159,7 +158,7 @@ func read(dir string) (*x509.Certificate, error) {
 }
 
 func readOnce(dir string) (*x509.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, certificate.ChainFile), filepath.Join(dir, certificate.KeyFile))
+	pair, err := certificate.ReadPair(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,10 @@ func TestStore_Refresh_refuses_what_servers_refuse(t *testing.T) {
 			good, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("no certificate")}),
 			"read certificate 2 of the chain: ",
 		},
-		"good": {good, nil, ""},
+		"cut off":   {good, []byte("-----BEGIN CERTIFICATE-----\nMIIB"), "a certificate in it is cut off"},
+		"other end": {good, []byte("-----BEGIN CERTIFICATE-----\nMIIB\n-----END X-----\n"), "is cut off, or damaged"},
+		"remarks":   {good, []byte("\n# subject=/CN=root -----BEGIN\r\n"), ""},
+		"good":      {good, nil, ""},
 	} {
 		dir := t.TempDir()
 		template := &x509.Certificate{
