@@ -154,7 +154,8 @@ func Below(value any, roots ...string) (string, error) {
 }
 
 // Values gives what a setting holds: the values of an object, which has one for each name, or the one value itself.
-// Names are in lower case, as the tables have them: one that is written in another way would have no effect.
+// Names are as the tables have them: one that is written in another way, or as the address of a page, would have no
+// effect.
 func Values(value any) ([]any, error) {
 	object, ok := value.(map[string]any)
 	if !ok {
@@ -162,13 +163,23 @@ func Values(value any) ([]any, error) {
 	}
 	out := make([]any, 0, len(object))
 	for name, v := range object {
-		if name != "*" && (name == "" || name != strings.ToLower(name) || strings.ContainsAny(name, "* @\t\r\n") ||
-			strings.HasSuffix(name, ".")) {
-			return nil, fmt.Errorf("%q is neither a name, in lower case, nor * for all others", name)
+		if name != "*" && !settingName.MatchString(name) {
+			return nil, fmt.Errorf("%q is neither a name, in lower case, nor * for all others%s", name, inASCII(name))
 		}
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+// settingName is the name of a domain or a zone, which has a slash where it is for a part of a network (RFC 2317).
+var settingName = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_./-]*[a-z0-9])?$`)
+
+// inASCII says how to write a name that has other letters.
+func inASCII(name string) string {
+	if !strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return ""
+	}
+	return "; one of other letters is written as mage domain:list shows it (xn--)"
 }
 
 // word is a name of a file without anything that a syntax could take for its own.

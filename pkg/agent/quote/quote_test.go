@@ -182,6 +182,7 @@ func TestValues(t *testing.T) {
 	assert.ElementsMatch(t, []any{"x", true, nil}, all)
 	for _, name := range []string{
 		"A.example.org", "*.example.org", "a.example.org.", "ada@example.org", " a.example.org", "",
+		"bücher.example.org", "a.example.org:8443", "https://a.example.org", "a.example.org,b.example.org",
 	} {
 		_, err := quote.Values(map[string]any{name: true})
 		require.ErrorContains(t, err, "is neither a name, in lower case, nor * for all others", name)
