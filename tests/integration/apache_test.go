@@ -350,7 +350,7 @@ func (a *app) answersBehindNginx() {
 	a.front = &web{T: a.T, engine: a.engine, db: a.db, admin: a.admin, network: a.network}
 	a.front.serve("nginx", nginxUID, map[string]string{"www": "/srv/www", "certs": "/etc/certs", "acme": "/srv/acme"})
 	a.sql(`insert into settings (service, key, value) values ('nginx', 'upstream',
-		'{"app.example.org": "apache", "a.example.org": "apache"}')`)
+		'{"app.example.org": "apache", "a.example.org": "https://apache:8443"}')`)
 	assert.Equal(a, "this is a.example.org", a.front.becomes("a.example.org", http.StatusOK).body)
 	const site = "app.example.org"
 	front := &app{web: a.front}
