@@ -684,7 +684,36 @@ func (w *web) leadsBack() {
 				strings.Contains(s.Warnings[0], itself+`", which requests are handed on to, is this container itself`)
 		})
 	}
+	w.leadsBackThroughAnother()
 	w.sql(`delete from settings where key = 'redirect'`)
+}
+
+// forwarder hands connections on to nginx, as a router does that leads a public address back. It ends a circle that
+// nobody else ends.
+const forwarder = `import socket as s, threading as t
+def pump(a, b):
+  while d := a.recv(65536): b.sendall(d)
+  b.shutdown(s.SHUT_WR)
+l = s.create_server(('', 8080))
+for _ in range(99):
+  a = l.accept()[0]; b = s.create_connection(('nginx', 8080))
+  t.Thread(target=pump, args=(a, b), daemon=True).start(); t.Thread(target=pump, args=(b, a), daemon=True).start()`
+
+func (w *web) leadsBackThroughAnother() {
+	w.Helper()
+	id, err := w.engine.ContainerCreate(w.Context(), engine.ContainerSpec{
+		Image: "localhost/poststack/base-debian:latest", Labels: container.DisposableLabels(), Network: w.network,
+		Aliases: []string{"around"}, Command: []string{"python3", "-c", forwarder},
+	})
+	require.NoError(w, err)
+	w.Cleanup(func() { assert.NoError(w, w.engine.ContainerRemove(context.WithoutCancel(w.Context()), id)) })
+	require.NoError(w, w.engine.ContainerStart(w.Context(), id))
+	before := w.status().Reloads
+	w.sql(`update settings set value = '{"www.example.org": "http://around:8080"}' where key = 'upstream'`)
+	w.tells(func(s status.Status) bool { return s.Reloads > before })
+	for range 12 { // workers with another upstream may take the first ones
+		assert.Equal(w, http.StatusLoopDetected, w.ask("http", "", "www.example.org", "/").code)
+	}
 }
 
 func (w *web) handsOn() {
