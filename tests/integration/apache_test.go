@@ -113,6 +113,8 @@ func (a *app) servesDomains() {
 	plain := a.ask("http", "", "a.example.org", "/x?y=1")
 	assert.Equal(a, http.StatusMovedPermanently, plain.code)
 	assert.Equal(a, "https://a.example.org/x?y=1", plain.header.Get("Location"))
+	assert.Equal(a, "https://a.example.org/a%3Fb%26%20c?d=%20",
+		a.ask("http", "", "a.example.org", "/a%3Fb%26%20c?d=%20").header.Get("Location"), "as it was written")
 	assert.Equal(a, "https://a.example.org:8443/", a.ask("http", "", "a.example.org:8081", "/").header.Get("Location"))
 	a.put(engine.File{
 		Path: "/srv/acme/.well-known/acme-challenge/token", Mode: 0o644,
