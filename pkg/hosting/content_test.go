@@ -87,6 +87,14 @@ func TestParseRecord(t *testing.T) {
 			"_dmarc", "TXT", "v=DMARC1; sp=none; p=Reject; rua=mailto:a@example.org;",
 			"_dmarc TXT v=DMARC1; sp=none; p=Reject; rua=mailto:a@example.org;", "",
 		},
+		"a name of a part of a network": {"1", "CNAME", "1.0/25", "1 CNAME 1.0/25", "1.0/25 means 1.0/25.example.org"},
+		"a key kept under another name": {
+			"old._domainkey", "CNAME", "new._domainkey", "old._domainkey CNAME new._domainkey",
+			"means new._domainkey.example.org",
+		},
+		"a service of the zone": {
+			"@", "NAPTR", `10 10 "S" "SIP+D2U" "" _sip._udp`, `@ NAPTR 10 10 "S" "SIP+D2U" "" _sip._udp`, "means _sip._udp.",
+		},
 		"a part of a network": {"0/25", "NS", "ns.example.net.", "0/25 NS ns.example.net.", ""},
 		"a name in such a part": {
 			"1", "CNAME", "1.0/25.2.0.192.in-addr.arpa", "1 CNAME 1.0/25.2.0.192.in-addr.arpa.", "with a dot at its end",

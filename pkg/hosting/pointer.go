@@ -3,6 +3,7 @@ package hosting
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -64,8 +65,12 @@ func (p *Parsed) takePriority(fields *[]string) error {
 	return nil
 }
 
-// targetName is a name that a record points to: one part is a name of the zone, several are a whole name, which has a
-// dot at its end in the tables.
+// topLevel finds names that end as whole names do. One that ends in a number, or in a part with an underscore or a
+// slash, such as 1.0/25 (RFC 2317) or new._domainkey, can only be a name of the zone.
+var topLevel = regexp.MustCompile(`\.[a-z][a-z0-9-]*$`)
+
+// targetName is a name that a record points to: one part is a name of the zone, several are a whole name if they end as
+// one, which has a dot at its end in the tables.
 func (p *Parsed) targetName(zone Domain, typed string) (string, error) {
 	switch {
 	case typed == "." && p.Type != "CNAME" && p.Type != "NS" && p.Type != "PTR": // there is no such service, or it is here
@@ -90,7 +95,7 @@ func (p *Parsed) targetName(zone Domain, typed string) (string, error) {
 	switch {
 	case dotted:
 		return ascii + ".", nil
-	case strings.Contains(ascii, "."):
+	case topLevel.MatchString(ascii):
 		p.Notes = append(p.Notes, fmt.Sprintf("%s is kept as %s. with a dot at its end; without it, it would mean %s.%s",
 			typed, ascii, ascii, string(zone)))
 		return ascii + ".", nil
