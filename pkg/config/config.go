@@ -83,7 +83,7 @@ const (
 // Schema is what the database is migrated with.
 type Schema struct {
 	Changelog string // relative to Root, cleaned, with slashes: it becomes part of each changeset's identity
-	Contexts  string // Liquibase context filter
+	Contexts  string // names of Liquibase contexts, with commas
 	Labels    string // Liquibase label filter
 	// Transaction is what is one transaction: "all" changesets of an update, or each "changeset".
 	Transaction string

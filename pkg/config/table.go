@@ -164,9 +164,9 @@ func schemaOptions() []option {
 			Help:    "Root changelog; its path is part of each changeset's identity",
 		}, set: text(func(c *Config) *string { return &c.Schema.Changelog }, changelogPath)},
 		{Setting: Setting{
-			Key: "schema.contexts", Env: "POSTSTACK_CONTEXTS", Allowed: "a Liquibase context filter in one line",
+			Key: "schema.contexts", Env: "POSTSTACK_CONTEXTS", Allowed: "names of Liquibase contexts, with commas",
 			Help: "Changesets with a context run only if this names it",
-		}, set: text(func(c *Config) *string { return &c.Schema.Contexts }, oneLine)},
+		}, set: text(func(c *Config) *string { return &c.Schema.Contexts }, contextNames)},
 		{Setting: Setting{
 			Key: "schema.labels", Env: "POSTSTACK_LABELS", Allowed: "a Liquibase label filter in one line",
 			Help: "Changesets with a label run only if this matches it",

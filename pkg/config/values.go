@@ -136,6 +136,16 @@ func oneLine(raw string) (string, error) {
 	return raw, nil
 }
 
+// contextNames are names of contexts. Liquibase takes an expression given here for a name, which no changeset has.
+func contextNames(raw string) (string, error) {
+	for name := range strings.SplitSeq(raw, ",") {
+		if strings.ContainsAny(strings.TrimSpace(name), " ()!&|") {
+			return "", fmt.Errorf("holds %q, which is no name; expressions of contexts stand with the changesets", name)
+		}
+	}
+	return oneLine(raw)
+}
+
 // hostName follows RFC 1123, section 2.1. A name whose last label is all digits would be read as an address.
 func hostName(raw string) (string, error) {
 	name := strings.ToLower(raw)
