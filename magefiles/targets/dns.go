@@ -52,8 +52,8 @@ func (DNS) Records(ctx context.Context, domain string, address *string, add *boo
 	})
 }
 
-// Add adds a record to a zone: its name (@ is the zone itself), its type and what it holds. A name that it points to
-// gets its dot at the end, which is said; a name that repeats the zone is asked about, unless -yes is given.
+// Add adds a record to a zone: its name (@ is the zone itself), its type and what it holds. A whole name that it
+// points to gets its dot at the end, which is said; a name that repeats the zone is asked about, unless -yes is given.
 // -priority=10 can also stand in front of the content, -ttl=300 is in seconds. Setting: DATABASE_URL. Example: mage
 // dns:add example.org @ MX "10 mail.example.org"
 func (DNS) Add(ctx context.Context, zone, name, kind, content string, priority, ttl *int, yes *bool) error {

@@ -34,8 +34,8 @@ func KeyPair(chain, key []byte) (tls.Certificate, error) {
 	return pair, nil
 }
 
-// whole refuses a text with a certificate that is cut off, as on a disk that was full. Go leaves such a one out; OpenSSL
-// refuses all of the text then, and some servers end with it.
+// whole refuses a text with a certificate that is cut off, as on a disk that was full. Go leaves such a one out;
+// OpenSSL refuses all of the text then, and some servers end with it.
 func whole(text []byte) error {
 	begun := bytes.Count(append([]byte("\n"), text...), []byte("\n-----BEGIN "))
 	read := 0

@@ -163,8 +163,8 @@ func resolve(node *yaml.Node) *yaml.Node {
 	return node
 }
 
-// plain is what is written there with its aliases replaced, since their anchors may stand elsewhere in the file. An alias
-// of what holds it stays.
+// plain is what is written there with its aliases replaced, since their anchors may stand elsewhere in the file. An
+// alias of what holds it stays.
 func plain(node *yaml.Node, above ...*yaml.Node) *yaml.Node {
 	if slices.Contains(above, resolve(node)) {
 		return node

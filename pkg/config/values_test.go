@@ -60,7 +60,11 @@ func TestLoad_Values(t *testing.T) {
 		},
 		{"POSTSTACK_DATABASE_USER", []string{"mail", long}, []string{long + "a", "pg_admin", "public", "a\tb"}},
 		{"POSTSTACK_DATABASE_PORT", []string{"0", "65535"}, []string{"-1", "65536", "http", "5432/tcp"}},
-		{"POSTSTACK_CONTEXTS", []string{"prod", "prod, next-1.0", " ", ","}, []string{"a\nb", "prod and !demo", "!demo", "(a)"}},
+		{
+			"POSTSTACK_CONTEXTS",
+			[]string{"prod", "prod, next-1.0", " ", ","},
+			[]string{"a\nb", "prod and !demo", "!demo", "(a)"},
+		},
 		{"POSTSTACK_LABELS", []string{"prod and !demo"}, []string{"a\nb"}},
 		{"POSTSTACK_TIMEOUT_BUILD", []string{"1ms", "1h30m"}, []string{"0", "0s", "-1m", "soon", "5", "9999999999h"}},
 	} {

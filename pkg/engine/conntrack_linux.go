@@ -40,8 +40,8 @@ func forget(ports []uint16, addresses []string) error {
 	return errors.Join(failed...)
 }
 
-// endsAt tells whether a TCP connection is led nowhere else than where it was made to. Where that cannot be known, it is
-// taken to be led on.
+// endsAt tells whether a TCP connection is led nowhere else than where it was made to. Where that cannot be known, it
+// is taken to be led on.
 func endsAt(from, to netip.AddrPort) bool {
 	kernel, err := conntrack.Dial(nil)
 	if err != nil {

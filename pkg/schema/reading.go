@@ -84,8 +84,8 @@ func (m *Migrator) readingFile(c *Changelog, server int) string {
 	}
 	h := sha256.New()
 	t := m.Target
-	fmt.Fprintf(h, "1\n%s\n%q\n%d\n", c.Digest(),
-		[]string{m.Image, chosen(m.Contexts), chosen(m.Labels), t.Host, t.User, t.Database, t.Schema}, []int{int(t.Port), server})
+	text := []string{m.Image, chosen(m.Contexts), chosen(m.Labels), t.Host, t.User, t.Database, t.Schema}
+	fmt.Fprintf(h, "1\n%s\n%q\n%d\n", c.Digest(), text, []int{int(t.Port), server})
 	return filepath.Join(m.Cache, hex.EncodeToString(h.Sum(nil))+".json")
 }
 

@@ -103,10 +103,11 @@ func rowsDiffer(want, got map[string]int64) string {
 	return ""
 }
 
-// rolesSQL makes the roles of a database, its settings, the comments on both and the grants on it anew. Roles are not in
-// a dump, and what a dump grants to them needs them. They are those that the database refers to, on a server of our own
-// all of them and what their owner is a member of; without that owner, and without the logins of services, which each
-// stack makes for itself. Their passwords are there where the server shows them. A role that exists is left as it is.
+// rolesSQL makes the roles of a database, its settings, the comments on both and the grants on it anew. Roles are not
+// in a dump, and what a dump grants to them needs them. They are those that the database refers to, on a server of our
+// own all of them and what their owner is a member of; without that owner, and without the logins of services, which
+// each stack makes for itself. Their passwords are there where the server shows them. A role that exists is left as it
+// is.
 const rolesSQL = `with own as (
   select oid as id, datacl, datconnlimit from pg_database where datname = current_database()),
 wanted as (
