@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,8 +67,11 @@ func (i *Issuer) arguments(ctx context.Context, s scene, set settings) ([]string
 	} else {
 		argv = append(argv, "--webroot", "--webroot-path", i.Paths.Webroot)
 	}
-	for _, name := range s.row.Names {
-		argv = append(argv, "--domain", name)
+	ordered := needed(s.row.Names)
+	for _, name := range s.row.Names { // the first is the common name
+		if slices.Contains(ordered, name) {
+			argv = append(argv, "--domain", name)
+		}
 	}
 	return argv, nil
 }

@@ -68,6 +68,11 @@ func TestArguments(t *testing.T) {
 		assert.Contains(t, strings.Join(argv, " "), tc.want)
 	}
 	s.have.leaf = nil
+	s.row.Names = []string{"www.example.org", "*.example.org", "example.org", "a.b.example.org"}
+	argv, err = i.arguments(t.Context(), s, settings{})
+	require.NoError(t, err)
+	assert.Contains(t, strings.Join(argv, " "),
+		"/srv/acme --domain *.example.org --domain example.org --domain a.b.example.org")
 
 	s.row.Challenge, s.row.Names = challengeDNS, []string{"example.org", "*.example.org"}
 	set := settings{propagation: 7, nameServer: "127.0.0.1", newKeys: true, rsa: true}

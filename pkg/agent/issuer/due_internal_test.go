@@ -69,6 +69,12 @@ func TestNext(t *testing.T) {
 		"a name less": {
 			day, 89 * day, func(s *scene) { s.row.Names = s.row.Names[:1] }, order, 0,
 		},
+		"a name that a wildcard stands for": {
+			day, 89 * day, func(s *scene) {
+				s.row.Names, s.row.Challenge = append(s.row.Names, "*.example.net", "www.example.net"), challengeDNS
+				s.have.leaf.DNSNames = append(s.have.leaf.DNSNames, "*.example.net")
+			}, nothing, 59 * day,
+		},
 		"another authority": {day, 89 * day, func(s *scene) { s.server = "other" }, order, 0},
 		"somebody asks":     {day, 89 * day, func(s *scene) { s.row.WantedAt = ago(0) }, order, 0},
 		"and has an answer that the table lacks": {

@@ -148,7 +148,17 @@ func (r row) usable() error {
 
 // covers tells whether a certificate for those names is one for all names of the row, and no others.
 func (r row) covers(names []string) bool {
-	return slices.Equal(distinct(r.Names), distinct(names))
+	return slices.Equal(needed(r.Names), needed(names))
+}
+
+// needed are the names that a certificate must have to be one for all of these. A wildcard stands for the names that it
+// covers: Let's Encrypt refuses an order with both ("redundant with a wildcard domain in the same request").
+func needed(names []string) []string {
+	all := distinct(names)
+	return slices.DeleteFunc(slices.Clone(all), func(name string) bool {
+		first, rest, _ := strings.Cut(name, ".")
+		return first != "*" && slices.Contains(all, "*."+rest)
+	})
 }
 
 // distinct are the names in lower case, in order, each once.
