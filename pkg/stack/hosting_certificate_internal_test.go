@@ -79,6 +79,7 @@ func TestSummed(t *testing.T) {
 		{Directory: "b", Status: hosting.CertificateIssued, NotAfter: in(20)},
 		{Directory: "c", Status: hosting.CertificateWanted},
 		{Directory: "d", Status: hosting.CertificateRevoked, NotAfter: in(-3)},
+		{Directory: "e", Status: hosting.CertificateIssued, NotAfter: in(-3), LastError: "no", Disabled: true},
 	}, now)
 	assert.Equal(t, "2 issued, 1 waiting", got.String())
 	assert.Equal(t, "b ends first, in 20 days", got.more())
@@ -88,6 +89,11 @@ func TestSummed(t *testing.T) {
 	}, now)
 	assert.Equal(t, "1 issued, 1 failed, 1 ended", got.String())
 	assert.Equal(t, "a: it has ended", got.more())
+	disabled := certificateData(hosting.CertificateRow{
+		Domain: "a.example.org", Status: hosting.CertificateIssued, NotAfter: in(-3), LastError: "no", Disabled: true,
+	}, now)
+	assert.False(t, disabled.wrong())
+	assert.Equal(t, "domain a.example.org is disabled: its certificate is not renewed; it has ended", disabled.more())
 }
 
 func TestOutcome(t *testing.T) {

@@ -27,7 +27,7 @@ type CertificatesStatus struct {
 	Trouble  string `json:"trouble"`   // the first that somebody has to look after, and why
 }
 
-// certificatesStatus asks the tables; nil if there is no certificate, or no table.
+// certificatesStatus asks the tables; nil if there is no certificate of an enabled domain, or no table.
 func (s *Stack) certificatesStatus(ctx context.Context, target database.Target) *CertificatesStatus {
 	limited, cancel := context.WithTimeout(ctx, s.Config.Timeout.Connect)
 	defer cancel()
@@ -41,7 +41,7 @@ func (s *Stack) certificatesStatus(ctx context.Context, target database.Target) 
 
 func certificatesIn(ctx context.Context, conn hosting.Conn) *CertificatesStatus {
 	list, err := hosting.Certificates(ctx, conn, "")
-	if err != nil || len(list) == 0 {
+	if err != nil || !slices.ContainsFunc(list, func(c hosting.CertificateRow) bool { return !c.Disabled }) {
 		return nil
 	}
 	return summed(list, time.Now())
@@ -50,6 +50,9 @@ func certificatesIn(ctx context.Context, conn hosting.Conn) *CertificatesStatus 
 func summed(list []hosting.CertificateRow, now time.Time) *CertificatesStatus {
 	out := &CertificatesStatus{}
 	for _, c := range list {
+		if c.Disabled { // no authority is asked for it, whoever asks
+			continue
+		}
 		d := certificateData(c, now)
 		switch c.Status {
 		case hosting.CertificateIssued:
@@ -162,6 +165,9 @@ func (d CertificateData) ended() bool { return d.DaysLeft != nil && *d.DaysLeft 
 
 // wrong tells whether somebody has to look after it.
 func (d CertificateData) wrong() bool {
+	if d.Disabled {
+		return false
+	}
 	stale := slices.ContainsFunc(d.Served, func(s ServedData) bool { return !s.Current })
 	return d.ended() || d.Status == hosting.CertificateFailed || d.Status == hosting.CertificateIssued && stale
 }

@@ -131,7 +131,10 @@ func (d CertificateData) trouble() string {
 // more is what else there is to say of it.
 func (d CertificateData) more() string {
 	var parts []string
-	if d.LastError != "" {
+	switch {
+	case d.Disabled:
+		parts = append(parts, fmt.Sprintf("domain %s is disabled: its certificate is not renewed", d.Domain))
+	case d.LastError != "":
 		parts = append(parts, d.trouble())
 	}
 	if strings.Contains(d.Issuer, "(STAGING)") {
