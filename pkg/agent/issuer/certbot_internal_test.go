@@ -1,8 +1,10 @@
 package issuer
 
 import (
+	"context"
 	"crypto/x509"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -223,4 +225,28 @@ func TestUsable(t *testing.T) {
 	}
 	assert.NoError(t, row{Names: []string{"*.example.org", "xn--bcher-kva.example.org"}, Challenge: challengeDNS}.usable())
 	assert.Error(t, row{Names: []string{"*.example.org"}, Challenge: "http-01"}.usable())
+}
+
+func TestAddressOf(t *testing.T) {
+	t.Parallel()
+	late := &net.DNSError{Name: "bind", Err: "i/o timeout", IsTimeout: true}
+	none := &net.DNSError{Name: "bind", Err: "no such host", IsNotFound: true}
+	for name, tc := range map[string]struct {
+		answers []error
+		want    string
+	}{
+		"at once":            {[]error{nil}, "192.0.2.1"},
+		"after one too late": {[]error{late, nil}, "192.0.2.1"},
+		"there is none":      {[]error{none, nil}, ""},
+	} {
+		asked := 0
+		got, err := addressOf(t.Context(), "bind", func(context.Context, string) ([]string, error) {
+			asked++
+			return []string{"192.0.2.1"}, tc.answers[asked-1]
+		})
+		assert.Equal(t, tc.want, got, name)
+		if tc.want == "" {
+			assert.Same(t, tc.answers[0], err, name)
+		}
+	}
 }

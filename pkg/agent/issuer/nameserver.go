@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/google/renameio/v2"
 
 	"github.com/poststack/poststack/pkg/agent/process"
@@ -46,6 +48,24 @@ func (i *Issuer) ready(ctx context.Context, server, address, port string, names 
 	return nil
 }
 
+// addressOf looks a host up. The engine's name server, on a machine that is busy, may not answer in time: it is asked
+// again, unless it says that there is no such host.
+func addressOf(
+	ctx context.Context, host string, lookup func(context.Context, string) ([]string, error),
+) (string, error) {
+	const most, pause = 30 * time.Second, 200 * time.Millisecond
+	return backoff.Retry(ctx, func() (string, error) {
+		found, err := lookup(ctx, host)
+		if err == nil {
+			return found[0], nil
+		}
+		if failed, ok := errors.AsType[*net.DNSError](err); !ok || failed.IsNotFound {
+			err = backoff.Permanent(err)
+		}
+		return "", err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(pause)), backoff.WithMaxElapsedTime(most))
+}
+
 // credentials makes the file that tells certbot which name server to tell the records of challenges, and with which
 // key.
 func (i *Issuer) credentials(ctx context.Context, server string, names []string) (string, error) {
@@ -61,16 +81,16 @@ func (i *Issuer) credentials(ctx context.Context, server string, names []string)
 	if err != nil {
 		host, port = server, updatePort
 	}
-	found, err := net.DefaultResolver.LookupHost(ctx, host)
+	address, err := addressOf(ctx, host, net.DefaultResolver.LookupHost)
 	if err != nil {
 		return "", fmt.Errorf("find the name server: %w", err)
 	}
-	if err := i.ready(ctx, server, found[0], port, names); err != nil {
+	if err := i.ready(ctx, server, address, port, names); err != nil {
 		return "", err
 	}
 	content := fmt.Sprintf("dns_rfc2136_server = %s\ndns_rfc2136_port = %s\ndns_rfc2136_name = %s\n"+
 		"dns_rfc2136_secret = %s\ndns_rfc2136_algorithm = %s\n",
-		found[0], port, key.name, key.secret, strings.ToUpper(key.algorithm))
+		address, port, key.name, key.secret, strings.ToUpper(key.algorithm))
 	path := filepath.Join(i.Paths.Run, "rfc2136.ini")
 	if err := renameio.WriteFile(path, []byte(content), 0o600); err != nil {
 		return "", fmt.Errorf("keep the key of the name server: %w", err)
