@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// source is the name whose records answer for the need: of CAA records the nearest above that has some (RFC 8659, 3),
-// and of others its own, or a wildcard's if nothing has that name (RFC 4592).
+// source is the name whose records answer for the need: of CAA records the nearest above that has some (RFC 8659, 3).
 func (n *Need) source(there []RecordRow) string {
 	if n.Type == "CAA" {
 		for name := n.Name; ; name = nameAbove(name) {
@@ -16,10 +15,16 @@ func (n *Need) source(there []RecordRow) string {
 			}
 		}
 	}
-	if n.Name == "@" || exists(there, n.Name) {
-		return n.Name
+	return Answering(n.Name, there)
+}
+
+// Answering is the name of a zone whose records are given to who asks for a name: itself, or the wildcard's nearest
+// above if nothing is there (RFC 4592).
+func Answering(name string, there []RecordRow) string {
+	if name == "@" || exists(there, name) {
+		return name
 	}
-	for name := nameAbove(n.Name); ; name = nameAbove(name) {
+	for name = nameAbove(name); ; name = nameAbove(name) {
 		switch {
 		case name == "@":
 			return "*"

@@ -1,7 +1,6 @@
 package nameserver
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -30,11 +29,11 @@ func (c *check) compare(g *group, where place, network string, m *dns.Msg) bool 
 	}
 	rest := slices.Clone(served)
 	var lacking []row
-	for _, r := range g.rows {
+	for i, r := range g.rows {
 		at := slices.IndexFunc(rest, func(rr dns.RR) bool { return r.rr != nil && dns.IsDuplicate(rr, r.rr) })
 		switch {
-		case r.rr == nil:
-		case !r.enabled && at >= 0 && !wanted(g, r):
+		case r.rr == nil || r.enabled && wanted(g.rows[:i], r):
+		case !r.enabled && at >= 0 && !wanted(g.rows, r):
 			c.add(hosting.Otherwise, r.text, "it is out of service in the tables, and is served %s", over)
 		case r.enabled && at < 0:
 			lacking = append(lacking, r)
@@ -53,9 +52,9 @@ func (c *check) compare(g *group, where place, network string, m *dns.Msg) bool 
 	return len(c.problems) > before
 }
 
-// wanted tells whether another row wants what one that is out of service holds.
-func wanted(g *group, r row) bool {
-	return slices.ContainsFunc(g.rows, func(other row) bool {
+// wanted tells whether one of those rows wants what this one holds: each record is served once.
+func wanted(rows []row, r row) bool {
+	return slices.ContainsFunc(rows, func(other row) bool {
 		return other.enabled && other.rr != nil && dns.IsDuplicate(other.rr, r.rr)
 	})
 }
@@ -77,7 +76,7 @@ func (c *check) tellLacking(g *group, lacking []row, rest []dns.RR, over string,
 		}
 	}
 	if len(lacking) == 0 && len(others) > 0 {
-		name := cmp.Or(strings.TrimSuffix(strings.TrimSuffix(g.name, c.apex()), "."), "@")
+		name := c.relative(g.name)
 		c.add(hosting.Otherwise, name+" "+dns.TypeToString[g.kind], "%s is served %s, and in no row of the tables",
 			strings.Join(others, ", "), over)
 	}

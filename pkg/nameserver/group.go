@@ -2,7 +2,6 @@ package nameserver
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -114,78 +113,6 @@ func (c *check) read(line string) dns.RR {
 	return rr
 }
 
-// place is where the answer to a question stands.
-type place int
-
-const (
-	inAnswer   place = iota
-	inReferral       // the names of the servers of a zone that is handed over
-	inGlue           // their addresses
-	elsewhere        // in a zone that this server has, too, and is asked as that
-	hidden           // nowhere: another zone has the name
-)
-
-// placeOf finds out where a group is answered, or why it is not. A zone below, of this server or handed over to others,
-// has its names for itself; above are only its name servers with their addresses, and its DS records.
-func (c *check) placeOf(g *group) (place, string) {
-	if top := c.renamed(g.name); top != "" {
-		return hidden, top + " has a DNAME record, which answers for all names below it"
-	}
-	for name := g.name; name != c.apex() && name != "."; name = above(name) {
-		ours := c.owned[name]
-		if !ours && !c.has("NS", name) {
-			continue
-		}
-		cut := g.name == name
-		switch {
-		case cut && g.kind == dns.TypeDS:
-			return inAnswer, ""
-		case ours && (cut && g.kind == dns.TypeNS || g.kind == dns.TypeA || g.kind == dns.TypeAAAA):
-			return elsewhere, ""
-		case cut && g.kind == dns.TypeNS:
-			return inReferral, ""
-		case !ours && (g.kind == dns.TypeA || g.kind == dns.TypeAAAA) && c.isServerOf(g.name, name):
-			return inGlue, ""
-		default:
-			return hidden, strings.TrimSuffix(name, ".") +
-				" is a zone of its own, or handed over to other name servers: they answer for this name"
-		}
-	}
-	return inAnswer, ""
-}
-
-func above(name string) string {
-	if next, end := dns.NextLabel(name, 0); !end {
-		return name[next:]
-	}
-	return "."
-}
-
-// renamed is the name above that one which a DNAME record puts into another place; "" if none does.
-func (c *check) renamed(name string) string {
-	for name != c.apex() && name != "." {
-		name = above(name)
-		if c.has("DNAME", name) {
-			return strings.TrimSuffix(name, ".")
-		}
-	}
-	return ""
-}
-
-// has tells whether a name has a record of that type.
-func (c *check) has(kind, name string) bool {
-	return slices.ContainsFunc(c.zone.Records, func(r hosting.ServedRecord) bool {
-		return r.Enabled && r.Type == kind && c.full(r.Name) == name
-	})
-}
-
-// isServerOf tells whether a name is that of a server to which a zone is handed over.
-func (c *check) isServerOf(server, zone string) bool {
-	return slices.ContainsFunc(c.zone.Records, func(r hosting.ServedRecord) bool {
-		return r.Enabled && r.Type == "NS" && c.full(r.Name) == zone && strings.EqualFold(c.full(r.Content), server)
-	})
-}
-
 // group asks for a group over both protocols, and compares.
 func (c *check) group(ctx context.Context, g *group) error {
 	for _, r := range g.rows {
@@ -194,10 +121,10 @@ func (c *check) group(ctx context.Context, g *group) error {
 		}
 	}
 	where, why := c.placeOf(g)
-	switch where {
-	case elsewhere:
+	switch {
+	case where == elsewhere || c.leavesToWildcard(g):
 		return nil
-	case hidden:
+	case where == hidden:
 		for _, r := range g.rows {
 			if r.enabled && r.refused == "" {
 				c.add(hosting.LeftOut, r.text, "%s", why)

@@ -279,6 +279,28 @@ func TestServer_Check_tells(t *testing.T) {
 			func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Signed = true },
 			"unsigned |  | the zone is to be signed (setting dnssec), and has no keys",
 		},
+		"two rows of one record": {
+			[]string{"@ NS ns1.example.net.", "@ MX 10 mail.example.org."},
+			[]string{"@ MX 10 mail", "@ MX 10 mail.example.org."},
+			nil,
+			"",
+		},
+		"what is out of service, below a wildcard": {
+			[]string{"@ NS ns1.example.net.", "* A 192.0.2.1", "a A 192.0.2.1", "b A 192.0.2.1", "c.d A 192.0.2.1"},
+			[]string{"* A 192.0.2.1", "a A 192.0.2.1", "b A 192.0.2.2", "c.d A 192.0.2.2", "d TXT text"},
+			func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) {
+				for i := 1; i < len(z.Records); i++ {
+					z.Records[i].Enabled = false
+				}
+			},
+			"",
+		},
+		"a wildcard for what has records of its own": {
+			[]string{"@ NS ns1.example.net.", "* A 192.0.2.1", "a A 192.0.2.2", "a TXT text"},
+			[]string{"a A 192.0.2.2", "a TXT text", "* A 192.0.2.1"},
+			func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) { z.Records[0].Enabled = false },
+			"differs | a A 192.0.2.2 | it is out of service in the tables, and is served over UDP",
+		},
 		"challenges": {[]string{"@ NS ns1.example.net."}, nil, func(_ *fake, z *hosting.ServedZone, _ *nameserver.Server) {
 			z.Challenges = []hosting.Challenge{
 				{Name: "_acme-challenge.a.example.org"}, {Name: "_acme-challenge.b.example.org", Obstacle: "record x CNAME y."},
@@ -355,17 +377,19 @@ func TestServer_Check_waits(t *testing.T) {
 
 func TestServer_Check_zones(t *testing.T) {
 	t.Parallel()
-	_, server := newFake(t, soa, "@ NS ns1.example.net.", "sub NS ns1.example.net.", "a.sub A 192.0.2.1",
+	_, server := newFake(t, soa, "@ NS ns1.example.net.", "sub NS a.sub.example.org.", "a.sub A 192.0.2.1",
 		"example.net. SOA ns1.example.net. first.example.org. 7 86400 7200 3600000 3600")
-	upper, lower := zone("sub NS ns1.example.net.", "a.sub A 192.0.2.7", "b.sub TXT text"), zone("a A 192.0.2.1")
+	upper, lower := zone("sub NS a.sub.example.org.", "a.sub A 192.0.2.7", "b.sub TXT text", "c.sub A 192.0.2.8"),
+		zone("a A 192.0.2.1")
 	lower.Name, lower.Enabled = "sub.example.org", true
 	other := zone()
 	other.Name, other.Kind = "example.net", "secondary"
 	answered, problems, err := server.Check(t.Context(), []hosting.ServedZone{upper, lower, other}, "example.org")
 	require.NoError(t, err)
 	assert.Len(t, answered, 1)
-	require.Len(t, problems, 1, "the zone below answers for its servers and addresses itself")
+	require.Len(t, problems, 2, "the zone below answers for its servers and their addresses itself")
 	assert.Equal(t, "b.sub TXT text", problems[0].Record)
+	assert.Equal(t, "c.sub A 192.0.2.8", problems[1].Record)
 	answered, _, err = server.Check(t.Context(), []hosting.ServedZone{other}, "")
 	require.NoError(t, err)
 	assert.Equal(t, uint32(7), answered[0].Served)
