@@ -100,6 +100,12 @@ func TestParseRecord(t *testing.T) {
 			"1", "CNAME", "1.0/25.2.0.192.in-addr.arpa", "1 CNAME 1.0/25.2.0.192.in-addr.arpa.", "with a dot at its end",
 		},
 		"DNAME": {"old", "DNAME", "new.example.net.", "old DNAME new.example.net.", ""},
+		"LOC without minutes": {
+			"@", "LOC", "52 N 4 E 0m", "@ LOC 52 N 4 E 0m", "",
+		},
+		"LOC without seconds": {
+			"@", "LOC", "52 22 N 4 53 32.5 E -2m 1m", "@ LOC 52 22 N 4 53 32.5 E -2m 1m", "",
+		},
 		"LOC": {
 			"@", "LOC", "52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m",
 			"@ LOC 52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m", "",
@@ -301,6 +307,12 @@ func TestParseRecord_refuses(t *testing.T) {
 		"no-default-alpn alone": {hosting.Input{Name: "@", Type: "HTTPS", Content: "1 . no-default-alpn"}, "beside alpn"},
 		"a dohpath without its variable": {
 			hosting.Input{Name: "_dns", Type: "SVCB", Content: "1 . dohpath=/x"}, "{?dns}",
+		},
+		"a place with a number too many": {
+			hosting.Input{Name: "@", Type: "LOC", Content: "52 1 2 3 N 4 53 32 E 0m"}, "not the form",
+		},
+		"a place without a height": {
+			hosting.Input{Name: "@", Type: "LOC", Content: "52 22 23 N 4 53 32 E"}, "not the form",
 		},
 		"a latitude beyond the pole": {
 			hosting.Input{Name: "@", Type: "LOC", Content: "91 0 0 N 4 53 32 E 0m"}, "LOC Latitude",

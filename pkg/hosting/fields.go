@@ -26,7 +26,7 @@ func (p *Parsed) fields(zone Domain, content string) (string, error) {
 	}{
 		"HTTPS":      {2, len(words), 1, "1 . alpn=h2"},
 		"SVCB":       {2, len(words), 1, "1 . alpn=h2"},
-		"LOC":        {7, len(words), -1, "52 22 23 N 4 53 32 E -2m"},
+		"LOC":        {5, len(words), -1, "52 22 23 N 4 53 32 E -2m"},
 		"OPENPGPKEY": {1, len(words), -1, "the key in base64"},
 		"URI":        {3, 3, -1, `10 1 "ftp://ftp.example.org/"`},
 		"NAPTR":      {6, 6, 5, `100 10 "u" "sip+E2U" "!^.*$!sip:ada@example.org!" .`},

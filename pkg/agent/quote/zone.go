@@ -84,7 +84,7 @@ func recordData() map[string]func(string) (string, error) {
 		"TLSA":       func(content string) (string, error) { return digest(content, 255, 255, 255) },
 		"SSHFP":      func(content string) (string, error) { return digest(content, 255, 255) },
 		"SMIMEA":     func(content string) (string, error) { return digest(content, 255, 255, 255) },
-		"LOC":        func(content string) (string, error) { return matching(content, place) },
+		"LOC":        place,
 		"OPENPGPKEY": func(content string) (string, error) { return matching(content, base64) },
 		"URI":        link,
 		"NAPTR":      rewriting,

@@ -58,6 +58,7 @@ func TestZoneRecord(t *testing.T) {
 			"sub", "DS", "12345 13 2 " + strings.Repeat("ab ", 32),
 			"sub.example.org.\t60\tIN\tDS\t12345 13 2 " + strings.Repeat("AB", 32),
 		},
+		{"@", "LOC", "52 N 4 53 E -2m", "example.org.\t60\tIN\tLOC\t52 00 0.000 N 04 53 0.000 E -2m 1m 10000m 10m"},
 		{"@", "HTTPS", `1 . alpn="h2,h3" port=8443`, "example.org.\t60\tIN\tHTTPS\t1 . alpn=\"h2,h3\" port=\"8443\""},
 		{
 			"@", "NAPTR", `100 10 "u" "sip+E2U" "!^.*$!sip:ada@example.org!" .`,

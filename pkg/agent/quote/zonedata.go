@@ -1,6 +1,7 @@
 package quote
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -90,10 +91,22 @@ func digest(content string, most ...uint64) (string, error) {
 // What records hold that have no other parts: a place, to the thousandth of a second and the centimetre (RFC 1876), and
 // a key.
 var (
-	place = regexp.MustCompile(`^[0-9 ]+(\.[0-9]{1,3})? [NS] [0-9 ]+(\.[0-9]{1,3})? [EW]` +
-		` -?[0-9]{1,8}(\.[0-9]{1,2})?m?( [0-9]{1,8}(\.[0-9]{1,2})?m?){0,3}$`)
+	location = regexp.MustCompile(`^([0-9]+)( [0-9]+)?( [0-9]+(?:\.[0-9]{1,3})?)? ([NS])` +
+		` ([0-9]+)( [0-9]+)?( [0-9]+(?:\.[0-9]{1,3})?)? ([EW])` +
+		`( -?[0-9]{1,8}(?:\.[0-9]{1,2})?m?(?: [0-9]{1,8}(?:\.[0-9]{1,2})?m?){0,3})$`)
 	base64 = regexp.MustCompile(`^[A-Za-z0-9+/ ]+={0,2}$`)
 )
+
+// place is what a LOC record holds, with the minutes and seconds that may be left out.
+func place(content string) (string, error) {
+	m := location.FindStringSubmatch(strings.Join(strings.Fields(content), " "))
+	if m == nil {
+		return matching(content, location)
+	}
+	const none = " 0"
+	return m[1] + cmp.Or(m[2], none) + cmp.Or(m[3], none) + " " + m[4] + " " +
+		m[5] + cmp.Or(m[6], none) + cmp.Or(m[7], none) + " " + m[8] + m[9], nil
+}
 
 func matching(content string, form *regexp.Regexp) (string, error) {
 	if !form.MatchString(content) {
