@@ -130,39 +130,51 @@ func (n *Needs) want(name string, r Record, why string) {
 	n.List = append(n.List, Need{Record: r, Why: why})
 }
 
-// kind is what tells texts of one name apart: v=spf1 from v=DMARC1 and from all others.
-func kind(r Record) string {
-	if r.Type != "TXT" {
-		return r.Type
+// answeredBy tells whether a record is what somebody reads who asks for the need. A CNAME leads to another name, which
+// has it or not. Of CAA records only those with issue say who may issue certificates of a name (RFC 8659, 4.2).
+func (n *Need) answeredBy(r Record) bool {
+	switch {
+	case r.Type == "CNAME", n.Content == "" && n.Type == "A" && r.Type == "AAAA":
+		return true
+	case r.Type != n.Type:
+		return false
+	case r.Type == "CAA":
+		_, issues := issuer(r.Content)
+		return issues
 	}
-	first, _, _ := strings.Cut(r.Content, " ")
-	return "TXT " + strings.ToLower(strings.TrimSuffix(first, ";"))
+	return policy(r.Type, r.Content) == policy(n.Type, n.Content)
+}
+
+// issuer is the authority that a CAA record lets issue certificates; "" if it lets none.
+func issuer(content string) (authority string, issues bool) {
+	fields := strings.SplitN(content, " ", 3)
+	if len(fields) < 3 || !strings.EqualFold(fields[1], "issue") {
+		return "", false
+	}
+	authority, _, _ = strings.Cut(strings.Trim(fields[2], `"`), ";")
+	return strings.ToLower(strings.TrimSpace(authority)), true
 }
 
 // compare looks for the need in the records of its zone.
 func (n *Need) compare(zone Domain, there []RecordRow) {
 	n.State = Missing
-	exact, authority := false, false
+	exact := false
 	source := n.source(there)
 	for _, r := range there {
-		if !r.Enabled || r.Name != source {
-			continue
-		}
-		addresses := (r.Type == "A" || r.Type == "AAAA") && n.Type == "A" && n.Content == ""
-		if kind(r.Record) != kind(n.Record) && !addresses && (r.Type != "CNAME" || n.Type != "A" && n.Type != "AAAA") {
+		if !r.Enabled || r.Name != source || !n.answeredBy(r.Record) {
 			continue
 		}
 		n.Have = append(n.Have, r.Content)
+		authority, _ := issuer(r.Content)
 		exact = exact || absoluteContent(zone, r.Record) == n.Content || r.Type == "CNAME" ||
-			n.Type == "TLSA" && fits(r.Content, n.chain)
-		authority = authority || n.Type == "CAA" && strings.HasPrefix(r.Content, n.Content)
+			n.Type == "TLSA" && fits(r.Content, n.chain) || n.Type == "CAA" && authority == Authority
 	}
 	switch {
 	case len(n.Have) == 0 && n.Content == "":
 		n.State = Unknown
 	case len(n.Have) == 0:
 	// whoever wrote another one has a reason
-	case exact, authority, n.Content == "", n.Type == "MX", n.Type == "TXT", n.Type == "NS":
+	case exact, n.Content == "", n.Type == "MX", n.Type == "TXT", n.Type == "NS":
 		n.State = Present
 	case n.Type == "CAA", n.Type == "A", n.Type == "AAAA", n.Type == "TLSA":
 		n.State = Differs

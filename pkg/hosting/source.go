@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// source is the name whose records answer for the need: of CAA records the nearest above that has some (RFC 8659, 3).
+// source is the name whose records answer for the need: of CAA records the nearest above that has some, or leads to
+// another name that may (RFC 8659, 3).
 func (n *Need) source(there []RecordRow) string {
 	if n.Type == "CAA" {
 		for name := n.Name; ; name = nameAbove(name) {
-			has := func(r RecordRow) bool { return r.Enabled && r.Name == name && r.Type == "CAA" }
+			has := func(r RecordRow) bool { return r.Enabled && r.Name == name && (r.Type == "CAA" || r.Type == "CNAME") }
 			if name == "@" || slices.ContainsFunc(there, has) {
 				return name
 			}
