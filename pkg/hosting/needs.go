@@ -37,6 +37,8 @@ type Needs struct {
 	Domain Domain
 	Zone   Domain // that has its names; "" if none here has: they are for another's name server
 	List   []Need
+
+	there []RecordRow // what the zone has
 }
 
 // Authority is whose certificates a domain gets, as CAA records name it.
@@ -59,9 +61,8 @@ func DomainNeeds(ctx context.Context, conn Conn, name Domain, addresses []netip.
 		return n, wrapped(err, "look up the zone of domain %q", name)
 	}
 	n.Zone = Domain(zone)
-	var there []RecordRow
 	if zone != "" {
-		if there, err = Records(ctx, conn, n.Zone); err != nil {
+		if n.there, err = Records(ctx, conn, n.Zone); err != nil {
 			return n, err
 		}
 		servers, err := column(ctx, conn, `select primary_ns from dns_zones where name = $1 and kind = 'primary'`, zone)
@@ -86,10 +87,15 @@ func DomainNeeds(ctx context.Context, conn Conn, name Domain, addresses []netip.
 	if mail {
 		n.wantKeys(mailHost(name), shown, listens, smtpPort, imapsPort)
 	}
-	for i := range n.List {
-		n.List[i].compare(n.Zone, there)
-	}
+	n.compare()
 	return n, nil
+}
+
+// compare looks for all of them in the records of the zone.
+func (n *Needs) compare() {
+	for i := range n.List {
+		n.List[i].compare(n.Zone, n.there)
+	}
 }
 
 func (n *Needs) wantServices(mail, web bool, addresses []netip.Addr) {
@@ -157,7 +163,7 @@ func issuer(content string) (authority string, issues bool) {
 
 // compare looks for the need in the records of its zone.
 func (n *Need) compare(zone Domain, there []RecordRow) {
-	n.State = Missing
+	n.State, n.Have = Missing, nil
 	exact := false
 	source := n.source(there)
 	for _, r := range there {
@@ -203,22 +209,36 @@ func AddNeeds(ctx context.Context, conn Conn, n Needs) (added []Record, err erro
 		if err != nil {
 			return err
 		}
-		for _, need := range n.List {
-			if need.State == Unknown {
-				return refuse("the address of %s is not known; give it as -address=IP", absolute(n.Zone, need.Name))
+		if added, err = n.lacking(); err != nil {
+			return err
+		}
+		for _, r := range added {
+			if err := insertRecord(ctx, tx, id, r); err != nil {
+				return fmt.Errorf("%s: %w", r, err)
 			}
-			if need.State != Missing || contains(added, need.Record) {
-				continue
-			}
-			if err := insertRecord(ctx, tx, id, need.Record); err != nil {
-				return fmt.Errorf("%s: %w", need.Record, err)
-			}
-			added = append(added, need.Record)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, wrapped(err, "add records to zone %q", n.Zone)
+	}
+	return added, nil
+}
+
+// lacking are the records to add. One that is added takes its name from the wildcard that has answered for it: what
+// that has met is looked for again.
+func (n Needs) lacking() (added []Record, err error) {
+	for before := -1; len(added) != before; n.compare() {
+		before = len(added)
+		for _, need := range n.List {
+			if need.State == Unknown {
+				return nil, refuse("the address of %s is not known; give it as -address=IP", absolute(n.Zone, need.Name))
+			}
+			if need.State == Missing && !contains(added, need.Record) {
+				added = append(added, need.Record)
+				n.there = append(n.there, RecordRow{Record: need.Record, Enabled: true})
+			}
+		}
 	}
 	return added, nil
 }
