@@ -141,6 +141,9 @@ func checkNeeds(
 		if err != nil {
 			return nil, err
 		}
+		if needs.Elsewhere() {
+			continue
+		}
 		for _, n := range needs.List {
 			if n.State == Present || n.Type == "NS" || n.Type == "TLSA" && n.State == Missing {
 				continue

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -38,7 +37,8 @@ type Needs struct {
 	Zone   Domain // that has its names; "" if none here has: they are for another's name server
 	List   []Need
 
-	there []RecordRow // what the zone has
+	there     []RecordRow // what the zone has
+	secondary bool        // the zone is: what it has is not in the tables
 }
 
 // Authority is whose certificates a domain gets, as CAA records name it.
@@ -56,24 +56,14 @@ func DomainNeeds(ctx context.Context, conn Conn, name Domain, addresses []netip.
 		}
 		return n, wrapped(err, "look up domain %q", name)
 	}
-	zone, err := zoneAbove(ctx, conn, name)
+	servers, err := n.findZone(ctx, conn)
 	if err != nil {
 		return n, wrapped(err, "look up the zone of domain %q", name)
 	}
-	n.Zone = Domain(zone)
-	if zone != "" {
-		if n.there, err = Records(ctx, conn, n.Zone); err != nil {
-			return n, err
-		}
-		servers, err := column(ctx, conn, `select primary_ns from dns_zones where name = $1 and kind = 'primary'`, zone)
-		if err != nil {
-			return n, wrapped(err, "look up zone %q", zone)
-		}
-		for _, server := range servers {
-			n.want(string(n.Zone), Record{Type: "NS", Content: server + "."}, "names a server of the zone")
-			if relativeTo(n.Zone, server+".") != "" {
-				n.wantAddresses(server, addresses, "where that server is")
-			}
+	for _, server := range servers {
+		n.want(string(n.Zone), Record{Type: "NS", Content: server + "."}, "names a server of the zone")
+		if relativeTo(n.Zone, server+".") != "" {
+			n.wantAddresses(server, addresses, "where that server is")
 		}
 	}
 	n.wantServices(mail, web, addresses)
@@ -89,6 +79,36 @@ func DomainNeeds(ctx context.Context, conn Conn, name Domain, addresses []netip.
 	}
 	n.compare()
 	return n, nil
+}
+
+// Elsewhere tells whether the records are kept at another name server.
+func (n *Needs) Elsewhere() bool { return n.Zone == "" || n.secondary }
+
+// findZone looks for the zone that has the domain's names, with the first name server of a primary one.
+func (n *Needs) findZone(ctx context.Context, conn Conn) (servers []string, err error) {
+	zone, err := zoneAbove(ctx, conn, n.Domain)
+	if err != nil || zone == "" {
+		return nil, err
+	}
+	if n.there, err = Records(ctx, conn, Domain(zone)); err != nil {
+		return nil, err
+	}
+	if n.place(Domain(zone)); n.Zone == "" {
+		return nil, nil
+	}
+	servers, err = column(ctx, conn, `select primary_ns from dns_zones where name = $1 and kind = 'primary'`, zone)
+	n.secondary = len(servers) == 0
+	return servers, err
+}
+
+// place has the domain in a zone, unless that gives its name away to other name servers.
+func (n *Needs) place(zone Domain) {
+	asked := Record{Name: relativeTo(zone, string(n.Domain)+"."), Type: "TXT"}
+	if slices.ContainsFunc(n.there, func(r RecordRow) bool { return r.Enabled && hides(r.Record, asked) }) {
+		n.there = nil
+		return
+	}
+	n.Zone = zone
 }
 
 // compare looks for all of them in the records of the zone.
@@ -134,66 +154,6 @@ func (n *Needs) want(name string, r Record, why string) {
 		r.Name = relativeTo(n.Zone, name+".")
 	}
 	n.List = append(n.List, Need{Record: r, Why: why})
-}
-
-// answeredBy tells whether a record is what somebody reads who asks for the need. A CNAME leads to another name, which
-// has it or not. Of CAA records only those with issue say who may issue certificates of a name (RFC 8659, 4.2).
-func (n *Need) answeredBy(r Record) bool {
-	switch {
-	case r.Type == "CNAME", n.Content == "" && n.Type == "A" && r.Type == "AAAA":
-		return true
-	case r.Type != n.Type:
-		return false
-	case r.Type == "CAA":
-		_, issues := issuer(r.Content)
-		return issues
-	}
-	return policy(r.Type, r.Content) == policy(n.Type, n.Content)
-}
-
-// issuer is the authority that a CAA record lets issue certificates; "" if it lets none.
-func issuer(content string) (authority string, issues bool) {
-	fields := strings.SplitN(content, " ", 3)
-	if len(fields) < 3 || !strings.EqualFold(fields[1], "issue") {
-		return "", false
-	}
-	authority, _, _ = strings.Cut(strings.Trim(fields[2], `"`), ";")
-	return strings.ToLower(strings.TrimSpace(authority)), true
-}
-
-// compare looks for the need in the records of its zone.
-func (n *Need) compare(zone Domain, there []RecordRow) {
-	n.State, n.Have = Missing, nil
-	exact := false
-	source := n.source(there)
-	for _, r := range there {
-		if !r.Enabled || r.Name != source || !n.answeredBy(r.Record) {
-			continue
-		}
-		n.Have = append(n.Have, r.Content)
-		authority, _ := issuer(r.Content)
-		exact = exact || absoluteContent(zone, r.Record) == n.Content || r.Type == "CNAME" ||
-			n.Type == "TLSA" && fits(r.Content, n.chain) || n.Type == "CAA" && authority == Authority
-	}
-	switch {
-	case len(n.Have) == 0 && n.Content == "":
-		n.State = Unknown
-	case len(n.Have) == 0:
-	// whoever wrote another one has a reason
-	case exact, n.Content == "", n.Type == "MX", n.Type == "TXT", n.Type == "NS":
-		n.State = Present
-	case n.Type == "CAA", n.Type == "A", n.Type == "AAAA", n.Type == "TLSA":
-		n.State = Differs
-	}
-}
-
-// absoluteContent is the content with the name that it points to in full.
-func absoluteContent(zone Domain, r Record) string {
-	switch r.Type {
-	case "MX", "NS", "CNAME", "PTR":
-		return absolute(zone, r.Content) + "."
-	}
-	return r.Content
 }
 
 // AddNeeds adds the records that are missing to their zone, and returns them.

@@ -21,7 +21,7 @@ func TestNeeds_lacking(t *testing.T) {
 		needs, there, want []string
 		refused            string
 	}{
-		"nothing there": {[]string{"@ A 192.0.2.1", "@ CAA 0 issue ca"}, nil, []string{"@ A 192.0.2.1", "@ CAA 0 issue ca"}, ""},
+		"nothing there":  {[]string{"@ A 192.0.2.1", "@ CAA 0 issue ca"}, nil, []string{"@ A 192.0.2.1", "@ CAA 0 issue ca"}, ""},
 		"the same twice": {[]string{"@ A 192.0.2.1", "@ A 192.0.2.1"}, nil, []string{"@ A 192.0.2.1"}, ""},
 		"an address that a wildcard has, and its name has no more": {
 			[]string{"app A 192.0.2.1", "_dmarc.app TXT v=DMARC1; p=none"}, []string{"* A 192.0.2.1"},
@@ -53,4 +53,20 @@ func TestNeeds_lacking(t *testing.T) {
 			assert.Equal(t, tc.want, lines)
 		})
 	}
+}
+
+func TestNeeds_place(t *testing.T) {
+	t.Parallel()
+	there := rowsOf("@ NS ns.example.net.", "away NS ns.example.net.", "old DNAME example.net.", "app A 192.0.2.1")
+	for name, want := range map[Domain]Domain{
+		"example.org": "example.org", "app.example.org": "example.org", "faraway.example.org": "example.org",
+		"away.example.org": "", "a.b.away.example.org": "", "a.old.example.org": "", "old.example.org": "example.org",
+	} {
+		n := Needs{Domain: name, there: there}
+		n.place("example.org")
+		assert.Equal(t, want, n.Zone, name)
+		assert.Equal(t, want == "", n.Elsewhere(), name)
+	}
+	n := Needs{Zone: "example.org", secondary: true}
+	assert.True(t, n.Elsewhere(), "the tables do not have what is transferred")
 }

@@ -93,7 +93,7 @@ func needsReport(needs hosting.Needs) event.Report {
 			content = "a public address: -address=IP"
 		}
 		state := string(n.State)
-		if needs.Zone == "" {
+		if needs.Elsewhere() {
 			state = "elsewhere"
 		}
 		report.Rows = append(report.Rows, []string{n.Name, n.Type, content, state, strings.Join(n.Have, ", "), n.Why})
@@ -104,8 +104,12 @@ func needsReport(needs hosting.Needs) event.Report {
 	}
 	report.Data = data
 	report.Text = fmt.Sprintf("records of %s in zone %s", needs.Domain, needs.Zone)
-	if needs.Zone == "" {
+	switch {
+	case needs.Zone == "":
 		report.Text = fmt.Sprintf("no zone here has the names of %s; enter these at its name server", needs.Domain)
+	case needs.Elsewhere():
+		report.Text = fmt.Sprintf("zone %s, with the names of %s, is a secondary one; enter these at its primary server",
+			needs.Zone, needs.Domain)
 	}
 	return report
 }
