@@ -2,9 +2,6 @@ package hosting
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 )
 
 // beside refuses a record that cannot stand beside those of its zone.
@@ -67,33 +64,6 @@ func excludes(r, other Record) bool {
 		return true
 	}
 	return (r.Type == "MX" || r.Type == "SRV") && (r.target() == "." || other.target() == ".")
-}
-
-// hides tells whether a name server answers with the first record in place of the second: it gives away all that is
-// below its name. Of a zone that is handed over, the addresses of servers are needed here.
-func hides(top, r Record) bool {
-	if top.Type != "DNAME" && (top.Type != "NS" || top.Name == "@") {
-		return false
-	}
-	below := strings.HasSuffix(r.Name, "."+top.Name) || top.Name == "@" && r.Name != "@"
-	if top.Type == "DNAME" {
-		return below
-	}
-	return !handsOver(r.Type) && (below || r.Name == top.Name)
-}
-
-// handsOver tells whether records of a type hand a zone over, with the addresses of its servers.
-func handsOver(kind string) bool { return slices.Contains([]string{"NS", "DS", "A", "AAAA"}, kind) }
-
-// hiddenNotes says what the name server answers no more once a zone is handed over.
-func hiddenNotes(zone Domain, r Record, all []RecordRow) (notes []string) {
-	for _, other := range all {
-		if other.Enabled && hides(r, other.Record) {
-			notes = append(notes, fmt.Sprintf("%q is answered by the servers of %s from now on",
-				other.Record, absolute(zone, r.Name)))
-		}
-	}
-	return notes
 }
 
 // belongs refuses a record whose name is in a zone of its own below this one.

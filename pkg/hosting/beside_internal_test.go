@@ -62,3 +62,69 @@ func recordOf(line string) Record {
 	kind, content, _ := strings.Cut(rest, " ")
 	return Record{Name: name, Type: kind, Content: content}
 }
+
+func TestTargetNotes(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		there []RecordRow
+		added string
+		want  string
+	}{
+		"nothing there":                     {nil, "@ MX mail", "mail.example.org has no address yet"},
+		"an address":                        {rowsOf("mail AAAA 2001:db8::1"), "@ MX mail", ""},
+		"an address out of service":         {[]RecordRow{{Record: recordOf("mail A 192.0.2.1")}}, "@ MX mail", "no address yet"},
+		"an address of a wildcard":          {rowsOf("* A 192.0.2.1"), "@ MX mail.example.org.", ""},
+		"a wildcard of texts":               {rowsOf("* TXT x"), "@ MX mail", "no address yet"},
+		"a wildcard that a name keeps off":  {rowsOf("* A 192.0.2.1", "mail TXT x"), "@ MX mail", "no address yet"},
+		"a wildcard that one below keeps":   {rowsOf("* A 192.0.2.1", "a.mail A 192.0.2.1"), "www CNAME mail", "no address yet"},
+		"a CNAME to a wildcard":             {rowsOf("*.w CNAME host.example.net."), "www CNAME x.w", ""},
+		"what is renamed":                   {rowsOf("old DNAME example.net."), "www CNAME a.old", ""},
+		"what is handed over":               {rowsOf("away NS ns.example.net."), "www CNAME a.away", ""},
+		"what is handed over, not any more": {[]RecordRow{{Record: recordOf("away NS x.")}}, "www CNAME a.away", "no address yet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := strings.Join(targetNotes("example.org", recordOf(tc.added), tc.there), "; ")
+			if tc.want == "" {
+				assert.Empty(t, got)
+			} else {
+				assert.Contains(t, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestHiddenNotes_of_wildcards(t *testing.T) {
+	t.Parallel()
+	there := rowsOf("* A 192.0.2.1", "* AAAA 2001:db8::1", "www A 192.0.2.1", "*.w MX mail")
+	for line, want := range map[string]string{
+		"app TXT x":           `"* A 192.0.2.1", "* AAAA 2001:db8::1" do not answer for app.example.org any more`,
+		"app A 192.0.2.2":     `"* AAAA 2001:db8::1" does not answer for app.example.org any more`,
+		"_dmarc.app TXT x":    `"* A 192.0.2.1", "* AAAA 2001:db8::1" do not answer for app.example.org any more`,
+		"a.b.w TXT x":         `"*.w MX mail" does not answer for b.w.example.org any more`,
+		"www TXT x":           "",
+		"a.www TXT x":         "",
+		"@ TXT x":             "",
+		"* TXT x":             "",
+		"*.app A 192.0.2.1":   "app.example.org any more",
+		"_25._tcp TLSA 3 1 1": "",
+	} {
+		got := strings.Join(hiddenNotes("example.org", recordOf(line), there), "; ")
+		if want == "" {
+			assert.Empty(t, got, line)
+		} else {
+			assert.Contains(t, got, want, line)
+		}
+	}
+}
+
+func TestHiddenNotes_of_what_is_given_away(t *testing.T) {
+	t.Parallel()
+	there := rowsOf("away NS ns.away", "@ NS ns1.away.example.org.")
+	for line, told := range map[string]bool{
+		"ns.away A 192.0.2.1": false, "ns1.away A 192.0.2.1": false, "www.away A 192.0.2.1": true, "away A 192.0.2.1": true,
+		"x.away NS ns.example.net.": true, "away NS ns.example.net.": false, "away DS 1 13 2 00": false, "x A 192.0.2.1": false,
+	} {
+		assert.Equal(t, told, len(hiddenNotes("example.org", recordOf(line), there)) > 0, line)
+	}
+}

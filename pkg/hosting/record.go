@@ -132,12 +132,13 @@ func targetNotes(zone Domain, r Record, all []RecordRow) []string {
 	if name == "" {
 		return nil
 	}
+	source := Answering(name, all)
 	for _, other := range all {
-		// it is handed over
-		if other.Type == "NS" && other.Name != "@" && r.Type != "NS" && strings.HasSuffix("."+name, "."+other.Name) {
+		switch {
+		case !other.Enabled:
+		case r.Type != "NS" && hides(other.Record, Record{Name: name, Type: r.Type}): // others know
 			return nil
-		}
-		if other.Name == name && (other.Type == "A" || other.Type == "AAAA" || other.Type == "CNAME" || r.Type == "CNAME") {
+		case other.Name == source && (r.Type == "CNAME" || isAnyOf(other.Type, "A", "AAAA", "CNAME")):
 			return nil
 		}
 	}
