@@ -2,10 +2,17 @@ package hosting
 
 import (
 	"context"
+	"slices"
+	"strings"
 )
 
 // beside refuses a record that cannot stand beside those of its zone.
 func beside(zone Domain, r Record, all []RecordRow) error {
+	if leadsBack(zone, r, all) {
+		return refuse("%q leads back to its own name, so that nobody who follows it comes to an end", r)
+	}
+	host := r.host(zone, all)
+	with := append(slices.Clone(all), RecordRow{Record: r, Enabled: true})
 	for _, other := range all {
 		if !other.Enabled && other.Content != r.Content {
 			continue
@@ -16,12 +23,13 @@ func beside(zone Domain, r Record, all []RecordRow) error {
 			}
 		}
 		switch {
-		case other.Type == "CNAME" && pointsToHost(r.Type) && relativeTo(zone, r.target()) == other.Name:
+		case other.Type == "CNAME" && other.Name == host:
 			return refuse("%s records must point to a name with an address of its own, and %s is a CNAME: name what it stands "+
 				"for, %s",
 				r.Type, r.target(), other.Content)
-		case r.Type == "CNAME" && pointsToHost(other.Type) && relativeTo(zone, other.target()) == r.Name:
-			return refuse("%q points to %s, which so must have an address of its own and can be no CNAME", other.Record, r.Name)
+		case r.Type == "CNAME" && other.Record.host(zone, with) == r.Name:
+			return refuse("%q points to %s, which so must have an address of its own and can be no CNAME", other.Record,
+				relativeTo(zone, other.target()))
 		case hides(other.Record, r):
 			return refuse("%s is below %s, which %q gives away: nobody would be given this record",
 				absolute(zone, r.Name), absolute(zone, other.Name), other.Record)
@@ -37,7 +45,7 @@ func beside(zone Domain, r Record, all []RecordRow) error {
 // besideNamesake refuses a record that cannot stand beside that one of the same name.
 func besideNamesake(zone Domain, r, other Record) error {
 	switch {
-	case other.Type == r.Type && other.Content == r.Content:
+	case same(zone, r, other):
 		return refuse("record %q is in zone %s already", other, zone)
 	case other.Type == "CNAME" || r.Type == "CNAME":
 		return refuse("a name with a CNAME record can have no other, and %s has %q; remove that first with: mage "+
@@ -52,6 +60,31 @@ func besideNamesake(zone Domain, r, other Record) error {
 			other, r, string(zone), other.Name, other.Type)
 	}
 	return nil
+}
+
+// leadsBack tells whether who follows a record comes to its name again: from one CNAME record to the next, or by a
+// DNAME record to a name below it, which it renames, too.
+func leadsBack(zone Domain, r Record, all []RecordRow) bool {
+	if r.Type != "CNAME" && r.Type != "DNAME" {
+		return false
+	}
+	name := relativeTo(zone, r.target())
+	if r.Type == "DNAME" {
+		return name != "" && (name == r.Name || r.Name == "@" || strings.HasSuffix(name, "."+r.Name))
+	}
+	all = append(slices.Clone(all), RecordRow{Record: r, Enabled: true})
+	for range all {
+		if name == "" {
+			return false
+		}
+		source := Answering(name, all)
+		at := slices.IndexFunc(all, func(o RecordRow) bool { return o.Enabled && o.Name == source && o.Type == "CNAME" })
+		if source == r.Name || at < 0 {
+			return source == r.Name
+		}
+		name = relativeTo(zone, all[at].target())
+	}
+	return false
 }
 
 // excludes tells whether two records of one name contradict each other: a name is renamed once (RFC 6672, 2.4), and

@@ -26,6 +26,16 @@ func TestBeside(t *testing.T) {
 		"the address of its server":         {"away NS ns.away", "ns.away A 192.0.2.1", ""},
 		"another server of it":              {"away NS ns.example.net.", "away NS ns2.example.net.", ""},
 		"a name beside it":                  {"away NS ns.example.net.", "far TXT text", ""},
+		"a target that is there in full":    {"away NS ns.away", "away NS ns.away.example.org.", "already"},
+		"an address that is there":          {"@ AAAA 2001:DB8:0::1", "@ AAAA 2001:db8::1", "already"},
+		"a key that is there in upper case": {"_25._tcp TLSA 3 1 1 AB", "_25._tcp TLSA 3 1 1 ab", "already"},
+		"a text in other letters":           {"@ TXT a", "@ TXT A", ""},
+		"a service in full": {
+			"_imap._tcp SRV 1 143 mail", "_imap._tcp SRV 1 143 mail.example.org.", "already",
+		},
+		"names that stand for each other":   {"x CNAME y", "y CNAME x", "leads back"},
+		"a wildcard that stands for a host": {"@ MX mail", "* CNAME x.example.net.", "so must have an address of its own"},
+		"a host that a wildcard stands for": {"* CNAME x", "@ MX mail", "name what it stands for, x"},
 		"the zone's own servers":            {"@ NS ns.example.net.", "x TXT text", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,17 +80,23 @@ func TestTargetNotes(t *testing.T) {
 		added string
 		want  string
 	}{
-		"nothing there":                     {nil, "@ MX mail", "mail.example.org has no address yet"},
-		"an address":                        {rowsOf("mail AAAA 2001:db8::1"), "@ MX mail", ""},
-		"an address out of service":         {[]RecordRow{{Record: recordOf("mail A 192.0.2.1")}}, "@ MX mail", "no address yet"},
-		"an address of a wildcard":          {rowsOf("* A 192.0.2.1"), "@ MX mail.example.org.", ""},
-		"a wildcard of texts":               {rowsOf("* TXT x"), "@ MX mail", "no address yet"},
-		"a wildcard that a name keeps off":  {rowsOf("* A 192.0.2.1", "mail TXT x"), "@ MX mail", "no address yet"},
-		"a wildcard that one below keeps":   {rowsOf("* A 192.0.2.1", "a.mail A 192.0.2.1"), "www CNAME mail", "no address yet"},
-		"a CNAME to a wildcard":             {rowsOf("*.w CNAME host.example.net."), "www CNAME x.w", ""},
-		"what is renamed":                   {rowsOf("old DNAME example.net."), "www CNAME a.old", ""},
-		"what is handed over":               {rowsOf("away NS ns.example.net."), "www CNAME a.away", ""},
-		"what is handed over, not any more": {[]RecordRow{{Record: recordOf("away NS x.")}}, "www CNAME a.away", "no address yet"},
+		"nothing there": {nil, "@ MX mail", "mail.example.org has no address yet"},
+		"an address":    {rowsOf("mail AAAA 2001:db8::1"), "@ MX mail", ""},
+		"an address out of service": {
+			[]RecordRow{{Record: recordOf("mail A 192.0.2.1")}}, "@ MX mail", "no address yet",
+		},
+		"an address of a wildcard":         {rowsOf("* A 192.0.2.1"), "@ MX mail.example.org.", ""},
+		"a wildcard of texts":              {rowsOf("* TXT x"), "@ MX mail", "no address yet"},
+		"a wildcard that a name keeps off": {rowsOf("* A 192.0.2.1", "mail TXT x"), "@ MX mail", "no address yet"},
+		"a wildcard that one below keeps": {
+			rowsOf("* A 192.0.2.1", "a.mail A 192.0.2.1"), "www CNAME mail", "no address yet",
+		},
+		"a CNAME to a wildcard": {rowsOf("*.w CNAME host.example.net."), "www CNAME x.w", ""},
+		"what is renamed":       {rowsOf("old DNAME example.net."), "www CNAME a.old", ""},
+		"what is handed over":   {rowsOf("away NS ns.example.net."), "www CNAME a.away", ""},
+		"what is handed over, not any more": {
+			[]RecordRow{{Record: recordOf("away NS x.")}}, "www CNAME a.away", "no address yet",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -123,8 +139,27 @@ func TestHiddenNotes_of_what_is_given_away(t *testing.T) {
 	there := rowsOf("away NS ns.away", "@ NS ns1.away.example.org.")
 	for line, told := range map[string]bool{
 		"ns.away A 192.0.2.1": false, "ns1.away A 192.0.2.1": false, "www.away A 192.0.2.1": true, "away A 192.0.2.1": true,
-		"x.away NS ns.example.net.": true, "away NS ns.example.net.": false, "away DS 1 13 2 00": false, "x A 192.0.2.1": false,
+		"x.away NS ns.example.net.": true, "away NS ns.example.net.": false, "away DS 1 13 2 00": false,
+		"x A 192.0.2.1": false,
 	} {
 		assert.Equal(t, told, len(hiddenNotes("example.org", recordOf(line), there)) > 0, line)
 	}
+}
+
+func TestBeside_itself(t *testing.T) {
+	t.Parallel()
+	there := rowsOf("x A 192.0.2.1", "z CNAME y", "a CNAME b", "b CNAME a")
+	for line, back := range map[string]bool{
+		"y CNAME y.example.org.": true, "y CNAME z": true, "y CNAME x": false, "y CNAME a": false, "* CNAME y": true,
+		"* CNAME x": false, "*.w CNAME w": false, "*.w CNAME a.w": true, "old DNAME new.old": true, "old DNAME old": true,
+		"old DNAME older": false, "old DNAME example.net.": false, "y CNAME y.example.net.": false,
+	} {
+		err := beside("example.org", recordOf(line), there)
+		if back {
+			require.ErrorContains(t, err, "leads back", line)
+		} else {
+			require.NoError(t, err, line)
+		}
+	}
+	require.ErrorContains(t, beside("example.org", recordOf("@ DNAME new.example.org."), nil), "leads back")
 }

@@ -99,6 +99,10 @@ func checkRecord(zone Domain, r Record, records []RecordRow) (problems []string)
 		problems = append(problems,
 			fmt.Sprintf("%s has no dot at its end and means %s; meant is perhaps %s.", target, absolute(zone, target), target))
 	}
+	if leadsBack(zone, r, records) {
+		problems = append(problems, "it leads back to its own name, so that nobody who follows it comes to an end")
+	}
+	host := r.host(zone, records)
 	for _, other := range records {
 		if of := policy(r.Type, r.Content); of != "" && other.Enabled && other.Name == r.Name && other.Content != r.Content &&
 			policy(other.Type, other.Content) == of {
@@ -108,7 +112,7 @@ func checkRecord(zone Domain, r Record, records []RecordRow) (problems []string)
 		if other.Enabled && other.Name == r.Name && excludes(r, other.Record) {
 			problems = append(problems, fmt.Sprintf("%s has %q, too: both cannot be true", r.Name, other.Record))
 		}
-		if other.Enabled && other.Type == "CNAME" && pointsToHost(r.Type) && relativeTo(zone, r.target()) == other.Name {
+		if other.Enabled && other.Type == "CNAME" && other.Name == host {
 			problems = append(problems,
 				fmt.Sprintf("%s is a CNAME, and %s records must point to a name with an address of its own", r.target(), r.Type))
 		}

@@ -33,8 +33,8 @@ func hiddenNotes(zone Domain, r Record, all []RecordRow) (notes []string) {
 				other.Record, absolute(zone, r.Name)))
 		}
 		if other.Enabled && loses(zone, other.Record, r, all) {
-			notes = append(notes, fmt.Sprintf("%s is in what %q gives away: nobody is given this record, unless it is the address "+
-				"of a server that an NS record names", absolute(zone, r.Name), other.Record))
+			notes = append(notes, fmt.Sprintf("%s is in what %q gives away: nobody is given this record, unless it is the "+
+				"address of a server that an NS record names", absolute(zone, r.Name), other.Record))
 		}
 	}
 	return append(notes, wildcardNotes(zone, r, all)...)

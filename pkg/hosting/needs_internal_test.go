@@ -21,7 +21,9 @@ func TestNeeds_lacking(t *testing.T) {
 		needs, there, want []string
 		refused            string
 	}{
-		"nothing there":  {[]string{"@ A 192.0.2.1", "@ CAA 0 issue ca"}, nil, []string{"@ A 192.0.2.1", "@ CAA 0 issue ca"}, ""},
+		"nothing there": {
+			[]string{"@ A 192.0.2.1", "@ CAA 0 issue ca"}, nil, []string{"@ A 192.0.2.1", "@ CAA 0 issue ca"}, "",
+		},
 		"the same twice": {[]string{"@ A 192.0.2.1", "@ A 192.0.2.1"}, nil, []string{"@ A 192.0.2.1"}, ""},
 		"an address that a wildcard has, and its name has no more": {
 			[]string{"app A 192.0.2.1", "_dmarc.app TXT v=DMARC1; p=none"}, []string{"* A 192.0.2.1"},
@@ -31,7 +33,9 @@ func TestNeeds_lacking(t *testing.T) {
 		"an address that only the wildcard tells": {
 			[]string{"app A", "app CAA 0 issue ca"}, []string{"* A 192.0.2.1"}, nil, "address of app.example.org is not known",
 		},
-		"a wildcard that stays": {[]string{"app A", "@ CAA 0 issue ca"}, []string{"* A 192.0.2.1"}, []string{"@ CAA 0 issue ca"}, ""},
+		"a wildcard that stays": {
+			[]string{"app A", "@ CAA 0 issue ca"}, []string{"* A 192.0.2.1"}, []string{"@ CAA 0 issue ca"}, "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -117,6 +117,19 @@ func (r Record) target() string {
 // pointsToHost tells whether records of this type point to a name with an address.
 func pointsToHost(kind string) bool { return kind == "MX" || kind == "NS" || kind == "SRV" }
 
+// host is the name of the zone whose records answer for the host that a record points to; "" if it points to none, or
+// to one of another zone.
+func (r Record) host(zone Domain, all []RecordRow) string {
+	if !pointsToHost(r.Type) {
+		return ""
+	}
+	name := relativeTo(zone, r.target())
+	if name == "" {
+		return ""
+	}
+	return Answering(name, all)
+}
+
 // targetNotes says that what a record points to, or vouches for, is not there yet.
 func targetNotes(zone Domain, r Record, all []RecordRow) []string {
 	if r.Type == "DS" && !slices.ContainsFunc(all, func(other RecordRow) bool {

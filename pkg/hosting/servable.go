@@ -22,15 +22,43 @@ func (p *Parsed) servable(zone Domain) error {
 		return refuse("%s", strings.TrimPrefix(err.Error(), fmt.Sprintf("record 0, %s %s: ", p.Name, p.Type)))
 	}
 	// The name server is not here to be asked. Another reader of zone files knows most of what each type may hold.
-	rr, err := dns.NewRR("$ORIGIN " + string(zone) + ".\n" + line)
-	if err == nil {
-		rr, err = Sent(rr)
-	}
+	rr, err := readLine(zone, line)
 	if err != nil {
 		why := regexp.MustCompile(`^dns: (: )?| at line: .*$`).ReplaceAllString(err.Error(), "")
 		return refuse("%q is no content of a %s record: %s cannot be in it", p.Content, p.Type, why)
 	}
 	return p.bound(rr)
+}
+
+// readLine reads a line of a zone file.
+func readLine(zone Domain, line string) (dns.RR, error) {
+	rr, err := dns.NewRR("$ORIGIN " + string(zone) + ".\n" + line)
+	if err != nil {
+		return nil, err
+	}
+	return Sent(rr)
+}
+
+// same tells whether two records of a zone are served as one, whatever their priorities.
+func same(zone Domain, r, other Record) bool {
+	if r.Name != other.Name || r.Type != other.Type || r.Content == other.Content {
+		return r.Name == other.Name && r.Type == other.Type
+	}
+	var read [2]dns.RR
+	for i, one := range []Record{r, other} {
+		row := map[string]any{"id": 0, "name": one.Name, "type": one.Type, "content": one.Content}
+		if one.Type == "MX" || one.Type == "SRV" {
+			row["priority"] = 0
+		}
+		line, err := quote.ZoneRecord(row)
+		if err != nil {
+			return false
+		}
+		if read[i], err = readLine(zone, line); err != nil {
+			return false
+		}
+	}
+	return dns.IsDuplicate(read[0], read[1])
 }
 
 // Sent is a record as it comes over the network, where each value has one form. Some of what a record may not hold is
