@@ -171,8 +171,9 @@ func Matching(ctx context.Context, conn Conn, zone Domain, name, kind, content s
 	}
 	var found []Record
 	near := []string{}
+	name = ownerOf(zone, name)
 	for _, r := range all {
-		if relativeTo(zone, r.Name) != relativeTo(zone, name) && r.Name != name {
+		if r.Name != name {
 			continue
 		}
 		near = append(near, r.Record.String())
@@ -187,6 +188,14 @@ func Matching(ctx context.Context, conn Conn, zone Domain, name, kind, content s
 		return nil, refuse("zone %s has no record of the name %s; see: mage dns:list -of=%s", zone, name, string(zone))
 	}
 	return found, nil
+}
+
+// ownerOf is a name that somebody typed as records have it, such as an address in a reverse zone.
+func ownerOf(zone Domain, typed string) string {
+	if name, err := new(Parsed).owner(zone, typed); err == nil {
+		return name
+	}
+	return typed // that no record has
 }
 
 // sameContent tells whether a record holds what somebody typed: also with the priority in front, with or without the
