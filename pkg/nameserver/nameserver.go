@@ -78,7 +78,7 @@ func (s Server) Check(
 			continue
 		}
 		group.Go(func() (err error) {
-			c := &check{server: s, zone: z, owned: owned, settled: settled, told: first, again: again}
+			c := &check{server: s, zone: z, owned: owned, zones: zones, settled: settled, told: first, again: again}
 			defer c.close()
 			answered[i], problems[i], err = c.all(ctx)
 			return err

@@ -395,6 +395,41 @@ func TestServer_Check_zones(t *testing.T) {
 	assert.Equal(t, uint32(7), answered[0].Served)
 }
 
+func TestServer_Check_zones_below_a_signed_one(t *testing.T) {
+	t.Parallel()
+	f, server := newFake(t, soa, "@ NS ns1.example.net.", "b NS ns1.example.net.", "c NS ns1.example.net.",
+		"b DS 12345 13 2 "+strings.Repeat("ab", 32), "c DS 12345 13 2 "+strings.Repeat("ab", 32))
+	f.sign(t)
+	top := zone("b NS ns1.example.net.", "c NS ns1.example.net.", "b DS 12345 13 2 "+strings.Repeat("ab", 32),
+		"c DS 12345 13 2 "+strings.Repeat("ab", 32))
+	top.Challenges = []hosting.Challenge{{Name: "_acme-challenge.example.org"}}
+	top.Signed = true
+	zones := []hosting.ServedZone{top}
+	for _, name := range []string{"a", "b", "c", "x.a"} {
+		below := zone()
+		below.Name, below.Signed = name+".example.org", name == "c"
+		zones = append(zones, below)
+	}
+	check := func() (found []string) {
+		_, problems, err := server.Check(t.Context(), zones, "example.org")
+		require.NoError(t, err)
+		for _, p := range problems {
+			if !strings.HasPrefix(p.Record, "_acme") {
+				found = append(found, string(p.State)+" | "+p.Record+" | "+p.Text)
+			}
+		}
+		return found
+	}
+	assert.Equal(t, []string{
+		"unsigned | a NS | a.example.org is a zone of its own, and this one, which is signed, does not hand it over: " +
+			"whoever checks signatures takes its answers for forged; add a record with: mage dns:add example.org a NS SERVER",
+		"unsigned | b DS | b.example.org is a zone here and is not signed: whoever checks signatures takes its answers for " +
+			"forged; remove the record with: mage dns:remove example.org b DS",
+	}, check())
+	zones[0].Signed = false
+	assert.Empty(t, check(), "where nothing is signed, nothing is forged")
+}
+
 func TestServer_Check_nobody(t *testing.T) {
 	t.Parallel()
 	gone, err := net.Listen("tcp", "127.0.0.1:0")

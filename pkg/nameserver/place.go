@@ -50,6 +50,40 @@ func (c *check) placeOf(g *group) (place, string) {
 	return inAnswer, ""
 }
 
+// below tells of zones of this server below a signed one that whoever checks signatures takes for forged: that must say
+// that there is another zone, and that it has no keys if it has none (RFC 4035, 5.2).
+func (c *check) below() {
+	for _, z := range c.zones {
+		full := dns.Fqdn(z.Name)
+		if !c.zone.Signed || !z.Enabled || !c.isNext(full) {
+			continue
+		}
+		name := c.relative(full)
+		if !c.has("NS", full) {
+			c.add(hosting.Unsigned, name+" NS", "%s is a zone of its own, and this one, which is signed, does not hand it "+
+				"over: whoever checks signatures takes its answers for forged; add a record with: mage dns:add %s %s NS SERVER",
+				z.Name, c.zone.Name, name)
+		}
+		if c.has("DS", full) && !z.Signed && z.Kind == "primary" {
+			c.add(hosting.Unsigned, name+" DS", "%s is a zone here and is not signed: whoever checks signatures takes its "+
+				"answers for forged; remove the record with: mage dns:remove %s %s DS", z.Name, c.zone.Name, name)
+		}
+	}
+}
+
+// isNext tells whether a name is below the zone, and in no other between them.
+func (c *check) isNext(name string) bool {
+	if name == c.apex() || !dns.IsSubDomain(c.apex(), name) {
+		return false
+	}
+	for up := above(name); up != c.apex() && up != "."; up = above(up) {
+		if c.owned[up] || c.has("NS", up) {
+			return false
+		}
+	}
+	return true
+}
+
 func above(name string) string {
 	if next, end := dns.NextLabel(name, 0); !end {
 		return name[next:]

@@ -17,12 +17,13 @@ import (
 type check struct {
 	server  Server
 	zone    hosting.ServedZone
-	owned   map[string]bool // names that are zones of their own
-	settled context.Context // ends when the server should have what the tables have
-	told    Told            // before
-	again   func() Told     // asks once more, once for all zones
-	why     string          // the zone is not served as the tables have it; "" if it is, as far as is known
-	tcp     *dns.Conn       // kept for the zone; nil until it is used
+	owned   map[string]bool      // names that are zones of their own
+	zones   []hosting.ServedZone // all of the server
+	settled context.Context      // ends when the server should have what the tables have
+	told    Told                 // before
+	again   func() Told          // asks once more, once for all zones
+	why     string               // the zone is not served as the tables have it; "" if it is, as far as is known
+	tcp     *dns.Conn            // kept for the zone; nil until it is used
 	keys    []*dns.DNSKEY
 
 	problems []hosting.Problem
@@ -176,6 +177,7 @@ func (c *check) inside(ctx context.Context, soa *dns.SOA) (signed bool, asked in
 		}
 		asked += len(g.rows)
 	}
+	c.below()
 	return signed, asked, c.challenges(ctx)
 }
 
