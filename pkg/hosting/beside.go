@@ -100,13 +100,19 @@ func excludes(r, other Record) bool {
 }
 
 // belongs refuses a record whose name is in a zone of its own below this one.
-func belongs(ctx context.Context, conn Conn, zone Domain, r Record) error {
-	if handsOver(r.Type) {
+func belongs(ctx context.Context, conn Conn, zone Domain, r Record, all []RecordRow) error {
+	above, err := zoneAbove(ctx, conn, Domain(absolute(zone, r.Name)))
+	if err != nil {
+		return err
+	}
+	return belongsTo(zone, above, r, all)
+}
+
+// belongsTo refuses a record of a name that another zone has, unless it hands that over.
+func belongsTo(zone Domain, above string, r Record, all []RecordRow) error {
+	cut := Record{Name: relativeTo(zone, above+"."), Type: "NS"}
+	if above == string(zone) || above == "" || handsOver(r.Type) && !loses(zone, cut, r, all) {
 		return nil
 	}
-	above, err := zoneAbove(ctx, conn, Domain(absolute(zone, r.Name)))
-	if err == nil && above != string(zone) && above != "" {
-		err = refuse("%s is in zone %s, which is one of its own; add the record there", absolute(zone, r.Name), above)
-	}
-	return err
+	return refuse("%s is in zone %s, which is one of its own; add the record there", absolute(zone, r.Name), above)
 }

@@ -163,3 +163,17 @@ func TestBeside_itself(t *testing.T) {
 	}
 	require.ErrorContains(t, beside("example.org", recordOf("@ DNAME new.example.org."), nil), "leads back")
 }
+
+func TestBelongsTo(t *testing.T) {
+	t.Parallel()
+	there := rowsOf("sub NS ns.sub")
+	for line, refused := range map[string]bool{
+		"a.sub TXT text": true, "a.sub A 192.0.2.1": true, "sub A 192.0.2.1": true, "ns.sub A 192.0.2.1": false,
+		"sub NS ns.example.net.": false, "sub DS 1 13 2 00": false, "x.sub NS ns.example.net.": true,
+	} {
+		err := belongsTo("example.org", "sub.example.org", recordOf(line), there)
+		assert.Equal(t, refused, err != nil, line)
+	}
+	assert.NoError(t, belongsTo("example.org", "example.org", recordOf("a TXT text"), there))
+	assert.NoError(t, belongsTo("example.org", "", recordOf("a.. TXT text"), there))
+}

@@ -64,7 +64,7 @@ func AddRecord(ctx context.Context, conn Conn, zone Domain, r Record) (notes []s
 		if err := beside(zone, r, all); err != nil {
 			return err
 		}
-		if err := belongs(ctx, tx, zone, r); err != nil {
+		if err := belongs(ctx, tx, zone, r, all); err != nil {
 			return err
 		}
 		notes = append(targetNotes(zone, r, all), hiddenNotes(zone, r, all)...)
