@@ -52,7 +52,7 @@ func functions(daemon version, getenv, pair, reach func(string) string) template
 		"apacheMembers": quote.ApacheMembers, "parents": quote.Parents,
 		"zone": quote.Zone, "zonefile": quote.ZoneFile, "zonename": quote.ZoneName, "zonemailbox": quote.ZoneMailbox,
 		"zonerecord": quote.ZoneRecord, "ttl": quote.TTL, "addresses": quote.Addresses, "endpoints": quote.Endpoints,
-		"port":        quote.Port,
+		"port": quote.Port, "size": quote.Size,
 		"below":       func(value any, roots ...string) (string, error) { return quote.Below(value, roots...) },
 		"setting":     setting,
 		"known":       known,

@@ -5,6 +5,7 @@ package quote
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net"
 	"net/url"
 	"path"
@@ -84,9 +85,17 @@ func Host(value any) (string, error) {
 }
 
 // Number gives a value that is a whole number and not negative.
-func Number(value any) (string, error) {
-	n, err := strconv.ParseUint(fmt.Sprint(value), 10, 32)
-	if _, isText := value.(string); isText || err != nil {
+func Number(value any) (string, error) { return whole(value, math.MaxUint32) }
+
+// Size gives a value that is a number of bytes.
+func Size(value any) (string, error) { return whole(value, maxSize) }
+
+// maxSize is more than anybody has, and can still be counted by what reads it.
+const maxSize = 1e18
+
+func whole(value any, most uint64) (string, error) {
+	n, err := strconv.ParseUint(fmt.Sprint(value), 10, 64)
+	if _, isText := value.(string); isText || err != nil || n > most {
 		return "", fmt.Errorf("%s is no number of that kind", told(value))
 	}
 	return strconv.FormatUint(n, 10), nil

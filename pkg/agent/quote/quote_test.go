@@ -148,6 +148,17 @@ func TestNumber(t *testing.T) {
 	}
 }
 
+func TestSize(t *testing.T) {
+	t.Parallel()
+	got, err := quote.Size(json.Number("10737418240"))
+	require.NoError(t, err)
+	assert.Equal(t, "10737418240", got)
+	for _, in := range []any{json.Number("-1"), json.Number("1.5"), json.Number("1000000000000000001"), "1", nil} {
+		_, err := quote.Size(in)
+		require.Error(t, err, "%v", in)
+	}
+}
+
 func TestFlag(t *testing.T) {
 	t.Parallel()
 	got, err := quote.Flag(true)
