@@ -2,8 +2,6 @@ package hosting
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -115,47 +113,6 @@ func (m mail) circle(from Address) ([]string, error) {
 		return nil, nil
 	}
 	return walk(from.String(), []string{from.String()})
-}
-
-// notes are what there is to say about an alias that was added.
-func (m mail) notes(from, to Address) (notes []string, err error) {
-	if notes, err = m.refused(from, to); err != nil {
-		return nil, err
-	}
-	_, all, err := m.next(from.String())
-	if len(all) > 1 {
-		notes = append(notes,
-			fmt.Sprintf("mail for %s goes to %d addresses: a mail transfer agent has to copy it", from, len(all)))
-	}
-	return notes, err
-}
-
-// refused says why mail that is passed on to an address is not taken there, if it is not.
-func (m mail) refused(from, to Address) ([]string, error) {
-	asked := to
-	to.Local, _, _ = strings.Cut(to.Local, "+")
-	var served, domainOn, mailbox, on bool
-	err := m.tx.QueryRow(m.ctx, `select d.serves_mail, d.enabled, a.id is not null, coalesce(a.enabled, true)
-		from domains d left join accounts a on a.domain_id = d.id and a.local_part = $2 where d.name = $1`,
-		string(to.Domain), to.Local).Scan(&served, &domainOn, &mailbox, &on)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return nil, err
-	}
-	_, passed, err := m.next(to.String())
-	var why string
-	switch {
-	case !served:
-		why = fmt.Sprintf("%s is not served here: a mail transfer agent has to send mail on to it", asked)
-	case !domainOn:
-		why = fmt.Sprintf("domain %s is disabled: until it is enabled, mail for %s is refused", to.Domain, from)
-	case !on:
-		why = fmt.Sprintf("account %s is disabled: until it is enabled, mail for %s is refused", to, from)
-	case !mailbox && len(passed) == 0:
-		why = fmt.Sprintf("there is no account %s yet: until there is, mail for %s is refused", to, from)
-	default:
-		return nil, err
-	}
-	return []string{why}, err
 }
 
 // AliasRow is one destination of an alias.

@@ -361,6 +361,20 @@ func aliasTruth(x *tables) {
 	require.NoError(x, err)
 	assert.Equal(x, []string{"domain example.net is disabled: until it is enabled, mail for info@example.org is refused"},
 		add("info@example.org", "off@example.net"))
+
+	assert.Equal(x, []string{"account eve@example.org is disabled: until it is enabled, mail for far@example.org is refused"},
+		add("far@example.org", "sales@example.org"), "over another alias")
+	assert.Empty(x, add("bills@example.org", "ada@example.org"), "both end at one mailbox")
+	assert.Empty(x, add("both@example.org", "ada@example.org"))
+	assert.Len(x, add("both@example.org", "x@example.com"), 2)
+	assert.Equal(x, []string{
+		"x@example.com is not served here: a mail transfer agent has to send mail on to it",
+		"mail for all@example.org goes to 2 addresses: a mail transfer agent has to copy it",
+	}, add("all@example.org", "both@example.org"))
+	exec(x.T, x.conn, "update aliases set enabled = false where local_part = 'bills'")
+	assert.Equal(x,
+		[]string{"alias bills@example.org is disabled: until it is enabled, mail for due@example.org is refused"},
+		add("due@example.org", "bills@example.org"))
 }
 
 // recordForms are rows that the tables once refused, or took and so broke what reads all of them.
