@@ -30,7 +30,10 @@ func ParseAddress(text string) (Address, error) {
 		return Address{}, err
 	}
 	local = strings.ToLower(local)
-	if tagged, _, has := strings.Cut(local, "+"); has {
+	switch tagged, _, has := strings.Cut(local, "+"); {
+	case has && tagged == "":
+		return Address{}, refuse("%q: what stands behind a + is a tag, and nothing stands before the +", text)
+	case has:
 		return Address{}, refuse("%q: what stands behind a + is a tag, and its mail goes to %s@%s; leave the tag out",
 			text, tagged, domain)
 	}

@@ -73,6 +73,7 @@ func TestParseAddress(t *testing.T) {
 		"a b@example.org": "only letters a to z", ".a@example.org": "a dot stands between",
 		"a..b@example.org": "a dot stands between",
 		"a@b@example.org":  "more than one @", "ada+x@example.org": "its mail goes to ada@example.org",
+		"+x@example.org":                         "nothing stands before the +",
 		"*@example.org":                          "alias:add",
 		strings.Repeat("a", 65) + "@example.org": "65 characters",
 	} {
