@@ -149,20 +149,24 @@ func checkNeeds(
 			continue
 		}
 		for _, n := range needs.List {
-			if n.State == Present || n.Type == "NS" || n.Type == "TLSA" && n.State == Missing {
-				continue
+			if n.State != Present && n.Type != "NS" && (n.Type != "TLSA" || n.State != Missing) {
+				problems = append(problems, n.problem(d.Name, Domain(d.Zone)))
 			}
-			text := fmt.Sprintf("%s lacks a record (%s); see: mage dns:records %s", string(d.Name), n.Why, string(d.Name))
-			if n.State == Differs {
-				text = fmt.Sprintf("%s has %s (%s); see: mage dns:records %s", string(d.Name), join(n.Have), n.Why, string(d.Name))
-			}
-			if stale := n.Stale(d.Name, Domain(d.Zone)); stale != "" {
-				text = stale
-				n.Content = join(n.Have)
-			}
-			problems = append(problems,
-				Problem{Zone: d.Zone, Record: strings.TrimSpace(n.Record.String()), Text: text, State: InTables})
 		}
 	}
 	return problems, nil
+}
+
+// problem says what is wrong with a need of a domain that is not met.
+func (n *Need) problem(of, zone Domain) Problem {
+	text := fmt.Sprintf("%s lacks a record (%s); see: mage dns:records %s", string(of), n.Why, string(of))
+	if n.State == Differs {
+		text = fmt.Sprintf("%s has %s (%s); see: mage dns:records %s", string(of), join(n.Have), n.Why, string(of))
+	}
+	record := n.Record
+	if stale := n.Stale(of, zone); stale != "" {
+		text = stale
+		record.Content = join(n.Have)
+	}
+	return Problem{Zone: string(zone), Record: strings.TrimSpace(record.String()), Text: text, State: InTables}
 }

@@ -26,8 +26,10 @@ func TestNeeds_lacking(t *testing.T) {
 		},
 		"the same twice": {[]string{"@ A 192.0.2.1", "@ A 192.0.2.1"}, nil, []string{"@ A 192.0.2.1"}, ""},
 		"an address that a wildcard has, and its name has no more": {
-			[]string{"app A 192.0.2.1", "_dmarc.app TXT v=DMARC1; p=none"}, []string{"* A 192.0.2.1"},
-			[]string{"_dmarc.app TXT v=DMARC1; p=none", "app A 192.0.2.1"}, "",
+			[]string{"app A 192.0.2.1", "_dmarc.app TXT v=DMARC1; p=none"},
+			[]string{"* A 192.0.2.1"},
+			[]string{"_dmarc.app TXT v=DMARC1; p=none", "app A 192.0.2.1"},
+			"",
 		},
 		"an address that nobody has told": {[]string{"app A"}, nil, nil, "address of app.example.org is not known"},
 		"an address that only the wildcard tells": {

@@ -362,7 +362,8 @@ func aliasTruth(x *tables) {
 	assert.Equal(x, []string{"domain example.net is disabled: until it is enabled, mail for info@example.org is refused"},
 		add("info@example.org", "off@example.net"))
 
-	assert.Equal(x, []string{"account eve@example.org is disabled: until it is enabled, mail for far@example.org is refused"},
+	assert.Equal(x,
+		[]string{"account eve@example.org is disabled: until it is enabled, mail for far@example.org is refused"},
 		add("far@example.org", "sales@example.org"), "over another alias")
 	assert.Empty(x, add("bills@example.org", "ada@example.org"), "both end at one mailbox")
 	assert.Empty(x, add("both@example.org", "ada@example.org"))
