@@ -62,15 +62,13 @@ started() {
   done
 }
 
-# expel ends the sessions of those who could not sign in any more, each by its process: doveadm would take a name that
-# begins with a hyphen for an option, and a ? or * in one for a pattern, which fits others, too.
+# expel ends the sessions of those who could not sign in any more.
 expel() {
-  doveadm -f flow who -1 | sed -n 's/^username=\([^ ]*\) .* pid=\([0-9]*\) .*/\1 \2/p' |
-    sort -k 1,1 >/run/dovecot/inside
+  doveadm -f tab who -1 | tail -n +2 | cut -f 1 | sort -u >/run/dovecot/inside
   [ -s /run/dovecot/inside ] || return 0
   doveadm user '*' >/run/dovecot/known # it fails without the database, which then says nothing of anybody
-  sort -u /run/dovecot/known | join -v 1 /run/dovecot/inside - | while read -r _ process; do
-    kill -TERM "${process}" || true # who has left meanwhile
+  sort -u /run/dovecot/known | comm -23 /run/dovecot/inside - | while read -r user; do
+    doveadm kick "${user}" || true # who has left meanwhile
   done
 }
 
