@@ -20,9 +20,10 @@ func hides(top, r Record) bool {
 }
 
 // handsOver tells whether records of a type hand a zone over, with the addresses of its servers.
-func handsOver(kind string) bool { return isAnyOf(kind, "NS", "DS", "A", "AAAA") }
+func handsOver(kind string) bool { return kind == "NS" || kind == "DS" || holdsAddress(kind) }
 
-func isAnyOf(kind string, kinds ...string) bool { return slices.Contains(kinds, kind) }
+// holdsAddress tells whether records of a type hold an address.
+func holdsAddress(kind string) bool { return kind == "A" || kind == "AAAA" }
 
 // hiddenNotes says what the name server answers no more once a record is there, and whether it answers with that at
 // all.
@@ -47,7 +48,7 @@ func loses(zone Domain, cut, r Record, all []RecordRow) bool {
 	if cut.Type != "NS" || cut.Name == "@" || !handsOver(r.Type) || !below && r.Name != cut.Name {
 		return false
 	}
-	if !isAnyOf(r.Type, "A", "AAAA") {
+	if !holdsAddress(r.Type) {
 		return below
 	}
 	return !slices.ContainsFunc(all, func(other RecordRow) bool {

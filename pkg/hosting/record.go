@@ -151,7 +151,7 @@ func targetNotes(zone Domain, r Record, all []RecordRow) []string {
 		case !other.Enabled:
 		case r.Type != "NS" && hides(other.Record, Record{Name: name, Type: r.Type}): // others know
 			return nil
-		case other.Name == source && (r.Type == "CNAME" || isAnyOf(other.Type, "A", "AAAA", "CNAME")):
+		case other.Name == source && (r.Type == "CNAME" || holdsAddress(other.Type) || other.Type == "CNAME"):
 			return nil
 		}
 	}

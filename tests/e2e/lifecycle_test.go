@@ -131,9 +131,10 @@ func divertedPort(t *testing.T, c *checkout.Checkout) {
 		"publish port "+port+" of 127.0.0.1: a firewall rule that leads its connections elsewhere")
 }
 
-// leftRules has the rules of the database's port stand when it was stopped, and when podman has started it again at
-// another address, as podman's netavark (1.4) may leave them.
-func leftRules(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
+// startedWithRules starts the database, and gives its container with the rules of the firewall for its port.
+func startedWithRules(
+	t *testing.T, c *checkout.Checkout, e *engine.Engine,
+) (engine.Container, enginetest.PortRules) {
 	t.Helper()
 	if info := e.Info(); info.Kind != engine.Podman || info.Rootless {
 		t.Skip("docker looks after its rules, and rootless podman has none here")
@@ -141,7 +142,14 @@ func leftRules(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	c.OK(t, "db:start")
 	db, err := e.ContainerInspect(t.Context(), "poststack-"+c.Stack(t)+"-postgres")
 	require.NoError(t, err)
-	rules := enginetest.RulesOf(t, db)
+	return db, enginetest.RulesOf(t, db)
+}
+
+// leftRules has the rules of the database's port stand when it was stopped, and when podman has started it again at
+// another address, as podman's netavark (1.4) may leave them.
+func leftRules(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
+	t.Helper()
+	db, rules := startedWithRules(t, c, e)
 
 	require.NoError(t, e.ContainerStop(t.Context(), db.ID, time.Minute))
 	rules.Put(t)
@@ -160,13 +168,8 @@ func leftRules(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 // port, where nobody answers.
 func lostRules(t *testing.T, c *checkout.Checkout, e *engine.Engine) {
 	t.Helper()
-	if info := e.Info(); info.Kind != engine.Podman || info.Rootless {
-		t.Skip("docker looks after its rules, and rootless podman has none here")
-	}
-	c.OK(t, "db:start")
-	db, err := e.ContainerInspect(t.Context(), "poststack-"+c.Stack(t)+"-postgres")
-	require.NoError(t, err)
-	enginetest.RulesOf(t, db).Drop()
+	db, rules := startedWithRules(t, c, e)
+	rules.Drop()
 
 	assert.Contains(t, c.Mage(t, nil, "doctor").Stdout, db.Name+" runs, but the firewall's rules for its ports are gone")
 	r := c.OK(t, "db:start")
