@@ -62,14 +62,19 @@ started() {
   done
 }
 
-# expel ends the sessions of those who could not sign in any more.
+# expel ends the sessions of those who could not sign in any more, each by its process: doveadm kick would take a name
+# that begins with a hyphen for an option, and a ? or * in one for a pattern, which fits others, too. Without an answer to
+# either question nobody's sessions end, and the agent asks again.
 expel() {
-  doveadm -f tab who -1 | tail -n +2 | cut -f 1 | sort -u >/run/dovecot/inside
-  [ -s /run/dovecot/inside ] || return 0
-  doveadm user '*' >/run/dovecot/known # it fails without the database, which then says nothing of anybody
-  sort -u /run/dovecot/known | comm -23 /run/dovecot/inside - | while read -r user; do
-    doveadm kick "${user}" || true # who has left meanwhile
-  done
+  doveadm -f tab who -1 >/run/dovecot/inside
+  doveadm user '*' >/run/dovecot/known
+  awk -F '\t' '
+    who && FNR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
+    who { user[$column["pid"]] = $column["username"]; next }
+    { known[$0] }
+    END { for (pid in user) if (!(user[pid] in known)) print pid }
+  ' who=1 /run/dovecot/inside who=0 /run/dovecot/known |
+    xargs -r kill -s TERM 2>/dev/null || true # who has left meanwhile
 }
 
 reload() {

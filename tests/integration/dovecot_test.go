@@ -508,8 +508,9 @@ func (m mail) takesCertificates() {
 }
 
 func (m mail) locksOut() {
-	m.account("fred")
-	ada, bob, fred, slow := m.session("ada"), m.session("bob"), m.session("fred"), m.session("ada")
+	m.account("fred", "-v", "b?b")
+	ada, bob, slow := m.session("ada"), m.session("bob"), m.session("ada")
+	fred, option, pattern := m.session("fred"), m.session("-v"), m.session("b?b")
 	stop, idle := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(idle)
@@ -520,8 +521,8 @@ func (m mail) locksOut() {
 	require.NoError(m, m.login("ada@example.org", "new"))
 	m.sql(`update accounts set enabled = false where local_part = 'ada'`)
 	require.ErrorContains(m, m.login("ada@example.org", "new"), "Authentication failed.")
-	m.sql(`delete from accounts where local_part = 'fred'`)
-	for _, c := range []*imapclient.Client{ada, slow, fred} {
+	m.sql(`delete from accounts where local_part in ('fred', '-v', 'b?b')`)
+	for _, c := range []*imapclient.Client{ada, slow, fred, option, pattern} {
 		select {
 		case <-c.LoggedOut():
 		case <-time.After(time.Minute):
