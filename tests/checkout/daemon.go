@@ -52,6 +52,9 @@ func NewDaemon(t *testing.T) *Daemon {
 		if d.containerd != nil {
 			end(t, d.containerd)
 		}
+		for _, shim := range ProcessesWith(filepath.Join(dir, "c")) { // of what ran in a dockerd that was killed
+			_ = syscall.Kill(shim.PID, syscall.SIGKILL)
+		}
 		_ = syscall.Unmount(filepath.Join(dir, "data"), syscall.MNT_DETACH) // that of a daemon that was killed
 		ip(t, "link", "del", d.bridge)
 		assert.NoError(t, os.RemoveAll(dir))
