@@ -15,8 +15,8 @@ import (
 type FaultOptions struct {
 	Seed  int    // what their chance begins with; 0 is a new one
 	Rows  string // a pattern for the names of faults; "" is all
-	Long  bool   // also what takes longer, and more tries; without it rows are begun for five minutes on each engine
-	Write bool   // keep the table in docs/reliability.md
+	Long  bool   // many tries of each
+	Write bool   // keep the table in docs/reliability.md; without this or Long, rows are begun for five minutes an engine
 }
 
 // Faults tries what can go wrong while a stack serves, on each engine under test, and prints a table of what was lost,
@@ -44,6 +44,7 @@ func (p Project) Faults(ctx context.Context, o FaultOptions) error {
 		flags: append(engineFlags(1, 3*time.Hour), "-run=^TestFaults$/./("+o.Rows+")"),
 		env: []string{
 			fmt.Sprintf("POSTSTACK_TEST_SEED=%d", o.Seed), "POSTSTACK_FAULTS_LONG=" + flagText(o.Long),
+			"POSTSTACK_FAULTS_ALL=" + flagText(o.Long || o.Write),
 			"POSTSTACK_FAULTS_TABLE=" + table,
 		},
 	})

@@ -54,9 +54,17 @@ func TestProject_Faults(t *testing.T) {
 	})
 	t.Run("a complete table is kept", func(t *testing.T) {
 		t.Parallel()
-		doc, _, _, env, err := tried(t, 0, quality.FaultOptions{Write: true, Long: true})
+		doc, _, _, env, err := tried(t, 0, quality.FaultOptions{Write: true})
 		require.NoError(t, err)
 		assert.Equal(t, "# R\n<!-- mage test:faults -write -->\n| SIGKILL | 0 |\n<!-- end of the table -->\nrest\n", doc)
+		assert.Contains(t, env, "POSTSTACK_FAULTS_ALL=yes")
+		assert.Contains(t, env, "POSTSTACK_FAULTS_LONG=")
+	})
+	t.Run("more tries on request", func(t *testing.T) {
+		t.Parallel()
+		_, _, _, env, err := tried(t, 0, quality.FaultOptions{Long: true})
+		require.NoError(t, err)
+		assert.Contains(t, env, "POSTSTACK_FAULTS_ALL=yes")
 		assert.Contains(t, env, "POSTSTACK_FAULTS_LONG=yes")
 	})
 	t.Run("one that failed is shown and not kept", func(t *testing.T) {
