@@ -35,9 +35,11 @@ const (
 // only this user can enter. It starts with the first call and again when it has gone.
 type service struct {
 	command runner.Command
-	dir     string // of the socket; made and removed here
-	socket  string
-	trace   *trace.Recorder // may be nil
+	// dir is that of the socket, made and removed here. Podman works in it: the conmon of an exec writes a file "oom"
+	// where podman was started when its container runs out of memory, and in the user's checkout it would stay.
+	dir    string
+	socket string
+	trace  *trace.Recorder // may be nil
 
 	mu      sync.Mutex
 	process *runner.Process
@@ -47,7 +49,10 @@ type service struct {
 
 // newService prepares a service and starts nothing.
 func newService(ctx context.Context, cli commandLine, runtimeDir string) (*service, error) {
-	parent := filepath.Join(runtimeDir, fmt.Sprintf("poststack-%d", os.Getuid()))
+	parent, err := filepath.Abs(filepath.Join(runtimeDir, fmt.Sprintf("poststack-%d", os.Getuid())))
+	if err != nil {
+		return nil, fmt.Errorf("make directory for podman's socket: %w", err)
+	}
 	if err := privateDir(parent); err != nil {
 		return nil, err
 	}
@@ -76,6 +81,7 @@ func (s *service) use(cli commandLine) {
 	defer s.mu.Unlock()
 	changed := !slices.Equal(s.command.Env, cli.env)
 	s.command = cli.command("system", "service", fmt.Sprintf("--time=%d", int(serviceIdle.Seconds())), "unix://"+s.socket)
+	s.command.Dir = s.dir
 	if changed && s.process != nil {
 		s.process.Stop(stopGrace)
 	}

@@ -31,6 +31,23 @@ func needPodman(t *testing.T) {
 	}
 }
 
+// worksIn is the working directory of every process that has socket among its arguments.
+func worksIn(t *testing.T, socket string) (dirs []string) {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, line := range lines {
+		args, err := os.ReadFile(line)
+		if err != nil || !strings.Contains(string(args), "unix://"+socket) {
+			continue // it has ended, or is another
+		}
+		dir, err := os.Readlink(filepath.Join(filepath.Dir(line), "cwd"))
+		require.NoError(t, err)
+		dirs = append(dirs, dir)
+	}
+	return dirs
+}
+
 func TestEngine_service(t *testing.T) {
 	needPodman(t)
 	t.Run("it starts with the first call and ends with Close", func(t *testing.T) {
@@ -48,6 +65,8 @@ func TestEngine_service(t *testing.T) {
 		info, err := os.Stat(filepath.Dir(filepath.Dir(socket)))
 		require.NoError(t, err)
 		assert.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
+		assert.Equal(t, []string{filepath.Dir(socket)}, worksIn(t, socket), "else conmon leaves a file in the checkout")
+		assert.Equal(t, filepath.Dir(socket), e.ExecCommand("any", engine.ExecSpec{}, false).Dir)
 		require.NoError(t, e.Close())
 		assert.False(t, listens(socket))
 		assert.NoDirExists(t, filepath.Dir(socket))

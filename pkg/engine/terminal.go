@@ -24,5 +24,9 @@ func (e *Engine) ExecCommand(id ContainerID, spec ExecSpec, tty bool) runner.Com
 	for _, kv := range EnvList(spec.Env) {
 		args = append(args, "--env", kv)
 	}
-	return e.cli.command(slices.Concat(args, []string{string(id)}, spec.Command)...)
+	out := e.cli.command(slices.Concat(args, []string{string(id)}, spec.Command)...)
+	if e.service != nil {
+		out.Dir = e.service.dir // for the reason that its own commands run there
+	}
+	return out
 }
