@@ -629,7 +629,7 @@ class H(s.BaseHTTPRequestHandler):
     b = ' '.join([self.headers['Host'], self.headers['X-Forwarded-Proto'], str(n), self.path]).encode()
     self.send_response(301 if self.path == '/dir' else 200)
     self.send_header('Location', 'http://' + self.headers['Host'] + self.path + '/')
-    for k in ['X-Forwarded-For', 'X-Real-IP', 'Forwarded', 'X-Forwarded-Port', 'Proxy']:
+    for k in ['X-Forwarded-For', 'X-Real-IP', 'Forwarded', 'X-Forwarded-Port', 'Proxy', 'Upgrade', 'Connection']:
       self.send_header('Was-' + k, str(self.headers[k]))
     self.send_header('Cookie', 'a' * 9000)
     self.send_header('Content-Length', str(len(b))); self.end_headers(); self.wfile.write(b)
@@ -656,6 +656,17 @@ func (w *web) tellsBackend() {
 	for _, name := range []string{"X-Forwarded-For", "X-Real-IP"} {
 		assert.NotContains(w, got.header.Get("Was-"+name), "192.0.2.9", "what a client says of itself")
 		assert.NotContains(w, got.header.Get("Was-"+name), ":", "an address of IPv4 is written as one")
+	}
+	for _, protocol := range []string{"WebSocket", "h2c"} {
+		got := w.askAs("https", "a.example.org", "a.example.org", "/", func(r *http.Request) {
+			r.Header.Set("Upgrade", protocol)
+			r.Header.Set("Connection", "Upgrade, HTTP2-Settings")
+		})
+		wanted := [2]string{"WebSocket", "upgrade"}
+		if protocol == "h2c" {
+			wanted = [2]string{"None", "None"}
+		}
+		assert.Equal(w, wanted, [2]string{got.header.Get("Was-Upgrade"), got.header.Get("Was-Connection")})
 	}
 	const large = 3 << 20
 	got = w.askAs("https", "a.example.org", "a.example.org", "/", func(r *http.Request) {
