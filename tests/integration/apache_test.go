@@ -399,6 +399,8 @@ func (a *app) takesCertificates() {
 	require.Eventually(a, func() bool {
 		return a.site("a.example.org").header.Get("Strict-Transport-Security") == "max-age=600"
 	}, time.Minute, 20*time.Millisecond)
+	loud := a.web.askAs("https", "a.example.org", "A.EXAMPLE.org", "/", func(*http.Request) {})
+	assert.Equal(a, "max-age=600", loud.header.Get("Strict-Transport-Security"), "a name in any case")
 	assert.Empty(a, a.site("zzz.example.org").header.Get("Strict-Transport-Security"))
 	a.sql(`delete from settings where key = 'hsts'`)
 	a.sql(`update certificates set status = 'revoked'`)
