@@ -45,11 +45,11 @@ func (x *trial) kill(service string) {
 }
 
 // returns waits until a service that was killed serves again by itself; otherwise the next set-up is asked.
-func (x *trial) returns(service string, killed time.Time, serves func() bool) {
+func (x *trial) returns(service string, killed time.Time, serves func() error) {
 	x.Helper()
-	for !serves() {
+	for err := serves(); err != nil; err = serves() {
 		if time.Since(killed) > time.Minute {
-			x.help("%s does not serve a minute after it was killed", service)
+			x.help("%s does not serve a minute after it was killed: %v", service, err)
 			x.OK(x.T, "setup")
 			return
 		}
@@ -140,10 +140,13 @@ func (x *trial) whileWritten(breaks func()) {
 	x.keeps(before)
 }
 
-// answers tells whether the database does.
-func (x *trial) answers() bool {
+// answers asks the database.
+func (x *trial) answers() error {
 	conn, err := pgx.Connect(x.Context(), x.url)
-	return err == nil && conn.Close(x.Context()) == nil
+	if err != nil {
+		return err
+	}
+	return conn.Close(x.Context())
 }
 
 func (x *trial) dropWritten() {
@@ -194,7 +197,7 @@ func (x *trial) dovecotKilled() {
 			x.lose("an answer of %s without dovecot: %v", service, err)
 		}
 	}
-	x.returns("dovecot", killed, func() bool { return x.asks(x.T, "dovecot") == nil })
+	x.returns("dovecot", killed, func() error { return x.asks(x.T, "dovecot") })
 	kept := map[string]int{}
 	res, err := x.engine.ContainerExec(x.Context(), x.container(x.T, "dovecot").ID, engine.ExecSpec{Command: []string{
 		"sh", "-c", "grep -rhs '^Subject: taken ' " + filepath.Join("/srv/mail", "example.org", "zoe", "Maildir") + "/new " +

@@ -25,7 +25,7 @@ func (x *trial) serviceKilled() {
 	x.kill(service)
 	killed := time.Now()
 	x.others(all, service)
-	x.returns(service, killed, func() bool { return x.asks(x.T, service) == nil })
+	x.returns(service, killed, func() error { return x.asks(x.T, service) })
 	x.keeps(before)
 }
 
@@ -138,13 +138,13 @@ func (x *trial) dataFull() {
 	x.Logf("%d rows were acknowledged; then: %v", answered, err)
 	require.NoError(x, unix.Mount("", place, "", unix.MS_REMOUNT, "size=400m"))
 	roomy := time.Now()
-	x.returns("the database", roomy, func() bool {
+	x.returns("the database", roomy, func() error {
 		conn, err := pgx.Connect(x.Context(), url)
 		if err != nil {
-			return false
+			return err
 		}
 		_, err = conn.Exec(x.Context(), `insert into kept values (0, 'again')`)
-		return errors.Join(err, conn.Close(x.Context())) == nil
+		return errors.Join(err, conn.Close(x.Context()))
 	})
 	var kept int
 	require.NoError(x, checkout.Connect(x.T, url).QueryRow(x.Context(),
