@@ -18,6 +18,16 @@ func steering() []string {
 	}
 }
 
+// Variables names what an engine and its client take from the environment. What asks the same engine at another time,
+// without this environment, needs them.
+func Variables() []string {
+	return append(steering(),
+		"PATH", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR",
+		"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS", "DOCKER_TLS_VERIFY",
+		"CONTAINER_HOST", "CONTAINER_SSHKEY",
+	)
+}
+
 // steered tells which of those variables are set, as NAME=value. Docker's client has none: see [unsteered].
 func (o Options) steered(kind Kind) []string {
 	var out []string

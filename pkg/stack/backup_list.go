@@ -155,7 +155,7 @@ func (d during) Read(p []byte) (int, error) {
 	return d.file.Read(p)
 }
 
-// BackupsStatus tells of the backups that cron makes.
+// BackupsStatus tells of the backups that are scheduled.
 type BackupsStatus struct {
 	Every string     `json:"every"`
 	Dir   string     `json:"dir"`
@@ -220,7 +220,7 @@ func (s *Stack) checkBackups(context.Context) []doctor.Finding {
 	case err != nil:
 		return []doctor.Finding{finding(doctor.Problem, "mage db:backup -schedule=daily", "%v", err)}
 	case status == nil:
-		return []doctor.Finding{finding(doctor.OK, "", "none by itself; mage db:backup -schedule=daily has cron make them")}
+		return []doctor.Finding{finding(doctor.OK, "", "none by itself; mage db:backup -schedule=daily has them made")}
 	case status.Late:
 		return []doctor.Finding{finding(doctor.Warning, "sh "+s.scheduleScript(), "%s", status.text()[1])}
 	default:

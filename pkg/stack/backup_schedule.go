@@ -12,21 +12,23 @@ import (
 	"strings"
 	"time"
 
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/runner"
 )
 
-// schedule is what cron has been told, in a file of the state directory.
+// schedule is what cron or systemd has been told, in a file of the state directory.
 type schedule struct {
 	Every string    `json:"every"`
 	Dir   string    `json:"dir"`   // of the backups
 	Since time.Time `json:"since"` // when it was told
 }
 
-// period is how a schedule is written in a crontab, with the minute first, and how long it is.
+// period is how a schedule is written in a crontab and in a timer of systemd's, and how long it is.
 type period struct {
-	fields string
-	length time.Duration
+	fields   string // with the minute
+	calendar string // with the minute; systemd.time(7)
+	length   time.Duration
 }
 
 // noSchedule ends what cron does.
@@ -35,9 +37,9 @@ const noSchedule = "off"
 // periods are the schedules. The nights are those of the machine's clock.
 func periods() map[string]period {
 	return map[string]period{
-		"hourly": {"%d * * * *", time.Hour},
-		"daily":  {"%d 3 * * *", 24 * time.Hour},
-		"weekly": {"%d 3 * * 0", 7 * 24 * time.Hour},
+		"hourly": {"%d * * * *", "*:%02d", time.Hour},
+		"daily":  {"%d 3 * * *", "03:%02d", 24 * time.Hour},
+		"weekly": {"%d 3 * * 0", "Sun 03:%02d", 7 * 24 * time.Hour},
 	}
 }
 
@@ -57,15 +59,15 @@ func (s *Stack) schedule() (*schedule, error) {
 	return &out, nil
 }
 
-// ScheduleBackup has cron make backups with those options, or no more.
+// ScheduleBackup has cron make backups with those options, or systemd where there is no cron; or no more.
 func (s *Stack) ScheduleBackup(ctx context.Context, every string, o BackupOptions) error {
 	return s.run(ctx, "db:backup", Unexpected, func(ctx context.Context, r event.Reporter) (ended, error) {
 		if every == noSchedule {
 			had, err := s.unschedule(ctx)
 			if err != nil || had {
-				return ended{Outcome: event.Done, Text: "cron makes no backups of this stack any more"}, err
+				return ended{Outcome: event.Done, Text: "no backups of this stack are made by themselves any more"}, err
 			}
-			return ended{Outcome: event.Unchanged, Text: "cron makes no backups of this stack"}, nil
+			return ended{Outcome: event.Unchanged, Text: "no backups of this stack are made by themselves"}, nil
 		}
 		p, known := periods()[every]
 		if !known {
@@ -86,14 +88,31 @@ func (s *Stack) ScheduleBackup(ctx context.Context, every string, o BackupOption
 			r.Notice("all backups stay, until the disk is full; -keep=14 has the newest 14 stay")
 		}
 		err = keep("schedule", s.scheduleScript(), script)
+		who := ""
 		if err == nil {
-			err = s.crontab(ctx, fmt.Sprintf(p.fields, s.minute())+" "+s.cronCommand())
+			who, err = s.arrange(ctx, r, p)
 		}
 		if err == nil {
 			err = keepJSON("schedule", s.scheduleFile(), schedule{Every: every, Dir: o.To, Since: time.Now()})
 		}
-		return ended{Outcome: event.Done, Text: fmt.Sprintf("cron makes a backup %s, in %s", every, o.To)}, err
+		return ended{Outcome: event.Done, Text: fmt.Sprintf("%s makes a backup %s, in %s", who, every, o.To)}, err
 	})
+}
+
+// arrange has one of the two run the script, and tells which.
+func (s *Stack) arrange(ctx context.Context, r event.Reporter, p period) (who string, err error) {
+	err = s.crontab(ctx, fmt.Sprintf(p.fields, s.minute())+" "+s.cronCommand())
+	if err == nil {
+		return "cron", s.endTimer(ctx)
+	}
+	if !errors.Is(err, runner.ErrNotFound) {
+		return "", err
+	}
+	if err := s.timer(ctx, r, fmt.Sprintf(p.calendar, s.minute())); err != nil {
+		return "", errors.Join(&UsageError{Reason: "there is no cron on this machine, which makes backups, and no systemd to " +
+			"do so: install one (Debian: apt-get install cron): " + err.Error()}, s.forgetSchedule())
+	}
+	return "systemd", nil
 }
 
 // minute spreads the stacks of a machine over the hour.
@@ -111,14 +130,11 @@ func (s *Stack) cronCommand() string {
 // quoted is a word of the shell.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-// backupScript makes a backup with the settings of this run. Cron has next to none of its variables; poststack.yaml
-// is read each time.
+// backupScript makes a backup with the settings of this run. Cron has next to none of its variables, and systemd not
+// even HOME; poststack.yaml is read each time.
 func (s *Stack) backupScript(o BackupOptions) (string, error) {
 	var set strings.Builder
-	carry := []string{
-		"PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR",
-		"DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST",
-	}
+	carry := engine.Variables()
 	passing := []string{"output", "trace", "log.level"}
 	for _, setting := range s.Config.Settings() {
 		if setting.Source != "environment "+setting.Env || slices.Contains(passing, setting.Key) {
@@ -126,7 +142,7 @@ func (s *Stack) backupScript(o BackupOptions) (string, error) {
 		}
 		if setting.Secret {
 			return "", badUsage(
-				"%s is set in the environment, which cron does not know, and is not for a script: write it to poststack.yaml (%s)",
+				"%s is set in the environment, which a schedule does not know, and is not for a script: write it to poststack.yaml (%s)",
 				setting.Env, setting.Key)
 		}
 		carry = append(carry, setting.Env)
@@ -149,23 +165,16 @@ func (s *Stack) backupScript(o BackupOptions) (string, error) {
 		add(true, "-keep="+strconv.Itoa(*o.Keep))
 	}
 	add(true, "-to="+o.To)
-	return "# Written by mage db:backup -schedule, which has cron run it. mage db:backup -schedule=off ends that.\n" +
+	return "# Written by mage db:backup -schedule, which has cron or systemd run it. mage db:backup -schedule=off ends that.\n" +
 		set.String() + "cd " + quoted(s.Config.Root) + " || exit 1\n" +
 		"POSTSTACK_OUTPUT=quiet exec bin/poststack db:backup" + flags + "\n", nil
 }
 
 // crontab puts a line into the user's crontab in the place of the one of this stack; "" puts none.
 func (s *Stack) crontab(ctx context.Context, line string) error {
-	failed := func(err error) error {
-		if errors.Is(err, runner.ErrNotFound) {
-			return &UsageError{Reason: "there is no cron on this machine, which makes backups: install it " +
-				"(Debian: apt-get install cron), or use a timer of systemd, as docs/backup.md says"}
-		}
-		return fmt.Errorf("change crontab: %w", err)
-	}
 	had, err := s.Runner.Run(ctx, runner.Command{Program: "crontab", Args: []string{"-l"}, Env: []string{"LC_ALL=C"}})
 	if err != nil && !strings.Contains(had.Stderr, "no crontab for") {
-		return failed(err)
+		return fmt.Errorf("read crontab: %w", err)
 	}
 	lines := strings.SplitAfter(had.Stdout, "\n")
 	wanted := slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return strings.Contains(l, s.cronCommand()) })
@@ -177,18 +186,26 @@ func (s *Stack) crontab(ctx context.Context, line string) error {
 	}
 	in := strings.NewReader(strings.Join(wanted, ""))
 	if _, err := s.Runner.Run(ctx, runner.Command{Program: "crontab", Args: []string{"-"}, Stdin: in}); err != nil {
-		return failed(err)
+		return fmt.Errorf("change crontab: %w", err)
 	}
 	return nil
 }
 
-// unschedule ends what cron does, and tells whether it did something.
+// unschedule ends what makes backups by itself, and tells whether something did.
 func (s *Stack) unschedule(ctx context.Context) (had bool, err error) {
 	if _, err := os.Stat(s.scheduleScript()); errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
-	if err := s.crontab(ctx, ""); err != nil {
+	err = s.crontab(ctx, "")
+	if errors.Is(err, runner.ErrNotFound) {
+		err = nil
+	}
+	if err = errors.Join(err, s.endTimer(ctx)); err != nil {
 		return true, err
 	}
-	return true, errors.Join(forgetFile(s.scheduleFile()), forgetFile(s.scheduleScript()))
+	return true, s.forgetSchedule()
+}
+
+func (s *Stack) forgetSchedule() error {
+	return errors.Join(forgetFile(s.scheduleFile()), forgetFile(s.scheduleScript()))
 }

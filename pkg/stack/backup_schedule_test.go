@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poststack/poststack/pkg/backup"
+	"github.com/poststack/poststack/pkg/runner"
 	"github.com/poststack/poststack/pkg/secret"
 	"github.com/poststack/poststack/pkg/stack"
 )
@@ -39,6 +43,70 @@ func TestScheduleBackup_refuses(t *testing.T) {
 			require.ErrorContains(t, err, c.says)
 		}
 	}
+}
+
+func TestScheduleBackup_without_cron(t *testing.T) {
+	t.Parallel()
+	schedule := func(b *bench, every string) error {
+		keep := 3
+		_, err := b.phase(t, func(s *stack.Stack, ctx context.Context) error {
+			return s.ScheduleBackup(ctx, every, stack.BackupOptions{To: "/backups", Keep: &keep})
+		})
+		return err
+	}
+	left := func(b *bench) []string {
+		found, err := filepath.Glob(filepath.Join(b.config.StateDir, "*backup*"))
+		require.NoError(t, err)
+		return found
+	}
+	t.Run("systemd has a timer", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		var told []string
+		b.program = func(c runner.Command) (runner.Result, error) {
+			if c.Program == "crontab" {
+				return runner.Result{}, runner.ErrNotFound
+			}
+			args := strings.TrimPrefix(strings.Join(c.Args, " "), "--user ") // of an ordinary user
+			told = append(told, regexp.MustCompile(`[0-9a-f]{8}\.`).ReplaceAllString(args, "N."))
+			return runner.Result{}, nil
+		}
+		require.NoError(t, schedule(b, "weekly"))
+		unit := filepath.Join(b.config.StateDir, "poststack-backup-N")
+		assert.Equal(t, []string{"link " + unit + ".service", "enable --now " + unit + ".timer"}, told)
+		require.Len(t, left(b), 4, "two units, the script and the schedule")
+		var units string
+		for _, path := range left(b) {
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			units += string(text)
+		}
+		assert.Regexp(t, `(?m)^OnCalendar=Sun 03:[0-5]\d$`, units)
+		assert.Contains(t, units, "\nExecStart=/bin/sh \""+b.config.StateDir+"/backup.sh\"\n")
+
+		told = nil
+		require.NoError(t, schedule(b, "hourly"))
+		assert.Equal(t, "disable --now poststack-backup-N.timer poststack-backup-N.service", told[0], "the former times end")
+		require.NoError(t, schedule(b, "off"))
+		assert.Len(t, told, 4)
+		assert.Equal(t, told[0], told[3])
+		assert.Empty(t, left(b))
+	})
+	t.Run("nothing is kept where systemd does not run either", func(t *testing.T) {
+		t.Parallel()
+		b := newBench(t)
+		b.program = func(c runner.Command) (runner.Result, error) {
+			if c.Program == "crontab" {
+				return runner.Result{}, runner.ErrNotFound
+			}
+			return runner.Result{}, errors.New("System has not been booted with systemd")
+		}
+		err := schedule(b, "daily")
+		require.ErrorContains(t, err, "no cron")
+		require.ErrorContains(t, err, "not been booted")
+		assert.Equal(t, 2, stack.ExitStatus(err))
+		assert.Empty(t, left(b))
+	})
 }
 
 func TestBackupsStatus(t *testing.T) {

@@ -40,13 +40,14 @@ const (
 
 // bench is a checkout with an engine in memory. Runs on it are stacks, one after another or at once.
 type bench struct {
-	engine *enginetest.Fake
-	config config.Config
-	stdin  *os.File
-	term   stack.Terminal
-	path   string // PATH of the run
-	asked  string // the target of the run
-	trace  *trace.Recorder
+	engine  *enginetest.Fake
+	config  config.Config
+	stdin   *os.File
+	term    stack.Terminal
+	path    string // PATH of the run
+	asked   string // the target of the run
+	trace   *trace.Recorder
+	program func(runner.Command) (runner.Result, error) // what other programs do, if not the usual
 	// enabled has the machine start every unit that it is asked about; without it there is no systemd.
 	enabled bool
 }
@@ -207,6 +208,9 @@ func (b *bench) openWith(t *testing.T, j *journal) (*stack.Stack, context.Contex
 		System:  engine.System{Known: true, Systemd: b.enabled},
 		Network: doctor.Network{Mirrors: []string{}}, // what a mirror answers is for the tests of doctor
 		Runner: runner.Func(func(_ context.Context, c runner.Command) (runner.Result, error) {
+			if b.program != nil {
+				return b.program(c)
+			}
 			if c.Program == "systemctl" {
 				return runner.Result{Stdout: "enabled\n"}, nil
 			}

@@ -27,7 +27,7 @@ type StatusReport struct {
 	Certificate *CertificateStatus `json:"certificate,omitempty"` // that the own database serves, if it is to have one
 	// Certificates are those of the domains; nil if there is none.
 	Certificates *CertificatesStatus `json:"certificates,omitempty"`
-	Backups      *BackupsStatus      `json:"backups,omitempty"` // that cron makes; nil if it makes none
+	Backups      *BackupsStatus      `json:"backups,omitempty"` // those that are scheduled; nil if none are
 	Archive      *ArchiveStatus      `json:"archive,omitempty"` // of the own database; nil if none is set
 	VolumeBytes  int64               `json:"volume_bytes"`      // of the data volume; 0 if there is none
 	Former       *FormerStatus       `json:"former,omitempty"`  // what an upgrade has left; nil if there is none
