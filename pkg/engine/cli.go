@@ -19,6 +19,10 @@ type commandLine struct {
 	global  []string // options before the verb, which select the endpoint
 	env     []string // KEY=value
 	buildx  bool     // docker only: BuildKit can be used
+	// dir is where podman works when it runs something in containers; "" is the caller's. Its conmons stay there as
+	// long as their containers: one whose directory has gone cannot start its container again, as in a checkout that was
+	// deleted, and one whose container runs out of memory leaves a file "oom" there.
+	dir string
 }
 
 func (c commandLine) command(args ...string) runner.Command {

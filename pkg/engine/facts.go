@@ -129,7 +129,10 @@ func (e *Engine) adopt(f facts) error {
 	if err != nil {
 		return err
 	}
-	e.cli.env = []string{variable}
+	e.cli.env, e.cli.dir = []string{variable}, "/"
+	if written(f.GraphRoot) { // no container outlives its store
+		e.cli.dir = f.GraphRoot
+	}
 	e.service.use(e.cli)
 	return nil
 }

@@ -35,11 +35,9 @@ const (
 // only this user can enter. It starts with the first call and again when it has gone.
 type service struct {
 	command runner.Command
-	// dir is that of the socket, made and removed here. Podman works in it: the conmon of an exec writes a file "oom"
-	// where podman was started when its container runs out of memory, and in the user's checkout it would stay.
-	dir    string
-	socket string
-	trace  *trace.Recorder // may be nil
+	dir     string // of the socket; made and removed here
+	socket  string
+	trace   *trace.Recorder // may be nil
 
 	mu      sync.Mutex
 	process *runner.Process
@@ -79,9 +77,9 @@ func newService(ctx context.Context, cli commandLine, runtimeDir string) (*servi
 func (s *service) use(cli commandLine) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changed := !slices.Equal(s.command.Env, cli.env)
+	changed := !slices.Equal(s.command.Env, cli.env) || s.command.Dir != cli.dir
 	s.command = cli.command("system", "service", fmt.Sprintf("--time=%d", int(serviceIdle.Seconds())), "unix://"+s.socket)
-	s.command.Dir = s.dir
+	s.command.Dir = cli.dir
 	if changed && s.process != nil {
 		s.process.Stop(stopGrace)
 	}

@@ -25,8 +25,6 @@ func (e *Engine) ExecCommand(id ContainerID, spec ExecSpec, tty bool) runner.Com
 		args = append(args, "--env", kv)
 	}
 	out := e.cli.command(slices.Concat(args, []string{string(id)}, spec.Command)...)
-	if e.service != nil {
-		out.Dir = e.service.dir // for the reason that its own commands run there
-	}
+	out.Dir = e.cli.dir
 	return out
 }
