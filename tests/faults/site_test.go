@@ -1,6 +1,7 @@
 package faults_test
 
 import (
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -126,7 +127,9 @@ func (x *trial) keeps(before []string) {
 // engineOutput runs the engine's own command, as a stranger to Poststack would.
 func engineOutput(t *testing.T, kind engine.Kind, args ...string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), string(kind), args...).CombinedOutput()
+	cmd := exec.CommandContext(t.Context(), string(kind), args...)
+	cmd.Dir = os.TempDir() // podman's conmon stays there, and leaves a file "oom" when memory runs out
+	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s %v: %s", kind, args, out)
 	return strings.TrimSpace(string(out))
 }
