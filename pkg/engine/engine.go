@@ -125,7 +125,7 @@ func (e *Engine) Info() Info { return e.info }
 // answers there until [Engine.Close].
 func (e *Engine) Endpoint(ctx context.Context) (string, error) {
 	if e.service != nil {
-		if err := e.service.ensure(ctx); err != nil {
+		if _, err := e.service.ensure(ctx); err != nil {
 			return "", err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/poststack/poststack/pkg/runner"
@@ -126,47 +127,61 @@ func removeStale(ctx context.Context, parent string) {
 	}
 }
 
-// dial connects to the service, starting it when it does not run.
+// dial connects to the service, starting it when it does not run. One that was killed a moment ago is known to have
+// ended only once what it had started lets go of its output.
 func (s *service) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	if err := s.ensure(ctx); err != nil {
-		return nil, err
+	for begun := time.Now(); ; {
+		p, err := s.ensure(ctx)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket)
+		if !errors.Is(err, syscall.ECONNREFUSED) || time.Since(begun) > serviceStart {
+			return conn, err
+		}
+		select {
+		case <-p.Done():
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(serviceStart):
+			return nil, err
+		}
 	}
-	return (&net.Dialer{}).DialContext(ctx, "unix", s.socket)
 }
 
 // ensure starts the service when it does not run, and returns when it listens.
-func (s *service) ensure(ctx context.Context) error {
+func (s *service) ensure(ctx context.Context) (*runner.Process, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return errors.New("start podman's service: the engine is closed")
+		return nil, errors.New("start podman's service: the engine is closed")
 	}
 	if s.process != nil {
 		select {
 		case <-s.process.Done():
 		default:
-			return nil
+			return s.process, nil
 		}
 	}
 	if err := s.own(); err != nil {
-		return err
+		return nil, err
 	}
 	_ = os.Remove(s.socket) // podman would refuse one that is left over
 	p, err := runner.Start(s.command)
 	if err != nil {
-		return fmt.Errorf("start podman's service: %w", err)
+		return nil, fmt.Errorf("start podman's service: %w", err)
 	}
 	p.TraceBeside(s.trace, s.command)
 	if err := s.await(ctx, p); err != nil {
 		p.Stop(time.Second)
-		return fmt.Errorf("start podman's service: %w", err)
+		return nil, fmt.Errorf("start podman's service: %w", err)
 	}
 	first := s.process == nil
 	s.process = p
 	if first {
 		go s.beat()
 	}
-	return nil
+	return p, nil
 }
 
 // own notes in the directory whose it is.
