@@ -32,10 +32,10 @@ func (DB) Url(ctx context.Context, passfile *bool) error { //nolint:revive // ma
 // compressed and has checksums, and is encrypted where the settings name recipients. With -verify it is restored on
 // trial and compared; with -keep=7 older backups of this database that Poststack has made there are deleted
 // afterwards, all but the newest 7; -to=DIR is another directory than that of the settings. With -schedule=daily (or
-// hourly, weekly) cron does so from now on, or systemd where there is no cron, and -schedule=off ends that. With -base the
-// archive gets a base backup, too. The image of PostgreSQL is built for it only with DATABASE_URL set. Settings: DATABASE_URL,
-// POSTSTACK_BACKUP_DIR, POSTSTACK_BACKUP_RECIPIENTS, POSTSTACK_BACKUP_IDENTITY, POSTSTACK_DATABASE_ARCHIVE. Example:
-// mage db:backup -verify
+// hourly, weekly) cron does so from now on, or systemd where there is no cron, and -schedule=off ends that. With -base
+// the archive gets a base backup, too. The image of PostgreSQL is built for it only with DATABASE_URL set. Settings:
+// DATABASE_URL, POSTSTACK_BACKUP_DIR, POSTSTACK_BACKUP_RECIPIENTS, POSTSTACK_BACKUP_IDENTITY,
+// POSTSTACK_DATABASE_ARCHIVE. Example: mage db:backup -verify
 func (DB) Backup(ctx context.Context, to *string, all, verify, base *bool, keep *int, schedule *string) error {
 	o := stack.BackupOptions{
 		To: orZero(to), All: orZero(all), Verify: orZero(verify), Base: orZero(base), Keep: keep,

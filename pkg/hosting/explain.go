@@ -22,11 +22,10 @@ func rules() map[string]string {
 		"accounts_local_part_form":  "the part before the @ has at most 64 letters a to z, digits and . _ -",
 		"accounts_password_hash_form": "the password is kept as a salted hash, such as $2y$…; give it with: mage " +
 			"account:password",
-		"accounts_password_hash_blanks": "the hash of a password has no blank and no end of a line in it",
-		"accounts_quota_positive":       "the quota is larger than 0; without one there is no limit",
-		"aliases_destination_unique":    "this alias passes mail to that address already; see: mage alias:list",
-		"aliases_domain_fk":             "there is no such domain any more; see: mage domain:list",
-		"aliases_local_part_lower":      "the part before the @ is kept in lower case",
+		"accounts_quota_positive":    "the quota is larger than 0; without one there is no limit",
+		"aliases_destination_unique": "this alias passes mail to that address already; see: mage alias:list",
+		"aliases_domain_fk":          "there is no such domain any more; see: mage domain:list",
+		"aliases_local_part_lower":   "the part before the @ is kept in lower case",
 		"aliases_local_part_form": "the part before the @ has at most 64 letters a to z, digits and . _ -, or is " +
 			"* alone",
 		"aliases_destination_form": "the destination is a mail address",

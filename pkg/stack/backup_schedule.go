@@ -109,8 +109,8 @@ func (s *Stack) arrange(ctx context.Context, r event.Reporter, p period) (who st
 		return "", err
 	}
 	if err := s.timer(ctx, r, fmt.Sprintf(p.calendar, s.minute())); err != nil {
-		return "", errors.Join(&UsageError{Reason: "there is no cron on this machine, which makes backups, and no systemd to " +
-			"do so: install one (Debian: apt-get install cron): " + err.Error()}, s.forgetSchedule())
+		return "", errors.Join(&UsageError{Reason: "there is no cron on this machine, which makes backups, and no systemd " +
+			"to do so: install one (Debian: apt-get install cron): " + err.Error()}, s.forgetSchedule())
 	}
 	return "systemd", nil
 }
@@ -141,9 +141,8 @@ func (s *Stack) backupScript(o BackupOptions) (string, error) {
 			continue
 		}
 		if setting.Secret {
-			return "", badUsage(
-				"%s is set in the environment, which a schedule does not know, and is not for a script: write it to poststack.yaml (%s)",
-				setting.Env, setting.Key)
+			return "", badUsage("%s is set in the environment, which a schedule does not know, and is not for a script: "+
+				"write it to poststack.yaml (%s)", setting.Env, setting.Key)
 		}
 		carry = append(carry, setting.Env)
 	}
@@ -165,7 +164,7 @@ func (s *Stack) backupScript(o BackupOptions) (string, error) {
 		add(true, "-keep="+strconv.Itoa(*o.Keep))
 	}
 	add(true, "-to="+o.To)
-	return "# Written by mage db:backup -schedule, which has cron or systemd run it. mage db:backup -schedule=off ends that.\n" +
+	return "# Written by mage db:backup -schedule: cron or systemd runs it. mage db:backup -schedule=off ends that.\n" +
 		set.String() + "cd " + quoted(s.Config.Root) + " || exit 1\n" +
 		"POSTSTACK_OUTPUT=quiet exec bin/poststack db:backup" + flags + "\n", nil
 }

@@ -106,7 +106,8 @@ func (x *trial) count() {
 func TestFaults(t *testing.T) {
 	var table table
 	enginetest.ForEach(t, func(t *testing.T, kind engine.Kind) {
-		seed, all, long := enginetest.Seed(t), os.Getenv("POSTSTACK_FAULTS_ALL") != "", os.Getenv("POSTSTACK_FAULTS_LONG") != ""
+		seed := enginetest.Seed(t)
+		all, long := os.Getenv("POSTSTACK_FAULTS_ALL") != "", os.Getenv("POSTSTACK_FAULTS_LONG") != ""
 		s := newSite(t, kind)
 		table.engines = append(table.engines, fmt.Sprintf("%s %s", kind, s.engine.Info().Version))
 		earlier, begun := 0, time.Now()

@@ -198,7 +198,7 @@ func oneAccount(x *tables) {
 	assert.Regexp(x, `^\$2y\$10\$.{53}$`, hash, "crypt(3), without a scheme in front, by the name that apache knows")
 	assert.NoError(x, bcrypt.CompareHashAndPassword([]byte(hash), []byte("long-enough")))
 	_, err = x.conn.Exec(x.Context(), `update accounts set password_hash = $1`, hash+"\n")
-	assert.ErrorContains(x, err, "accounts_password_hash_blanks", "pasted with the end of its line it is nobody's password")
+	assert.ErrorContains(x, err, "accounts_password_hash_blanks", "with the end of its line it is nobody's password")
 }
 
 func accountLife(x *tables) {

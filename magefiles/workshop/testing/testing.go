@@ -35,8 +35,8 @@ func Performance(ctx context.Context) error { return quality.Do(ctx, quality.Pro
 // Faults breaks what a stack with services runs on, at moments of chance, and counts. It prints a table: fault, engine,
 // tries, what was lost, what was left over, what went on without help, and fails where that is not all. -seed=N has the
 // moments of another run, -rows=PATTERN only some faults, -long many more tries; -write keeps the table in
-// docs/reliability.md. Without these two, rows are begun for five minutes on each engine. POSTSTACK_TEST_ENGINES names the
-// engines. Example: mage test:faults -seed=7 -rows=SIGKILL
+// docs/reliability.md. Without these two, rows are begun for five minutes on each engine. POSTSTACK_TEST_ENGINES names
+// the engines. Example: mage test:faults -seed=7 -rows=SIGKILL
 func Faults(ctx context.Context, seed *int, rows *string, long, write *bool) error {
 	return quality.Do(ctx, func(p quality.Project, ctx context.Context) error {
 		return p.Faults(ctx, quality.FaultOptions{
