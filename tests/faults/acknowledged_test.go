@@ -37,7 +37,7 @@ func (a *acknowledged) add(name string) {
 func (x *trial) kill(service string) {
 	x.Helper()
 	c := x.container(x.T, service)
-	pid, err := strconv.Atoi(engineOutput(x.T, x.kind, "inspect", "--format", "{{.State.Pid}}", c.Name))
+	pid, err := strconv.Atoi(engineOutput(x.T, x.engine, "inspect", "--format", "{{.State.Pid}}", c.Name))
 	require.NoError(x, err)
 	require.Positive(x, pid)
 	require.NoError(x, syscall.Kill(pid, syscall.SIGKILL))
@@ -85,7 +85,7 @@ func (x *trial) postgresOutOfMemory() {
 // kills for it.
 func (x *trial) limitMemory(service string, most int64) (events string) {
 	x.Helper()
-	pid := engineOutput(x.T, x.kind, "inspect", "--format", "{{.State.Pid}}", x.container(x.T, service).Name)
+	pid := engineOutput(x.T, x.engine, "inspect", "--format", "{{.State.Pid}}", x.container(x.T, service).Name)
 	text, err := os.ReadFile(filepath.Join("/proc", pid, "cgroup"))
 	require.NoError(x, err)
 	for line := range strings.Lines(string(text)) {

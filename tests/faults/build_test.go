@@ -71,7 +71,7 @@ func (x *trial) ownStore(size string) (c *checkout.Checkout, store string, comma
 		return cmd
 	}
 	archive := filepath.Join(x.TempDir(), "base.tar")
-	engineOutput(x.T, x.kind, "save", "--output", archive, string(base[0]))
+	engineOutput(x.T, x.engine, "save", "--output", archive, string(base[0]))
 	out, err := command("load", "--input", archive).CombinedOutput()
 	require.NoError(x, err, "%s", out)
 	return c.With("CONTAINERS_STORAGE_CONF=" + conf), store, command

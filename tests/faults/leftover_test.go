@@ -48,7 +48,7 @@ func (s *site) disposables(t *testing.T) (found []string) {
 	if s.kind == engine.Podman {
 		args = append(args, "--external") // those of its builder
 	}
-	for line := range strings.Lines(engineOutput(t, s.kind, args...)) {
+	for line := range strings.Lines(engineOutput(t, s.engine, args...)) {
 		if strings.Contains(line, "buildah") || strings.Contains(line, s.Marker()) ||
 			strings.Contains(line, "-working-container") {
 			found = append(found, "build container "+strings.TrimSpace(line))

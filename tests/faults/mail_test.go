@@ -19,7 +19,7 @@ import (
 func (x *trial) mailFull() {
 	before := x.state(x.T)
 	const stop, start = "services:stop", "services:start"
-	place := engineOutput(x.T, x.kind, "volume", "inspect", "--format", "{{.Mountpoint}}", "poststack-"+x.name+"-mail")
+	place := engineOutput(x.T, x.engine, "volume", "inspect", "--format", "{{.Mountpoint}}", "poststack-"+x.name+"-mail")
 	held := filepath.Join(x.TempDir(), "held")
 	copies := func(from, to string) {
 		out, err := exec.CommandContext(x.Context(), "cp", "--archive", "--no-target-directory", from, to).CombinedOutput()

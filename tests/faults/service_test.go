@@ -49,7 +49,7 @@ func (x *trial) containerEnded() {
 	for _, service := range []string{"nginx", "bind", "dovecot", "postgres"} {
 		if x.random.IntN(2) == 0 {
 			x.Log(how, service)
-			engineOutput(x.T, x.kind, append(slices.Clone(how), "poststack-"+x.name+"-"+service)...)
+			engineOutput(x.T, x.engine, append(slices.Clone(how), "poststack-"+x.name+"-"+service)...)
 			if how[0] == "kill" {
 				break // podman takes networks down later; two at once leave rules of the firewall (netavark 1.4)
 			}
@@ -72,7 +72,7 @@ func (x *trial) postgresGone() {
 			x.lose("a mail that was refused while the database is away: %v", err)
 		}
 	}
-	engineOutput(x.T, x.kind, "start", c.Name)
+	engineOutput(x.T, x.engine, "start", c.Name)
 	x.returns("the database", time.Now(), x.answers)
 	x.keeps(before)
 }
@@ -115,7 +115,7 @@ func (x *trial) dataFull() {
 	first := x.bare.With("POSTSTACK_STACK=" + x.name + "-room")
 	volume := "poststack-" + x.name + "-room-data"
 	require.NoError(x, x.engine.VolumeCreate(x.Context(), volume, nil))
-	place := engineOutput(x.T, x.kind, "volume", "inspect", "--format", "{{.Mountpoint}}", volume)
+	place := engineOutput(x.T, x.engine, "volume", "inspect", "--format", "{{.Mountpoint}}", volume)
 	unmount := x.mounts("tmpfs", place, "tmpfs", 0, "size=120m")
 	x.Cleanup(func() {
 		assert.NoError(x, first.Compiled(nil, "reset", "-yes").Run())

@@ -1,7 +1,6 @@
 package faults_test
 
 import (
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -125,12 +124,12 @@ func (x *trial) keeps(before []string) {
 }
 
 // engineOutput runs the engine's own command, as a stranger to Poststack would.
-func engineOutput(t *testing.T, kind engine.Kind, args ...string) string {
+func engineOutput(t *testing.T, e *engine.Engine, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), string(kind), args...)
-	cmd.Dir = os.TempDir() // podman's conmon stays there, and leaves a file "oom" when memory runs out
+	cmd := exec.CommandContext(t.Context(), string(e.Info().Kind), args...)
+	cmd.Dir = e.Info().StoreDir // podman's conmon stays there, and leaves a file "oom" when memory runs out
 	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s %v: %s", kind, args, out)
+	require.NoError(t, err, "%v: %s", args, out)
 	return strings.TrimSpace(string(out))
 }
 
