@@ -179,7 +179,7 @@ func Monitors(name string) (pids []int) {
 func EndMonitor(ctx context.Context, name string) error {
 	for _, m := range monitors() {
 		if m.name == name {
-			return m.end(ctx, 100*time.Millisecond)
+			return m.end(ctx, 2*time.Second)
 		}
 	}
 	return errors.New("there is none")

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -32,10 +34,13 @@ func (w *workshop) testHealthcheck(t *testing.T) {
 		assert.NotContains(t, string(log), "not supported for OCI")
 
 		if w.engine.Info().Kind == engine.Podman {
-			_, err = runner.Exec{}.Run(t.Context(), runner.Command{Program: "podman", Args: []string{
-				"build", "--quiet", "--pull=never", "--build-arg", "BASE_IMAGE=" + string(base.Ref), "--tag", string(app.Ref),
-				filepath.Dir(file),
-			}})
+			require.Eventually(t, func() bool { // podman's own build fails where other tests remove images meanwhile
+				_, err = runner.Exec{}.Run(t.Context(), runner.Command{Program: "podman", Args: []string{
+					"build", "--quiet", "--pull=never", "--build-arg", "BASE_IMAGE=" + string(base.Ref), "--tag", string(app.Ref),
+					filepath.Dir(file),
+				}})
+				return err == nil || !strings.Contains(err.Error(), "layer not known")
+			}, time.Minute, time.Millisecond)
 			require.NoError(t, err)
 			assert.Empty(t, healthcheck(t, w.engine, app.Ref), "the detour leads somewhere")
 		}
