@@ -2,15 +2,12 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -215,34 +212,6 @@ func (b Boot) write() (changed bool, err error) {
 }
 
 func (b Boot) script() string { return filepath.Join(b.Dir, "at-boot.sh") }
-
-// unit is named after the directory: another user of root's, with a home of their own, has another one.
-func (b Boot) unit() string {
-	sum := sha256.Sum256([]byte(b.Dir))
-	return "poststack-at-boot-" + hex.EncodeToString(sum[:3]) + ".service"
-}
-
-func (b Boot) unitFile() string { return filepath.Join(b.Dir, b.unit()) }
-
-// unitText is a unit of the system's or of a user's, like podman's own podman-restart.service.
-func (b Boot) unitText() string {
-	script := strings.NewReplacer("%", "%%", "$", "$$").Replace(strconv.Quote(b.script()))
-	return `# written by mage engine:install
-[Unit]
-Description=Containers of Poststack that ran when the machine went down
-Wants=network-online.target
-After=network-online.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=true
-ExecStart=/bin/sh ` + script + ` start
-ExecStop=/bin/sh ` + script + ` stop
-
-[Install]
-WantedBy=default.target
-`
-}
 
 func written(path string) bool {
 	_, err := os.Stat(path)

@@ -31,17 +31,11 @@ func needPodman(t *testing.T) {
 	}
 }
 
-// worksIn is the working directory of every process that has socket among its arguments.
+// worksIn are the working directories of what serves there.
 func worksIn(t *testing.T, socket string) (dirs []string) {
 	t.Helper()
-	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	require.NoError(t, err)
-	for _, line := range lines {
-		args, err := os.ReadFile(line)
-		if err != nil || !strings.Contains(string(args), "unix://"+socket) {
-			continue // it has ended, or is another
-		}
-		dir, err := os.Readlink(filepath.Join(filepath.Dir(line), "cwd"))
+	for _, pid := range serving(socket) {
+		dir, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "cwd"))
 		require.NoError(t, err)
 		dirs = append(dirs, dir)
 	}
