@@ -109,8 +109,8 @@ func (s *Stack) arrange(ctx context.Context, r event.Reporter, p period) (who st
 		return "", err
 	}
 	if err := s.timer(ctx, r, fmt.Sprintf(p.calendar, s.minute())); err != nil {
-		return "", errors.Join(&UsageError{Reason: "there is no cron on this machine, which makes backups, and no systemd " +
-			"to do so: install one (Debian: apt-get install cron): " + err.Error()}, s.forgetSchedule())
+		return "", errors.Join(&UsageError{Reason: "there is no cron on this machine, and systemd does not do it: " +
+			"install cron (Debian: apt-get install cron): " + err.Error()}, s.forgetSchedule())
 	}
 	return "systemd", nil
 }

@@ -9,11 +9,10 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/google/renameio/v2"
 
+	"github.com/poststack/poststack/pkg/engine"
 	"github.com/poststack/poststack/pkg/event"
 	"github.com/poststack/poststack/pkg/runner"
 )
@@ -29,11 +28,10 @@ func (s *Stack) unitFile(suffix string) string {
 // timer has systemd run the script of backups at those times: its own, or the user's.
 func (s *Stack) timer(ctx context.Context, r event.Reporter, calendar string) error {
 	const written = "# Written by mage db:backup -schedule. mage db:backup -schedule=off ends it.\n"
-	script := strings.NewReplacer("%", "%%", "$", "$$").Replace(strconv.Quote(s.scheduleScript()))
 	about := "[Unit]\nDescription=Backup of the Poststack stack " + s.Config.Stack + "\n\n"
 	service, timer := s.unitFile("service"), s.unitFile("timer")
 	units := map[string]string{
-		service: "[Service]\nType=oneshot\nExecStart=/bin/sh " + script + "\n",
+		service: "[Service]\nType=oneshot\nExecStart=/bin/sh " + engine.UnitWord(s.scheduleScript()) + "\n",
 		timer:   "[Timer]\nOnCalendar=" + calendar + "\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
 	}
 	err := s.endTimer(ctx) // one that runs would keep its times
@@ -49,6 +47,7 @@ func (s *Stack) timer(ctx context.Context, r event.Reporter, calendar string) er
 		err = s.systemctl(ctx, "enable", "--now", timer)
 	}
 	if err != nil {
+		_ = s.disable(ctx) // what it has of them; it may not run at all
 		return errors.Join(err, forgetFile(service), forgetFile(timer))
 	}
 	if who, err := user.Current(); err == nil && os.Geteuid() != 0 {
@@ -65,10 +64,15 @@ func (s *Stack) endTimer(ctx context.Context) error {
 	if _, err := os.Stat(timer); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err := s.systemctl(ctx, "disable", "--now", filepath.Base(timer), filepath.Base(service)); err != nil {
+	if err := s.disable(ctx); err != nil {
 		return err
 	}
 	return errors.Join(forgetFile(timer), forgetFile(service))
+}
+
+// disable ends the timer, and has systemd drop its links to the units.
+func (s *Stack) disable(ctx context.Context) error {
+	return s.systemctl(ctx, "disable", "--now", filepath.Base(s.unitFile("timer")), filepath.Base(s.unitFile("service")))
 }
 
 // systemctl speaks to the systemd of the machine, or, for an ordinary user, to that of the user.
