@@ -65,9 +65,9 @@ func (s *Stack) ScheduleBackup(ctx context.Context, every string, o BackupOption
 		if every == noSchedule {
 			had, err := s.unschedule(ctx)
 			if err != nil || had {
-				return ended{Outcome: event.Done, Text: "no backups of this stack are made by themselves any more"}, err
+				return ended{Outcome: event.Done, Text: "backups of this stack are not scheduled any more"}, err
 			}
-			return ended{Outcome: event.Unchanged, Text: "no backups of this stack are made by themselves"}, nil
+			return ended{Outcome: event.Unchanged, Text: "no backups of this stack are scheduled"}, nil
 		}
 		p, known := periods()[every]
 		if !known {
