@@ -220,7 +220,7 @@ func (s *Stack) checkBackups(context.Context) []doctor.Finding {
 	case err != nil:
 		return []doctor.Finding{finding(doctor.Problem, "mage db:backup -schedule=daily", "%v", err)}
 	case status == nil:
-		return []doctor.Finding{finding(doctor.OK, "", "none are scheduled; to have some made: mage db:backup -schedule=daily")}
+		return []doctor.Finding{finding(doctor.OK, "", "none are scheduled; to do so: mage db:backup -schedule=daily")}
 	case status.Late:
 		return []doctor.Finding{finding(doctor.Warning, "sh "+s.scheduleScript(), "%s", status.text()[1])}
 	default:
